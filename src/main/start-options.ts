@@ -1,0 +1,87 @@
+/** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
+
+/** Where the platform is reached from outside. */
+export interface PublicAddress {
+  /** `localhost` or the operator's domain; apps are one label below it. */
+  baseDomain: string;
+  controlHost: string;
+  /** `http` until certificates are served. */
+  scheme: 'http' | 'https';
+  /** As seen by clients. */
+  port: number;
+}
+
+/** Unix sockets; the folder of each decides who may connect. */
+export interface Sockets {
+  /** Control's public API, plain HTTP; data streams to it. */
+  controlApi: string;
+  /** ControlForGit. */
+  controlForGit: string;
+  /** The git front's HTTP; data streams `/<app>.git/*` to it. */
+  gitHttp: string;
+  /** GitForControl. */
+  gitForControl: string;
+  /** Inside the git front's own folder: hooks connect here. */
+  gitHooks: string;
+  /** DataForControl. */
+  dataForControl: string;
+}
+
+export interface GitOptions {
+  sockets: Pick<Sockets, 'gitHttp' | 'gitForControl' | 'gitHooks' | 'controlForGit'>;
+  /** Bare repositories, `<app id>.git`. */
+  repositoriesDir: string;
+  /** The hook scripts of this project. */
+  hooksDir: string;
+  /** A folder of the front's own for its git configuration. */
+  stateDir: string;
+  address: PublicAddress;
+  maxPackBytes: number;
+  trustedProxies: string[];
+  isVerbose: boolean;
+}
+
+export interface DataOptions {
+  sockets: Pick<Sockets, 'controlApi' | 'gitHttp' | 'dataForControl'>;
+  /** Bound by the supervisor, not yet listening. */
+  listenFd: number;
+  address: PublicAddress;
+  snapshotFile: string;
+  bundlesDir: string;
+  trustedProxies: string[];
+  pool: PoolOptions;
+  drainMs: number;
+  isVerbose: boolean;
+}
+
+export interface PoolOptions {
+  /** Zygotes of the default memory class that are kept ready. */
+  zygotes: number;
+  queueLength: number;
+  queueMs: number;
+  idleMs: number;
+  initTimeoutMs: number;
+  drainMs: number;
+}
+
+export interface ControlOptions {
+  sockets: Pick<Sockets, 'controlApi' | 'controlForGit' | 'gitForControl' | 'dataForControl'>;
+  databaseUrl: string;
+  /** 32 bytes, base64. */
+  masterKey: string;
+  /** The first admin token, in clear: control stores only its hash. */
+  adminToken: string;
+  address: PublicAddress;
+  migrationsDir: string;
+  bundlesDir: string;
+  /** One sealed environment file per deployment. */
+  sealedDir: string;
+  snapshotFile: string;
+  maxMemoryMib: number;
+  maxTimeoutMs: number;
+  maxBuilds: number;
+  buildTimeoutMs: number;
+  builderMemoryMib: number;
+  drainMs: number;
+  isVerbose: boolean;
+}

@@ -1,0 +1,28 @@
+import type { DeploymentKind } from './deployment.ts';
+
+/** How one function of a deployment runs. */
+export interface ServedFunction {
+  name: string;
+  /** File inside the bundle's folder, e.g. `main.js`. */
+  file: string;
+  memoryMib: number;
+  timeoutMs: number;
+  /** Invocations that one worker takes at a time. */
+  concurrency: number;
+  maxBodyBytes: number;
+}
+
+/** All that the data plane needs to know of a deployment; never a secret. */
+export interface ServedDeployment {
+  id: string;
+  appName: string;
+  kind: DeploymentKind;
+  /** Null for the unnumbered deployments that commit hosts serve. */
+  version: number | null;
+  /** Full commit SHA, 40 hex digits. */
+  commit: string;
+  ref: string;
+  /** sha256 of the bundle, 64 hex digits: the folder name in the bundle store. */
+  bundle: string;
+  functions: ServedFunction[];
+}

@@ -1,0 +1,39 @@
+/** Methods that each data process serves to control. */
+import type { ServedDeployment } from '../model/served.ts';
+
+/** What a held worker tells of its start. */
+export type PrepareResult =
+  | {
+      kind: 'ready';
+      /** From the bundle's arrival in the worker to its handler being ready. */
+      initMs: number;
+      /** What each function was found to export, e.g. `{ main: 'web' }`. */
+      conventions: Record<string, string>;
+    }
+  | { kind: 'failed'; function: string; failure: InitFailure };
+
+/** Why a function's code did not start. */
+export interface InitFailure {
+  reason: 'threw' | 'no-handler' | 'timeout' | 'exited' | 'out-of-memory';
+  message: string;
+  /** The stack of a throw, in positions of the bundle; empty otherwise. */
+  stack: string;
+}
+
+export interface DataForControl {
+  /** Loads the snapshot from its file; resolves when no new request can reach a deployment that it dropped. */
+  applySnapshot: { params: { generation: number }; result: { generation: number } };
+  /** Starts one worker for each function and holds them until the deployment is routed to or released. */
+  prepare: { params: { deployment: ServedDeployment }; result: PrepareResult };
+  /** Ends the workers held for a deployment that will not go live. */
+  release: { params: { deployment: string }; result: null };
+  /** Workers, zygotes and requests in flight, for `/readyz`, doctor and tests. */
+  status: { params: null; result: DataStatus };
+}
+
+export interface DataStatus {
+  generation: number;
+  zygotes: number;
+  workers: number;
+  inFlight: number;
+}

@@ -1,0 +1,75 @@
+/**
+ * Every way in which the platform can fail, as data. One table gives each code its HTTP status, the CLI's exit
+ * code, whether a retry can help and whose fault it is, so that no caller looks into message texts.
+ */
+interface ErrorTraits {
+  status: number;
+  /** 2 usage, 3 auth, 4 build, 5 release, 6 health, 7 superseded, 8 locked, 1 anything else. */
+  exit: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+  retryable: boolean;
+  fault: 'user' | 'operator';
+}
+
+export const ERROR_TABLE = {
+  'bad-request': { status: 400, exit: 2, retryable: false, fault: 'user' },
+  unauthenticated: { status: 401, exit: 3, retryable: false, fault: 'user' },
+  forbidden: { status: 403, exit: 3, retryable: false, fault: 'user' },
+  'not-found': { status: 404, exit: 2, retryable: false, fault: 'user' },
+  conflict: { status: 409, exit: 8, retryable: false, fault: 'user' },
+  'too-large': { status: 413, exit: 2, retryable: false, fault: 'user' },
+  'build-failed': { status: 422, exit: 4, retryable: false, fault: 'user' },
+  'release-failed': { status: 422, exit: 5, retryable: false, fault: 'user' },
+  superseded: { status: 409, exit: 7, retryable: false, fault: 'user' },
+  busy: { status: 503, exit: 1, retryable: true, fault: 'operator' },
+  unavailable: { status: 503, exit: 6, retryable: true, fault: 'operator' },
+  internal: { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  // What keeps the platform from starting.
+  'config-invalid': { status: 500, exit: 2, retryable: false, fault: 'operator' },
+  'port-in-use': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  'tool-missing': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  'data-folder': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  'schema-newer': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  'database-down': { status: 503, exit: 1, retryable: true, fault: 'operator' },
+  'sandbox-failed': { status: 500, exit: 6, retryable: false, fault: 'operator' },
+} as const satisfies Record<string, ErrorTraits>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+interface ErrorDetails {
+  /** What to do about it, with the exact command where there is one. */
+  hint?: string;
+  cause?: unknown;
+}
+
+/** An expected failure of one of the platform's own operations. */
+export class PlatformError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, { cause: details.cause });
+    this.name = 'PlatformError';
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** A PlatformError as it crosses a process boundary. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+}
+
+/** The error as data; what is not a PlatformError is a bug and tells nothing but that. */
+export function toWireError(error: unknown): WireError {
+  if (!(error instanceof PlatformError)) return { code: 'internal', message: 'internal error' };
+  const wire: WireError = { code: error.code, message: error.message };
+  if (error.hint !== undefined) wire.hint = error.hint;
+  return wire;
+}
+
+export function fromWireError(wire: WireError): PlatformError {
+  const code = wire.code in ERROR_TABLE ? wire.code : 'internal';
+  return new PlatformError(code, wire.message, wire.hint === undefined ? {} : { hint: wire.hint });
+}

@@ -1,0 +1,94 @@
+/** Calls between the git front and control; both directions, each on a socket of its own. */
+import type { Role } from '../model/role.ts';
+
+/** A commit as the git front reads it for control, which never opens a repository. */
+export interface CommitInfo {
+  /** 40 hex digits. */
+  sha: string;
+  /** Object id of its tree: the input of the build key. */
+  tree: string;
+  /** First line, at most 200 characters. */
+  subject: string;
+  /** `Name <mail>`, at most 200 characters. */
+  author: string;
+}
+
+export interface RefUpdate {
+  ref: string;
+  /** `ZERO_OID` for a ref that is new. */
+  oldSha: string;
+  /** `ZERO_OID` for a deletion; an annotated tag's own id otherwise. */
+  newSha: string;
+  /** What the ref points to, tags peeled; null for a deletion. */
+  commit: CommitInfo | null;
+  /** The new tip does not contain the old one. */
+  isForced: boolean;
+}
+
+export interface PushedRefs {
+  pushId: string;
+  appId: string;
+  principal: Principal;
+  updates: RefUpdate[];
+}
+
+/** Who acts: a token that was checked. */
+export interface Principal {
+  tokenId: string;
+  tokenName: string;
+  role: Role;
+}
+
+/** One line for the pusher's terminal, or how the hook shall end. */
+export interface HookProgress {
+  line: string;
+}
+
+/** Methods that control serves to the git front. */
+export interface ControlForGit {
+  /**
+   * Checks a token for one app. `app` is null when it does not exist and the token may create it.
+   * @throws unauthenticated, forbidden, or not-found (also for an app that the token must not know of)
+   */
+  authorize: {
+    params: { token: string; appName: string; action: 'read' | 'push' };
+    result: { principal: Principal; app: { id: string } | null };
+  };
+  /** Creates the app, or returns the one that another push just created. */
+  createApp: {
+    params: { token: string; appName: string };
+    result: { id: string };
+  };
+  /** Builds and warms every new tip. Nothing has moved yet; `accept: false` rejects the whole push. */
+  preReceive: { params: PushedRefs; result: { accept: boolean }; progress: HookProgress };
+  /** The refs have moved: makes live what preReceive prepared. Idempotent by (app, ref, newSha, pushId). */
+  postReceive: { params: PushedRefs; result: { released: boolean }; progress: HookProgress };
+  /** Delivers the tar (of `git archive`) that control asked for with `sendArchive`, as the body. */
+  archive: { params: { ticket: string }; result: null };
+}
+
+/** Methods that the git front serves to control. */
+export interface GitForControl {
+  /** Makes the bare repository; no harm when it exists. */
+  createRepository: { params: { appId: string }; result: null };
+  /**
+   * Streams `git archive <sha>` to control's `archive` under the ticket; resolves when it was taken. `pushId` finds
+   * objects that are still in that push's quarantine.
+   */
+  sendArchive: {
+    params: { appId: string; sha: string; ticket: string; pushId: string | null };
+    result: null;
+  };
+  /** All branches and tags, peeled, for the reconciler. Empty while a receive-pack of that repository runs. */
+  listRefs: {
+    params: { appId: string };
+    result: { isBusy: boolean; refs: { ref: string; sha: string; commit: CommitInfo }[] };
+  };
+  /** Reads one commit by its full SHA or a unique prefix; null when there is none. */
+  findCommit: { params: { appId: string; revision: string }; result: CommitInfo | null };
+  /** Moves `refs/live/*`; a null SHA removes the ref. */
+  publishLive: {
+    params: { appId: string; refs: { name: string; sha: string | null }[] };
+    result: null;
+  };
+}

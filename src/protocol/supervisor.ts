@@ -1,0 +1,60 @@
+/**
+ * The privilege boundary: everything that control and data may ask of the supervisor, over the IPC channel that
+ * each process inherits. Requests name runtimes, sizes and slots; never a path, an argument list or an environment.
+ */
+
+/** Names one sandbox for its whole life; never used again. */
+export type SlotId = string;
+
+export type RuntimeName = 'nodejs';
+
+export type SupervisorRequest =
+  /** Boots a worker that belongs to nobody yet; `zygote-started` brings its socket. */
+  | { type: 'start-zygote'; request: number; runtime: RuntimeName; memoryMib: number }
+  /** Gives a zygote the environment of a deployment: the supervisor writes it down a pipe of its own. */
+  | { type: 'specialise'; slot: SlotId; deployment: string }
+  /** Boots a build sandbox; `builder-started` brings its socket. */
+  | { type: 'start-builder'; request: number; memoryMib: number }
+  | { type: 'kill'; slot: SlotId };
+
+export type SupervisorNotice =
+  /** Comes with the data end of the socketpair as its handle. */
+  | { type: 'sandbox-started'; request: number; slot: SlotId }
+  | { type: 'sandbox-failed'; request: number; reason: string }
+  /** The environment could not be given (no sealed file, or it does not open): the slot is being killed. */
+  | { type: 'specialise-failed'; slot: SlotId; reason: string }
+  | { type: 'exited'; slot: SlotId; exit: SandboxExit };
+
+/** How a sandboxed process ended. */
+export interface SandboxExit {
+  code: number | null;
+  signal: string | null;
+  /** The kernel ended it for its memory, by the cgroup's own counter. */
+  wasOutOfMemory: boolean;
+  /** The last bytes of its standard error, at most 4 KiB: why a runtime died. */
+  stderrTail: string;
+}
+
+/** First message to a child process: everything that it needs, so that its environment can be empty. */
+export interface StartMessage<Options> {
+  type: 'start';
+  options: Options;
+}
+
+/** Sent to a child that shall finish what it has and exit. */
+export interface StopMessage {
+  type: 'stop';
+}
+
+/** Sent by a child when it serves. */
+export interface ReadyMessage {
+  type: 'ready';
+}
+
+/** Sent by a child that cannot start; the supervisor shows it and exits. */
+export interface FailedMessage {
+  type: 'failed';
+  code: string;
+  message: string;
+  hint?: string;
+}

@@ -1,0 +1,9 @@
+/** Throws when an invariant of our own code does not hold: always a bug, never bad input. */
+export function assert(condition: unknown, invariant: string): asserts condition {
+  if (!condition) throw new Error(`invariant broken: ${invariant}`);
+}
+
+/** For the default branch of an exhaustive switch. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
