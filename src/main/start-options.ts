@@ -1,15 +1,8 @@
 /** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
+import type { GitLimits } from '../git/limits.ts';
+import type { PublicAddress } from '../model/address.ts';
 
-/** Where the platform is reached from outside. */
-export interface PublicAddress {
-  /** `localhost` or the operator's domain; apps are one label below it. */
-  baseDomain: string;
-  controlHost: string;
-  /** `http` until certificates are served. */
-  scheme: 'http' | 'https';
-  /** As seen by clients. */
-  port: number;
-}
+export type { PublicAddress };
 
 /** Unix sockets; the folder of each decides who may connect. */
 export interface Sockets {
@@ -39,6 +32,8 @@ export interface GitOptions {
   maxPackBytes: number;
   trustedProxies: string[];
   isVerbose: boolean;
+  /** Tests replace some of the defaults, so as not to wait for minutes. */
+  limits?: Partial<GitLimits>;
 }
 
 export interface DataOptions {
@@ -73,6 +68,8 @@ export interface ControlOptions {
   adminToken: string;
   address: PublicAddress;
   migrationsDir: string;
+  /** Changes when the builder's code does: part of every build key. */
+  builderVersion: string;
   bundlesDir: string;
   /** One sealed environment file per deployment. */
   sealedDir: string;

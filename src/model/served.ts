@@ -5,6 +5,8 @@ export interface ServedFunction {
   name: string;
   /** File inside the bundle's folder, e.g. `main.js`. */
   file: string;
+  /** Repository file that it was built from, e.g. `index.ts`: what messages name. */
+  entry?: string;
   memoryMib: number;
   timeoutMs: number;
   /** Invocations that one worker takes at a time. */

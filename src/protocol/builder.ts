@@ -23,9 +23,33 @@ export const BUILDER_FRAME = {
   DONE: 7,
 } as const;
 
+/** What a function may use. */
+export interface FunctionLimits {
+  memoryMib: number;
+  timeoutMs: number;
+  concurrency: number;
+  maxBodyBytes: number;
+}
+
 export interface BuildStart {
   appName: string;
+  /** For what fn.json leaves out. */
+  defaults: FunctionLimits;
+  /** What fn.json may ask for at most, so that asking for more is reported with its line. */
+  maxima: FunctionLimits;
 }
+
+/** The repository as the builder takes it. */
+export const MAX_SOURCE_FILES = 20_000;
+export const MAX_SOURCE_BYTES = 128 * 1024 * 1024;
+export const MAX_SOURCE_PATH_BYTES = 1024;
+/** One frame brings the code to a worker, so it stays below MAX_FRAME_BYTES with room for the head. */
+export const MAX_CODE_BYTES = 15 * 1024 * 1024;
+export const MAX_SOURCE_MAP_BYTES = 48 * 1024 * 1024;
+/** Built files of one bundle. */
+export const MAX_BUILT_FILES = 16;
+/** Problems told to a pusher; more would scroll the first one, the one that matters, away. */
+export const MAX_PROBLEMS = 20;
 
 export interface BuiltFile {
   /** Relative, `[A-Za-z0-9._-]+` parts joined by `/`. */
@@ -40,6 +64,8 @@ export interface BuildProblem {
   at: { file: string; line: number; column: number } | null;
   /** The lines around it with a caret, ready to print; empty when there is no place. */
   frame: string[];
+  /** What to do about it, where the message alone does not say it. */
+  hint?: string;
 }
 
 export interface BuiltFunction {

@@ -25,7 +25,7 @@ export interface Method {
 /** What a handler gets besides its params. */
 export interface IncomingCall<Progress> {
   /** Sends one progress value to the caller, in order. */
-  progress(value: Progress): void;
+  progress: (value: Progress) => void;
   /** The raw stream that follows the params; empty for most methods. */
   body: Readable;
   /** Aborted when the caller has gone away. */

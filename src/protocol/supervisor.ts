@@ -29,7 +29,7 @@ export type SupervisorNotice =
 export interface SandboxExit {
   code: number | null;
   signal: string | null;
-  /** The kernel ended it for its memory, by the cgroup's own counter. */
+  /** The kernel ended it for its memory, by the cgroup's own counter, or its runtime gave up just before that. */
   wasOutOfMemory: boolean;
   /** The last bytes of its standard error, at most 4 KiB: why a runtime died. */
   stderrTail: string;

@@ -10,17 +10,22 @@
  *       INVOKE    InvokeHead   →                            one invocation; body frames follow when hasBody
  *       BODY      bytes …      →
  *       BODY_END               →
- *                              ←   HEAD   ResponseHead      or NACK (nothing was begun: try another worker)
+ *                              ←   NACK                     nothing was begun: try another worker
+ *                              ←   REPLY  ResponseHead+body the whole response at once, or
+ *                              ←   HEAD   ResponseHead
  *                              ←   BODY   bytes …
- *                              ←   END                      or FAILED (also instead of HEAD)
- *       CANCEL                 →                            the client has gone or the time is up
+ *                              ←   END                      or FAILED, also instead of HEAD
+ *       CANCEL    u8           →                            CANCEL_REASON
  *
  *       CREDIT  u32            ↔                            flow control: the receiver consumed so many body bytes
  *       PING → PONG                                         an answer proves that the event loop turns
  *       DRAIN                  →                            finish what you have, then exit
+ *                              ←   RETIRING                 lease me no more: something went wrong in here
  *                              ←   LOG  LogLine
  *
- * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream.
+ * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. NACK, when it comes, is
+ * the first frame of its stream and comes before any CREDIT, so that the body can be sent again to another worker.
+ * Exactly one of REPLY, END, FAILED and NACK ends a stream on the worker's side, also after CANCEL.
  * A worker that breaks the protocol is killed.
  */
 export const WORKER_FRAME = {
@@ -37,10 +42,12 @@ export const WORKER_FRAME = {
   NACK: 16,
   CANCEL: 17,
   CREDIT: 18,
+  REPLY: 19,
   PING: 20,
   PONG: 21,
   DRAIN: 22,
   LOG: 23,
+  RETIRING: 24,
 } as const;
 
 export const WINDOW_BYTES = 256 * 1024;
@@ -51,13 +58,35 @@ export const BODY_CHUNK_BYTES = 64 * 1024;
 export const WORKER_SOCKET_FD = 5;
 export const WORKER_ENVIRONMENT_FD = 6;
 
+/** Why an invocation is cancelled: who has gone still holds the worker until the handler settles; a timeout does not. */
+export const CANCEL_REASON = { CLIENT_GONE: 0, TIMED_OUT: 1 } as const;
+
 /** SPECIALISE payload: u32 length of this JSON, the JSON, then the code. */
 export interface SpecialiseHead {
   functionName: string;
+  /** `v7`, or the commit for an unnumbered deployment. */
   version: string;
+  deployment: string;
+  /** Bundle file that the code is, e.g. `main.js`. */
+  file: string;
+  /** Repository file that it was built from: what messages name. */
+  entry: string;
   memoryMib: number;
   timeoutMs: number;
   concurrency: number;
+}
+
+export function encodeSpecialise(head: SpecialiseHead, code: Uint8Array): Buffer {
+  const json = Buffer.from(JSON.stringify(head));
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(json.length);
+  return Buffer.concat([length, json, code]);
+}
+
+export function decodeSpecialise(payload: Buffer): { head: SpecialiseHead; code: Buffer } {
+  const end = 4 + payload.readUInt32BE(0);
+  const head = JSON.parse(payload.toString('utf8', 4, end)) as SpecialiseHead;
+  return { head, code: payload.subarray(end) };
 }
 
 /** READY payload. */
@@ -79,4 +108,82 @@ export interface FailedHead {
   errorType: string;
   message: string;
   stack: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** LOG payload. Its stream is the invocation that wrote it, or 0. */
+export interface LogLine {
+  level: LogLevel;
+  text: string;
+  /** The request that wrote it; null outside of any. */
+  requestId: string | null;
+  /** Lines that were dropped before this one, because they came too fast. */
+  dropped: number;
+}
+
+/**
+ * INVOKE payload: u8 hasBody, then latin1 text of lines, which HTTP's grammar keeps free of line feeds: request id,
+ * method, target, scheme, peer address, then name and value of each header in turn, names in lower case.
+ */
+export interface InvokeHead {
+  hasBody: boolean;
+  requestId: string;
+  method: string;
+  /** As it stood in the request line. */
+  target: string;
+  scheme: string;
+  peer: string;
+  /** name, value, name, value, … */
+  headers: string[];
+}
+
+const INVOKE_FIELDS = 5;
+
+/** The text of an INVOKE; `headerLines` is `\nname\nvalue` for each header. */
+export function invokeText(
+  head: Omit<InvokeHead, 'hasBody' | 'headers'>,
+  headerLines: string,
+): string {
+  return `${head.requestId}\n${head.method}\n${head.target}\n${head.scheme}\n${head.peer}${headerLines}`;
+}
+
+export function decodeInvoke(payload: Buffer): InvokeHead {
+  const fields = payload.toString('latin1', 1).split('\n');
+  const [requestId = '', method = '', target = '', scheme = '', peer = ''] = fields;
+  const headers = fields.slice(INVOKE_FIELDS);
+  return { hasBody: payload[0] === 1, requestId, method, target, scheme, peer, headers };
+}
+
+/**
+ * HEAD payload: u16 status, u32 length of the text, then latin1 text: name and value of each header in turn,
+ * separated by line feeds. In a REPLY the body follows.
+ */
+export const RESPONSE_HEAD_BYTES = 6;
+
+export interface ResponseHead {
+  status: number;
+  text: string;
+  /** What follows the head: the body of a REPLY. */
+  rest: Buffer;
+}
+
+export function encodeResponseHead(status: number, text: string): Buffer {
+  const head = Buffer.allocUnsafe(RESPONSE_HEAD_BYTES + text.length);
+  head.writeUInt16BE(status, 0);
+  head.writeUInt32BE(text.length, 2);
+  head.write(text, RESPONSE_HEAD_BYTES, 'latin1');
+  return head;
+}
+
+/** Null when the payload is no response head. */
+export function decodeResponseHead(payload: Buffer): ResponseHead | null {
+  if (payload.length < RESPONSE_HEAD_BYTES) return null;
+  const end = RESPONSE_HEAD_BYTES + payload.readUInt32BE(2);
+  if (end > payload.length) return null;
+  return {
+    status: payload.readUInt16BE(0),
+    text: payload.toString('latin1', RESPONSE_HEAD_BYTES, end),
+    rest: payload.subarray(end),
+  };
 }

@@ -1,0 +1,101 @@
+/** What the platform costs while nothing happens: PSS of all its processes, with one function and with 200 more. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { startPlatform } from '../test/support/platform.ts';
+import { DeployedApp } from './support/deployed-app.ts';
+import type { BenchResult } from './support/result.ts';
+
+const BRANCHES = 200;
+/** One push carries at most 20 commits; branches of one commit are as many as one likes. */
+const REFS_PER_PUSH = 20;
+const SETTLE_MS = 3_000;
+
+export async function benchIdle(): Promise<BenchResult> {
+  await using platform = await startPlatform();
+  const app = await DeployedApp.create(platform, 'idle');
+  try {
+    await app.commit('main');
+    await app.git('push', '-q', 'fn', 'main');
+    await settle();
+    const before = proportionalSizes(platform.pid);
+    for (let first = 0; first < BRANCHES; first += REFS_PER_PUSH) {
+      await app.commit(`from ${first}`);
+      const refs = Array.from({ length: REFS_PER_PUSH }, (_, i) => `main:branch-${first + i}`);
+      await app.git('push', '-q', 'fn', ...refs);
+    }
+    // Branches that nobody asks go to sleep; a restart is the quickest way to see them asleep.
+    await platform.restart();
+    await settle();
+    const after = proportionalSizes(platform.pid);
+    const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return {
+      name: 'idle',
+      about: `PSS in MB of the idle platform; ${BRANCHES} sleeping branches of one app added`,
+      rows: [...names, 'all'].map((name) => ({
+        name,
+        columns: {
+          'one function': megabytes(name, before),
+          [`and ${BRANCHES} branches`]: megabytes(name, after),
+        },
+      })),
+    };
+  } finally {
+    await app.dispose();
+  }
+}
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}
+
+/** PSS in kB by what the process is, for a process and all its descendants. */
+function proportionalSizes(root: number): Record<string, number> {
+  const parents = new Map(processIds().map((pid) => [pid, parentOf(pid)]));
+  const belongs = (pid: number): boolean => {
+    for (let at = pid; at > 1; at = parents.get(at) ?? 0) if (at === root) return true;
+    return false;
+  };
+  const sizes: Record<string, number> = {};
+  for (const pid of parents.keys()) {
+    if (!belongs(pid)) continue;
+    const name = pid === root ? 'supervisor' : describe(pid);
+    sizes[name] = (sizes[name] ?? 0) + pssKilobytes(pid);
+  }
+  return sizes;
+}
+
+function processIds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
+function pssKilobytes(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+}
+
+function describe(pid: number): string {
+  const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
+  if (command.startsWith('/usr/bin/bwrap')) return 'bubblewrap';
+  if (command.includes('postgres')) return 'postgres';
+  if (command.includes('esbuild')) return 'esbuild';
+  if (command.includes('/runner.mjs')) return command.includes('old-space') ? 'workers' : 'builder';
+  return /programs\/(\w+)\.mjs/.exec(command)?.[1] ?? 'other';
+}
+
+/** A process that has just ended reads as empty. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function megabytes(name: string, sizes: Record<string, number>): string {
+  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  return ((name === 'all' ? total : (sizes[name] ?? 0)) / 1000).toFixed(1);
+}

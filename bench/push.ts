@@ -1,0 +1,76 @@
+/**
+ * Push to live: from the start of `git push` to the first 200 that carries the new commit, polled every 5 ms. Beside
+ * it, in the same rounds, the floor: the same push to the bare git engine, which builds and serves nothing.
+ */
+import { join } from 'node:path';
+import { startPlatform } from '../test/support/platform.ts';
+import { DeployedApp, rollBack } from './support/deployed-app.ts';
+import { startUntilReady, stopProcess } from './support/processes.ts';
+import type { BenchResult } from './support/result.ts';
+import { median, spread } from './support/statistics.ts';
+
+const ROUNDS = 11;
+const BARE_SERVER = join(import.meta.dirname, 'peers/bare-git-server.ts');
+
+export async function benchPush(): Promise<BenchResult> {
+  await using platform = await startPlatform();
+  const app = await DeployedApp.create(platform, 'bench');
+  const { child, line } = await startUntilReady(process.execPath, [BARE_SERVER]);
+  const times: Record<string, number[]> = {};
+  const note = (name: string, ms: number): void => void (times[name] ??= []).push(ms);
+  try {
+    await app.git('remote', 'add', 'bare', `http://127.0.0.1:${line.split(' ')[1]}/bench.git`);
+    let previous = await app.commit('first');
+    await app.git('push', '-q', 'fn', 'main');
+    await app.git('push', '-q', 'bare', 'main');
+    for (let round = 0; round < ROUNDS; round++) {
+      const commit = await app.commit(`round ${round}`);
+      note('bare push', await elapsed(() => app.git('push', '-q', 'bare', 'main')));
+      const push =
+        (...refs: string[]) =>
+        () =>
+          app.git('push', '-q', '-f', 'fn', ...refs);
+      note('new commit', await app.untilLive('bench', commit, push('main')));
+      const branch = `branch-${round}`;
+      note(
+        'same commit to another branch',
+        await app.untilLive(`${branch}--bench`, commit, push(`main:${branch}`)),
+      );
+      note(
+        'older commit pushed again',
+        await app.untilLive('bench', previous, push(`${previous}:main`)),
+      );
+      await app.git('push', '-q', '-f', 'fn', 'main');
+      note(
+        'fn rollback',
+        await app.untilLive('bench', previous, () => rollBack(platform, 'bench')),
+      );
+      previous = commit;
+    }
+  } finally {
+    await stopProcess(child);
+    await app.dispose();
+  }
+  return {
+    name: 'push',
+    about: `push to live of a one-file function, milliseconds, ${ROUNDS} rounds`,
+    rows: Object.entries(times).map(([name, values]) => ({
+      name,
+      columns: {
+        'median ms': median(values).toFixed(0),
+        spread: spread(values),
+        '× bare push': ratio(values, times['bare push'] ?? []),
+      },
+    })),
+  };
+}
+
+async function elapsed(work: () => Promise<unknown>): Promise<number> {
+  const beganAt = performance.now();
+  await work();
+  return performance.now() - beganAt;
+}
+
+function ratio(values: number[], floor: number[]): string {
+  return median(values.map((value, round) => value / (floor[round] ?? Number.NaN))).toFixed(1);
+}

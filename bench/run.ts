@@ -1,0 +1,41 @@
+/** `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { benchIdle } from './idle.ts';
+import { benchPush } from './push.ts';
+import { benchSwap } from './swap.ts';
+import { formatTable, machineConditions, type BenchResult } from './support/result.ts';
+import { benchWarm } from './warm.ts';
+
+const BENCHES: Record<string, () => Promise<BenchResult>> = {
+  push: benchPush,
+  warm: benchWarm,
+  swap: benchSwap,
+  idle: benchIdle,
+};
+const RESULTS = join(import.meta.dirname, 'results');
+
+const [wanted] = process.argv.slice(2);
+const chosen = wanted === undefined ? Object.keys(BENCHES) : [wanted];
+for (const name of chosen) {
+  const bench = BENCHES[name];
+  if (bench === undefined) {
+    console.error(`there is no bench "${name}"; there are: ${Object.keys(BENCHES).join(', ')}`);
+    process.exit(2);
+  }
+  const conditions = machineConditions();
+  const result = await bench();
+  console.log(`${result.name}: ${result.about}`);
+  console.log(
+    `on ${Object.entries(conditions)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ')}\n`,
+  );
+  console.log(`${formatTable(result.rows)}\n`);
+  await mkdir(RESULTS, { recursive: true });
+  const file = join(RESULTS, `${result.name}.json`);
+  await writeFile(
+    file,
+    `${JSON.stringify({ at: new Date().toISOString(), conditions, ...result }, null, 2)}\n`,
+  );
+}

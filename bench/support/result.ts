@@ -1,0 +1,47 @@
+import os from 'node:os';
+
+export interface BenchRow {
+  name: string;
+  columns: Record<string, string | number>;
+}
+
+export interface BenchResult {
+  name: string;
+  /** One line: what was done. */
+  about: string;
+  rows: BenchRow[];
+}
+
+/** On what a figure was measured: without it the figure says nothing. */
+export function machineConditions(): Record<string, string | number> {
+  const [cpu] = os.cpus();
+  return {
+    cpu: cpu?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    kernel: os.release(),
+    node: process.version,
+    load: os.loadavg()[0]?.toFixed(2) ?? '',
+    memoryGib: Math.round(os.totalmem() / 1024 ** 3),
+  };
+}
+
+/** Plain text, columns padded to their widest value. */
+export function formatTable(rows: readonly BenchRow[]): string {
+  const titles = ['', ...Object.keys(rows[0]?.columns ?? {})];
+  const lines = [
+    titles,
+    ...rows.map(({ name, columns }) => [name, ...Object.values(columns).map(String)]),
+  ];
+  const widths = titles.map((_, column) =>
+    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
+  );
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  '),
+    )
+    .join('\n');
+}

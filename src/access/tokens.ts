@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import type { Role } from '../model/role.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { newId, randomName } from '../std/ids.ts';
+import { findAppByName, type App } from '../store/apps.ts';
+import type { Queryable } from '../store/database.ts';
+import {
+  findToken,
+  findValidToken,
+  insertToken,
+  listTokens,
+  revokeToken,
+  touchToken,
+  type TokenRow,
+} from '../store/tokens.ts';
+import { can, isInScope, type Action } from './can.ts';
+
+/** A token that was checked, as the one who acts. */
+export interface Actor {
+  tokenId: string;
+  tokenName: string;
+  role: Role;
+  appIds: string[] | null;
+}
+
+export interface Access {
+  /** @throws PlatformError unauthenticated */
+  authenticate(token: string): Promise<Actor>;
+  /**
+   * The app by its name, if the actor may do this to it.
+   * @throws PlatformError not-found for an app that does not exist or that the actor must not know of, forbidden
+   *   for one that it may know of
+   */
+  requireApp(actor: Actor, action: Action, appName: string): Promise<App>;
+  /** @throws PlatformError forbidden */
+  require(actor: Actor, action: Action): void;
+  createToken(request: TokenRequest): Promise<{ token: string; row: TokenRow }>;
+  /** Stores the operator's first token, which is made before there is a database. */
+  adoptAdminToken(token: string): Promise<void>;
+  listTokens(): Promise<TokenRow[]>;
+  /** @throws PlatformError not-found */
+  revokeToken(id: string): Promise<void>;
+}
+
+export interface TokenRequest {
+  name: string;
+  role: Role;
+  appNames: string[] | null;
+  expiresInSeconds: number | null;
+}
+
+/** `fn_` and 40 characters of base32: 200 random bits. */
+const TOKEN_CHARACTERS = 40;
+const TOKEN_FORMAT = /^fn_[a-z2-7]{40}$/;
+const PREFIX_CHARACTERS = 9;
+/** A use is written down at most this often, and never on the way of a request. */
+const TOUCH_INTERVAL_MS = 60_000;
+
+interface Deps {
+  db: Queryable;
+  now: () => number;
+  onError: (error: unknown) => void;
+}
+
+export function createAccess({ db, now, onError }: Deps): Access {
+  const touchedAt = new Map<string, number>();
+  const noteUse = (tokenId: string): void => {
+    if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
+    touchedAt.set(tokenId, now());
+    touchToken(db, tokenId).catch(onError);
+  };
+  const access: Access = {
+    async authenticate(token) {
+      // The format is checked first, so that garbage costs no query.
+      const row = TOKEN_FORMAT.test(token) ? await findValidToken(db, hashToken(token)) : null;
+      if (row === null) throw unknownToken();
+      noteUse(row.id);
+      return { tokenId: row.id, tokenName: row.name, role: row.role, appIds: row.appIds };
+    },
+    async requireApp(actor, action, appName) {
+      const app = await findAppByName(db, appName);
+      if (app === null || !isInScope(actor, app.id)) throw unknownApp(appName);
+      if (!can(actor, action, app.id)) throw notAllowed(actor, action);
+      return app;
+    },
+    require(actor, action) {
+      if (!can(actor, action, null)) throw notAllowed(actor, action);
+    },
+    async createToken(request) {
+      const token = `fn_${randomName(TOKEN_CHARACTERS)}`;
+      const id = newId('tok');
+      const { expiresInSeconds: seconds } = request;
+      await insertToken(db, {
+        id,
+        name: request.name,
+        role: request.role,
+        hash: hashToken(token),
+        prefix: token.slice(0, PREFIX_CHARACTERS),
+        appIds: await appIdsOf(db, request.appNames),
+        expiresAt: seconds === null ? null : new Date(now() + seconds * 1000),
+      });
+      const row = await findToken(db, id);
+      if (row === null) throw new Error(`token ${id} vanished while being created`);
+      return { token, row };
+    },
+    async adoptAdminToken(token) {
+      await insertToken(db, {
+        id: newId('tok'),
+        name: 'admin',
+        role: 'admin',
+        hash: hashToken(token),
+        prefix: token.slice(0, PREFIX_CHARACTERS),
+        appIds: null,
+        expiresAt: null,
+      });
+    },
+    listTokens: () => listTokens(db),
+    async revokeToken(id) {
+      if ((await findToken(db, id)) === null) {
+        throw new PlatformError('not-found', `there is no token ${id}`, { hint: 'fn tokens list' });
+      }
+      await revokeToken(db, id);
+    },
+  };
+  return access;
+}
+
+async function appIdsOf(db: Queryable, names: string[] | null): Promise<string[] | null> {
+  if (names === null) return null;
+  return Promise.all(
+    names.map(async (name) => {
+      const app = await findAppByName(db, name);
+      if (app === null) throw unknownApp(name);
+      return app.id;
+    }),
+  );
+}
+
+function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+function unknownToken(): PlatformError {
+  return new PlatformError('unauthenticated', 'this token is unknown, expired or revoked', {
+    hint: 'make a new one with `fn tokens create`, then run `fn init` again',
+  });
+}
+
+function unknownApp(name: string): PlatformError {
+  return new PlatformError('not-found', `there is no app "${name}" that this token can see`, {
+    hint: 'fn apps',
+  });
+}
+
+function notAllowed(actor: Actor, action: Action): PlatformError {
+  const [noun, verb] = action.split('.');
+  const message = `the token "${actor.tokenName}" has the role ${actor.role}, which may not ${verb} ${noun}s`;
+  return new PlatformError('forbidden', message, {
+    hint: 'ask an admin for a token with another role: fn tokens create NAME --role deploy',
+  });
+}

@@ -1,0 +1,18 @@
+import { productionUrl, type PublicAddress } from '../../model/address.ts';
+import { shortRefName } from '../../model/slug.ts';
+import type { AppView } from '../../protocol/control-api.ts';
+import type { App } from '../../store/apps.ts';
+import type { Deployment } from '../../store/deployments.ts';
+
+/** `live` is the deployment that production serves. */
+export function presentApp(address: PublicAddress, app: App, live: Deployment | null): AppView {
+  return {
+    id: app.id,
+    name: app.name,
+    productionBranch: app.productionRef === null ? null : shortRefName(app.productionRef),
+    url: productionUrl(address, app.name),
+    version: live?.version ?? null,
+    commit: live?.commit ?? null,
+    createdAt: app.createdAt.toISOString(),
+  };
+}

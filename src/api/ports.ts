@@ -1,0 +1,16 @@
+import type { Access } from '../access/index.ts';
+import type { RolledBack } from '../deploy/rollback.ts';
+import type { PublicAddress } from '../model/address.ts';
+import type { App } from '../store/apps.ts';
+import type { Database } from '../store/database.ts';
+
+export interface ApiDeps {
+  db: Database;
+  access: Access;
+  rollbacks: {
+    rollback(app: App, target: string | null, by: { tokenId: string }): Promise<RolledBack>;
+  };
+  address: PublicAddress;
+  /** An error that is our own fault; the answer names the request so that the log can be found. */
+  onBug: (error: unknown, requestId: string) => void;
+}

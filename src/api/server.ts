@@ -1,0 +1,88 @@
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Actor } from '../access/index.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { newId } from '../std/ids.ts';
+import { appRoutes } from './apps/handlers.ts';
+import { deploymentRoutes } from './deployments/handlers.ts';
+import type { ApiDeps } from './ports.ts';
+import { problemOf } from './problem.ts';
+import { tokenRoutes } from './tokens/handlers.ts';
+import { whoAmIRoutes } from './whoami/handlers.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who makes the request; set before any handler of a route that needs a token. */
+    actor: Actor;
+  }
+}
+
+/** The fastify instance that the routes of each noun are added to. */
+export type ApiInstance = ReturnType<typeof createInstance>;
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const PUBLIC_PATHS = new Set(['/openapi.json']);
+
+function createInstance() {
+  return fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    genReqId: () => newId('req'),
+    // Unknown fields are an error, not silently dropped: a typing mistake must not look like success.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** The API as an HTTP server that does not listen yet. */
+export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const api = createInstance();
+  await api.register(swagger, {
+    openapi: {
+      info: { title: 'gitfn control API', version: '1' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  api.decorateRequest('actor');
+  api.addHook('onRequest', async (request) => {
+    const path = request.url.split('?')[0] ?? '';
+    if (!PUBLIC_PATHS.has(path)) request.actor = await authenticate(deps, request);
+  });
+  answerWithProblems(api, deps);
+  await api.register(async (routes) => {
+    const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
+    whoAmIRoutes(typed, deps);
+    appRoutes(typed, deps);
+    deploymentRoutes(typed, deps);
+    tokenRoutes(typed, deps);
+  });
+  api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
+  await api.ready();
+  return api;
+}
+
+async function authenticate(deps: ApiDeps, request: FastifyRequest): Promise<Actor> {
+  const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+  if (token !== undefined) return deps.access.authenticate(token);
+  throw new PlatformError('unauthenticated', 'this request carries no token', {
+    hint: 'send "Authorization: Bearer <token>"; fn init stores one for the command line',
+  });
+}
+
+function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
+  api.setErrorHandler((error, request, reply) => {
+    const problem = problemOf(error, request.id);
+    if (problem.code === 'internal') deps.onBug(error, request.id);
+    if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+    return reply.code(problem.status).type('application/problem+json').send(problem);
+  });
+  api.setNotFoundHandler((request, reply) => {
+    const problem = problemOf(
+      new PlatformError('not-found', `there is no ${request.method} ${request.url}`, {
+        hint: 'GET /openapi.json lists what there is',
+      }),
+      request.id,
+    );
+    return reply.code(problem.status).type('application/problem+json').send(problem);
+  });
+}

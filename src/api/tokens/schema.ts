@@ -1,0 +1,39 @@
+import { Type } from 'typebox';
+import { ROLES } from '../../model/role.ts';
+
+const MAX_LIFETIME_S = 10 * 365 * 24 * 3600;
+
+export const TokenParams = Type.Object({ id: Type.String({ maxLength: 40 }) });
+
+const fields = {
+  id: Type.String(),
+  name: Type.String(),
+  role: Type.Enum([...ROLES]),
+  apps: Type.Union([Type.Array(Type.String()), Type.Null()]),
+  prefix: Type.String(),
+  createdAt: Type.String(),
+  expiresAt: Type.Union([Type.String(), Type.Null()]),
+  revokedAt: Type.Union([Type.String(), Type.Null()]),
+  lastUsedAt: Type.Union([Type.String(), Type.Null()]),
+};
+
+export const TokenPage = Type.Object({ items: Type.Array(Type.Object(fields)) });
+
+export const CreatedTokenSchema = Type.Object({ ...fields, token: Type.String() });
+
+export const TokenBody = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 100 }),
+    role: Type.Enum([...ROLES]),
+    apps: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 1000 })),
+    expiresInSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIFETIME_S })),
+  },
+  { additionalProperties: false },
+);
+
+export const WhoAmISchema = Type.Object({
+  tokenId: Type.String(),
+  name: Type.String(),
+  role: Type.Enum([...ROLES]),
+  apps: Type.Union([Type.Array(Type.String()), Type.Null()]),
+});

@@ -1,0 +1,17 @@
+import { namesOfApps } from '../../store/apps.ts';
+import type { ApiDeps } from '../ports.ts';
+import type { ApiInstance } from '../server.ts';
+import { WhoAmISchema } from '../tokens/schema.ts';
+
+export function whoAmIRoutes(api: ApiInstance, { db }: ApiDeps): void {
+  api.get(
+    '/whoami',
+    { schema: { summary: 'Show whose token this is', response: { 200: WhoAmISchema } } },
+    async ({ actor }) => ({
+      tokenId: actor.tokenId,
+      name: actor.tokenName,
+      role: actor.role,
+      apps: await namesOfApps(db, actor.appIds),
+    }),
+  );
+}

@@ -1,0 +1,129 @@
+import type { BundleFile } from '../bundles/index.ts';
+import {
+  BUILDER_FRAME,
+  type BuildResult,
+  type FunctionLimits,
+  MAX_BUILT_FILES,
+  MAX_CODE_BYTES,
+  MAX_SOURCE_MAP_BYTES,
+} from '../protocol/builder.ts';
+import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import { checkResult } from './check-result.ts';
+import type { Report } from './ports.ts';
+import { printable } from './printable.ts';
+
+/** Chunks of files have a quarter of this. */
+const MAX_OUTPUT_FRAME_BYTES = 1024 * 1024;
+const MAX_OUTPUT_BYTES = MAX_CODE_BYTES + MAX_SOURCE_MAP_BYTES;
+const MAX_LINES = 1000;
+const MAX_LINE_CHARACTERS = 500;
+const MAX_PATH_CHARACTERS = 300;
+
+/** The builder said something that protocol/builder.ts does not have, or too much. */
+class BuilderBrokeProtocol extends Error {}
+
+interface OpenFile {
+  path: string;
+  missingBytes: number;
+  chunks: Buffer[];
+}
+
+/** Gathers what a builder sends, holding it to the protocol and its limits. */
+export class BuilderOutput {
+  readonly #decoder = new FrameDecoder((frame) => this.#take(frame), MAX_OUTPUT_FRAME_BYTES);
+  readonly #files: OpenFile[] = [];
+  readonly #maxima: FunctionLimits;
+  readonly #report: Report;
+  #bytes = 0;
+  #lines = 0;
+  #result: BuildResult | null = null;
+
+  constructor(maxima: FunctionLimits, report: Report) {
+    this.#maxima = maxima;
+    this.#report = report;
+  }
+
+  /** @throws BuilderBrokeProtocol, FramingError */
+  push(chunk: Buffer): void {
+    this.#decoder.push(chunk);
+  }
+
+  /** Null until the last frame was there. */
+  get result(): BuildResult | null {
+    return this.#result;
+  }
+
+  get files(): BundleFile[] {
+    return this.#files.map(({ path, chunks }) => ({ path, content: Buffer.concat(chunks) }));
+  }
+
+  #take({ type, payload }: Frame): void {
+    if (this.#result !== null) throw new BuilderBrokeProtocol('frame after the last one');
+    switch (type) {
+      case BUILDER_FRAME.LINE:
+        return this.#takeLine(payload.toString());
+      case BUILDER_FRAME.FILE_START:
+        return this.#openFile(payload.toString());
+      case BUILDER_FRAME.FILE:
+        return this.#takeChunk(payload);
+      case BUILDER_FRAME.DONE:
+        return this.#finish(payload.toString());
+      default:
+        throw new BuilderBrokeProtocol(`frame of type ${type}`);
+    }
+  }
+
+  #takeLine(text: string): void {
+    this.#lines += 1;
+    if (this.#lines > MAX_LINES) throw new BuilderBrokeProtocol('too many lines');
+    this.#report(`       ${printable(text, MAX_LINE_CHARACTERS)}`);
+  }
+
+  #openFile(json: string): void {
+    const { path, bytes } = parseFileStart(json);
+    this.#bytes += bytes;
+    const isTooMuch = this.#files.length >= MAX_BUILT_FILES || this.#bytes > MAX_OUTPUT_BYTES;
+    if (isTooMuch) throw new BuilderBrokeProtocol('more files than a bundle may have');
+    this.#checkLastFileIsWhole();
+    this.#files.push({ path, missingBytes: bytes, chunks: [] });
+  }
+
+  #takeChunk(payload: Buffer): void {
+    const file = this.#files.at(-1);
+    if (file === undefined || payload.length > file.missingBytes) {
+      throw new BuilderBrokeProtocol('more bytes than announced');
+    }
+    file.missingBytes -= payload.length;
+    file.chunks.push(Buffer.from(payload)); // The payload is a view into the decoder's memory.
+  }
+
+  #finish(json: string): void {
+    this.#checkLastFileIsWhole();
+    const result = checkResult(json, this.#maxima);
+    if (result === null) throw new BuilderBrokeProtocol('a result that makes no sense');
+    const paths = new Set(this.#files.map(({ path }) => path));
+    const isComplete =
+      result.kind === 'failed' || result.functions.every(({ file }) => paths.has(file));
+    if (!isComplete) throw new BuilderBrokeProtocol('a function without its file');
+    this.#result = result;
+  }
+
+  #checkLastFileIsWhole(): void {
+    const last = this.#files.at(-1);
+    if (last !== undefined && last.missingBytes > 0) {
+      throw new BuilderBrokeProtocol('fewer bytes than announced');
+    }
+  }
+}
+
+function parseFileStart(json: string): { path: string; bytes: number } {
+  const { path, bytes } = JSON.parse(json) as { path?: unknown; bytes?: unknown };
+  const isSound =
+    typeof path === 'string' &&
+    path.length <= MAX_PATH_CHARACTERS &&
+    typeof bytes === 'number' &&
+    Number.isSafeInteger(bytes) &&
+    bytes >= 0;
+  if (!isSound) throw new BuilderBrokeProtocol('a file without name or size');
+  return { path, bytes };
+}

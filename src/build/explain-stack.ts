@@ -1,0 +1,31 @@
+import type { BundlesPort } from './ports.ts';
+import { type ResolvedCall, resolveStack } from './resolve-stack.ts';
+
+const DETAIL_INDENT = '       ';
+const CODE_FILE = 'main.js';
+
+/** Lines that show where in the pusher's source a stack of a bundle came from; none when that is unknown. */
+export async function explainStack(
+  bundles: Pick<BundlesPort, 'readFile'>,
+  bundle: string,
+  stack: string,
+): Promise<string[]> {
+  if (stack === '') return [];
+  const map = await bundles.readFile(bundle, `${CODE_FILE}.map`);
+  const { calls, frame } = resolveStack(stack, Buffer.from(map).toString(), CODE_FILE);
+  const innermost = calls[0];
+  if (innermost === undefined) return [];
+  return [placeOf(innermost), ...frame, ...calls.slice(1).map(describeCall)].map(
+    (line) => DETAIL_INDENT + line,
+  );
+}
+
+function placeOf({ file, line, column }: ResolvedCall): string {
+  return `${file}:${line}:${column}`;
+}
+
+function describeCall(call: ResolvedCall): string {
+  return call.name === null
+    ? `called at ${placeOf(call)}`
+    : `called by ${call.name}, ${placeOf(call)}`;
+}

@@ -1,0 +1,86 @@
+import { SourceMap, type SourceMapPayload } from 'node:module';
+import { codeFrame } from '../protocol/code-frame.ts';
+import { printable } from './printable.ts';
+
+/** One call in the tenant's own source. */
+export interface ResolvedCall {
+  /** Null at the top level of a module. */
+  name: string | null;
+  file: string;
+  /** From 1, as is the column. */
+  line: number;
+  column: number;
+}
+
+interface ResolvedStack {
+  /** `TypeError: x is not a function`: the stack's first line. */
+  title: string;
+  /** Innermost first; calls of Node and of the platform are left out. */
+  calls: ResolvedCall[];
+  /** The source around the innermost call; empty when there is none. */
+  frame: string[];
+}
+
+/** Larger maps are not opened: parsing one would hold up the process for seconds. */
+const MAX_RESOLVED_MAP_BYTES = 8 * 1024 * 1024;
+const MAX_STACK_CHARACTERS = 64 * 1024;
+const MAX_CALLS = 10;
+const MAX_TITLE_CHARACTERS = 500;
+const MAX_NAME_CHARACTERS = 100;
+const MAX_FRAME_CHARACTERS = 200;
+/** `at name (place:1:2)`, `at async name (place:1:2)` or `at place:1:2`. */
+const CALL = /^ *at (?:(?:async )?(.+?) \()?(?:async )?([^()]+):(\d+):(\d+)\)?$/;
+
+/** A stack of the bundle's `file`, in positions of the source that it was built from. */
+export function resolveStack(stack: string, sourceMapJson: string, file: string): ResolvedStack {
+  const lines = stack.slice(0, MAX_STACK_CHARACTERS).split('\n');
+  const title = printable(lines[0] ?? '', MAX_TITLE_CHARACTERS);
+  const map = parseSourceMap(sourceMapJson);
+  if (map === null) return { title, calls: [], frame: [] };
+  const calls: ResolvedCall[] = [];
+  for (const line of lines) {
+    const call = resolveCall(line, map, file);
+    if (call !== null) calls.push(call);
+    if (calls.length === MAX_CALLS) break;
+  }
+  return { title, calls, frame: frameOf(calls[0], map.payload) };
+}
+
+/** Null for a text that is no source map: then there is nothing to resolve with. */
+function parseSourceMap(json: string): SourceMap | null {
+  if (json.length > MAX_RESOLVED_MAP_BYTES) return null;
+  try {
+    return new SourceMap(JSON.parse(json) as SourceMapPayload);
+  } catch {
+    return null;
+  }
+}
+
+function resolveCall(line: string, map: SourceMap, file: string): ResolvedCall | null {
+  const [, name, place, lineText, columnText] = CALL.exec(line) ?? [];
+  if (place === undefined || !(place === file || place.endsWith(`/${file}`))) return null;
+  // The map counts from 0, stacks from 1.
+  const entry = map.findEntry(Number(lineText) - 1, Number(columnText) - 1);
+  if (!('originalSource' in entry)) return null;
+  const source = entry.originalSource;
+  // Modules that the builder made have a scheme: `builtin:node:fs`.
+  if (source === undefined || source.includes(':')) return null;
+  return {
+    name: name === undefined || isWrapper(name) ? null : printable(name, MAX_NAME_CHARACTERS),
+    file: printable(source, MAX_NAME_CHARACTERS),
+    line: entry.originalLine + 1,
+    column: entry.originalColumn + 1,
+  };
+}
+
+/** Names of the functions that the bundler puts around a module's top level. */
+function isWrapper(name: string): boolean {
+  return name === 'evaluate' || name.startsWith('__require') || name.startsWith('__init');
+}
+
+function frameOf(call: ResolvedCall | undefined, payload: SourceMapPayload): string[] {
+  if (call === undefined) return [];
+  const source = payload.sourcesContent[payload.sources.indexOf(call.file)];
+  if (source === undefined) return [];
+  return codeFrame(source, call).map((line) => printable(line, MAX_FRAME_CHARACTERS));
+}

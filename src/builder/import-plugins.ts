@@ -1,0 +1,98 @@
+import { isBuiltin } from 'node:module';
+import { isAbsolute, resolve } from 'node:path';
+import type { OnResolveArgs, Plugin } from 'esbuild';
+import { isInside } from './inside.ts';
+
+const BUILTIN_NAMESPACE = 'builtin';
+const IS_PROBED = Symbol('resolved by the plugin itself');
+
+/**
+ * Node's modules are taken from the worker at run time. A static import becomes a tiny CommonJS module around
+ * `builtinFunction`, so that the bundle has no import statement left and can be a script; `import()` stays, since a
+ * script may have it.
+ */
+export function builtinsPlugin(builtinFunction: string): Plugin {
+  return {
+    name: 'node-builtins',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+        if (!isBuiltin(path)) return undefined;
+        const name = path.startsWith('node:') ? path : `node:${path}`;
+        if (kind === 'dynamic-import') return { path: name, external: true };
+        return { path: name, namespace: BUILTIN_NAMESPACE };
+      });
+      build.onLoad({ filter: /./, namespace: BUILTIN_NAMESPACE }, ({ path }) => ({
+        contents: `module.exports=${builtinFunction}(${JSON.stringify(path)})`,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/**
+ * Keeps the bundle to the files below `root` and explains imports of packages that are not there. Imports that
+ * climb out are refused where they stand; the last wall is at loading, for whatever tsconfig paths, package
+ * maps or links make of an import.
+ */
+export function repositoryPlugin(root: string): Plugin {
+  return {
+    name: 'repository',
+    setup(build) {
+      build.onResolve({ filter: /^(\.\.|\/)/ }, ({ path, resolveDir }) => {
+        const target = isAbsolute(path) ? path : resolve(resolveDir, path);
+        return isInside(root, target) ? undefined : { errors: [{ text: leavesRepository(path) }] };
+      });
+      build.onResolve({ filter: /^[^./]/ }, async (args) => {
+        if (args.pluginData === IS_PROBED || isOfPackage(args)) return undefined;
+        const { path, kind, importer, namespace, resolveDir } = args;
+        const probe = { kind, importer, namespace, resolveDir, pluginData: IS_PROBED };
+        const found = await build.resolve(path, { ...probe, with: args.with });
+        if (found.errors.length === 0) return found;
+        const { text, hint } = describeMissing(path);
+        return { errors: [{ text, detail: { hint } }] };
+      });
+      build.onLoad({ filter: /./, namespace: 'file' }, ({ path }) =>
+        isInside(root, path) ? undefined : { errors: [{ text: leavesRepository(path) }] },
+      );
+    },
+  };
+}
+
+/** What a plugin of this file adds to an esbuild error. */
+export interface ImportErrorDetail {
+  hint: string;
+}
+
+/** Packages that were committed bring imports by the thousand: esbuild's own message does for those. */
+function isOfPackage({ importer }: OnResolveArgs): boolean {
+  return importer.includes('/node_modules/');
+}
+
+function leavesRepository(path: string): string {
+  return `"${path}" lies outside the repository and cannot be imported`;
+}
+
+function describeMissing(path: string): { text: string; hint: string } {
+  const isAlias = /^(@|~)\//.test(path) || path.startsWith('#');
+  if (isAlias) {
+    const hint = 'aliases come from "paths" in tsconfig.json or "imports" in package.json';
+    return { text: `"${path}" leads to no file of the repository`, hint };
+  }
+  if (/^[a-z]+:/.test(path)) {
+    const hint = 'functions import their own files and modules of Node';
+    return { text: `"${path}" cannot be imported`, hint };
+  }
+  return {
+    text: `The package "${packageName(path)}" is not in the repository`,
+    hint:
+      'packages are not installed in this version: a function imports its own files and modules of Node. ' +
+      'A file of yours is imported as "./name"',
+  };
+}
+
+function packageName(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/');
+}

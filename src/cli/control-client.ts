@@ -1,0 +1,123 @@
+import http from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
+import type { Problem } from '../protocol/control-api.ts';
+import { ERROR_TABLE, type ErrorCode, PlatformError } from '../protocol/errors.ts';
+import { isLocalName, isLoopback } from './server-url.ts';
+
+/** One call of the control API. */
+interface ControlCall {
+  method: 'GET' | 'POST' | 'DELETE';
+  /** With its parts encoded, and the query. */
+  path: string;
+  body?: unknown;
+}
+
+export interface ControlClient {
+  server: string;
+  /** The answer's JSON; undefined for an answer without content. @throws PlatformError */
+  call<Result>(call: ControlCall): Promise<Result>;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/** A client of the control API at `server`, a normal server URL. */
+export function createControlClient(server: string, token: string): ControlClient {
+  return {
+    server,
+    async call<Result>({ method, path, body }: ControlCall): Promise<Result> {
+      const payload = body === undefined ? null : JSON.stringify(body);
+      const response = await send(server, {
+        method,
+        path,
+        payload,
+        authorization: `Bearer ${token}`,
+      });
+      const answer = await text(response).catch((cause: unknown) => {
+        throw unreachable(server, cause);
+      });
+      const status = response.statusCode ?? 0;
+      if (status >= 200 && status < 300) {
+        return (answer === '' ? undefined : parseAnswer(answer, server)) as Result;
+      }
+      throw toError(answer, status, server);
+    },
+  };
+}
+
+interface Request {
+  method: string;
+  path: string;
+  payload: string | null;
+  authorization: string;
+}
+
+function send(server: string, { method, path, payload, authorization }: Request) {
+  const url = new URL(server);
+  const { request } = url.protocol === 'https:' ? https : http;
+  return new Promise<http.IncomingMessage>((resolve, reject) => {
+    const sending = request({
+      host: isLocalName(url.hostname) ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port,
+      servername: url.hostname,
+      method,
+      path,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: {
+        host: url.host,
+        authorization,
+        accept: 'application/json',
+        ...(payload !== null && {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(payload),
+        }),
+      },
+    });
+    sending.on('response', resolve);
+    sending.on('error', (cause) => reject(unreachable(server, cause)));
+    sending.end(payload ?? undefined);
+  });
+}
+
+function unreachable(server: string, cause: unknown): PlatformError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const isLocal = isLoopback(new URL(server).hostname);
+  return new PlatformError('unavailable', `${server} does not answer (${code ?? message})`, {
+    hint: isLocal ? 'is it running? Start it with: fn server' : 'check the URL and the network',
+    cause,
+  });
+}
+
+function parseAnswer(answer: string, server: string): unknown {
+  try {
+    return JSON.parse(answer);
+  } catch (cause) {
+    throw notOurs(server, cause);
+  }
+}
+
+function notOurs(server: string, cause?: unknown): PlatformError {
+  return new PlatformError('unavailable', `${server} does not answer as a gitfn server does`, {
+    hint: 'check the URL: it is that of the control host, without a path',
+    cause,
+  });
+}
+
+function toError(answer: string, status: number, server: string): PlatformError {
+  let problem: Partial<Problem>;
+  try {
+    problem = JSON.parse(answer) as Partial<Problem>;
+  } catch (cause) {
+    return notOurs(server, cause);
+  }
+  const detail = problem.detail ?? problem.title ?? `the server answered ${status}`;
+  const hint = problem.hint === undefined ? {} : { hint: problem.hint };
+  return new PlatformError(codeOf(problem.code, status), detail, hint);
+}
+
+/** A newer server may have codes that this CLI does not know: the status says roughly what they mean. */
+function codeOf(code: string | undefined, status: number): ErrorCode {
+  if (code !== undefined && Object.hasOwn(ERROR_TABLE, code)) return code as ErrorCode;
+  const known = Object.entries(ERROR_TABLE).find(([, traits]) => traits.status === status);
+  return known === undefined ? 'internal' : (known[0] as ErrorCode);
+}

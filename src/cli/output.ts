@@ -1,0 +1,45 @@
+/** Where a command's result goes. */
+export interface Output {
+  line(text: string): void;
+  /** The whole result as one JSON document. */
+  json(value: unknown): void;
+}
+
+/** Rows below a heading, columns padded to their widest cell; the last one is left as it is. */
+export function formatTable(heading: string[], rows: string[][]): string[] {
+  const all = [heading, ...rows];
+  const widths = heading.map((_, column) =>
+    Math.max(...all.map((row) => (row[column] ?? '').length)),
+  );
+  return all.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** `3 min ago`, from an ISO 8601 time; `-` for null. */
+export function formatAge(time: string | null, nowMs: number): string {
+  if (time === null) return '-';
+  const ageMs = nowMs - Date.parse(time);
+  if (ageMs < MINUTE_MS) return 'just now';
+  if (ageMs < HOUR_MS) return `${Math.floor(ageMs / MINUTE_MS)} min ago`;
+  if (ageMs < 2 * DAY_MS) return `${Math.floor(ageMs / HOUR_MS)} h ago`;
+  return `${Math.floor(ageMs / DAY_MS)} days ago`;
+}
+
+const SHORT_SHA_DIGITS = 7;
+
+export function shortSha(sha: string | null): string {
+  return sha === null ? '-' : sha.slice(0, SHORT_SHA_DIGITS);
+}
+
+/** `v7`; `-` for a deployment without a number. */
+export function formatVersion(version: number | null): string {
+  return version === null ? '-' : `v${version}`;
+}

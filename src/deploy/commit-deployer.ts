@@ -1,0 +1,124 @@
+import type { CommitInfo } from '../protocol/git-front.ts';
+import { assert } from '../std/assert.ts';
+import type { App } from '../store/apps.ts';
+import type { Database } from '../store/database.ts';
+import { advanceDeployment, type DeploymentTrigger } from '../store/deployments.ts';
+import type { ActivePushes } from './active-pushes.ts';
+import type { Archives } from './archives.ts';
+import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
+import { describeInitFailure, detailLine, problemLine, shortSha, stepLine } from './report.ts';
+import { formatBytes } from './report.ts';
+import type { Reservation, Reservations, ReserveRequest } from './reservation.ts';
+
+/** Takes one commit from its repository to held workers: reserved, built, warmed; not yet live. */
+export interface CommitDeployer {
+  deploy(request: DeployRequest, report: Report, signal: AbortSignal): Promise<DeployAnswer>;
+}
+
+export interface DeployRequest {
+  app: App;
+  ref: string;
+  kind: ReserveRequest['kind'];
+  commit: CommitInfo;
+  trigger: DeploymentTrigger;
+  pushId: string | null;
+  createdBy: string | null;
+}
+
+/** A rejection's reason was shown already, in lines that say what to mend. */
+export type DeployAnswer = { kind: 'reserved'; reservation: Reservation } | { kind: 'rejected' };
+
+interface Deps {
+  db: Database;
+  reservations: Reservations;
+  builds: BuildPort;
+  archives: Archives;
+  explain: ExplainPort;
+  active: ActivePushes;
+}
+
+export function createCommitDeployer(deps: Deps): CommitDeployer {
+  const { db, reservations, builds, archives, explain, active } = deps;
+
+  async function build(
+    reservation: Reservation,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<BuildAnswer> {
+    const { appId, appName, commit, pushId } = reservation;
+    await db.transaction((tx) => advanceDeployment(tx, reservation.id, 'build-started'));
+    const source = () => archives.open({ appId, sha: commit.sha, pushId });
+    return builds.build({ appId, appName, commit, source }, report, signal);
+  }
+
+  /** Null when the workers are up; otherwise why not, after having shown it. */
+  async function warm(
+    reservation: Reservation,
+    bundle: BuiltBundle,
+    context: { buildMs: number | null; report: Report },
+  ): Promise<string | null> {
+    const { report } = context;
+    const prepared = await reservations.warm(reservation, bundle, context.buildMs);
+    if (prepared.kind === 'ready') {
+      for (const [name, convention] of Object.entries(prepared.conventions)) {
+        const entry = bundle.entries[name] ?? name;
+        report(
+          detailLine(`${entry}: ${convention} handler, starts in ${prepared.initMs.toFixed(1)} ms`),
+        );
+      }
+      return null;
+    }
+    const { failure } = prepared;
+    const summary = describeInitFailure(failure);
+    for (const line of summary.split('\n')) report(problemLine(line));
+    for (const line of await explain.explain(bundle.hash, failure.stack)) report(line);
+    return summary;
+  }
+
+  async function buildAndWarm(
+    reservation: Reservation,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const built = await build(reservation, report, signal);
+    if (built.kind === 'cancelled') return showCancelled(signal, report);
+    if (built.kind === 'failed') {
+      for (const line of built.lines) report(line);
+      return built.summary;
+    }
+    for (const line of built.warnings) report(line);
+    const { bundle, isCached, buildMs } = built;
+    const how = isCached ? 'Stored bundle' : `Built in ${buildMs} ms`;
+    report(detailLine(`${how}: ${formatBytes(bundle.bytes)}, ${bundle.hash.slice(0, 12)}`));
+    const failure = await warm(reservation, bundle, { buildMs: isCached ? null : buildMs, report });
+    if (failure !== null) return failure;
+    return signal.aborted ? showCancelled(signal, report) : null;
+  }
+
+  return {
+    async deploy(request, report, signal) {
+      const { app, ref, commit } = request;
+      const turn = active.begin(app.id, ref, commit.sha);
+      const ended = AbortSignal.any([turn.signal, signal]);
+      report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
+      const reservation = await reservations.reserve({ ...request, sourceVersion: null });
+      let failure: string | null = 'interrupted';
+      try {
+        failure = await buildAndWarm(reservation, report, ended);
+      } finally {
+        turn.end();
+        if (failure !== null) await reservations.fail(reservation, failure);
+      }
+      return failure === null ? { kind: 'reserved', reservation } : { kind: 'rejected' };
+    },
+  };
+}
+
+/** Says why a push ended early, and returns it. */
+function showCancelled(signal: AbortSignal, report: Report): string {
+  assert(signal.aborted, 'a cancelled build was cancelled by its signal');
+  const newer: unknown = signal.reason;
+  const reason = typeof newer === 'string' ? `superseded by ${shortSha(newer)}` : 'cancelled';
+  report(problemLine(reason));
+  return reason;
+}

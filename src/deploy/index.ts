@@ -1,0 +1,13 @@
+/**
+ * Moves deployments from a pushed commit to a served URL and on to their end: queued → building → warming → live →
+ * draining → retired, or failed. It decides and records; it never builds, runs or routes anything itself (build, the
+ * data plane behind `ports.ts`) and never opens a repository. Follow a push: push.ts → reservation.ts → release.ts →
+ * publisher.ts. What a crash leaves unfinished is settled by reconcile.ts.
+ */
+export { createArchives } from './archives.ts';
+export { createPublisher } from './publisher.ts';
+export { createPushes } from './push.ts';
+export { createReconciler } from './reconcile.ts';
+export { createReleases } from './release.ts';
+export { createReservations } from './reservation.ts';
+export { createRollbacks } from './rollback.ts';

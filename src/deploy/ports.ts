@@ -1,0 +1,74 @@
+import type { Readable } from 'node:stream';
+import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import type { PrepareResult } from '../protocol/data-plane.ts';
+import type { CommitInfo } from '../protocol/git-front.ts';
+import type { Environment } from '../secrets/sealed.ts';
+
+/** Lines for the terminal of whoever waits: a pusher, or nobody. */
+export type Report = (line: string) => void;
+
+/** Turns a commit into a stored bundle, or says why not. */
+export interface BuildPort {
+  /** `source` delivers the commit's tar; it is not asked when the bundle is known already. */
+  build(request: BuildRequest, report: Report, signal: AbortSignal): Promise<BuildAnswer>;
+}
+
+export interface BuildRequest {
+  appId: string;
+  appName: string;
+  commit: CommitInfo;
+  source: () => Promise<Readable>;
+}
+
+export type BuildAnswer =
+  | { kind: 'built'; bundle: BuiltBundle; isCached: boolean; buildMs: number; warnings: string[] }
+  /** Lines in the style of the push output, that say what to mend. */
+  | { kind: 'failed'; summary: string; lines: string[] }
+  | { kind: 'cancelled' };
+
+export interface BuiltBundle {
+  /** sha256 of its content, 64 hex digits. */
+  hash: string;
+  functions: ServedFunction[];
+  bytes: number;
+  /** Repository file of each function, for the pusher's eyes. */
+  entries: Record<string, string>;
+}
+
+/** The workers behind the routes. */
+export interface DataPlanePort {
+  /** Starts and holds one worker per function; a failure is an answer, not an exception. */
+  prepare(deployment: ServedDeployment): Promise<PrepareResult>;
+  release(deploymentId: string): Promise<void>;
+  /** Resolves when each live data process routes by this generation or a later one. */
+  applySnapshot(generation: number): Promise<void>;
+}
+
+/** Explains a failed start in the pusher's own source, by the bundle's source map. */
+export interface ExplainPort {
+  explain(bundle: string, stack: string): Promise<string[]>;
+}
+
+/** The environment that a deployment's workers get. */
+export interface SealPort {
+  seal(deploymentId: string, environment: Environment): Promise<void>;
+}
+
+/** The repositories. */
+export interface RepositoryPort {
+  listRefs(appId: string): Promise<{ isBusy: boolean; refs: RepositoryRef[] }>;
+  /** Asks the git front to stream the commit's tar under a ticket. */
+  sendArchive(request: {
+    appId: string;
+    sha: string;
+    ticket: string;
+    pushId: string | null;
+  }): Promise<void>;
+  publishLive(appId: string, refs: { name: string; sha: string | null }[]): Promise<void>;
+}
+
+export interface RepositoryRef {
+  ref: string;
+  sha: string;
+  commit: CommitInfo;
+}

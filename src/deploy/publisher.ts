@@ -1,0 +1,47 @@
+import type { Snapshot } from '../protocol/snapshot.ts';
+import type { DataPlanePort } from './ports.ts';
+
+/** Makes what the database says the data plane's routes. */
+export interface Publisher {
+  /**
+   * Resolves when each live data process routes by a snapshot that holds all that was committed before the call.
+   * Calls that come while one is being published share the next one.
+   */
+  publish(): Promise<void>;
+}
+
+interface Deps {
+  readSnapshot(): Promise<Snapshot>;
+  /** Replaces the snapshot's file whole and durably. */
+  writeSnapshot(snapshot: Snapshot): Promise<void>;
+  data: Pick<DataPlanePort, 'applySnapshot'>;
+}
+
+export function createPublisher(deps: Deps): Publisher {
+  let running: Promise<void> | null = null;
+  let next: Promise<void> | null = null;
+
+  async function publishOnce(): Promise<void> {
+    const snapshot = await deps.readSnapshot();
+    await deps.writeSnapshot(snapshot);
+    await deps.data.applySnapshot(snapshot.generation);
+  }
+
+  function start(): Promise<void> {
+    next = null;
+    const run = publishOnce().finally(() => {
+      if (running === run) running = null;
+    });
+    running = run;
+    return run;
+  }
+
+  return {
+    publish() {
+      if (running === null) return start();
+      // The run under way may have read the database before the caller's commit.
+      next ??= running.then(start, start);
+      return next;
+    },
+  };
+}

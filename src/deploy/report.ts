@@ -1,0 +1,84 @@
+/**
+ * The lines that a pusher sees, in Heroku's convention: `-----> step`, seven spaces before details, ` !     ` before
+ * what went wrong. Never colours or cursor movements: git passes the text through to any terminal or CI log.
+ */
+import { commitUrl, type PublicAddress } from '../model/address.ts';
+import { shortRefName } from '../model/slug.ts';
+import type { InitFailure } from '../protocol/data-plane.ts';
+import type { Deployment } from '../store/deployments.ts';
+
+const SHORT_SHA_DIGITS = 7;
+
+export function stepLine(text: string): string {
+  return `-----> ${text}`;
+}
+
+export function detailLine(text: string): string {
+  return `       ${text}`;
+}
+
+export function problemLine(text: string): string {
+  return ` !     ${text}`;
+}
+
+export function shortSha(sha: string): string {
+  return sha.slice(0, SHORT_SHA_DIGITS);
+}
+
+/** `1.2 kB`: decimal units, as file managers and browsers have them. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const kilobytes = bytes / 1000;
+  return kilobytes < 1000 ? `${kilobytes.toFixed(1)} kB` : `${(kilobytes / 1000).toFixed(1)} MB`;
+}
+
+/** What a failed start means for the pusher, before the source frame. */
+export function describeInitFailure(failure: InitFailure): string {
+  switch (failure.reason) {
+    case 'threw':
+      return `The code throws while it loads: ${failure.message}`;
+    case 'no-handler':
+      return failure.message;
+    case 'timeout':
+      return `The code does not finish loading: ${failure.message}`;
+    case 'exited':
+      return `The process ends while the code loads: ${failure.message}`;
+    case 'out-of-memory':
+      return `The code needs more memory than it has to load: ${failure.message}`;
+    default:
+      return failure.reason satisfies never;
+  }
+}
+
+export interface ReleaseSummary {
+  deployment: Deployment;
+  url: string;
+  bundleBytes: number;
+  /** The production version that was live before, for the way back. */
+  previousVersion: number | null;
+  totalMs: number;
+}
+
+/** The block that ends every push. */
+export function summaryLines(address: PublicAddress, appName: string, s: ReleaseSummary): string[] {
+  const { deployment } = s;
+  const build = deployment.buildMs === null ? 'stored' : `${deployment.buildMs} ms`;
+  const lines = [
+    stepLine(`Live: ${describeTarget(deployment)} v${deployment.version} of ${appName}`),
+    detailLine(`URL          ${s.url}`),
+    detailLine(`This commit  ${commitUrl(address, appName, deployment.commit)}`),
+    detailLine(`Commit       ${shortSha(deployment.commit)} ${deployment.subject}`),
+    detailLine(`Environment  version ${deployment.envVersion}`),
+    detailLine(`Build        ${build}, in all ${Math.round(s.totalMs)} ms`),
+    detailLine(`Bundle       ${formatBytes(s.bundleBytes)}`),
+  ];
+  if (s.previousVersion !== null) {
+    lines.push(detailLine(`Undo         fn rollback v${s.previousVersion}`));
+  }
+  return lines;
+}
+
+function describeTarget(deployment: Deployment): string {
+  const { kind, ref } = deployment;
+  return kind === 'production' ? 'production' : `${kind} ${shortRefName(ref)}`;
+}

@@ -1,0 +1,162 @@
+import { refProblem, ZERO_OID } from '../model/ref.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import type { CommitInfo, GitForControl } from '../protocol/git-front.ts';
+import type { RpcHandlers } from '../protocol/rpc.ts';
+import { sendArchive } from './archive.ts';
+import { readCommit, toCommitInfo, type ReadCommit } from './commits.ts';
+import { withObjects } from './object-reader.ts';
+import type { GitPlace, GitRunner } from './git-runner.ts';
+import type { GitLimits } from './limits.ts';
+import type { ControlPort } from './ports.ts';
+import type { Pushes } from './pushes.ts';
+import type { Repositories } from './repositories.ts';
+
+interface Deps {
+  control: ControlPort;
+  git: GitRunner;
+  pushes: Pushes;
+  repositories: Repositories;
+}
+
+const DEADLINE_MS = 30_000;
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const FULL_SHA = /^[0-9a-f]{40}$/;
+const REVISION = /^[0-9a-f]{7,40}$/;
+/** Objects that share a prefix of seven digits and are looked at. */
+const MAX_CANDIDATES = 100;
+const LIVE_PREFIX = 'refs/live/';
+
+/** What control may ask of the repositories. */
+export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<GitForControl> {
+  const { git, pushes, repositories } = deps;
+  return {
+    async createRepository({ appId }) {
+      await repositories.ensure(appId);
+      return null;
+    },
+    async sendArchive({ appId, sha, ticket, pushId }, { signal }) {
+      if (!FULL_SHA.test(sha)) throw new PlatformError('bad-request', 'not a full commit id');
+      const repository = await existing(repositories, appId);
+      const push = pushId === null ? undefined : pushes.byId(pushId);
+      const quarantine = push?.appId === appId ? push.quarantine : null;
+      await sendArchive(
+        { ...deps, limits },
+        { place: { repository, quarantine }, sha, ticket, signal },
+      );
+      return null;
+    },
+    async listRefs({ appId }) {
+      const repository = await repositories.find(appId);
+      if (pushes.isBusy(appId)) return { isBusy: true, refs: [] };
+      const refs = repository === null ? [] : await listRefs(git, acceptedIn(repository));
+      // A push that began meanwhile may have moved refs that were read already.
+      return pushes.isBusy(appId) ? { isBusy: true, refs: [] } : { isBusy: false, refs };
+    },
+    async findCommit({ appId, revision }) {
+      const repository = await repositories.find(appId);
+      if (repository === null || !REVISION.test(revision)) return null;
+      return findCommit(git, acceptedIn(repository), revision);
+    },
+    async publishLive({ appId, refs }) {
+      await publishLive(git, acceptedIn(await existing(repositories, appId)), refs);
+      return null;
+    },
+  };
+}
+
+function acceptedIn(repository: string): GitPlace {
+  return { repository, quarantine: null };
+}
+
+async function existing(repositories: Repositories, appId: string): Promise<string> {
+  const repository = await repositories.find(appId);
+  if (repository === null) throw new PlatformError('not-found', 'the app has no repository');
+  return repository;
+}
+
+async function listRefs(
+  git: GitRunner,
+  place: GitPlace,
+): Promise<{ ref: string; sha: string; commit: CommitInfo }[]> {
+  const args = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'];
+  const output = await read(git, place, args);
+  const refs = output.split('\n').flatMap((line) => {
+    const space = line.indexOf(' ');
+    return space === -1 ? [] : [{ sha: line.slice(0, space), ref: line.slice(space + 1) }];
+  });
+  const commits = await readCommits(
+    git,
+    place,
+    refs.map((ref) => ref.sha),
+  );
+  return refs.flatMap(({ ref, sha }, index) => {
+    const commit = commits[index] ?? null;
+    return commit === null ? [] : [{ ref, sha, commit: toCommitInfo(commit) }];
+  });
+}
+
+async function findCommit(
+  git: GitRunner,
+  place: GitPlace,
+  revision: string,
+): Promise<CommitInfo | null> {
+  // A branch may be called like a short id, so git is asked for objects and never for a name.
+  const candidates = FULL_SHA.test(revision)
+    ? [revision]
+    : (await read(git, place, ['rev-parse', `--disambiguate=${revision}`])).split(
+        '\n',
+        MAX_CANDIDATES,
+      );
+  const ids = candidates.filter((id) => FULL_SHA.test(id));
+  const commits = (await readCommits(git, place, ids)).filter(
+    (commit): commit is ReadCommit => commit !== null && commit.sha.startsWith(revision),
+  );
+  const [commit] = commits;
+  return commit === undefined || commits.length > 1 ? null : toCommitInfo(commit);
+}
+
+function readCommits(
+  git: GitRunner,
+  place: GitPlace,
+  ids: string[],
+): Promise<(ReadCommit | null)[]> {
+  return withObjects(git, place, (objects) =>
+    Promise.all(ids.map((id) => readCommit(objects, id))),
+  );
+}
+
+async function publishLive(
+  git: GitRunner,
+  place: GitPlace,
+  refs: { name: string; sha: string | null }[],
+): Promise<void> {
+  const input = refs.map(({ name, sha }) => {
+    const rest = name.startsWith(LIVE_PREFIX) ? name.slice(LIVE_PREFIX.length) : '';
+    const isValid = !rest.includes('..') && refProblem(`refs/heads/${rest}`) === null;
+    if (!isValid || (sha !== null && !FULL_SHA.test(sha))) {
+      throw new PlatformError('bad-request', 'not an update of refs/live/');
+    }
+    // To the zero id is a deletion, also of what is not there.
+    return `update ${name}\0${sha ?? ZERO_OID}\0\0`;
+  });
+  const { code } = await git.run({
+    place,
+    args: ['update-ref', '--stdin', '-z'],
+    input: input.join(''),
+    deadlineMs: DEADLINE_MS,
+    maxOutputBytes: 0,
+  });
+  if (code !== 0) throw new PlatformError('internal', 'git update-ref failed');
+}
+
+async function read(git: GitRunner, place: GitPlace, args: string[]): Promise<string> {
+  const { code, output } = await git.run({
+    place,
+    args,
+    input: '',
+    deadlineMs: DEADLINE_MS,
+    maxOutputBytes: MAX_OUTPUT_BYTES,
+  });
+  if (code !== 0) throw new PlatformError('internal', `git ${args[0]} failed`);
+  return output.toString('utf8');
+}

@@ -1,0 +1,176 @@
+import type { Readable } from 'node:stream';
+import { newId } from '../std/ids.ts';
+import type { EngineRun, GitEngine } from './engine.ts';
+import type { AdmittedRequest } from './guard.ts';
+import type { GitLimits } from './limits.ts';
+import type { Places } from './places.ts';
+import type { ControlPort } from './ports.ts';
+import type { Push, Pushes } from './pushes.ts';
+import { refusedRefsReport } from './push-report.ts';
+import type { Repositories } from './repositories.ts';
+import { openBody, readHead } from './request-body.ts';
+import { createFetchHeadParser, createPushHeadParser, type HeadParser } from './request-head.ts';
+import { prepareAnswer, relay } from './respond.ts';
+import type { GitService } from './target.ts';
+
+export interface ExchangeDeps {
+  control: ControlPort;
+  engine: GitEngine;
+  repositories: Repositories;
+  pushes: Pushes;
+  places: Record<GitService, Places>;
+  limits: GitLimits;
+  maxPackBytes: number;
+}
+
+/** Beside the pack: the command list, and enough for git itself to be the one that says the pack is too large. */
+const PACK_MARGIN_BYTES = 2 * 1024 * 1024;
+
+/** Answers an admitted request; the response is complete, or its client gone, when this resolves. */
+export async function serveGit(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
+  const { response, target } = admitted;
+  const gone = new AbortController();
+  response.on('close', () => gone.abort(new Error('the client went away')));
+  if (response.destroyed) return;
+  const giveBack = await deps.places[target.service].take(target.appName, gone.signal);
+  try {
+    if (target.kind === 'advertisement') await advertise(deps, admitted);
+    else await exchange(deps, admitted);
+  } finally {
+    giveBack();
+  }
+}
+
+async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
+  const { response, target, appId } = admitted;
+  const found = appId === null ? null : await deps.repositories.find(appId);
+  const output = deps.engine.advertise(target.service, found ?? deps.repositories.empty);
+  const deadline = setTimeout(() => output.destroy(), deps.limits.advertisementMs);
+  prepareAnswer(response, `application/x-git-${target.service}-advertisement`);
+  try {
+    await relay(output, response, { stallMs: deps.limits.downloadStallMs });
+  } finally {
+    clearTimeout(deadline);
+  }
+  // Cut short, it must not look complete.
+  if (output.readableEnded) response.end();
+  else response.destroy();
+  output.destroy();
+}
+
+async function exchange(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
+  const { request, response, target } = admitted;
+  const plan = planFor(deps, target.service);
+  const body = openBody(request, { limits: deps.limits, maxBytes: plan.maxBodyBytes });
+  const { head, opening } = await readHead(body, plan.parser, plan.maxHeadBytes);
+  prepareAnswer(response, `application/x-git-${target.service}-result`);
+  if (head.kind === 'probe') {
+    body.resume();
+    response.end();
+    return;
+  }
+  const report = head.kind === 'push' ? refusedRefsReport(head) : null;
+  if (report === null) await runGit(deps, { admitted, opening, body });
+  await consume(body);
+  response.end(report ?? undefined);
+}
+
+interface Plan {
+  parser: HeadParser;
+  maxHeadBytes: number;
+  maxBodyBytes: number;
+}
+
+function planFor({ limits, maxPackBytes }: ExchangeDeps, service: GitService): Plan {
+  if (service === 'upload-pack') {
+    const maxBodyBytes = limits.fetchRequestBytes;
+    return { parser: createFetchHeadParser(), maxHeadBytes: maxBodyBytes, maxBodyBytes };
+  }
+  return {
+    parser: createPushHeadParser(),
+    maxHeadBytes: limits.commandListBytes,
+    maxBodyBytes: maxPackBytes + PACK_MARGIN_BYTES,
+  };
+}
+
+interface Input {
+  admitted: AdmittedRequest;
+  opening: Buffer;
+  body: Readable;
+}
+
+async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): Promise<void> {
+  const { response, target, principal } = admitted;
+  const appId = await appOf(deps, admitted);
+  const repository = await deps.repositories.ensure(appId);
+  if (response.destroyed) return;
+  const isPush = target.service === 'receive-pack';
+  let push: Push | null = null;
+  const run = deps.engine.run({
+    service: target.service,
+    repository,
+    opening,
+    body,
+    onProcess(child) {
+      if (!isPush) return;
+      const id = newId('push');
+      push = deps.pushes.add(
+        { id, appId, repository, principal, quarantine: null, updates: [], isHandedOver: false },
+        child,
+      );
+    },
+  });
+  const { pushMs, fetchMs, downloadStallMs } = deps.limits;
+  await supervise(run, {
+    admitted,
+    isHandedOver: () => push?.isHandedOver ?? false,
+    deadlineMs: isPush ? pushMs : fetchMs,
+    // A pusher's terminal may be stopped for as long as it likes: its push is not.
+    stallMs: isPush ? 0 : downloadStallMs,
+  });
+}
+
+/** The app to push to. It is made only now, when a push to its name has begun in earnest. */
+async function appOf({ control }: ExchangeDeps, admitted: AdmittedRequest): Promise<string> {
+  if (admitted.appId !== null) return admitted.appId;
+  const { token, target } = admitted;
+  const { id } = await control('createApp', { token, appName: target.appName });
+  return id;
+}
+
+interface Supervision {
+  admitted: AdmittedRequest;
+  isHandedOver: () => boolean;
+  deadlineMs: number;
+  stallMs: number;
+}
+
+/**
+ * Relays git's output until it ends. A client that leaves takes git with it, except for a push that the hook has:
+ * then the output is read to its end for nobody.
+ */
+async function supervise(run: EngineRun, supervision: Supervision): Promise<void> {
+  const { response } = supervision.admitted;
+  const deadline = setTimeout(() => run.abort(), supervision.deadlineMs);
+  try {
+    await relay(run.output, response, { stallMs: supervision.stallMs });
+    if (!run.output.readableEnded) {
+      if (!supervision.isHandedOver()) run.abort();
+      await consume(run.output);
+    }
+  } finally {
+    clearTimeout(deadline);
+  }
+}
+
+/** Reads to the end, or to the failure, of a stream that nobody wants any more. */
+function consume(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.readableEnded || stream.destroyed) return resolve();
+    stream
+      .on('end', resolve)
+      .on('error', () => resolve())
+      .on('close', resolve);
+    stream.resume();
+  });
+}

@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as SocketServer } from 'node:net';
+import { createRpcServer } from '../protocol/rpc.ts';
+import type { Clock } from '../std/clock.ts';
+import { createControlCalls } from './control-calls.ts';
+import { serveGit, type ExchangeDeps } from './exchange.ts';
+import type { GitEnvironment } from './git-environment.ts';
+import { createGitRunner } from './git-runner.ts';
+import { admit } from './guard.ts';
+import { createHookServer } from './hook-server.ts';
+import type { GitLimits } from './limits.ts';
+import { createNodeGitServerEngine } from './node-git-server-engine.ts';
+import { createPeerCheck, type PeerCheck } from './peer.ts';
+import { Places } from './places.ts';
+import type { ControlPort, LogPort } from './ports.ts';
+import { Pushes } from './pushes.ts';
+import { createReceiveHooks } from './receive-hooks.ts';
+import { toRefusal } from './refusal.ts';
+import { openRepositories } from './repositories.ts';
+import { refuse } from './respond.ts';
+
+interface Deps {
+  control: ControlPort;
+  clock: Clock;
+  log: LogPort;
+  environment: GitEnvironment;
+}
+
+interface Options {
+  repositoriesDir: string;
+  stateDir: string;
+  trustedProxies: string[];
+  maxPackBytes: number;
+  limits: GitLimits;
+}
+
+/** Three servers that the caller makes listen, each on a socket of its own. */
+export interface GitFront {
+  /** git's smart HTTP protocol. */
+  http: Server;
+  /** The hooks of the repositories. */
+  hooks: SocketServer;
+  /** GitForControl. */
+  calls: Server;
+  /** Accepts no more requests and resolves when those under way have ended. */
+  drain(): Promise<void>;
+}
+
+/** A Slowloris has this long; bodies have a minimum rate instead. */
+const HEADERS_MS = 10_000;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+export async function createGitFront(deps: Deps, options: Options): Promise<GitFront> {
+  const { control, clock, log } = deps;
+  const { limits, maxPackBytes } = options;
+  const git = createGitRunner(deps.environment);
+  const repositories = await openRepositories(options);
+  const pushes = new Pushes();
+  const receiveHooks = createReceiveHooks({ control, git, clock, log }, limits);
+  const http = createHttpServer(deps, createPeerCheck(options.trustedProxies), {
+    control,
+    engine: createNodeGitServerEngine({ log }, limits),
+    repositories,
+    pushes,
+    places: {
+      'receive-pack': new Places(clock, limits.pushPlaces),
+      'upload-pack': new Places(clock, limits.readPlaces),
+    },
+    limits,
+    maxPackBytes,
+  });
+  return {
+    http,
+    hooks: createHookServer(pushes, (call) => receiveHooks.handle(call)),
+    calls: createRpcServer(
+      createControlCalls({ control, git, pushes, repositories }, limits),
+      (method, error) => log.warn({ method, err: error }, 'a call failed'),
+    ),
+    async drain() {
+      await new Promise((resolve) => http.close(resolve));
+      await receiveHooks.settled();
+    },
+  };
+}
+
+function createHttpServer({ control, log }: Deps, peers: PeerCheck, deps: ExchangeDeps): Server {
+  const server = createServer({
+    headersTimeout: HEADERS_MS,
+    requestTimeout: 0,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  });
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await serveGit(deps, await admit({ control, peers }, request, response));
+    } catch (error) {
+      const refusal = toRefusal(error);
+      if (refusal.status === 500) log.warn({ err: error }, 'a git request failed');
+      refuse(request, response, refusal);
+    }
+  }
+  server.on('request', (request, response) => {
+    // A connection that breaks is the client's affair, and ends what it asked for by `close`.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    void answer(request, response);
+  });
+  return server;
+}

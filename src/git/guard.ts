@@ -1,0 +1,50 @@
+/**
+ * The door of the git front: nothing reaches the engine before it has passed here.
+ *
+ *     target → peer → token → control's authorize → a place → body (inflated, capped) → its head → engine
+ *
+ * Each step throws a Refusal that becomes the answer. Names are control's: the guard turns an app's name into the
+ * id under which its repository stands.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../protocol/git-front.ts';
+import { readToken } from './credentials.ts';
+import type { PeerCheck } from './peer.ts';
+import type { ControlPort } from './ports.ts';
+import { Refusal } from './refusal.ts';
+import { parseTarget, type Target } from './target.ts';
+
+/** A request that was let in. */
+export interface AdmittedRequest {
+  request: IncomingMessage;
+  response: ServerResponse;
+  target: Target;
+  token: string;
+  principal: Principal;
+  /** Null when the app does not exist and this token may create it by pushing. */
+  appId: string | null;
+}
+
+interface Deps {
+  control: ControlPort;
+  peers: PeerCheck;
+}
+
+/** @throws Refusal, or control's PlatformError */
+export async function admit(
+  { control, peers }: Deps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<AdmittedRequest> {
+  const target = parseTarget(request.method, request.url);
+  peers.requirePrivate(request.headers);
+  const token = readToken(request.headers.authorization);
+  const action = target.service === 'receive-pack' ? 'push' : 'read';
+  const { principal, app } = await control('authorize', {
+    token,
+    appName: target.appName,
+    action,
+  });
+  if (app === null && action === 'read') throw new Refusal(404, `no app "${target.appName}"`);
+  return { request, response, target, token, principal, appId: app?.id ?? null };
+}

@@ -1,0 +1,70 @@
+/** Every bound of the git front. Nothing that a client sends, or fails to send, can hold a place for ever. */
+export interface GitLimits {
+  /** A request body must bring `uploadStallBytes` in each `uploadStallMs`. */
+  uploadStallMs: number;
+  uploadStallBytes: number;
+  /** A client of a fetch that takes no byte for so long is cut off. */
+  downloadStallMs: number;
+  /** Whole requests, by what they ask for. */
+  advertisementMs: number;
+  fetchMs: number;
+  pushMs: number;
+  /** Wants and haves of a fetch, inflated. */
+  fetchRequestBytes: number;
+  /** The ref updates ahead of a pack. */
+  commandListBytes: number;
+  /** A compressed body above the first MiB may grow by this factor at most. */
+  inflateRatio: number;
+  /** Pushes and reads have places apart, so that waiting builds never keep anyone from fetching. */
+  pushPlaces: PlaceLimits;
+  readPlaces: PlaceLimits;
+  /** How long git may take to end by itself after its client went away, and after SIGTERM. */
+  graceMs: number;
+  /** Control's answer to a hook, builds included. */
+  hookMs: number;
+  /** A pusher hears something at least this often. */
+  heartbeatMs: number;
+  archiveMs: number;
+  archiveBytes: number;
+  /** What one commit may hold. */
+  tree: TreeLimits;
+}
+
+export interface PlaceLimits {
+  overall: number;
+  perRepository: number;
+  queueLength: number;
+  queueMs: number;
+}
+
+export interface TreeLimits {
+  entries: number;
+  bytes: number;
+  pathBytes: number;
+  depth: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+export const DEFAULT_LIMITS: GitLimits = {
+  uploadStallMs: 30 * SECOND,
+  uploadStallBytes: 30 * KIB,
+  downloadStallMs: 2 * MINUTE,
+  advertisementMs: MINUTE,
+  fetchMs: 60 * MINUTE,
+  pushMs: 120 * MINUTE,
+  fetchRequestBytes: 16 * MIB,
+  commandListBytes: MIB,
+  inflateRatio: 100,
+  pushPlaces: { overall: 16, perRepository: 6, queueLength: 400, queueMs: 2 * MINUTE },
+  readPlaces: { overall: 16, perRepository: 8, queueLength: 400, queueMs: MINUTE },
+  graceMs: 2 * SECOND,
+  hookMs: 30 * MINUTE,
+  heartbeatMs: 10 * SECOND,
+  archiveMs: 5 * MINUTE,
+  archiveBytes: 1280 * MIB,
+  tree: { entries: 100_000, bytes: 1024 * MIB, pathBytes: 1024, depth: 64 },
+};

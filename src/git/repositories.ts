@@ -1,0 +1,123 @@
+import { access, cp, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { simpleGit } from 'simple-git';
+import { ZERO_OID } from '../model/ref.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { syncFolder, writeFileAtomically } from '../std/atomic-file.ts';
+import { randomName } from '../std/ids.ts';
+
+const APP_ID = /^app-[a-z2-7]{12}$/;
+/** Variables that simple-git would take away: without them git reads a configuration that is not ours. */
+const CONFIGURATION = ['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_NOSYSTEM', 'GIT_TERMINAL_PROMPT'];
+
+/** Where git keeps the objects of a push that is not accepted yet, beside the others. */
+export const QUARANTINE = /^(tmp_objdir-)?incoming-[A-Za-z0-9]{6,}$/;
+const MAIN = 'refs/heads/main';
+const MASTER = 'refs/heads/master';
+
+/** The bare repositories, one per app, named by the app's id: no path ever holds a word of a client. */
+export interface Repositories {
+  /** A repository without a ref, for showing what a new one would hold. */
+  readonly empty: string;
+  /** @throws bad-request for what is no app id */
+  pathOf(appId: string): string;
+  /** The app's repository, or null when it was never made. */
+  find(appId: string): Promise<string | null>;
+  /** The app's repository, made when it was missing. */
+  ensure(appId: string): Promise<string>;
+}
+
+/** Prepares the template that every repository is a copy of. */
+export async function openRepositories(options: {
+  repositoriesDir: string;
+  stateDir: string;
+}): Promise<Repositories> {
+  await mkdir(options.repositoriesDir, { recursive: true });
+  // Hooks report git's own idea of a path, which has no links in it.
+  const root = await realpath(options.repositoriesDir);
+  const empty = await makeTemplate(options.stateDir);
+  await removeLeftovers(root);
+
+  function pathOf(appId: string): string {
+    if (!APP_ID.test(appId)) throw new PlatformError('bad-request', 'not an app id');
+    return join(root, `${appId}.git`);
+  }
+
+  async function find(appId: string): Promise<string | null> {
+    const path = pathOf(appId);
+    return (await exists(path)) ? path : null;
+  }
+
+  return {
+    empty,
+    pathOf,
+    find,
+    ensure: async (appId) => (await find(appId)) ?? copyTemplate(empty, pathOf(appId)),
+  };
+}
+
+/**
+ * Makes `master` what a clone checks out when it is pushed first: until then HEAD names a `main` that nobody may ever
+ * push. Later pushes change nothing.
+ */
+export async function followFirstBranch(
+  repository: string,
+  moved: { ref: string; oldSha: string }[],
+): Promise<void> {
+  const isFirst = moved.some(({ ref, oldSha }) => ref === MASTER && oldSha === ZERO_OID);
+  if (!isFirst || moved.some(({ ref }) => ref === MAIN)) return;
+  // Refs are never packed here, so a branch that exists has a file.
+  if (await isReadable(join(repository, MAIN))) return;
+  await writeFileAtomically(join(repository, 'HEAD'), `ref: ${MASTER}\n`);
+}
+
+async function makeTemplate(stateDir: string): Promise<string> {
+  const path = join(stateDir, 'empty.git');
+  await rm(path, { recursive: true, force: true });
+  await mkdir(join(path, 'info'), { recursive: true });
+  await simpleGit(path, { allowEnvironment: CONFIGURATION }).init(true);
+  // A pusher's .gitattributes must not decide what of the pushed source reaches the build.
+  await writeFile(join(path, 'info', 'attributes'), '* -export-ignore -export-subst\n');
+  return path;
+}
+
+/**
+ * What a crash left behind: repositories that were not complete and quarantines of pushes that no git process works
+ * on any more. Before the first push of this process there is nothing else under these names.
+ */
+async function removeLeftovers(root: string): Promise<void> {
+  for (const name of await readdir(root)) {
+    if (name.endsWith('.tmp')) await rm(join(root, name), { recursive: true, force: true });
+    if (!name.endsWith('.git')) continue;
+    const objects = join(root, name, 'objects');
+    for (const entry of await readdir(objects).catch(() => [])) {
+      if (!QUARANTINE.test(entry)) continue;
+      await rm(join(objects, entry), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Whole or not at all: the copy gets its name when it is complete. A second maker finds the first one's. */
+async function copyTemplate(template: string, path: string): Promise<string> {
+  const temporary = `${path}.${randomName(6)}.tmp`;
+  await cp(template, temporary, { recursive: true });
+  try {
+    await rename(temporary, path);
+    await syncFolder(join(path, '..'));
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (!(await exists(path))) throw error;
+  }
+  return path;
+}
+
+function exists(repository: string): Promise<boolean> {
+  return isReadable(join(repository, 'HEAD'));
+}
+
+function isReadable(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,153 @@
+import type { IncomingMessage } from 'node:http';
+import {
+  PassThrough,
+  pipeline,
+  Transform,
+  type Readable,
+  type TransformCallback,
+} from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { GitLimits } from './limits.ts';
+import { Refusal } from './refusal.ts';
+import type { HeadParser, RequestHead } from './request-head.ts';
+
+/** Compressed bodies are small; up to here their ratio says nothing. */
+const UNSUSPICIOUS_BYTES = 1024 * 1024;
+
+interface BodyOptions {
+  limits: GitLimits;
+  /** Of the body as git will read it. */
+  maxBytes: number;
+}
+
+/**
+ * The body of a request as git shall read it: inflated, capped, and failing with a Refusal when it is too large, too
+ * slow, broken off or not what its headers say. The request itself is never destroyed: it still gets an answer.
+ * @throws Refusal at once when the headers alone say that it can't be taken
+ */
+export function openBody(request: IncomingMessage, options: BodyOptions): Readable {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  const isGzip = encoding === 'gzip' || encoding === 'x-gzip';
+  if (!isGzip && encoding !== 'identity') {
+    throw new Refusal(415, 'request bodies are taken as they are, or compressed with gzip');
+  }
+  if (Number(request.headers['content-length'] ?? 0) > options.maxBytes) throw tooLarge(options);
+  const meter = new Meter(options);
+  request.on('close', () => {
+    if (!request.complete) meter.destroy(new Refusal(400, 'the request was broken off'));
+  });
+  request.pipe(meter);
+  const body = isGzip
+    ? pipeline(meter, createGunzip(), new InflateGuard(options, meter), ignoreError)
+    : pipeline(meter, new PassThrough(), ignoreError);
+  // Whoever reads later sees the error in `errored`; without a listener it would end the process now.
+  body.on('error', ignoreError);
+  return body;
+}
+
+/**
+ * Reads the head of a body and leaves the stream paused right after the head's opening.
+ * @throws Refusal when it ends early, is too long, or is not in the protocol
+ */
+export function readHead(body: Readable, parse: HeadParser, maxBytes: number): Promise<HeadBytes> {
+  return new Promise((resolve, reject) => {
+    let bytes: Buffer = Buffer.alloc(0);
+    const onData = (chunk: Buffer): void => {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      try {
+        const head = parse(bytes);
+        const size = head?.bytes ?? bytes.length;
+        if (size > maxBytes) throw new Refusal(413, 'too many refs in one push');
+        if (head !== null) settle(() => resolve(splitAt(body, bytes, head)));
+      } catch (error) {
+        settle(() => reject(error));
+      }
+    };
+    const onEnd = (): void => settle(() => reject(new Refusal(400, 'the request ends too early')));
+    const onError = (error: Error): void => settle(() => reject(asRefusal(error)));
+    const settle = (finish: () => void): void => {
+      body.off('data', onData).off('end', onEnd).off('error', onError);
+      body.pause();
+      finish();
+    };
+    if (body.errored !== null) return reject(asRefusal(body.errored));
+    body.on('data', onData).on('end', onEnd).on('error', onError);
+  });
+}
+
+export interface HeadBytes {
+  head: RequestHead;
+  /** The bytes of the head's opening, which are no longer in the stream. */
+  opening: Buffer;
+}
+
+/** zlib and broken connections have errors of their own. */
+function asRefusal(error: Error): Refusal {
+  if (error instanceof Refusal) return error;
+  return new Refusal(400, 'the request body is damaged');
+}
+
+function splitAt(body: Readable, bytes: Buffer, head: RequestHead): HeadBytes {
+  const cut = head.openingBytes;
+  if (cut < bytes.length) body.unshift(bytes.subarray(cut));
+  return { head, opening: bytes.subarray(0, cut) };
+}
+
+function tooLarge({ maxBytes }: BodyOptions): Refusal {
+  return new Refusal(413, `the request is larger than ${maxBytes} bytes`);
+}
+
+function ignoreError(): void {}
+
+/** Counts what the client sends: not too much, and not too slowly while we are the ones who wait. */
+class Meter extends Transform {
+  received = 0;
+  readonly #options: BodyOptions;
+  readonly #timer: NodeJS.Timeout;
+  #receivedBefore = 0;
+  #wasHeldUp = false;
+
+  constructor(options: BodyOptions) {
+    super();
+    this.#options = options;
+    this.#timer = setInterval(() => this.#checkRate(), options.limits.uploadStallMs);
+    this.on('close', () => clearInterval(this.#timer));
+    this.on('finish', () => clearInterval(this.#timer));
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.received += chunk.length;
+    if (this.received > this.#options.maxBytes) return done(tooLarge(this.#options));
+    if (this.readableLength + chunk.length >= this.readableHighWaterMark) this.#wasHeldUp = true;
+    done(null, chunk);
+  }
+
+  #checkRate(): void {
+    const isHeldUp = this.#wasHeldUp || this.writableNeedDrain || this.readableLength > 0;
+    const isTooSlow = this.received - this.#receivedBefore < this.#options.limits.uploadStallBytes;
+    this.#receivedBefore = this.received;
+    this.#wasHeldUp = false;
+    if (isTooSlow && !isHeldUp) this.destroy(new Refusal(408, 'the request came too slowly'));
+  }
+}
+
+/** Stops what inflates beyond all reason before it has cost anything. */
+class InflateGuard extends Transform {
+  readonly #options: BodyOptions;
+  readonly #meter: Meter;
+  #inflated = 0;
+
+  constructor(options: BodyOptions, meter: Meter) {
+    super();
+    this.#options = options;
+    this.#meter = meter;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.#inflated += chunk.length;
+    const allowed = UNSUSPICIOUS_BYTES + this.#meter.received * this.#options.limits.inflateRatio;
+    const isBomb = this.#inflated > allowed || this.#inflated > this.#options.maxBytes;
+    if (isBomb) done(tooLarge(this.#options));
+    else done(null, chunk);
+  }
+}

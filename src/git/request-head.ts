@@ -1,0 +1,97 @@
+/**
+ * The beginning of a request body, checked before git sees a byte of it. A push opens with its ref updates
+ * (gitprotocol-pack, "Reference Update Request"), a fetch with what it wants.
+ */
+import { readPacket } from './packet-line.ts';
+import { Refusal } from './refusal.ts';
+
+export interface RefCommand {
+  /** As sent: no encoding is certain yet. */
+  ref: Buffer;
+  oldSha: string;
+  newSha: string;
+}
+
+export type RequestHead =
+  /** A lone flush: git tries whether it is let in before it sends a large body. */
+  | ({ kind: 'probe' } & HeadSize)
+  | ({ kind: 'fetch' } & HeadSize)
+  | ({ kind: 'push'; commands: RefCommand[]; capabilities: string[] } & HeadSize);
+
+interface HeadSize {
+  /** Up to the end of the first packet that git acts upon. */
+  openingBytes: number;
+  /** Up to the end of the head. */
+  bytes: number;
+}
+
+const COMMAND = /^([0-9a-f]{40}) ([0-9a-f]{40}) /;
+const SHALLOW = /^shallow [0-9a-f]{40}\n?$/;
+const WANT = /^want [0-9a-f]{40}[ \n]/;
+const NEWLINE = 10;
+
+/** Reads a head as its bytes come in: null means more are needed. */
+export type HeadParser = (bytes: Buffer) => RequestHead | null;
+
+export function createFetchHeadParser(): HeadParser {
+  return (bytes) => {
+    const packet = readPacket(bytes, 0);
+    if (packet === null) return null;
+    if (packet.payload === null) return probe(packet.end);
+    if (!WANT.test(packet.payload.toString('latin1'))) throw notGit();
+    return { kind: 'fetch', openingBytes: packet.end, bytes: packet.end };
+  };
+}
+
+/** Each call brings all bytes so far; the parser goes on where it stopped. */
+export function createPushHeadParser(): HeadParser {
+  const commands: RefCommand[] = [];
+  let capabilities: string[] = [];
+  let openingBytes = 0;
+  let at = 0;
+  return (bytes) => {
+    for (let packet = readPacket(bytes, at); packet !== null; packet = readPacket(bytes, at)) {
+      at = packet.end;
+      if (packet.payload === null) {
+        if (commands.length > 0) {
+          return { kind: 'push', commands, capabilities, openingBytes, bytes: at };
+        }
+        return probe(at);
+      }
+      if (SHALLOW.test(packet.payload.toString('latin1', 0, 64))) continue;
+      if (commands.length === 0) {
+        capabilities = capabilitiesOf(packet.payload);
+        openingBytes = at;
+      }
+      commands.push(commandOf(packet.payload));
+    }
+    return null;
+  };
+}
+
+function probe(bytes: number): RequestHead {
+  return { kind: 'probe', openingBytes: bytes, bytes };
+}
+
+function commandOf(payload: Buffer): RefCommand {
+  const match = COMMAND.exec(payload.toString('latin1', 0, 82));
+  if (match?.[1] === undefined || match[2] === undefined) throw notGit();
+  const zero = payload.indexOf(0);
+  const line = zero === -1 ? payload : payload.subarray(0, zero);
+  const end = line.at(-1) === NEWLINE ? line.length - 1 : line.length;
+  return { ref: Buffer.from(line.subarray(82, end)), oldSha: match[1], newSha: match[2] };
+}
+
+/** They follow the first command; every client sends some, and the engine reads no command without. */
+function capabilitiesOf(payload: Buffer): string[] {
+  const zero = payload.indexOf(0);
+  if (zero === -1) throw notGit();
+  return payload
+    .toString('latin1', zero + 1)
+    .trim()
+    .split(' ');
+}
+
+function notGit(): Refusal {
+  return new Refusal(400, 'the request is not in the git protocol');
+}

@@ -1,0 +1,109 @@
+/**
+ * What every process that the supervisor starts has in common: it takes its options from the first message, tells
+ * when it serves, drains and exits when it is asked to, and never outlives the supervisor.
+ *
+ *     supervisor → start(options)      child → ready | failed
+ *     supervisor → stop                child closes, exit 0
+ *     channel closes                   child exits at once
+ */
+import type { Socket } from 'node:net';
+import { PlatformError } from '../protocol/errors.ts';
+import type {
+  FailedMessage,
+  ReadyMessage,
+  StartMessage,
+  StopMessage,
+  SupervisorNotice,
+  SupervisorRequest,
+} from '../protocol/supervisor.ts';
+
+/** The supervisor, as a child sees it. */
+export interface SupervisorHost {
+  send(request: SupervisorRequest): void;
+  /** `socket` comes with `sandbox-started` only. Listeners are never removed. */
+  onNotice(listener: NoticeListener): void;
+}
+
+type NoticeListener = (notice: SupervisorNotice, socket: Socket | undefined) => void;
+
+export interface RunningChild {
+  /** Stops accepting, finishes what was begun, and resolves when nothing is left. */
+  close(): Promise<void>;
+}
+
+type ChildMain<Options> = (options: Options, host: SupervisorHost) => Promise<RunningChild>;
+
+/** Runs `main` with the options that the supervisor sends; to be called once, by a process's entry. */
+export function startChild<Options>(main: ChildMain<Options>): void {
+  const listeners: NoticeListener[] = [];
+  const host: SupervisorHost = {
+    send,
+    onNotice: (listener) => void listeners.push(listener),
+  };
+  let starting: Promise<RunningChild> | null = null;
+
+  process.on('disconnect', () => process.exit(1));
+  // The terminal sends its signals to the whole group; who drains when is for the supervisor to say.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  process.on('message', (message, handle) => {
+    const received = message as StartMessage<Options> | StopMessage | SupervisorNotice;
+    if (received.type === 'start') {
+      starting ??= start(main, received.options, host);
+    } else if (received.type === 'stop') {
+      void stop(starting);
+    } else {
+      for (const listener of listeners) listener(received, handle as Socket | undefined);
+    }
+  });
+}
+
+async function start<Options>(
+  main: ChildMain<Options>,
+  options: Options,
+  host: SupervisorHost,
+): Promise<RunningChild> {
+  try {
+    const running = await main(options, host);
+    send({ type: 'ready' });
+    return running;
+  } catch (error) {
+    if (!(error instanceof PlatformError)) console.error(error);
+    await sendLast(failedMessage(error));
+    return process.exit(1);
+  }
+}
+
+async function stop(starting: Promise<RunningChild> | null): Promise<void> {
+  try {
+    await (await starting)?.close();
+    process.exit(0);
+  } catch (error) {
+    console.error(error);
+    process.exit(1);
+  }
+}
+
+function failedMessage(error: unknown): FailedMessage {
+  if (!(error instanceof PlatformError)) {
+    return { type: 'failed', code: 'internal', message: String(error) };
+  }
+  const failed: FailedMessage = { type: 'failed', code: error.code, message: error.message };
+  if (error.hint !== undefined) failed.hint = error.hint;
+  return failed;
+}
+
+type Outgoing = SupervisorRequest | ReadyMessage | FailedMessage;
+
+/** A channel that has closed is no error here: `disconnect` ends this process. */
+function send(message: Outgoing): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+/** Resolves when the message has left this process, which may exit then. */
+function sendLast(message: Outgoing): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected || process.send === undefined) return resolve();
+    process.send(message, undefined, undefined, () => resolve());
+  });
+}

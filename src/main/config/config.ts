@@ -1,0 +1,183 @@
+/**
+ * Raw variables become a frozen `Config`. Every default of the platform stands here, and every problem is reported
+ * at once: nobody should have to start the server five times to learn of five typing errors. Nothing in a Config is
+ * secret; see secrets.ts.
+ */
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { PlatformError } from '../../protocol/errors.ts';
+import type { PoolOptions } from '../start-options.ts';
+import type { ServerEnvironment } from './env.ts';
+
+export interface Config {
+  readonly host: string;
+  /** 0 lets the kernel choose. */
+  readonly port: number;
+  /** Null until certificates are wanted. */
+  readonly httpsPort: number | null;
+  readonly isVerbose: boolean;
+  readonly dataDir: string;
+  readonly masterKeyFile: string;
+  readonly baseDomain: string;
+  readonly controlHost: string;
+  /** Addresses or CIDR ranges whose word on scheme and peer is taken. */
+  readonly trustedProxies: readonly string[];
+  /** Null starts the embedded server. */
+  readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  readonly acmeDirectoryUrl: string | null;
+  readonly acmeEmail: string | null;
+  readonly maxMemoryMib: number;
+  readonly maxTimeoutMs: number;
+  readonly builds: BuildLimits;
+  readonly pool: Readonly<PoolOptions>;
+  readonly maxPackBytes: number;
+  readonly drainMs: number;
+}
+
+interface BuildLimits {
+  readonly maxBuilds: number;
+  readonly timeoutMs: number;
+  readonly memoryMib: number;
+}
+
+/** What the defaults depend on besides variables. */
+export interface ConfigHost {
+  workingDir: string;
+  cores: number;
+}
+
+const MIB = 1024 * 1024;
+const DRAIN_MS = 30_000;
+
+const POOL_DEFAULTS: PoolOptions = {
+  zygotes: 2,
+  queueLength: 1_000,
+  queueMs: 10_000,
+  idleMs: 5 * 60_000,
+  initTimeoutMs: 10_000,
+  drainMs: DRAIN_MS,
+};
+
+/** @throws PlatformError `config-invalid` that names every variable which cannot be used. */
+export function parseConfig(environment: ServerEnvironment, host: ConfigHost): Config {
+  const problems: string[] = [];
+  const read = createReaders(environment, problems);
+  const baseDomain = read.domain('FN_BASE_DOMAIN', 'localhost');
+  const dataDir = resolve(host.workingDir, environment.FN_DATA_DIR ?? '.fn');
+  const config: Config = {
+    host: read.address('HOST', baseDomain === 'localhost' ? '127.0.0.1' : '0.0.0.0'),
+    port: read.integer('PORT', { fallback: 3000, min: 0, max: 65_535 }),
+    httpsPort: read.optionalPort('HTTPS_PORT'),
+    isVerbose: read.flag('VERBOSE'),
+    dataDir,
+    masterKeyFile: resolve(
+      host.workingDir,
+      environment.FN_MASTER_KEY_FILE ?? `${dataDir}/master-key`,
+    ),
+    baseDomain,
+    controlHost: read.domain('FN_CONTROL_HOST', baseDomain),
+    trustedProxies: read.networks('FN_TRUSTED_PROXIES'),
+    databaseUrl: read.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
+    acmeDirectoryUrl: read.url('ACME_DIRECTORY_URL', ['https:']),
+    acmeEmail: read.email('ACME_EMAIL'),
+    maxMemoryMib: read.integer('MAX_MEMORY', { fallback: 10_240, min: 64, max: 1_048_576 }),
+    maxTimeoutMs: read.integer('MAX_TIMEOUT', { fallback: 900_000, min: 1_000, max: 86_400_000 }),
+    builds: {
+      // A build is one busy core; the other half of the machine keeps serving.
+      maxBuilds: Math.max(1, Math.floor(host.cores / 2)),
+      timeoutMs: 5 * 60_000,
+      memoryMib: 1_024,
+    },
+    pool: POOL_DEFAULTS,
+    maxPackBytes: 256 * MIB,
+    drainMs: DRAIN_MS,
+  };
+  if (problems.length > 0) throw invalidConfig(problems);
+  return Object.freeze(config);
+}
+
+function invalidConfig(problems: string[]): PlatformError {
+  const list = problems.map((problem) => `  ${problem}`).join('\n');
+  return new PlatformError('config-invalid', `the configuration cannot be used:\n${list}`, {
+    hint: 'set or unset the variables named above; docs/configuration.md describes each',
+  });
+}
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const MAX_DOMAIN_LENGTH = 190; // Leaves room for a label of an app, within the 253 of RFC 1035.
+
+/** One reader per kind of value; each notes its problem and answers with the fallback, so that the rest is read too. */
+function createReaders(environment: ServerEnvironment, problems: string[]) {
+  type Name = keyof ServerEnvironment;
+  const wrong = (name: Name, wanted: string): void => {
+    problems.push(`${name}=${environment[name]}: ${wanted}`);
+  };
+  return {
+    integer(name: Name, range: { fallback: number; min: number; max: number }): number {
+      const text = environment[name];
+      if (text === undefined) return range.fallback;
+      const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+      if (value >= range.min && value <= range.max) return value;
+      wrong(name, `a whole number from ${range.min} to ${range.max} is needed`);
+      return range.fallback;
+    },
+    optionalPort(name: Name): number | null {
+      if (environment[name] === undefined) return null;
+      return this.integer(name, { fallback: 443, min: 1, max: 65_535 });
+    },
+    flag(name: Name): boolean {
+      const text = environment[name]?.toLowerCase() ?? 'false';
+      if (['1', 'true', 'yes', 'on'].includes(text)) return true;
+      if (!['0', 'false', 'no', 'off'].includes(text)) wrong(name, 'true or false is needed');
+      return false;
+    },
+    address(name: Name, fallback: string): string {
+      const text = environment[name];
+      if (text === undefined) return fallback;
+      if (text === 'localhost') return '127.0.0.1';
+      if (isIP(text) === 0) wrong(name, 'an IP address to listen on is needed');
+      return text;
+    },
+    domain(name: Name, fallback: string): string {
+      const text = environment[name]?.toLowerCase();
+      if (text === undefined) return fallback;
+      const isDomain =
+        text.length <= MAX_DOMAIN_LENGTH && text.split('.').every((label) => DNS_LABEL.test(label));
+      if (!isDomain) wrong(name, 'a domain name is needed, without scheme, port or path');
+      return text;
+    },
+    networks(name: Name): string[] {
+      const entries = environment[name]?.split(/[\s,]+/).filter(Boolean) ?? [];
+      for (const entry of entries) {
+        if (!isNetwork(entry)) wrong(name, `"${entry}" is neither an IP address nor a CIDR range`);
+      }
+      return entries;
+    },
+    url(name: Name, schemes: string[]): string | null {
+      const text = environment[name];
+      if (text === undefined) return null;
+      if (schemes.includes(URL.parse(text)?.protocol ?? '')) return text;
+      // The value may hold a password, so it is not repeated.
+      problems.push(
+        `${name}: a URL that starts with ${schemes.map((s) => `${s}//`).join(' or ')} is needed`,
+      );
+      return null;
+    },
+    email(name: Name): string | null {
+      const text = environment[name];
+      if (text !== undefined && !/^[^\s@]+@[^\s@]+$/.test(text))
+        wrong(name, 'a mail address is needed');
+      return text ?? null;
+    },
+  };
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
+}

@@ -1,0 +1,57 @@
+/** The only reader of `process.env`: names become raw, optional values. */
+
+/** Every variable that the platform reads, documented in docs/configuration.md. */
+export const SERVER_VARIABLES = [
+  'PORT',
+  'HOST',
+  'VERBOSE',
+  'MAX_MEMORY',
+  'MAX_TIMEOUT',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'FN_DATA_DIR',
+  'FN_BASE_DOMAIN',
+  'FN_CONTROL_HOST',
+  'FN_TRUSTED_PROXIES',
+  'FN_MASTER_KEY_FILE',
+  'HTTPS_PORT',
+  'ACME_DIRECTORY_URL',
+  'ACME_EMAIL',
+] as const;
+
+export type ServerVariable = (typeof SERVER_VARIABLES)[number];
+export type ServerEnvironment = Partial<Record<ServerVariable, string>>;
+
+/** What a shell or a service unit set; an empty value counts as none. */
+export function readServerEnvironment(source: NodeJS.ProcessEnv = process.env): ServerEnvironment {
+  const environment: ServerEnvironment = {};
+  for (const name of SERVER_VARIABLES) {
+    const value = source[name]?.trim();
+    if (value) environment[name] = value;
+  }
+  return environment;
+}
+
+/** What the machine says about this process, rather than the operator. */
+export interface HostEnvironment {
+  /** Folders that are searched for git, bubblewrap and the other system tools. */
+  toolFolders: string[];
+  /** The user's own volatile folder (XDG base directory specification), absent for root and in most containers. */
+  runtimeDir: string | undefined;
+}
+
+// Service units and cron often leave the sbin folders out.
+const DEFAULT_TOOL_FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+
+export function readHostEnvironment(source: NodeJS.ProcessEnv = process.env): HostEnvironment {
+  const path = source['PATH']?.split(':').filter((folder) => folder.startsWith('/'));
+  return {
+    toolFolders: path === undefined ? DEFAULT_TOOL_FOLDERS : path,
+    runtimeDir: source['XDG_RUNTIME_DIR'] || undefined,
+  };
+}
+
+/** The whole environment, for a program that replaces this one under the same settings. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}

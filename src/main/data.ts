@@ -1,0 +1,105 @@
+/** The data process: the door and the pools. It needs no other process to answer requests. */
+import { once } from 'node:events';
+import { createBundleCode, createPool, type FunctionLog } from '../pool/index.ts';
+import type { DataForControl } from '../protocol/data-plane.ts';
+import { createRpcServer } from '../protocol/rpc.ts';
+import { createDoor, readSnapshotFile, type DoorDeps } from '../router/index.ts';
+import { systemClock } from '../std/clock.ts';
+import { listenOnSocket } from './listen-on-socket.ts';
+import { createLog, type Logger } from './log.ts';
+import { createSandboxClient } from './sandbox-client.ts';
+import { startChild, type RunningChild, type SupervisorHost } from './child-process.ts';
+import type { DataOptions } from './start-options.ts';
+
+const CODE_CACHE_BYTES = 64 * 1024 * 1024;
+const MAX_LINES_PER_SECOND = 200;
+
+startChild(startData);
+
+async function startData(options: DataOptions, host: SupervisorHost): Promise<RunningChild> {
+  const log = createLog('data', options.isVerbose);
+  const sandboxClient = createSandboxClient(host);
+  const pool = createPool(
+    {
+      sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
+      code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES),
+      log: functionLog(log),
+      clock: systemClock,
+    },
+    options.pool,
+  );
+  const door = createDoor(
+    { functions: pool, failures: failureLog(log), clock: systemClock },
+    options,
+  );
+
+  async function applySnapshot(): Promise<number> {
+    const snapshot = await readSnapshotFile(options.snapshotFile);
+    // A slower read of an older file must not undo a newer one.
+    if (snapshot.generation >= door.generation) {
+      door.applySnapshot(snapshot);
+      pool.keepOnly(snapshot.deployments);
+    }
+    return door.generation;
+  }
+
+  await applySnapshot();
+  const rpc = createRpcServer<DataForControl>(
+    {
+      applySnapshot: async () => ({ generation: await applySnapshot() }),
+      prepare: ({ deployment }) => pool.prepare(deployment),
+      release: async ({ deployment }) => {
+        pool.release(deployment);
+        return null;
+      },
+      status: async () => ({ generation: door.generation, ...pool.status() }),
+    },
+    (method, error) => log.error({ method, err: error }, 'call failed'),
+  );
+  await listenOnSocket(rpc, options.sockets.dataForControl);
+  door.server.listen({ fd: options.listenFd });
+  await once(door.server, 'listening');
+
+  return {
+    close: async () => {
+      await door.close();
+      await pool.close();
+      rpc.close();
+      rpc.closeAllConnections();
+    },
+  };
+}
+
+/** Until telemetry collects them, what functions print goes to the platform's own log. */
+function functionLog(log: Logger): FunctionLog {
+  const allows = createRateLimit(MAX_LINES_PER_SECOND);
+  return {
+    line: (source, line) => {
+      if (!allows()) return;
+      if (line.level === 'error') log.info({ ...source, line }, 'function printed');
+      else log.debug({ ...source, line }, 'function printed');
+    },
+  };
+}
+
+function failureLog(log: Logger): DoorDeps['failures'] {
+  const allows = createRateLimit(MAX_LINES_PER_SECOND);
+  return {
+    failed: ({ appName, id }, requestId, failure) => {
+      if (allows())
+        log.warn({ app: appName, deployment: id, requestId, failure }, 'request failed');
+    },
+  };
+}
+
+/** Functions and their callers decide how often something is logged, so it is bounded here. */
+function createRateLimit(perSecond: number): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const now = Math.floor(systemClock.monotonicMs() / 1000);
+    if (now !== second) count = 0;
+    second = now;
+    return ++count <= perSecond;
+  };
+}

@@ -1,0 +1,201 @@
+/** `fn doctor`: looks at this machine as the server would, and says what is missing and which command mends it. */
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
+import { nodeWorkerProgram } from '../runtimes/nodejs/index.ts';
+import {
+  type CgroupDriver,
+  createSandboxes,
+  detectCgroups,
+  findSharedLibraries,
+  testSandbox,
+} from '../sandbox/index.ts';
+import { randomName } from '../std/ids.ts';
+import { type Config, parseConfig } from './config/config.ts';
+import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
+import { reportFailure } from './report-failure.ts';
+import { tryLockFile } from './supervisor/file-lock.ts';
+import {
+  findTool,
+  type HostTools,
+  installCommand,
+  missingPackages,
+  TOOL_NAMES,
+} from './supervisor/host-tools.ts';
+import { mountedLayout } from './supervisor/layout.ts';
+import { packagedFile } from './supervisor/packaged-files.ts';
+import { ensurePrivateNamespace, mountRuntime } from './supervisor/private-mounts.ts';
+import { ROOT_RUNTIME_PARENT } from './supervisor/runtime-folder.ts';
+import { leaseUids } from './supervisor/runtime-root.ts';
+
+const PROJECT_DIR = dirname(dirname(import.meta.dirname));
+const PROBE_MEMORY_MIB = 128;
+
+interface Finding {
+  status: 'ok' | 'warn' | 'fail';
+  subject: string;
+  detail: string;
+  /** A command, or what to do. */
+  fix?: string;
+}
+
+/** Prints one line for each thing that was looked at; exits 0, or 6 when the server could not run. */
+export async function runDoctor(_args: readonly string[]): Promise<void> {
+  try {
+    const findings = await examine();
+    process.stdout.write(`${findings.map(present).join('\n')}\n`);
+    const isBroken = findings.some((finding) => finding.status === 'fail');
+    process.exit(isBroken ? ERROR_TABLE.unavailable.exit : 0);
+  } catch (error) {
+    reportFailure('fn doctor', error);
+  }
+}
+
+async function examine(): Promise<Finding[]> {
+  const { toolFolders } = readHostEnvironment();
+  const missing = missingPackages(toolFolders);
+  const tools = Object.fromEntries(
+    TOOL_NAMES.map((name) => [name, findTool(name, toolFolders)]),
+  ) as HostTools;
+  if (missing.length === 0) ensurePrivateNamespace(tools, inheritedEnvironment());
+  const configuration = examineConfiguration();
+  const cgroups = detectCgroups(`gitfn-doctor-${randomName(6)}`);
+  const findings = [
+    examineNode(),
+    ...TOOL_NAMES.map((name) => examineTool(name, tools[name])),
+    configuration.finding,
+    ...(configuration.config === null ? [] : examineData(configuration.config, tools)),
+    examineUser(),
+    examineCgroups(cgroups),
+  ];
+  if (missing.length === 0) findings.push(await examineSandbox(tools, cgroups));
+  await cgroups.close();
+  return findings;
+}
+
+function present({ status, subject, detail, fix }: Finding): string {
+  const line = `${status.padEnd(5)} ${subject.padEnd(14)} ${detail}`;
+  return fix === undefined ? line : `${line}\n      ${' '.repeat(14)} → ${fix}`;
+}
+
+function examineNode(): Finding {
+  return { status: 'ok', subject: 'node', detail: `${process.version}, ${process.execPath}` };
+}
+
+function examineTool(name: (typeof TOOL_NAMES)[number], path: string | null): Finding {
+  if (path !== null) return { status: 'ok', subject: name, detail: path };
+  const packages = missingPackages(readHostEnvironment().toolFolders);
+  return { status: 'fail', subject: name, detail: 'missing', fix: installCommand(packages) };
+}
+
+function examineConfiguration(): { config: Config | null; finding: Finding } {
+  try {
+    const config = parseConfig(readServerEnvironment(), {
+      workingDir: process.cwd(),
+      cores: availableParallelism(),
+    });
+    const detail = `${config.host}:${config.port}, base domain ${config.baseDomain}`;
+    return { config, finding: { status: 'ok', subject: 'configuration', detail } };
+  } catch (error) {
+    return { config: null, finding: failure('configuration', error) };
+  }
+}
+
+function examineData(config: Config, tools: HostTools): Finding[] {
+  return [examineDatabase(config), examineDataFolder(config.dataDir, tools)];
+}
+
+function examineDatabase(config: Config): Finding {
+  if (config.databaseUrl !== null) {
+    return { status: 'ok', subject: 'postgres', detail: 'your own, by DATABASE_URL' };
+  }
+  try {
+    const path = packagedFile(PROJECT_DIR, 'postgres');
+    return { status: 'ok', subject: 'postgres', detail: `embedded, ${path}` };
+  } catch (error) {
+    return failure('postgres', error);
+  }
+}
+
+function examineDataFolder(path: string, tools: HostTools): Finding {
+  const subject = 'data folder';
+  if (!existsSync(path)) return { status: 'ok', subject, detail: `${path}, made at first start` };
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch {
+    return {
+      status: 'fail',
+      subject,
+      detail: `${path} cannot be written`,
+      fix: `sudo chown -R "$(id -u)" ${path}`,
+    };
+  }
+  const lock = tryLockFile(tools.flock, `${path}/lock`);
+  lock?.release();
+  const detail = lock === null ? `${path}, a server is running on it` : path;
+  return { status: 'ok', subject, detail };
+}
+
+function examineUser(): Finding {
+  if (process.getuid?.() === 0) {
+    return {
+      status: 'ok',
+      subject: 'user',
+      detail: 'root: each process and sandbox gets a uid of its own',
+    };
+  }
+  return {
+    status: 'warn',
+    subject: 'user',
+    detail:
+      'not root: the platform and all functions share one uid; namespaces alone keep them apart',
+    fix: 'start the server as root where others than you deploy to it',
+  };
+}
+
+function examineCgroups({ version }: CgroupDriver): Finding {
+  if (version !== 'none') return { status: 'ok', subject: 'cgroups', detail: version };
+  return {
+    status: 'warn',
+    subject: 'cgroups',
+    detail:
+      'none that this user may make: memory and processes of functions are not held to their limits',
+    fix: 'start the server as root, or as a systemd service with Delegate=yes',
+  };
+}
+
+async function examineSandbox(tools: HostTools, cgroups: CgroupDriver): Promise<Finding> {
+  const subject = 'sandbox';
+  try {
+    const isRoot = process.getuid?.() === 0;
+    const node = packagedFile(isRoot ? reachableProject(tools) : PROJECT_DIR, 'node');
+    const sandboxes = createSandboxes({
+      tools,
+      cgroups,
+      slotUids: isRoot ? leaseUids(tools, null).slots : null,
+    });
+    const libraries = await findSharedLibraries(node);
+    const program = nodeWorkerProgram({ node, libraries, runner: node }, PROBE_MEMORY_MIB);
+    await testSandbox(sandboxes, `doctor-${randomName(6)}`, program);
+    return { status: 'ok', subject, detail: 'starts, and holds against the self-test' };
+  } catch (error) {
+    return failure(subject, error);
+  }
+}
+
+/** The project below a root that every uid can traverse, as the server mounts it. */
+function reachableProject(tools: HostTools): string {
+  const runtimeDir = `${ROOT_RUNTIME_PARENT}/doctor`;
+  const layout = mountedLayout({ projectDir: PROJECT_DIR, dataDir: runtimeDir, runtimeDir });
+  mkdirSync(ROOT_RUNTIME_PARENT, { recursive: true, mode: 0o711 });
+  mountRuntime(tools, { projectDir: PROJECT_DIR, data: {}, layout });
+  return layout.projectDir;
+}
+
+function failure(subject: string, error: unknown): Finding {
+  if (!(error instanceof PlatformError)) throw error;
+  const finding: Finding = { status: 'fail', subject, detail: error.message };
+  if (error.hint !== undefined) finding.fix = error.hint;
+  return finding;
+}

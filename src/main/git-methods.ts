@@ -1,0 +1,65 @@
+import { can, type Access, type Action } from '../access/index.ts';
+import type { Archives } from '../deploy/archives.ts';
+import type { Pushes } from '../deploy/push.ts';
+import { appNameProblem } from '../model/app.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import type { ControlForGit } from '../protocol/git-front.ts';
+import type { RpcHandlers } from '../protocol/rpc.ts';
+import { newId } from '../std/ids.ts';
+import { ensureApp, findAppByName } from '../store/apps.ts';
+import type { Database } from '../store/database.ts';
+
+interface Deps {
+  db: Database;
+  access: Access;
+  pushes: Pushes;
+  archives: Archives;
+}
+
+const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record<string, Action>;
+
+/** What control answers the git front: who may, and the two hooks. */
+export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
+  const { db, access, pushes, archives } = deps;
+  return {
+    async authorize({ token, appName, action }) {
+      const { appIds, ...principal } = await access.authenticate(token);
+      const actor = { ...principal, appIds };
+      const isNew = (await findAppByName(db, appName)) === null;
+      if (isNew && action === 'push' && can(actor, 'app.create', null)) {
+        refuseBadName(appName);
+        return { principal, app: null };
+      }
+      const app = await access.requireApp(actor, ACTIONS[action], appName);
+      return { principal, app: { id: app.id } };
+    },
+
+    async createApp({ token, appName }) {
+      access.require(await access.authenticate(token), 'app.create');
+      refuseBadName(appName);
+      const app = await ensureApp(db, { id: newId('app'), name: appName });
+      return { id: app.id };
+    },
+
+    async preReceive(pushed, { progress, signal }) {
+      const report = (line: string): void => progress({ line });
+      return { accept: await pushes.preReceive(pushed, report, signal) };
+    },
+
+    async postReceive(pushed, { progress }) {
+      const report = (line: string): void => progress({ line });
+      return { released: await pushes.postReceive(pushed, report) };
+    },
+
+    async archive({ ticket }, { body }) {
+      await archives.deliver(ticket, body);
+      return null;
+    },
+  };
+}
+
+function refuseBadName(name: string): void {
+  const problem = appNameProblem(name);
+  if (problem === null) return;
+  throw new PlatformError('bad-request', problem, { hint: 'choose another name: fn init NAME' });
+}

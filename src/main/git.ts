@@ -1,0 +1,46 @@
+/** The git front's process. Its environment is empty at the start and becomes that of the git processes it runs. */
+import { pino } from 'pino';
+import {
+  adoptEnvironment,
+  createGitFront,
+  DEFAULT_LIMITS,
+  prepareGitEnvironment,
+} from '../git/index.ts';
+import type { ControlForGit } from '../protocol/git-front.ts';
+import { createRpcClient } from '../protocol/rpc.ts';
+import { systemClock } from '../std/clock.ts';
+import { startChild, type RunningChild } from './child-process.ts';
+import { listenOnSocket } from './listen-on-socket.ts';
+import type { GitOptions } from './start-options.ts';
+
+startChild<GitOptions>(startGitFront);
+
+async function startGitFront(options: GitOptions): Promise<RunningChild> {
+  const { sockets, repositoriesDir, stateDir, trustedProxies, maxPackBytes } = options;
+  const environment = await prepareGitEnvironment({
+    stateDir,
+    hooksDir: options.hooksDir,
+    hookSocket: sockets.gitHooks,
+    maxPackBytes,
+  });
+  adoptEnvironment(environment);
+  const front = await createGitFront(
+    {
+      control: createRpcClient<ControlForGit>(sockets.controlForGit, 'the control process'),
+      clock: systemClock,
+      log: pino({ name: 'git', level: options.isVerbose ? 'info' : 'warn' }),
+      environment,
+    },
+    {
+      repositoriesDir,
+      stateDir,
+      trustedProxies,
+      maxPackBytes,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+    },
+  );
+  await listenOnSocket(front.hooks, sockets.gitHooks);
+  await listenOnSocket(front.calls, sockets.gitForControl);
+  await listenOnSocket(front.http, sockets.gitHttp);
+  return { close: () => front.drain() };
+}

@@ -1,0 +1,104 @@
+import type { Socket } from 'node:net';
+import { PlatformError } from '../protocol/errors.ts';
+import type {
+  SandboxExit,
+  SlotId,
+  SupervisorNotice,
+  SupervisorRequest,
+} from '../protocol/supervisor.ts';
+import type { SupervisorHost } from './child-process.ts';
+
+/** A sandbox that the supervisor started for this process. */
+export interface ClientSandbox {
+  socket: Socket;
+  /** Has the supervisor write a deployment's environment down the sandbox's own pipe. */
+  specialise(deploymentId: string): void;
+  /** No harm when it has ended. */
+  kill(): void;
+  exited: Promise<SandboxExit>;
+}
+
+export interface SandboxClient {
+  /** @throws PlatformError sandbox-failed */
+  startZygote(memoryMib: number): Promise<ClientSandbox>;
+  /** @throws PlatformError sandbox-failed */
+  startBuilder(memoryMib: number): Promise<ClientSandbox>;
+}
+
+type StartRequest = Extract<SupervisorRequest, { type: 'start-zygote' | 'start-builder' }>;
+type StartBody = StartRequest extends infer R
+  ? R extends StartRequest
+    ? Omit<R, 'request'>
+    : never
+  : never;
+
+interface Pending {
+  resolve(sandbox: ClientSandbox): void;
+  reject(error: PlatformError): void;
+}
+
+/** The supervisor as a starter of sandboxes, over the messages of protocol/supervisor.ts. */
+export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
+  const pending = new Map<number, Pending>();
+  const exits = new Map<SlotId, (exit: SandboxExit) => void>();
+  let lastRequest = 0;
+
+  supervisor.onNotice((notice, socket) => handle(notice, socket));
+
+  function handle(notice: SupervisorNotice, socket: Socket | undefined): void {
+    switch (notice.type) {
+      case 'sandbox-started':
+        return started(notice.request, notice.slot, socket);
+      case 'sandbox-failed':
+        pending.get(notice.request)?.reject(new PlatformError('sandbox-failed', notice.reason));
+        pending.delete(notice.request);
+        return;
+      case 'specialise-failed':
+        return ended(notice.slot, failedExit(notice.reason));
+      case 'exited':
+        return ended(notice.slot, notice.exit);
+      default:
+        return notice satisfies never;
+    }
+  }
+
+  function started(request: number, slot: SlotId, socket: Socket | undefined): void {
+    const waiting = pending.get(request);
+    pending.delete(request);
+    if (waiting === undefined) return;
+    if (socket === undefined) {
+      // Node drops the handle of a socket that has closed on its way.
+      supervisor.send({ type: 'kill', slot });
+      waiting.reject(new PlatformError('sandbox-failed', 'the sandbox ended at once'));
+      return;
+    }
+    waiting.resolve({
+      socket,
+      specialise: (deployment) => supervisor.send({ type: 'specialise', slot, deployment }),
+      kill: () => supervisor.send({ type: 'kill', slot }),
+      exited: new Promise((resolve) => exits.set(slot, resolve)),
+    });
+  }
+
+  function ended(slot: SlotId, exit: SandboxExit): void {
+    exits.get(slot)?.(exit);
+    exits.delete(slot);
+  }
+
+  function start(body: StartBody): Promise<ClientSandbox> {
+    return new Promise((resolve, reject) => {
+      const request = ++lastRequest;
+      pending.set(request, { resolve, reject });
+      supervisor.send({ ...body, request });
+    });
+  }
+
+  return {
+    startZygote: (memoryMib) => start({ type: 'start-zygote', runtime: 'nodejs', memoryMib }),
+    startBuilder: (memoryMib) => start({ type: 'start-builder', memoryMib }),
+  };
+}
+
+function failedExit(reason: string): SandboxExit {
+  return { code: null, signal: null, wasOutOfMemory: false, stderrTail: reason };
+}

@@ -1,0 +1,108 @@
+/** The system's own programs that the platform stands on, and how to get those that are missing. */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { PlatformError } from '../../protocol/errors.ts';
+
+/** Program → Debian package. */
+const PACKAGES = {
+  git: 'git',
+  bwrap: 'bubblewrap',
+  // Hooks speak to a unix socket with `nc -U -N`; only the OpenBSD variant knows both.
+  nc: 'netcat-openbsd',
+  sh: 'dash',
+  mount: 'mount',
+  umount: 'mount',
+  flock: 'util-linux',
+  prlimit: 'util-linux',
+  setpriv: 'util-linux',
+  unshare: 'util-linux',
+} as const;
+
+export type ToolName = keyof typeof PACKAGES;
+/** Absolute paths. */
+export type HostTools = Record<ToolName, string>;
+
+export const TOOL_NAMES = Object.keys(PACKAGES) as ToolName[];
+
+interface HostToolsDeps {
+  folders: readonly string[];
+  say: (line: string) => void;
+}
+
+/** Finds every tool, installing what is missing where that is possible. @throws PlatformError `tool-missing` */
+export function provideTools(deps: HostToolsDeps): HostTools {
+  const missing = missingPackages(deps.folders);
+  if (missing.length > 0) install(missing, deps);
+  const stillMissing = missingPackages(deps.folders);
+  if (stillMissing.length > 0) throw toolsMissing(stillMissing);
+  return Object.fromEntries(
+    TOOL_NAMES.map((name) => [name, findTool(name, deps.folders)]),
+  ) as HostTools;
+}
+
+/** Debian packages of the tools that are not there. */
+export function missingPackages(folders: readonly string[]): string[] {
+  const missing = TOOL_NAMES.filter((name) => findTool(name, folders) === null);
+  return [...new Set(missing.map((name) => PACKAGES[name]))];
+}
+
+export function findTool(name: ToolName, folders: readonly string[]): string | null {
+  const path = folders.map((folder) => `${folder}/${name}`).find(isExecutable) ?? null;
+  if (name === 'nc' && path !== null && !isOpenBsdNetcat(path)) return null;
+  return path;
+}
+
+/** What installs them, for this machine. */
+export function installCommand(packages: string[]): string {
+  const prefix = process.getuid?.() === 0 ? '' : 'sudo ';
+  return `${prefix}apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isOpenBsdNetcat(path: string): boolean {
+  const { stdout, stderr } = spawnSync(path, ['-h'], { env: {}, encoding: 'utf8' });
+  return /OpenBSD/i.test(stdout + stderr);
+}
+
+function install(packages: string[], deps: HostToolsDeps): void {
+  const apt = aptCommand(deps.folders);
+  if (apt === null) return;
+  deps.say(`installing missing system packages: ${packages.join(' ')}`);
+  const run = (...args: string[]): boolean => {
+    const [file, ...rest] = [...apt, ...args];
+    const { status } = spawnSync(file, rest, {
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', DEBIAN_FRONTEND: 'noninteractive' },
+      stdio: ['ignore', 'ignore', 'ignore'],
+    });
+    return status === 0;
+  };
+  const installPackages = () => run('install', '-y', '--no-install-recommends', ...packages);
+  // A fresh image has no package lists.
+  if (!installPackages() && run('update')) installPackages();
+}
+
+/** `apt-get` with the right to use it, or null: then a person has to. */
+function aptCommand(folders: readonly string[]): [string, ...string[]] | null {
+  const find = (name: string) => folders.map((folder) => `${folder}/${name}`).find(isExecutable);
+  const apt = find('apt-get');
+  if (apt === undefined || !existsSync('/etc/debian_version')) return null;
+  if (process.getuid?.() === 0) return [apt];
+  const sudo = find('sudo');
+  if (sudo === undefined) return null;
+  const { status } = spawnSync(sudo, ['-n', 'true'], { stdio: 'ignore', env: {} });
+  return status === 0 ? [sudo, '-n', apt] : null;
+}
+
+function toolsMissing(packages: string[]): PlatformError {
+  return new PlatformError('tool-missing', `missing on this machine: ${packages.join(', ')}`, {
+    hint: `run: ${installCommand(packages)}`,
+  });
+}

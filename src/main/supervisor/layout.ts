@@ -1,0 +1,114 @@
+/**
+ * Where everything stands while the platform runs. Started as root, all that a process under another uid touches is
+ * below one root that any uid can traverse, mounted in a namespace of our own: the clone and the data folder may lie
+ * under a home that is closed to others. Otherwise the paths are the real ones, and only sockets have a folder of
+ * their own, because a unix socket's path has at most 107 bytes.
+ */
+import { createHash } from 'node:crypto';
+import type { Sockets } from '../start-options.ts';
+
+/** Folders of the data folder that processes other than the supervisor use. */
+export interface DataFolders {
+  repositories: string;
+  /** Bundles, and whatever is hard-linked out of them later: one mount. */
+  store: string;
+  routes: string;
+  sealed: string;
+  gitState: string;
+  postgres: string;
+}
+
+export interface SocketFolders {
+  controlForData: string;
+  controlForGit: string;
+  gitForData: string;
+  gitForControl: string;
+  gitHooks: string;
+  dataForControl: string;
+  postgres: string;
+}
+
+export interface Layout {
+  /** Holds `src`, `node_modules`, `hooks`, `migrations`. */
+  projectDir: string;
+  /** Volatile: sockets, bundled runners, generated files. */
+  runtimeDir: string;
+  data: DataFolders;
+  bundlesDir: string;
+  snapshotFile: string;
+  socketFolders: SocketFolders;
+  sockets: Sockets;
+}
+
+/** What of the project other processes read; its data folder may lie beside these and is not among them. */
+export const PROJECT_PARTS = [
+  'src',
+  'node_modules',
+  'hooks',
+  'migrations',
+  'package.json',
+] as const;
+
+const INSTANCE_CHARACTERS = 10;
+
+/** Names one installation on this machine: same data folder, same name. */
+export function instanceName(realDataDir: string): string {
+  return createHash('sha256').update(realDataDir).digest('hex').slice(0, INSTANCE_CHARACTERS);
+}
+
+interface LayoutOptions {
+  projectDir: string;
+  dataDir: string;
+  runtimeDir: string;
+}
+
+/** Root's: everything is reached through the runtime folder. */
+export function mountedLayout(options: LayoutOptions): Layout {
+  const mounted = `${options.runtimeDir}/data`;
+  return layout(`${options.runtimeDir}/project`, options.runtimeDir, dataFolders(mounted));
+}
+
+/** Everyone else's: real paths. */
+export function directLayout(options: LayoutOptions): Layout {
+  return layout(options.projectDir, options.runtimeDir, dataFolders(options.dataDir));
+}
+
+export function dataFolders(dataDir: string): DataFolders {
+  return {
+    repositories: `${dataDir}/repositories`,
+    store: `${dataDir}/store`,
+    routes: `${dataDir}/routes`,
+    sealed: `${dataDir}/sealed`,
+    gitState: `${dataDir}/git`,
+    postgres: `${dataDir}/postgres`,
+  };
+}
+
+function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layout {
+  const sockets = `${runtimeDir}/sockets`;
+  const folders: SocketFolders = {
+    controlForData: `${sockets}/control-for-data`,
+    controlForGit: `${sockets}/control-for-git`,
+    gitForData: `${sockets}/git-for-data`,
+    gitForControl: `${sockets}/git-for-control`,
+    gitHooks: `${sockets}/git-hooks`,
+    dataForControl: `${sockets}/data-for-control`,
+    postgres: `${sockets}/postgres`,
+  };
+  return {
+    projectDir,
+    runtimeDir,
+    data,
+    bundlesDir: `${data.store}/bundles`,
+    snapshotFile: `${data.routes}/snapshot.json`,
+    socketFolders: folders,
+    sockets: {
+      controlApi: `${folders.controlForData}/api.sock`,
+      controlForGit: `${folders.controlForGit}/rpc.sock`,
+      gitHttp: `${folders.gitForData}/http.sock`,
+      gitForControl: `${folders.gitForControl}/rpc.sock`,
+      gitHooks: `${folders.gitHooks}/hooks.sock`,
+      dataForControl: `${folders.dataForControl}/rpc.sock`,
+    },
+  };
+}

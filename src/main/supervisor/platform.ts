@@ -1,0 +1,194 @@
+/** Starts the whole platform, top to bottom, and stops it in the reverse order. Long and flat on purpose. */
+import { rm } from 'node:fs/promises';
+import { controlUrl, type PublicAddress } from '../../model/address.ts';
+import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
+import {
+  createSandboxes,
+  detectCgroups,
+  findSharedLibraries,
+  testSandbox,
+} from '../../sandbox/index.ts';
+import { writeFileAtomically } from '../../std/atomic-file.ts';
+import { randomName } from '../../std/ids.ts';
+import type { Config } from '../config/config.ts';
+import { loadSecrets } from '../config/secrets.ts';
+import { openDataFolder } from './data-folder.ts';
+import { keepDatabase } from './database.ts';
+import { startPostgres } from './embedded-postgres.ts';
+import type { HostTools } from './host-tools.ts';
+import { instanceName } from './layout.ts';
+import { bindPort } from './port.ts';
+import { controlSpec, dataSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
+import { packagedFile } from './packaged-files.ts';
+import { bundlePrograms } from './programs.ts';
+import { openRootRuntime, openUserRuntime, type RuntimeRoot } from './runtime-root.ts';
+import { createSandboxBroker, type SandboxBroker } from './sandbox-broker.ts';
+import { openSealedEnvironment } from './sealed-environments.ts';
+import { type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
+
+interface PlatformDeps {
+  tools: HostTools;
+  xdgRuntimeDir: string | undefined;
+  /** One line for the operator. */
+  say: (line: string) => void;
+}
+
+interface PlatformOptions {
+  config: Config;
+  /** The clone: holds `src` and `node_modules`. */
+  projectDir: string;
+}
+
+export interface Platform {
+  address: PublicAddress;
+  dataDir: string;
+  adminTokenFile: string;
+  isRoot: boolean;
+  hasCgroups: boolean;
+  /** Drains and ends everything. */
+  close(): Promise<void>;
+}
+
+/** Sandboxes that one process may have at a time; the uids would allow for more. */
+const MAX_SANDBOXES = 500;
+/** What a process gets beyond the drain time of its work, to close what it has open. */
+const STOP_GRACE_MS = 5_000;
+
+/** @throws PlatformError for each thing that an operator can mend. */
+export async function startPlatform(
+  deps: PlatformDeps,
+  options: PlatformOptions,
+): Promise<Platform> {
+  const { config } = options;
+  const { tools, say } = deps;
+  const isRoot = process.getuid?.() === 0;
+  await using stack = new AsyncDisposableStack();
+
+  const dataFolder = openDataFolder(config.dataDir, tools.flock);
+  stack.defer(() => dataFolder.lock.release());
+  const secrets = await loadSecrets({
+    masterKeyFile: config.masterKeyFile,
+    adminTokenFile: dataFolder.adminTokenFile,
+  });
+  const port = bindPort(config.host, config.port);
+  stack.defer(() => port.close());
+  const address: PublicAddress = {
+    baseDomain: config.baseDomain,
+    controlHost: config.controlHost,
+    scheme: 'http',
+    port: port.address().port,
+  };
+
+  const runtime = (isRoot ? openRootRuntime : openUserRuntime)({
+    tools,
+    projectDir: options.projectDir,
+    dataFolder,
+    xdgRuntimeDir: deps.xdgRuntimeDir,
+  });
+  stack.defer(() => runtime.close());
+  const { layout } = runtime;
+  const node = packagedFile(layout.projectDir, 'node');
+
+  const cgroups = detectCgroups(`gitfn-${instanceName(dataFolder.path)}`);
+  stack.defer(() => cgroups.close());
+  const sandboxes = createSandboxes({ tools, cgroups, slotUids: runtime.uids?.slots ?? null });
+  const [database, libraries, programs] = await Promise.all([
+    openDatabase(deps, config, runtime),
+    findSharedLibraries(node),
+    bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
+  ]);
+  // Before everything that speaks to it, so closed after.
+  stack.defer(() => database.close());
+  const worker = { node, libraries, runner: programs.files.worker };
+  const esbuild = packagedFile(layout.projectDir, 'esbuild');
+  const builder = builderProgram({ node, libraries, runner: programs.files.builder, esbuild });
+  const broker = createSandboxBroker(
+    {
+      sandboxes,
+      program: (kind, memoryMib) =>
+        kind === 'builder' ? builder : nodeWorkerProgram(worker, memoryMib),
+      openSealed: (deployment) =>
+        openSealedEnvironment(layout.data.sealed, secrets.masterKey, deployment),
+      say,
+    },
+    { maxMemoryMib: config.maxMemoryMib, maxSandboxes: MAX_SANDBOXES },
+  );
+  stack.defer(() => broker.close());
+
+  const plan: ProcessPlan = {
+    config,
+    secrets,
+    tools,
+    layout,
+    node,
+    address,
+    uids: runtime.uids,
+    databaseUrl: database.url,
+    passwdFile: runtime.passwdFile,
+    programs,
+  };
+  const stopMs = config.drainMs + STOP_GRACE_MS;
+  const processes = createProcesses(broker, say);
+  const control = processes.create(controlSpec(plan), 'builder');
+  const git = processes.create(gitSpec(plan), null);
+  const data = processes.create(dataSpec(plan, port.fd()), 'zygote');
+  stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
+  // Registered last, so stopped first: no request is accepted that control could not answer any more.
+  stack.defer(() => data.stop(stopMs));
+  await Promise.all([
+    testSandbox(sandboxes, `self-test-${randomName(6)}`, nodeWorkerProgram(worker, 128)),
+    control.start(),
+    git.start(),
+    data.start(),
+  ]);
+
+  stack.defer(() => rm(dataFolder.serverFile, { force: true }));
+  await writeFileAtomically(
+    dataFolder.serverFile,
+    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: address.port })}\n`,
+    0o644,
+  );
+  const running = stack.move();
+  return {
+    address,
+    dataDir: dataFolder.path,
+    adminTokenFile: dataFolder.adminTokenFile,
+    isRoot,
+    hasCgroups: cgroups.version !== 'none',
+    close: () => running.disposeAsync(),
+  };
+}
+
+/** The operator's database, or one of our own. */
+async function openDatabase(
+  deps: PlatformDeps,
+  config: Config,
+  { layout, uids }: RuntimeRoot,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  if (config.databaseUrl !== null) {
+    return { url: config.databaseUrl, close: () => Promise.resolve() };
+  }
+  const start = () =>
+    startPostgres({
+      tools: deps.tools,
+      nativeDir: packagedFile(layout.projectDir, 'postgres'),
+      dir: layout.data.postgres,
+      socketDir: layout.socketFolders.postgres,
+      librariesDir: `${layout.runtimeDir}/postgres-libraries`,
+      uid: uids?.postgres ?? null,
+      isVerbose: config.isVerbose,
+    });
+  return keepDatabase({ start, say: deps.say });
+}
+
+function createProcesses(broker: SandboxBroker, say: (line: string) => void) {
+  return {
+    create: (spec: ProcessSpec, sandboxKind: 'builder' | 'zygote' | null): SupervisedProcess =>
+      new SupervisedProcess(
+        spec,
+        sandboxKind === null
+          ? { say }
+          : { say, onSpawn: (child) => broker.attach(child, sandboxKind) },
+      ),
+  };
+}

@@ -1,0 +1,192 @@
+/** How control, the git front and data are started: under which uid, confined by what, told what. */
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
+import type { Secrets } from '../config/secrets.ts';
+import type { ControlOptions, DataOptions, GitOptions, PublicAddress } from '../start-options.ts';
+import type { HostTools } from './host-tools.ts';
+import type { Layout } from './layout.ts';
+import type { Programs } from './programs.ts';
+import { clearFolder } from './runtime-folder.ts';
+import type { ProcessSpec } from './supervised-process.ts';
+import type { UidBlock } from './uid-blocks.ts';
+
+export interface ProcessPlan {
+  config: Config;
+  secrets: Secrets;
+  tools: HostTools;
+  layout: Layout;
+  /** The pinned runtime, at a path that every uid can reach. */
+  node: string;
+  /** Null when the supervisor is not root: then all share its uid. */
+  uids: UidBlock | null;
+  address: PublicAddress;
+  databaseUrl: string;
+  programs: Programs;
+  /** A passwd file that names our uids. */
+  passwdFile: string;
+}
+
+/** 3 is the channel, so the first extra descriptor is 4. */
+const FIRST_EXTRA_FD = 4;
+/** node-git-server calls url.parse(), on addresses that were validated before. */
+const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0169'];
+const GIT_TMP_BYTES = String(64 * 1024 * 1024);
+
+export function controlSpec(plan: ProcessPlan): ProcessSpec {
+  const { config, secrets, layout } = plan;
+  const { socketFolders, sockets } = layout;
+  const options: ControlOptions = {
+    sockets: {
+      controlApi: sockets.controlApi,
+      controlForGit: sockets.controlForGit,
+      gitForControl: sockets.gitForControl,
+      dataForControl: sockets.dataForControl,
+    },
+    databaseUrl: plan.databaseUrl,
+    masterKey: secrets.masterKey.toString('base64'),
+    adminToken: secrets.adminToken,
+    address: plan.address,
+    migrationsDir: `${layout.projectDir}/migrations`,
+    builderVersion: plan.programs.builderVersion,
+    bundlesDir: layout.bundlesDir,
+    sealedDir: layout.data.sealed,
+    snapshotFile: layout.snapshotFile,
+    maxMemoryMib: config.maxMemoryMib,
+    maxTimeoutMs: config.maxTimeoutMs,
+    maxBuilds: config.builds.maxBuilds,
+    buildTimeoutMs: config.builds.timeoutMs,
+    builderMemoryMib: config.builds.memoryMib,
+    drainMs: config.drainMs,
+    isVerbose: config.isVerbose,
+  };
+  return {
+    name: 'control',
+    command: [plan.tools.setpriv, ...asUid(plan.uids?.control ?? null), ...run(plan, 'control')],
+    options: () => options,
+    prepare: () => clearAll(socketFolders.controlForData, socketFolders.controlForGit),
+  };
+}
+
+export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
+  const { config, layout } = plan;
+  const { sockets } = layout;
+  const options: DataOptions = {
+    sockets: {
+      controlApi: sockets.controlApi,
+      gitHttp: sockets.gitHttp,
+      dataForControl: sockets.dataForControl,
+    },
+    listenFd: FIRST_EXTRA_FD,
+    address: plan.address,
+    snapshotFile: layout.snapshotFile,
+    bundlesDir: layout.bundlesDir,
+    trustedProxies: [...config.trustedProxies],
+    pool: config.pool,
+    drainMs: config.drainMs,
+    isVerbose: config.isVerbose,
+  };
+  return {
+    name: 'data',
+    command: [plan.tools.setpriv, ...asUid(plan.uids?.data ?? null), ...run(plan, 'data')],
+    descriptors: [listenFd],
+    options: () => options,
+    prepare: () => clearAll(layout.socketFolders.dataForControl),
+  };
+}
+
+export function gitSpec(plan: ProcessPlan): ProcessSpec {
+  const { config, layout, tools } = plan;
+  const { socketFolders, sockets } = layout;
+  const options: GitOptions = {
+    sockets: {
+      gitHttp: sockets.gitHttp,
+      gitForControl: sockets.gitForControl,
+      gitHooks: sockets.gitHooks,
+      controlForGit: sockets.controlForGit,
+    },
+    repositoriesDir: layout.data.repositories,
+    hooksDir: `${layout.projectDir}/hooks`,
+    stateDir: layout.data.gitState,
+    address: plan.address,
+    maxPackBytes: config.maxPackBytes,
+    trustedProxies: [...config.trustedProxies],
+    isVerbose: config.isVerbose,
+  };
+  return {
+    name: 'git front',
+    command: [
+      tools.setpriv,
+      ...asUid(plan.uids?.git ?? null),
+      tools.bwrap,
+      '--args',
+      String(FIRST_EXTRA_FD),
+      '--',
+      ...run(plan, 'git'),
+    ],
+    descriptors: [
+      gitConfinement(plan)
+        .map((word) => `${word}\0`)
+        .join(''),
+    ],
+    options: () => options,
+    prepare: () =>
+      clearAll(socketFolders.gitForData, socketFolders.gitForControl, socketFolders.gitHooks),
+  };
+}
+
+/** setpriv's arguments; a supervisor that is killed takes the process along. */
+function asUid(uid: number | null): string[] {
+  const id = String(uid);
+  const drop = uid === null ? [] : ['--reuid', id, '--regid', id, '--clear-groups'];
+  return [...drop, '--no-new-privs', '--pdeathsig', 'KILL', '--'];
+}
+
+function run(plan: ProcessPlan, program: 'control' | 'git' | 'data'): string[] {
+  return [plan.node, ...QUIET, plan.programs.files[program]];
+}
+
+/** bubblewrap's arguments: the front parses packs, and sees the repositories, its sockets and the system's programs. */
+function gitConfinement(plan: ProcessPlan): string[] {
+  const { layout, uids } = plan;
+  const id = String(uids?.git ?? process.getuid?.());
+  const { socketFolders, data, projectDir } = layout;
+  const readOnly = [
+    '/usr',
+    plan.node,
+    plan.programs.files.git,
+    `${projectDir}/hooks`,
+    socketFolders.controlForGit,
+  ];
+  const writable = [
+    data.repositories,
+    data.gitState,
+    socketFolders.gitForData,
+    socketFolders.gitForControl,
+    socketFolders.gitHooks,
+  ];
+  return [
+    ['--unshare-user', '--uid', id, '--gid', id, '--disable-userns'],
+    ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--unshare-net'],
+    ['--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--hostname', 'fn-git'],
+    ...['bin', 'sbin', 'lib', 'lib64'].map(systemFolder),
+    // /bin/nc is one of Debian's alternatives.
+    ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
+    ['--ro-bind', plan.passwdFile, '/etc/passwd'],
+    ['--proc', '/proc', '--dev', '/dev', '--size', GIT_TMP_BYTES, '--tmpfs', '/tmp'],
+    ...readOnly.map((path) => ['--ro-bind', path, path]),
+    ...writable.map((path) => ['--bind', path, path]),
+    ['--chdir', '/'],
+  ].flat();
+}
+
+/** A link into /usr on a merged system, a folder on an older one. */
+function systemFolder(name: string): string[] {
+  const path = `/${name}`;
+  if (!existsSync(path)) return [];
+  if (lstatSync(path).isSymbolicLink()) return ['--symlink', readlinkSync(path), path];
+  return ['--ro-bind', path, path];
+}
+
+function clearAll(...folders: string[]): void {
+  for (const folder of folders) clearFolder(folder);
+}

@@ -1,0 +1,163 @@
+/**
+ * Answers what control and data ask of the supervisor. Each process reaches only the sandboxes that it started, of
+ * the one kind that it may start, and loses them all when it ends.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { PlatformError } from '../../protocol/errors.ts';
+import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
+import type { Sandbox, SandboxLimits, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
+import type { Environment } from '../../secrets/sealed.ts';
+import { randomName } from '../../std/ids.ts';
+import { parseSupervisorRequest } from './supervisor-requests.ts';
+import type { ProcessListener } from './supervised-process.ts';
+
+export type SandboxKind = 'zygote' | 'builder';
+
+interface BrokerDeps {
+  sandboxes: Sandboxes;
+  program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
+  /** @throws when there is no sealed file of the deployment, or it does not open. */
+  openSealed: (deployment: string) => Promise<Environment>;
+  say: (line: string) => void;
+}
+
+interface BrokerOptions {
+  maxMemoryMib: number;
+  /** Sandboxes of one process at a time. */
+  maxSandboxes: number;
+}
+
+export interface SandboxBroker {
+  /** For one process, which may start sandboxes of that kind. */
+  attach(child: ChildProcess, kind: SandboxKind): ProcessListener;
+  /** Ends every sandbox; resolves when nothing of them is left. */
+  close(): Promise<void>;
+}
+
+interface Slot {
+  sandbox: Sandbox;
+  /** An environment is given once: a sandbox is one deployment's for life. */
+  isSpecialised: boolean;
+}
+
+type StartRequest = Extract<SupervisorRequest, { request: number }>;
+
+const LIMITS: Record<SandboxKind, Omit<SandboxLimits, 'memoryMib'>> = {
+  zygote: { maxTasks: 128, tmpMib: 64, cpuWeight: 100 },
+  // A build gives way to whatever serves.
+  builder: { maxTasks: 256, tmpMib: 512, cpuWeight: 10 },
+};
+
+export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): SandboxBroker {
+  const releases = new Set<Promise<void>>();
+  const attached = new Set<ProcessListener>();
+
+  function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
+    const slots = new Map<SlotId, Slot>();
+    const notify = (notice: SupervisorNotice): void => {
+      if (child.connected) child.send(notice, () => {});
+    };
+
+    function start(request: StartRequest): void {
+      if (slots.size >= options.maxSandboxes) {
+        notify({ type: 'sandbox-failed', request: request.request, reason: 'too many sandboxes' });
+        return;
+      }
+      const slot = `slot-${randomName(12)}`;
+      try {
+        run(slot, request);
+      } catch (error) {
+        if (!(error instanceof PlatformError)) throw error;
+        deps.say(`a sandbox did not start: ${error.message}`);
+        notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
+      }
+    }
+
+    function run(slot: SlotId, { request, memoryMib }: StartRequest): void {
+      const sandbox = deps.sandboxes.start({
+        name: slot,
+        program: deps.program(kind, memoryMib),
+        limits: { ...LIMITS[kind], memoryMib },
+      });
+      slots.set(slot, { sandbox, isSpecialised: false });
+      handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
+      void reportExit(slot, sandbox);
+      const released = sandbox.released.finally(() => releases.delete(released));
+      releases.add(released);
+    }
+
+    async function reportExit(slot: SlotId, sandbox: Sandbox): Promise<void> {
+      const exit = await sandbox.exited;
+      slots.delete(slot);
+      notify({ type: 'exited', slot, exit });
+    }
+
+    async function specialise(id: SlotId, deployment: string): Promise<void> {
+      const slot = slots.get(id);
+      if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
+      slot.isSpecialised = true;
+      try {
+        slot.sandbox.giveEnvironment(await deps.openSealed(deployment));
+      } catch (error) {
+        deps.say(`the environment of ${deployment} cannot be opened: ${String(error)}`);
+        notify({ type: 'specialise-failed', slot: id, reason: 'its environment cannot be opened' });
+        slot.sandbox.kill();
+      }
+    }
+
+    function message(raw: SupervisorRequest): void {
+      const request = parseSupervisorRequest(raw, options.maxMemoryMib);
+      if (request === null || !mayAsk(kind, request)) {
+        deps.say(`a process sent what it may not (${JSON.stringify(raw).slice(0, 200)}): ended`);
+        child.kill('SIGKILL');
+      } else if (request.type === 'specialise') {
+        void specialise(request.slot, request.deployment);
+      } else if (request.type === 'kill') {
+        slots.get(request.slot)?.sandbox.kill();
+      } else {
+        start(request);
+      }
+    }
+
+    const listener: ProcessListener = {
+      message,
+      ended: () => {
+        attached.delete(listener);
+        for (const { sandbox } of slots.values()) sandbox.kill();
+      },
+    };
+    attached.add(listener);
+    return listener;
+  }
+
+  return {
+    attach,
+    close: async () => {
+      for (const listener of attached) listener.ended();
+      await Promise.all(releases);
+    },
+  };
+}
+
+/** Data runs functions, control runs builds. */
+function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
+  switch (request.type) {
+    case 'start-zygote':
+    case 'specialise':
+      return kind === 'zygote';
+    case 'start-builder':
+      return kind === 'builder';
+    case 'kill':
+      return true;
+    default:
+      return request satisfies never;
+  }
+}
+
+/** The program starts when its socket has left this process: see `Sandbox.boot`. */
+function handOver(child: ChildProcess, notice: SupervisorNotice, sandbox: Sandbox): void {
+  child.send(notice, sandbox.socket, (error) => {
+    if (error === null) sandbox.boot();
+    else sandbox.kill();
+  });
+}

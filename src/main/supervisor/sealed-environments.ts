@@ -1,0 +1,21 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { type Environment, openEnvironment } from '../../secrets/sealed.ts';
+
+const MAX_SEALED_BYTES = 1024 * 1024;
+
+/**
+ * Opens the environment of one deployment. The folder belongs to control, which is not trusted with what the
+ * supervisor may read: no symbolic link is followed, and only a regular file of sensible size is read.
+ */
+export async function openSealedEnvironment(
+  sealedDir: string,
+  masterKey: Buffer,
+  deployment: string,
+): Promise<Environment> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  await using file = await open(`${sealedDir}/${deployment}.sealed`, flags);
+  const status = await file.stat();
+  if (!status.isFile() || status.size > MAX_SEALED_BYTES) throw new Error('not a sealed file');
+  return openEnvironment(masterKey, deployment, await file.readFile());
+}

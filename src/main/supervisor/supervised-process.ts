@@ -1,0 +1,162 @@
+/**
+ * One process of the platform, kept running: started with its options as the first message, started again with a
+ * growing delay when it ends by itself, asked to drain when the platform stops.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Writable } from 'node:stream';
+import { ERROR_TABLE, type ErrorCode, PlatformError } from '../../protocol/errors.ts';
+import type { FailedMessage, ReadyMessage, SupervisorRequest } from '../../protocol/supervisor.ts';
+import { createRestartDelays } from './restart-delays.ts';
+
+export interface ProcessSpec {
+  name: string;
+  /** The program and its arguments. */
+  command: readonly [string, ...string[]];
+  /** Extra descriptors from 4 on; 3 is the channel. A string is written down a pipe. */
+  descriptors?: readonly (number | string)[];
+  /** First message; made anew for each start. */
+  options: () => unknown;
+  /** Before each start, when no process is there. */
+  prepare?: () => void;
+}
+
+interface ProcessDeps {
+  say: (line: string) => void;
+  /** Each new process, before it has said anything; the returned function is called at its end. */
+  onSpawn?: (child: ChildProcess) => ProcessListener;
+}
+
+export interface ProcessListener {
+  message(message: SupervisorRequest): void;
+  ended(): void;
+}
+
+type Outcome = 'ready' | PlatformError;
+
+const START_DEADLINE_MS = 120_000;
+
+export class SupervisedProcess {
+  readonly #spec: ProcessSpec;
+  readonly #deps: ProcessDeps;
+  readonly #delays = createRestartDelays();
+  #child: ChildProcess | null = null;
+  #restart: NodeJS.Timeout | null = null;
+  #isStopping = false;
+
+  constructor(spec: ProcessSpec, deps: ProcessDeps) {
+    this.#spec = spec;
+    this.#deps = deps;
+  }
+
+  /** Resolves when the process serves. @throws PlatformError when the very first start fails. */
+  async start(): Promise<void> {
+    const outcome = await this.#spawn();
+    if (outcome === 'ready') return;
+    this.#isStopping = true;
+    this.#child?.kill('SIGKILL');
+    throw outcome;
+  }
+
+  /** Lets it finish what it has; after the deadline it is killed. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#isStopping = true;
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    const child = this.#child;
+    if (child === null) return;
+    const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
+    if (child.connected) child.send({ type: 'stop' }, () => {});
+    const timer = setTimeout(() => {
+      this.#deps.say(`${this.#spec.name} has not drained after ${deadlineMs / 1000} s: ended`);
+      child.kill('SIGKILL');
+    }, deadlineMs);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  /** One run of the process; resolves at its first word, or at its end when it had none. */
+  #spawn(): Promise<Outcome> {
+    this.#spec.prepare?.();
+    const startedAt = performance.now();
+    const child = spawnWithChannel(this.#spec);
+    const listener = this.#deps.onSpawn?.(child);
+    this.#child = child;
+    const outcome = firstWord(child, this.#spec.name, listener);
+    child.once('exit', (code, signal) => {
+      this.#child = null;
+      listener?.ended();
+      if (!this.#isStopping) void this.#restartLater(signal ?? `code ${code}`, startedAt, outcome);
+    });
+    if (child.connected) child.send({ type: 'start', options: this.#spec.options() }, () => {});
+    return outcome;
+  }
+
+  async #restartLater(end: string, startedAt: number, outcome: Promise<Outcome>): Promise<void> {
+    const delayMs = this.#delays.next(performance.now() - startedAt);
+    const first = await outcome;
+    if (this.#isStopping) return; // A first start that failed ends the platform.
+    const { name } = this.#spec;
+    const reason = first === 'ready' ? '' : `: ${first.message}`;
+    this.#deps.say(`${name} ended (${end})${reason}; starting it again in ${delayMs} ms`);
+    this.#restart = setTimeout(() => void this.#spawn(), delayMs);
+  }
+}
+
+function spawnWithChannel(spec: ProcessSpec): ChildProcess {
+  const [file, ...args] = spec.command;
+  const descriptors = spec.descriptors ?? [];
+  const child = spawn(file, args, {
+    cwd: '/',
+    env: {},
+    // Its own session: a terminal's signals are for the supervisor alone, which says who drains when.
+    detached: true,
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      'ipc',
+      ...descriptors.map((entry) => (typeof entry === 'number' ? entry : ('pipe' as const))),
+    ],
+  });
+  for (const [index, entry] of descriptors.entries()) {
+    if (typeof entry === 'string') writeAndEnd(child.stdio[index + 4] as Writable, entry);
+  }
+  return child;
+}
+
+function writeAndEnd(pipe: Writable, content: string): void {
+  pipe.on('error', () => {}); // The reader has ended, which its exit tells.
+  pipe.end(content);
+}
+
+/** What the process says first: that it serves, or why it can't. */
+function firstWord(
+  child: ChildProcess,
+  name: string,
+  listener: ProcessListener | undefined,
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const failed = (reason: string): void =>
+      resolve(new PlatformError('unavailable', `${name} did not start: ${reason}`));
+    const timer = setTimeout(() => {
+      failed(`no answer within ${START_DEADLINE_MS / 1000} s`);
+      child.kill('SIGKILL');
+    }, START_DEADLINE_MS);
+    child.on('message', (raw) => {
+      const message = raw as ReadyMessage | FailedMessage | SupervisorRequest;
+      if (message.type === 'ready') resolve('ready');
+      else if (message.type === 'failed') resolve(startFailure(message));
+      else listener?.message(message);
+    });
+    child.once('error', (error) => failed(error.message));
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      failed(`ended with ${signal ?? `code ${code}`}`);
+    });
+  });
+}
+
+function startFailure(message: FailedMessage): PlatformError {
+  const code = Object.hasOwn(ERROR_TABLE, message.code) ? (message.code as ErrorCode) : 'internal';
+  const details = message.hint === undefined ? {} : { hint: message.hint };
+  return new PlatformError(code, message.message, details);
+}

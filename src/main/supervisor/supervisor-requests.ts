@@ -1,0 +1,40 @@
+/** What arrives over a process's channel is data until it was looked at: the sender parses strangers' bytes. */
+import type { SupervisorRequest } from '../../protocol/supervisor.ts';
+
+const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
+const SLOT_ID = /^slot-[a-z2-7]{12}$/;
+const MIN_MEMORY_MIB = 32;
+
+/** The request, or null when it is not one that a correct process sends. */
+export function parseSupervisorRequest(
+  message: unknown,
+  maxMemoryMib: number,
+): SupervisorRequest | null {
+  if (typeof message !== 'object' || message === null) return null;
+  const fields = message as Record<string, unknown>;
+  const { type, request, runtime, memoryMib, slot, deployment } = fields;
+  const isMemory = isIntegerBetween(memoryMib, MIN_MEMORY_MIB, maxMemoryMib);
+  const isRequest = isIntegerBetween(request, 0, Number.MAX_SAFE_INTEGER);
+  switch (type) {
+    case 'start-zygote':
+      if (!isRequest || !isMemory || runtime !== 'nodejs') return null;
+      return { type, request, runtime, memoryMib };
+    case 'start-builder':
+      return isRequest && isMemory ? { type, request, memoryMib } : null;
+    case 'specialise':
+      if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
+      return { type, slot, deployment };
+    case 'kill':
+      return matches(slot, SLOT_ID) ? { type, slot } : null;
+    default:
+      return null;
+  }
+}
+
+function isIntegerBetween(value: unknown, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
+}
+
+function matches(value: unknown, pattern: RegExp): value is string {
+  return typeof value === 'string' && pattern.test(value);
+}

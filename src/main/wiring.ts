@@ -1,0 +1,166 @@
+/** Builds the control process, top to bottom in the order of the tree. Long, flat and dull on purpose. */
+import { createAccess } from '../access/index.ts';
+import { createApi } from '../api/index.ts';
+import { createBuilds } from '../build/index.ts';
+import { createBundleStore } from '../bundles/index.ts';
+import { createActivePushes } from '../deploy/active-pushes.ts';
+import { createCommitDeployer } from '../deploy/commit-deployer.ts';
+import {
+  createArchives,
+  createPublisher,
+  createPushes,
+  createReconciler,
+  createReleases,
+  createReservations,
+  createRollbacks,
+} from '../deploy/index.ts';
+import {
+  DEFAULT_CONCURRENCY,
+  DEFAULT_MAX_BODY_BYTES,
+  DEFAULT_MEMORY_MIB,
+  DEFAULT_TIMEOUT_MS,
+  MAX_BODY_BYTES_CEILING,
+  MAX_CONCURRENCY,
+} from '../model/limits.ts';
+import type { ControlForGit } from '../protocol/git-front.ts';
+import { createRpcServer } from '../protocol/rpc.ts';
+import { writeFileAtomically } from '../std/atomic-file.ts';
+import { systemClock } from '../std/clock.ts';
+import { KeyedMutex } from '../std/mutex.ts';
+import { findBuild, recordBuild } from '../store/builds.ts';
+import { openDatabase } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { readSnapshot } from '../store/routes.ts';
+import type { SupervisorHost } from './child-process.ts';
+import {
+  createBuildPort,
+  createDataPlane,
+  createExplain,
+  createRepositories,
+  createSeal,
+} from './deploy-ports.ts';
+import { createGitMethods } from './git-methods.ts';
+import { listenOnSocket } from './listen-on-socket.ts';
+import type { Logger } from './log.ts';
+import { createSandboxClient } from './sandbox-client.ts';
+import type { ControlOptions } from './start-options.ts';
+
+/** Data reads the snapshot, the supervisor the sealed files; each under a uid of its own. */
+const SNAPSHOT_MODE = 0o644;
+
+interface Surroundings {
+  supervisor: SupervisorHost;
+  log: Logger;
+}
+
+export async function wireControl(
+  options: ControlOptions,
+  { supervisor, log }: Surroundings,
+): Promise<AsyncDisposableStack> {
+  const stack = new AsyncDisposableStack();
+  const clock = systemClock;
+  const { address, sockets } = options;
+  const onError = (error: unknown): void => log.error({ err: error }, 'background work failed');
+
+  const db = openDatabase(options.databaseUrl, (error) => log.warn({ err: error }, 'database'));
+  stack.defer(() => db.close());
+  const migrated = await migrate(db, options.migrationsDir);
+  if (migrated.length > 0) log.info({ migrated }, 'migrated the database');
+
+  const access = createAccess({ db, now: () => clock.now(), onError });
+  await access.adoptAdminToken(options.adminToken);
+
+  const data = createDataPlane(sockets.dataForControl);
+  const repository = createRepositories(sockets.gitForControl);
+  const seal = createSeal(Buffer.from(options.masterKey, 'base64'), options.sealedDir);
+
+  const sandboxes = createSandboxClient(supervisor);
+  const bundles = createBundleStore(options.bundlesDir);
+  const builds = createBuilds(
+    {
+      startBuilder: () => sandboxes.startBuilder(options.builderMemoryMib),
+      bundles,
+      records: {
+        find: (appId, key) => findBuild(db, appId, key),
+        record: ({ appId, key, bundle }) => recordBuild(db, appId, { key, bundle: bundle.hash }),
+      },
+      clock,
+    },
+    {
+      maxBuilds: options.maxBuilds,
+      timeoutMs: options.buildTimeoutMs,
+      memoryMib: options.builderMemoryMib,
+      builderVersion: options.builderVersion,
+      defaults: {
+        memoryMib: DEFAULT_MEMORY_MIB,
+        timeoutMs: DEFAULT_TIMEOUT_MS,
+        concurrency: DEFAULT_CONCURRENCY,
+        maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
+      },
+      maxima: {
+        memoryMib: options.maxMemoryMib,
+        timeoutMs: options.maxTimeoutMs,
+        concurrency: MAX_CONCURRENCY,
+        maxBodyBytes: MAX_BODY_BYTES_CEILING,
+      },
+    },
+  );
+  stack.defer(() => builds.close());
+  builds.start();
+
+  const publisher = createPublisher({
+    readSnapshot: () => readSnapshot(db),
+    writeSnapshot: (snapshot) =>
+      writeFileAtomically(options.snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
+    data,
+  });
+  const locks = new KeyedMutex();
+  const archives = createArchives(repository);
+  const reservations = createReservations({ db, data, seal, address });
+  const releases = createReleases({ db, publisher, seal, repository, address, locks, onError });
+  const deployer = createCommitDeployer({
+    db,
+    reservations,
+    builds: createBuildPort(builds),
+    archives,
+    explain: createExplain(bundles),
+    active: createActivePushes(),
+  });
+  const pushes = createPushes({ db, deployer, reservations, releases, address, clock });
+  const rollbacks = createRollbacks({ db, reservations, releases, clock });
+  const reconciler = createReconciler({
+    db,
+    repository,
+    data,
+    pushes,
+    reservations,
+    releases,
+    clock,
+    onError,
+    drainMs: options.drainMs,
+  });
+
+  const api = await createApi({
+    db,
+    access,
+    rollbacks,
+    address,
+    onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
+  });
+  stack.defer(() => api.close());
+  await listenOnSocket(api.server, sockets.controlApi);
+
+  const gitMethods = createRpcServer<ControlForGit>(
+    createGitMethods({ db, access, pushes, archives }),
+    (method, error) => log.error({ err: error, method }, 'call from the git front failed'),
+  );
+  stack.defer(() => new Promise<void>((resolve) => gitMethods.close(() => resolve())));
+  await listenOnSocket(gitMethods, sockets.controlForGit);
+
+  // What serves is what the database says, whatever was published when this process last stopped.
+  await publisher.publish();
+  const stopping = new AbortController();
+  stack.defer(() => stopping.abort());
+  reconciler.start(stopping.signal);
+  return stack;
+}

@@ -1,0 +1,36 @@
+import { SLUG_SEPARATOR } from './slug.ts';
+
+/** Where the platform is reached from outside. */
+export interface PublicAddress {
+  /** `localhost` or the operator's domain; apps are one label below it. */
+  baseDomain: string;
+  controlHost: string;
+  /** `http` until certificates are served. */
+  scheme: 'http' | 'https';
+  /** As seen by clients. */
+  port: number;
+}
+
+/** Hex digits of a commit's SHA in its host name. */
+const COMMIT_DIGITS = 12;
+
+export function productionUrl(address: PublicAddress, appName: string): string {
+  return urlOf(address, `${appName}.${address.baseDomain}`);
+}
+
+export function refUrl(address: PublicAddress, appName: string, slug: string): string {
+  return urlOf(address, `${slug}${SLUG_SEPARATOR}${appName}.${address.baseDomain}`);
+}
+
+export function commitUrl(address: PublicAddress, appName: string, sha: string): string {
+  return refUrl(address, appName, sha.slice(0, COMMIT_DIGITS));
+}
+
+export function controlUrl(address: PublicAddress): string {
+  return urlOf(address, address.controlHost);
+}
+
+function urlOf(address: PublicAddress, host: string): string {
+  const isDefaultPort = address.port === (address.scheme === 'https' ? 443 : 80);
+  return `${address.scheme}://${host}${isDefaultPort ? '' : `:${address.port}`}`;
+}

@@ -1,0 +1,61 @@
+/** The pool's decisions, as functions of plain values. */
+
+/** However many requests wait, one function never gets more workers than this. */
+export const MAX_WORKERS_PER_FUNCTION = 32;
+
+/** Failures in a row before starts are delayed. */
+const FREE_FAILURES = 3;
+const FIRST_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 30_000;
+
+interface Leasable {
+  readonly room: number;
+  /** Asked whether its event loop turns, and not answered yet. */
+  readonly isSuspect: boolean;
+}
+
+/**
+ * The first worker with room. Workers stand in the order of their start, so the oldest stay busy and the others
+ * can idle out.
+ */
+export function chooseWorker<W extends Leasable>(workers: readonly W[]): W | null {
+  for (const worker of workers) {
+    if (worker.room > 0 && !worker.isSuspect) return worker;
+  }
+  return null;
+}
+
+/** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N. */
+export function workersToStart(state: {
+  waiting: number;
+  concurrency: number;
+  starting: number;
+  running: number;
+}): number {
+  const wanted = Math.ceil(state.waiting / state.concurrency) - state.starting;
+  const allowed = MAX_WORKERS_PER_FUNCTION - state.running - state.starting;
+  return Math.max(0, Math.min(wanted, allowed));
+}
+
+/** How long after the given number of failures in a row the next worker may be started. */
+export function backoffMs(failuresInRow: number): number {
+  if (failuresInRow < FREE_FAILURES) return 0;
+  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failuresInRow - FREE_FAILURES));
+}
+
+/** Which of the workers have been idle long enough to end, and when to look again; null when none is idle. */
+export function idleWorkers<W extends { idleSinceMs: number | null }>(
+  workers: readonly W[],
+  nowMs: number,
+  idleMs: number,
+): { expired: W[]; lookAgainInMs: number | null } {
+  const expired: W[] = [];
+  let lookAgainInMs: number | null = null;
+  for (const worker of workers) {
+    if (worker.idleSinceMs === null) continue;
+    const leftMs = worker.idleSinceMs + idleMs - nowMs;
+    if (leftMs <= 0) expired.push(worker);
+    else lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
+  }
+  return { expired, lookAgainInMs };
+}

@@ -1,0 +1,285 @@
+/**
+ * The workers of one function of one deployment. Requests go to a worker with room at once; the others wait in a
+ * bounded queue, which starts as many workers as it needs. It serves from its making until it is drained, and while
+ * it drains it still serves what had come before.
+ */
+import type { PoolOptions } from '../main/start-options.ts';
+import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import { backoffMs, chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
+import { failureOfExit, PooledWorker } from './pooled-worker.ts';
+import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
+import { WaitingLine } from './waiting-line.ts';
+import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
+import type { Zygote } from './zygotes.ts';
+
+const RETRY_AFTER_MS = 1_000;
+
+export class FunctionPool {
+  readonly deployment: ServedDeployment;
+  readonly served: ServedFunction;
+  readonly #deps: StartDeps;
+  readonly #options: PoolOptions;
+  readonly #source: FunctionSource;
+  readonly #waiting: WaitingLine;
+  /** Those that may be leased, oldest first. */
+  readonly #workers: PooledWorker[] = [];
+  /** Those that finish what they have. */
+  readonly #leaving = new Set<PooledWorker>();
+  #starting = 0;
+  #failuresInRow = 0;
+  #blockedUntilMs = 0;
+  #isHeld = false;
+  #cancelIdleTimer: (() => void) | null = null;
+  #drained: PromiseWithResolvers<void> | null = null;
+
+  constructor(
+    deps: StartDeps,
+    subject: { deployment: ServedDeployment; served: ServedFunction },
+    options: PoolOptions,
+  ) {
+    this.#deps = deps;
+    this.deployment = subject.deployment;
+    this.served = subject.served;
+    this.#source = sourceOf(subject);
+    this.#options = options;
+    this.#waiting = new WaitingLine(deps.clock, {
+      length: options.queueLength,
+      waitMs: options.queueMs,
+      onTimeout: (invocation) =>
+        invocation.failed({ kind: 'queue-timeout', retryAfterMs: RETRY_AFTER_MS }),
+    });
+  }
+
+  get workerCount(): number {
+    return this.#workers.length + this.#leaving.size;
+  }
+
+  get inFlight(): number {
+    let count = this.#waiting.length;
+    for (const { zygote } of this.#workers) count += zygote.link.inFlight;
+    for (const { zygote } of this.#leaving) count += zygote.link.inFlight;
+    return count;
+  }
+
+  /** Gives the invocation to a worker, or lets it wait, or fails it; never throws. */
+  dispatch(invocation: Invocation): void {
+    const worker = this.#waiting.length === 0 ? chooseWorker(this.#workers) : null;
+    if (worker !== null) {
+      this.#lease(worker, invocation, null);
+      return;
+    }
+    const blockedMs = this.#blockedUntilMs - this.#deps.clock.monotonicMs();
+    if (blockedMs > 0 && this.#workers.length === 0 && this.#starting === 0) {
+      invocation.failed({ kind: 'backing-off', retryAfterMs: blockedMs });
+    } else if (this.#waiting.push(invocation)) {
+      this.#startWhatIsNeeded();
+    } else {
+      invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
+    }
+  }
+
+  /** Takes back an invocation that no worker has yet. */
+  withdraw(invocation: Invocation): void {
+    this.#waiting.remove(invocation);
+    this.#checkDrained();
+  }
+
+  /** Starts a worker, unless there is one, and keeps it until released or drained. */
+  async hold(): Promise<StartResult | { kind: 'running' }> {
+    this.#isHeld = true;
+    if (this.#workers.length > 0) return { kind: 'running' };
+    return this.#start();
+  }
+
+  /** What was held may idle out. */
+  unhold(): void {
+    this.#isHeld = false;
+    this.#armIdleTimer(this.#options.idleMs);
+  }
+
+  /** Finishes what is in flight and waiting, then ends all workers; after `drainMs` it ends them regardless. */
+  drain(): Promise<void> {
+    if (this.#drained === null) {
+      this.#isHeld = false;
+      this.#drained = Promise.withResolvers<void>();
+      const cancel = this.#deps.clock.after(this.#options.drainMs, () => this.#killAll());
+      void this.#drained.promise.then(cancel);
+      if (this.#waiting.length === 0) this.#retireAll();
+      this.#checkDrained();
+    }
+    return this.#drained.promise;
+  }
+
+  #lease(worker: PooledWorker, invocation: Invocation, coldStartMs: number | null): void {
+    worker.idleSinceMs = null;
+    worker.zygote.link.invoke(invocation, coldStartMs);
+  }
+
+  /** Gives waiting invocations to workers with room. */
+  #pump(): void {
+    for (;;) {
+      if (this.#waiting.length === 0) break;
+      const worker = chooseWorker(this.#workers);
+      if (worker === null) break;
+      const next = this.#waiting.shift();
+      if (next === null) break;
+      this.#lease(worker, next.invocation, next.isForStart ? next.waitedMs : null);
+    }
+    this.#startWhatIsNeeded();
+    if (this.#drained !== null && this.#waiting.length === 0) {
+      this.#retireAll();
+      this.#checkDrained();
+    }
+  }
+
+  #startWhatIsNeeded(): void {
+    if (this.#waiting.length === 0) return;
+    if (this.#blockedUntilMs > this.#deps.clock.monotonicMs()) return;
+    const count = workersToStart({
+      waiting: this.#waiting.length,
+      concurrency: this.served.concurrency,
+      starting: this.#starting,
+      running: this.workerCount,
+    });
+    if (this.#starting + count > 0) this.#waiting.markStarting();
+    for (let started = 0; started < count; started++) void this.#start();
+  }
+
+  async #start(): Promise<StartResult> {
+    this.#starting++;
+    const result = await startFunctionWorker(this.#deps, {
+      deployment: this.deployment,
+      served: this.served,
+      initTimeoutMs: this.#options.initTimeoutMs,
+    });
+    this.#starting--;
+    if (result.kind === 'started') this.#adopt(result.zygote);
+    else this.#startFailed(result);
+    this.#pump();
+    return result;
+  }
+
+  #adopt(zygote: Zygote): void {
+    const worker = new PooledWorker(zygote);
+    worker.idleSinceMs = this.#deps.clock.monotonicMs();
+    this.#workers.push(worker);
+    zygote.link.listen({
+      settled: (succeeded) => this.#settled(worker, succeeded),
+      nacked: (invocation) => this.#nacked(invocation),
+      retiring: () => {
+        this.#countFailure();
+        this.#retire(worker);
+        this.#pump();
+      },
+      log: (line) => this.#deps.log.line(this.#source, line),
+      unusable: (reason) => void this.#discard(worker, reason),
+      closed: () => void this.#discard(worker, null),
+    });
+    this.#armIdleTimer(this.#options.idleMs);
+  }
+
+  /** Nobody else will start one for those who wait, unless another start still runs. */
+  #startFailed(result: Exclude<StartResult, { kind: 'started' }>): void {
+    this.#countFailure();
+    if (this.#workers.length > 0 || this.#starting > 0) return;
+    const failure: InvocationFailure =
+      result.kind === 'init-failed'
+        ? { kind: 'init-failed', failure: result.failure }
+        : { kind: 'unavailable', message: result.message };
+    for (let next = this.#waiting.shift(); next !== null; next = this.#waiting.shift()) {
+      next.invocation.failed(failure);
+    }
+  }
+
+  #settled(worker: PooledWorker, succeeded: boolean): void {
+    if (succeeded) this.#failuresInRow = 0;
+    const { link } = worker.zygote;
+    if (this.#leaving.has(worker)) {
+      this.#endIfDone(worker);
+      return;
+    }
+    if (link.isSpent) this.#retire(worker);
+    if (this.#waiting.length > 0) this.#pump();
+    if (link.inFlight === 0) worker.idleSinceMs = this.#deps.clock.monotonicMs();
+  }
+
+  /** Back to the front of the line: it has waited longest. */
+  #nacked(invocation: Invocation): void {
+    this.#waiting.unshift(invocation);
+    this.#pump();
+  }
+
+  #countFailure(): void {
+    this.#failuresInRow++;
+    const blockedMs = backoffMs(this.#failuresInRow);
+    this.#blockedUntilMs = this.#deps.clock.monotonicMs() + blockedMs;
+    // Those who wait get their worker when the block is over.
+    if (blockedMs > 0) this.#deps.clock.after(blockedMs, () => this.#pump());
+  }
+
+  #retireAll(): void {
+    for (const worker of this.#workers.slice()) this.#retire(worker);
+  }
+
+  /** No more leases; it ends when it has nothing left. */
+  #retire(worker: PooledWorker): void {
+    const index = this.#workers.indexOf(worker);
+    if (index === -1) return;
+    this.#workers.splice(index, 1);
+    this.#leaving.add(worker);
+    this.#endIfDone(worker);
+  }
+
+  #endIfDone(worker: PooledWorker): void {
+    const { link, sandbox } = worker.zygote;
+    if (link.inFlight > 0) return;
+    link.drain();
+    // It may still finish what it was asked to wait for.
+    this.#deps.clock.after(this.#options.drainMs, () => sandbox.kill());
+  }
+
+  /** A worker that has ended or must: its invocations fail with the reason. */
+  async #discard(worker: PooledWorker, reason: string | null): Promise<void> {
+    const wasLeaving = this.#leaving.has(worker);
+    const index = this.#workers.indexOf(worker);
+    if (index !== -1) this.#workers.splice(index, 1);
+    this.#leaving.add(worker);
+    const { link, sandbox } = worker.zygote;
+    link.listen({});
+    sandbox.kill();
+    const hadWork = link.inFlight > 0;
+    if (!wasLeaving || hadWork) this.#countFailure();
+    const failure =
+      reason === null
+        ? await failureOfExit(worker.zygote.sandbox, this.served.memoryMib, this.#deps.clock)
+        : ({ kind: 'worker-gone', message: reason } as const);
+    link.destroy();
+    link.failAll(failure);
+    this.#leaving.delete(worker);
+    this.#pump();
+    this.#checkDrained();
+  }
+
+  #armIdleTimer(delayMs: number): void {
+    if (this.#cancelIdleTimer !== null) return;
+    this.#cancelIdleTimer = this.#deps.clock.after(delayMs, () => this.#endIdle());
+  }
+
+  #endIdle(): void {
+    this.#cancelIdleTimer = null;
+    const { idleMs } = this.#options;
+    const now = this.#deps.clock.monotonicMs();
+    const { expired, lookAgainInMs } = idleWorkers(this.#workers, now, idleMs);
+    if (!this.#isHeld) for (const worker of expired) this.#retire(worker);
+    if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? idleMs);
+  }
+
+  #killAll(): void {
+    for (const { zygote } of [...this.#workers, ...this.#leaving]) zygote.sandbox.kill();
+  }
+
+  #checkDrained(): void {
+    const isEmpty = this.workerCount === 0 && this.#starting === 0 && this.#waiting.length === 0;
+    if (isEmpty) this.#drained?.resolve();
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The pool: per function of each deployment, the workers that answer its requests. It keeps zygotes ready, starts
+ * workers when requests wait, hands each request to one worker, bounds the waiting, and ends workers that are idle,
+ * broken or no longer routed to.
+ *
+ * It never starts a process (its Sandboxes port does), never reads a request's meaning (the door does), and knows
+ * of no host names. Read ports.ts, then function-pool.ts; the decisions are pure and stand in decisions.ts.
+ */
+export { createBundleCode } from './bundle-code.ts';
+export { createPool } from './pool.ts';
+export type { FunctionLog, InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

@@ -1,0 +1,40 @@
+import type { Clock } from '../std/clock.ts';
+import { describeExit, isOutOfMemory } from './exit-text.ts';
+import type { InvocationFailure, Sandbox } from './ports.ts';
+import type { Zygote } from './zygotes.ts';
+
+/** How long the reason of a worker's end may come after its socket closed. */
+const EXIT_NOTICE_MS = 2_000;
+
+/** A worker as the choice among workers sees it. */
+export class PooledWorker {
+  readonly zygote: Zygote;
+  idleSinceMs: number | null = null;
+
+  constructor(zygote: Zygote) {
+    this.zygote = zygote;
+  }
+
+  get room(): number {
+    return this.zygote.link.room;
+  }
+
+  get isSuspect(): boolean {
+    return this.zygote.link.isSuspect;
+  }
+}
+
+/** What the invocations of an ended worker are told. */
+export async function failureOfExit(
+  sandbox: Sandbox,
+  memoryMib: number,
+  clock: Clock,
+): Promise<InvocationFailure> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const cancel = clock.after(EXIT_NOTICE_MS, () => resolve(null));
+  const exit = await Promise.race([sandbox.exited, promise]);
+  cancel();
+  if (exit === null) return { kind: 'worker-gone', message: 'Worker ended' };
+  if (isOutOfMemory(exit)) return { kind: 'out-of-memory', memoryMib };
+  return { kind: 'worker-gone', message: describeExit(exit) };
+}

@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net';
+import type { InitFailure } from '../protocol/data-plane.ts';
+import type { SandboxExit } from '../protocol/supervisor.ts';
+import type { LogLine } from '../protocol/worker.ts';
+
+/** Starts sandboxed processes that speak protocol/worker.ts on their socket. */
+export interface Sandboxes {
+  /** Boots one that belongs to nobody; rejects with PlatformError `sandbox-failed` when it cannot. */
+  start(memoryMib: number): Promise<Sandbox>;
+}
+
+export interface Sandbox {
+  readonly socket: Socket;
+  /** Gives it the environment of a deployment; once in its life. When that fails, `exited` says why. */
+  specialise(deployment: string): void;
+  /** Ends it at once; no harm when it is gone. */
+  kill(): void;
+  /** Resolves when the process is gone. Never rejects. */
+  readonly exited: Promise<SandboxExit>;
+}
+
+/** The code of a bundle's file. */
+export interface BundleCode {
+  /** Rejects with PlatformError when the file is not there. */
+  read(bundle: string, file: string): Promise<Uint8Array>;
+}
+
+/** Where what functions say goes. Called often: must be quick and must bound what it keeps. */
+export interface FunctionLog {
+  line(source: FunctionSource, line: LogLine): void;
+}
+
+export interface FunctionSource {
+  appName: string;
+  deployment: string;
+  functionName: string;
+}
+
+/**
+ * One request as the pool sees it. The pool calls `begun` once a worker has it, again only when that worker refused
+ * it, and then at most one `headed`, any `body`, and exactly one of `replied`, `ended` and `failed`.
+ */
+export interface Invocation {
+  /** The text of INVOKE, see protocol/worker.ts. */
+  readonly text: string;
+  readonly hasBody: boolean;
+  /** The body may now be sent to `link` from its start. `coldStartMs` is null when no start was waited for. */
+  begun(link: InvocationLink, stream: number, coldStartMs: number | null): void;
+  /** The worker consumed so many bytes of the request body. */
+  credited(bytes: number): void;
+  /** `headers` is the text of HEAD. The views are valid until the call returns or, if kept, read only. */
+  replied(status: number, headers: string, body: Buffer): void;
+  headed(status: number, headers: string): void;
+  /** The receiver answers with `link.credit` for each byte that it has passed on. */
+  body(chunk: Buffer): void;
+  ended(): void;
+  failed(failure: InvocationFailure): void;
+}
+
+/** The way to the worker that has an invocation. Calls for a stream that is over do nothing. */
+export interface InvocationLink {
+  sendBody(stream: number, chunk: Buffer): void;
+  endBody(stream: number): void;
+  credit(stream: number, bytes: number): void;
+  /** The client has gone: no more calls to the invocation. The worker is held until its handler settles. */
+  cancel(stream: number): void;
+}
+
+export type InvocationFailure =
+  | { kind: 'threw'; errorType: string; message: string; stack: string }
+  | { kind: 'timeout'; timeoutMs: number }
+  | { kind: 'out-of-memory'; memoryMib: number }
+  /** The worker ended or broke the protocol; `message` is fit for the caller. */
+  | { kind: 'worker-gone'; message: string }
+  | { kind: 'init-failed'; failure: InitFailure }
+  /** No sandbox could be had, or the bundle's code could not be read. */
+  | { kind: 'unavailable'; message: string }
+  /** More wait already than may. */
+  | { kind: 'queue-full'; retryAfterMs: number }
+  | { kind: 'queue-timeout'; retryAfterMs: number }
+  /** The last workers all failed; the next start is tried later. */
+  | { kind: 'backing-off'; retryAfterMs: number };

@@ -1,0 +1,61 @@
+/** JSON that a worker sent, brought to the shapes of protocol/worker.ts whatever it holds. */
+import type {
+  FailedHead,
+  InitFailedHead,
+  LogLevel,
+  LogLine,
+  ReadyHead,
+} from '../protocol/worker.ts';
+
+const MAX_TEXT_CHARACTERS = 16 * 1024;
+const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[];
+
+/** @throws when the payload is no JSON object; the link takes that as a breach of the protocol. */
+export function parseFailedHead(payload: Buffer): FailedHead {
+  const value = parseObject(payload);
+  return {
+    errorType: text(value['errorType']),
+    message: text(value['message']),
+    stack: text(value['stack']),
+  };
+}
+
+export function parseInitFailedHead(payload: Buffer): InitFailedHead {
+  const value = parseObject(payload);
+  return {
+    reason: value['reason'] === 'no-handler' ? 'no-handler' : 'threw',
+    message: text(value['message']),
+    stack: text(value['stack']),
+  };
+}
+
+export function parseReadyHead(payload: Buffer): ReadyHead {
+  const value = parseObject(payload);
+  return { initMs: count(value['initMs']), convention: text(value['convention']) };
+}
+
+export function parseLogLine(payload: Buffer): LogLine {
+  const value = parseObject(payload);
+  const level = text(value['level']);
+  const requestId = value['requestId'];
+  return {
+    level: LEVELS.includes(level) ? (level as LogLevel) : 'info',
+    text: text(value['text']),
+    requestId: typeof requestId === 'string' ? requestId.slice(0, 64) : null,
+    dropped: count(value['dropped']),
+  };
+}
+
+function parseObject(payload: Buffer): Record<string, unknown> {
+  const value: unknown = JSON.parse(payload.toString());
+  if (typeof value !== 'object' || value === null) throw new Error('payload is no JSON object');
+  return value as Record<string, unknown>;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT_CHARACTERS) : '';
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0;
+}

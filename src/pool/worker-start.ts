@@ -1,0 +1,131 @@
+/** Turns a zygote into the worker of one function. */
+import { PlatformError } from '../protocol/errors.ts';
+import type { InitFailure } from '../protocol/data-plane.ts';
+import type { SandboxExit } from '../protocol/supervisor.ts';
+import type { ReadyHead, SpecialiseHead } from '../protocol/worker.ts';
+import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import type { Clock } from '../std/clock.ts';
+import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
+import type { BundleCode, FunctionLog, FunctionSource } from './ports.ts';
+import type { WorkerListener } from './worker-link.ts';
+import type { Zygote, Zygotes } from './zygotes.ts';
+
+export interface StartDeps {
+  zygotes: Zygotes;
+  code: BundleCode;
+  log: FunctionLog;
+  clock: Clock;
+}
+
+export interface StartRequest {
+  deployment: ServedDeployment;
+  served: ServedFunction;
+  initTimeoutMs: number;
+}
+
+export type StartResult =
+  | { kind: 'started'; zygote: Zygote; ready: ReadyHead }
+  | { kind: 'init-failed'; failure: InitFailure }
+  /** No fault of the function. */
+  | { kind: 'unavailable'; message: string };
+
+export async function startFunctionWorker(
+  deps: StartDeps,
+  request: StartRequest,
+): Promise<StartResult> {
+  let zygote: Zygote;
+  let code: Uint8Array;
+  try {
+    [zygote, code] = await takeBoth(deps, request);
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    return { kind: 'unavailable', message: error.message };
+  }
+  const outcome = await initialise(deps, request, { zygote, code });
+  if ('ready' in outcome) return { kind: 'started', zygote, ready: outcome.ready };
+  zygote.sandbox.kill();
+  zygote.link.destroy();
+  return { kind: 'init-failed', failure: outcome.failure };
+}
+
+/** Reads the code while the zygote is got; a zygote without code is not kept. */
+async function takeBoth(
+  { zygotes, code }: StartDeps,
+  { deployment, served }: StartRequest,
+): Promise<[Zygote, Uint8Array]> {
+  const reading = code.read(deployment.bundle, served.file);
+  const taking = zygotes.take(served.memoryMib);
+  try {
+    const bytes = await reading;
+    return [await taking, bytes];
+  } catch (error) {
+    taking.then(
+      ({ sandbox }) => sandbox.kill(),
+      () => {}, // There is none to end.
+    );
+    throw error;
+  }
+}
+
+type InitOutcome = { ready: ReadyHead } | { failure: InitFailure };
+
+function initialise(
+  { clock, log }: StartDeps,
+  request: StartRequest,
+  { zygote, code }: { zygote: Zygote; code: Uint8Array },
+): Promise<InitOutcome> {
+  const { sandbox, link } = zygote;
+  const source = sourceOf(request);
+  return new Promise((resolve) => {
+    const settle = (outcome: InitOutcome): void => {
+      cancelDeadline();
+      link.listen({});
+      resolve(outcome);
+    };
+    const fail = (reason: InitFailure['reason'], message: string, stack = ''): void =>
+      settle({ failure: { reason, message, stack } });
+    const cancelDeadline = clock.after(request.initTimeoutMs, () =>
+      fail('timeout', `did not start within ${request.initTimeoutMs / 1000} seconds`),
+    );
+    const listener: WorkerListener = {
+      ready: (ready) => settle({ ready }),
+      initFailed: ({ reason, message, stack }) => fail(reason, message, stack),
+      log: (line) => log.line(source, line),
+      unusable: (reason) => fail('exited', reason),
+      closed: () =>
+        void sandbox.exited.then((exit) =>
+          settle({ failure: initFailureOfExit(exit, request.served.memoryMib) }),
+        ),
+    };
+    link.listen(listener);
+    sandbox.specialise(request.deployment.id);
+    link.specialise(specialiseHead(request), code);
+  });
+}
+
+function initFailureOfExit(exit: SandboxExit, memoryMib: number): InitFailure {
+  const stack = exit.stderrTail;
+  return isOutOfMemory(exit)
+    ? { reason: 'out-of-memory', message: outOfMemoryText(memoryMib), stack }
+    : { reason: 'exited', message: describeExit(exit), stack };
+}
+
+function specialiseHead({ deployment, served }: StartRequest): SpecialiseHead {
+  return {
+    functionName: served.name,
+    version: deployment.version === null ? deployment.commit : `v${deployment.version}`,
+    deployment: deployment.id,
+    file: served.file,
+    entry: served.entry ?? served.file,
+    memoryMib: served.memoryMib,
+    timeoutMs: served.timeoutMs,
+    concurrency: served.concurrency,
+  };
+}
+
+export function sourceOf({
+  deployment,
+  served,
+}: Pick<StartRequest, 'deployment' | 'served'>): FunctionSource {
+  return { appName: deployment.appName, deployment: deployment.id, functionName: served.name };
+}

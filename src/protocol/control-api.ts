@@ -1,0 +1,126 @@
+/**
+ * The control API's JSON, shared by its server and its clients. Requests carry `Authorization: Bearer <token>`.
+ * Times are ISO 8601 in UTC; durations are milliseconds. A failure is `application/problem+json`, a `Problem`.
+ *
+ *     GET    /whoami                         → WhoAmI
+ *     GET    /apps                           → Page<AppView>
+ *     GET    /apps/:app                      → AppView
+ *     GET    /apps/:app/deployments?limit=   → Page<DeploymentView>, newest first
+ *     POST   /apps/:app/rollback             RollbackRequest → RollbackResult
+ *     GET    /tokens                         → Page<TokenView>
+ *     POST   /tokens                         CreateTokenRequest → 201 CreatedToken
+ *     DELETE /tokens/:id                     → 204
+ */
+import type { DeploymentKind, DeploymentState } from '../model/deployment.ts';
+import type { Role } from '../model/role.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** A list; always wrapped, so that paging can be added without breaking a client. */
+export interface Page<Item> {
+  items: Item[];
+}
+
+export interface WhoAmI {
+  tokenId: string;
+  name: string;
+  role: Role;
+  /** Names of the apps that the token is limited to; null for all. */
+  apps: string[] | null;
+}
+
+export interface AppView {
+  id: string;
+  name: string;
+  /** `main` or `master`, without `refs/heads/`; null before the first push of either. */
+  productionBranch: string | null;
+  /** Where production answers. */
+  url: string;
+  /** What production serves; null before the first release. */
+  version: number | null;
+  /** Full SHA that production serves; null before the first release. */
+  commit: string | null;
+  createdAt: string;
+}
+
+/** What caused a deployment. */
+export type DeploymentCause = 'push' | 'rollback' | 'reconcile';
+
+export interface DeploymentView {
+  id: string;
+  /** `7` of v7; null for the unnumbered deployments that commit hosts serve. */
+  version: number | null;
+  kind: DeploymentKind;
+  ref: string;
+  /** Full SHA, 40 hex digits. */
+  commit: string;
+  /** First line of the commit message. */
+  subject: string;
+  author: string;
+  state: DeploymentState;
+  /** sha256 of the bundle; null until it is built. */
+  bundle: string | null;
+  envVersion: number;
+  createdAt: string;
+  /** Null until it went live. */
+  liveAt: string | null;
+  /** Null while building, and when the bundle was there already. */
+  buildMs: number | null;
+  url: string;
+  /** Whether its host answers with it now. */
+  isCurrent: boolean;
+  /** Why it failed; null otherwise. */
+  reason: string | null;
+  trigger: DeploymentCause;
+}
+
+export interface RollbackRequest {
+  /** `v7`, `7`, or a SHA or unique prefix of one; without it, the version that was live before this one. */
+  target?: string;
+}
+
+export interface RollbackResult {
+  /** The new deployment of the old bundle. */
+  deployment: DeploymentView;
+  /** The environment that it runs with. */
+  environmentVersion: number;
+  /** From the request's arrival to the moment when no new request can reach the old deployment. */
+  elapsedMs: number;
+}
+
+export interface TokenView {
+  id: string;
+  name: string;
+  role: Role;
+  apps: string[] | null;
+  /** The token's first characters, enough to recognise it and useless to anybody else. */
+  prefix: string;
+  createdAt: string;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  lastUsedAt: string | null;
+}
+
+export interface CreateTokenRequest {
+  name: string;
+  role: Role;
+  /** App names; absent for all. */
+  apps?: string[];
+  expiresInSeconds?: number;
+}
+
+export interface CreatedToken extends TokenView {
+  /** `fn_…`, shown this once. */
+  token: string;
+}
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  /** `about:blank`, or a URL that explains the code. */
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  /** What to do about it. */
+  hint?: string;
+}

@@ -1,0 +1,103 @@
+/**
+ * Gathers the frames of one turn of the event loop into one write: at tens of thousands of frames a second the
+ * write calls are what costs. Small frames are copied into a buffer that is used again whenever the kernel took
+ * all of it; large payloads are written as they are, so the caller must not change them afterwards.
+ */
+import type { Socket } from 'node:net';
+import { FRAME_HEADER_BYTES, writeFrameHeader } from './framing.ts';
+
+const BATCH_BYTES = 64 * 1024;
+/** Payloads above this are not worth a copy. */
+const COPY_LIMIT_BYTES = 8 * 1024;
+
+export class FrameWriter {
+  readonly #socket: Socket;
+  readonly #flushSoon = (): void => this.flush();
+  #batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #filled = 0;
+  #isScheduled = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** A frame without payload. */
+  empty(type: number, stream: number): void {
+    this.#begin(type, stream, 0);
+  }
+
+  u8(type: number, stream: number, value: number): void {
+    const at = this.#begin(type, stream, 1);
+    this.#batch[at] = value;
+  }
+
+  u32(type: number, stream: number, value: number): void {
+    const at = this.#begin(type, stream, 4);
+    this.#batch.writeUInt32BE(value, at);
+  }
+
+  /** One byte, then latin1 text. */
+  text(type: number, stream: number, flag: number, text: string): void {
+    if (text.length >= COPY_LIMIT_BYTES) {
+      const payload = Buffer.allocUnsafe(1 + text.length);
+      payload[0] = flag;
+      payload.write(text, 1, 'latin1');
+      this.bytes(type, stream, payload);
+      return;
+    }
+    const at = this.#begin(type, stream, 1 + text.length);
+    this.#batch[at] = flag;
+    this.#batch.write(text, at + 1, 'latin1');
+  }
+
+  bytes(type: number, stream: number, ...parts: Uint8Array[]): void {
+    let total = 0;
+    for (const part of parts) total += part.length;
+    if (total > COPY_LIMIT_BYTES) {
+      this.#beginLarge(type, stream, total);
+      for (const part of parts) this.#socket.write(part);
+      return;
+    }
+    let at = this.#begin(type, stream, total);
+    for (const part of parts) {
+      this.#batch.set(part, at);
+      at += part.length;
+    }
+  }
+
+  json(type: number, stream: number, value: unknown): void {
+    this.bytes(type, stream, Buffer.from(JSON.stringify(value)));
+  }
+
+  /** Hands all gathered frames to the socket now. */
+  flush(): void {
+    this.#isScheduled = false;
+    if (this.#filled === 0) return;
+    this.#socket.write(this.#batch.subarray(0, this.#filled));
+    this.#filled = 0;
+    // What the kernel did not take at once still points into the batch.
+    if (this.#socket.writableLength > 0) this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  }
+
+  /** Writes the header and returns where the payload goes. */
+  #begin(type: number, stream: number, payloadBytes: number): number {
+    const frameBytes = FRAME_HEADER_BYTES + payloadBytes;
+    if (this.#filled + frameBytes > BATCH_BYTES) this.flush();
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(this.#flushSoon);
+    }
+    const at = this.#filled;
+    writeFrameHeader(this.#batch, at, { type, stream, payloadBytes });
+    this.#filled = at + frameBytes;
+    return at + FRAME_HEADER_BYTES;
+  }
+
+  /** Like #begin, for a payload that goes past the batch. */
+  #beginLarge(type: number, stream: number, payloadBytes: number): void {
+    this.flush();
+    const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+    writeFrameHeader(header, 0, { type, stream, payloadBytes });
+    this.#socket.write(header);
+  }
+}

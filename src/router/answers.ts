@@ -1,0 +1,73 @@
+/** The door's own answers: short plain text. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Route } from './route-table.ts';
+
+/** How long a client may go on sending a body that nobody wants, so that it gets to read the answer. */
+const LINGER_MS = 2_000;
+
+export interface Answer {
+  status: number;
+  body: string;
+  headers?: Record<string, string>;
+}
+
+/** Sends a whole answer; the connection closes after it when the request's body has not all come. */
+export function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+): void {
+  const isBodyPending = !request.complete;
+  response.writeHead(answer.status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(answer.body),
+    ...answer.headers,
+    ...(isBodyPending && { connection: 'close' }),
+  });
+  response.write(answer.body);
+  endAfterRequest(request, response);
+}
+
+/**
+ * Ends a response that is written. Closing while the client still sends would reset the connection under the
+ * answer, so what comes is thrown away for a while.
+ */
+export function endAfterRequest(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || request.destroyed) {
+    response.end();
+    return;
+  }
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.on('end', end);
+  request.on('close', end);
+  request.resume();
+}
+
+/** Why there is nothing at a host. */
+export function missingRouteText(
+  route: Exclude<Route, { kind: 'control' | 'deployment' }>,
+): string {
+  switch (route.kind) {
+    case 'unknown-host':
+      return 'There is nothing at this address.\n';
+    case 'unknown-app':
+      return `There is no app "${route.app}".\n`;
+    case 'nothing-deployed':
+      return `The app "${route.app}" has no deployment yet.\n`;
+    case 'unknown-branch':
+      return `The app "${route.app}" has no branch or tag "${route.slug}".\n`;
+    case 'unknown-commit':
+      return (
+        `The commit ${route.prefix} of the app "${route.app}" is not deployed. ` +
+        `To deploy it: fn deploy ${route.prefix}\n`
+      );
+    case 'ambiguous-commit':
+      return `Several deployed commits of the app "${route.app}" begin with ${route.prefix}; give more digits.\n`;
+    default:
+      return route satisfies never;
+  }
+}

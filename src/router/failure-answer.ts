@@ -1,0 +1,45 @@
+import type { InvocationFailure } from '../pool/ports.ts';
+
+export interface FailureAnswer {
+  status: number;
+  message: string;
+  retryAfterSeconds: number | null;
+}
+
+/** What the caller of a function learns of its failure: never a stack, a path or an address. */
+export function failureAnswer(failure: InvocationFailure): FailureAnswer {
+  switch (failure.kind) {
+    case 'threw':
+      return { status: 502, message: 'The function failed', retryAfterSeconds: null };
+    case 'timeout': {
+      const seconds = (failure.timeoutMs / 1000).toFixed(2);
+      return {
+        status: 504,
+        message: `Task timed out after ${seconds} seconds`,
+        retryAfterSeconds: null,
+      };
+    }
+    case 'out-of-memory': {
+      const message = `Worker ran out of memory (limit ${failure.memoryMib} MB)`;
+      return { status: 502, message, retryAfterSeconds: null };
+    }
+    case 'worker-gone':
+      return { status: 502, message: failure.message, retryAfterSeconds: null };
+    case 'init-failed':
+      return { status: 502, message: 'The function failed to start', retryAfterSeconds: null };
+    case 'unavailable':
+      return { status: 503, message: 'No worker could be started', retryAfterSeconds: 1 };
+    case 'queue-full':
+      return waiting('Too many requests are waiting for this function', failure.retryAfterMs);
+    case 'queue-timeout':
+      return waiting('No worker was free in time', failure.retryAfterMs);
+    case 'backing-off':
+      return waiting('The function keeps failing to start', failure.retryAfterMs);
+    default:
+      return failure satisfies never;
+  }
+}
+
+function waiting(message: string, retryAfterMs: number): FailureAnswer {
+  return { status: 503, message, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
+}

@@ -1,0 +1,11 @@
+/**
+ * The door: takes every request that comes from outside, refuses what is no clean HTTP, finds by its host name
+ * where it belongs, and passes it on: to a function through the pool, or to control or the git front over their
+ * sockets.
+ *
+ * It never touches the database and waits for no other process to route: its table is made from the snapshot
+ * alone. It never trusts a header that names a peer. Read door.ts, then route-table.ts and function-exchange.ts.
+ */
+export { createDoor } from './door.ts';
+export type { DoorDeps } from './ports.ts';
+export { readSnapshotFile } from './snapshot-file.ts';

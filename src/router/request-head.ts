@@ -1,0 +1,150 @@
+/**
+ * What the door lets in. Node's parser has checked the syntax of HTTP/1.1; this refuses what the parser accepts
+ * and two readers could take for two things, and rewrites the headers so that a function can believe those that
+ * name the client.
+ */
+import { hostName } from './host-name.ts';
+
+/** Pairs of a name and a value; more are refused with 431. */
+const MAX_HEADERS = 100;
+
+export interface RequestFacts {
+  method: string;
+  target: string;
+  httpVersion: string;
+  /** name, value, name, value, … as received. */
+  rawHeaders: readonly string[];
+}
+
+export interface RequestHead {
+  kind: 'ok';
+  /** In lower case, without port. */
+  host: string;
+  /** As received. */
+  hostHeader: string;
+  /** `\nname\nvalue` of each header that a function may see; forwarding headers not yet added. */
+  headerLines: string;
+  hasBody: boolean;
+  /** Null for a chunked body, or none. */
+  contentLength: number | null;
+  /** As received, for those who trust the peer. */
+  forwardedFor: string;
+  forwardedProto: string;
+}
+
+export interface RefusedRequest {
+  kind: 'refused';
+  status: 400 | 405 | 426 | 431;
+  message: string;
+}
+
+/** Headers that concern one connection only (RFC 9110 section 7.6.1), or that the door sets itself. */
+const DROPPED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'forwarded',
+  'x-request-id',
+  'x-real-ip',
+]);
+
+export function readRequestHead(facts: RequestFacts): RequestHead | RefusedRequest {
+  const { rawHeaders, method, target } = facts;
+  if (rawHeaders.length > 2 * MAX_HEADERS) return refused(431, 'Too many headers');
+  if (method === 'TRACE' || method === 'CONNECT') return refused(405, 'Method not allowed');
+  if (!target.startsWith('/') && !(target === '*' && method === 'OPTIONS')) {
+    return refused(400, 'The request target must be a path');
+  }
+  const head: RequestHead = {
+    kind: 'ok',
+    host: '',
+    hostHeader: '',
+    headerLines: '',
+    hasBody: false,
+    contentLength: null,
+    forwardedFor: '',
+    forwardedProto: '',
+  };
+  let connection = '';
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase();
+    const value = rawHeaders[at + 1] ?? '';
+    switch (name) {
+      case 'host': {
+        if (head.hostHeader !== '') return refused(400, 'More than one Host header');
+        const host = hostName(value);
+        if (host === null) return refused(400, 'Bad Host header');
+        head.host = host;
+        head.hostHeader = value;
+        break;
+      }
+      case 'connection':
+        connection += `,${value.toLowerCase()}`;
+        continue;
+      case 'transfer-encoding':
+        if (head.hasBody || facts.httpVersion !== '1.1' || value.toLowerCase() !== 'chunked') {
+          return refused(400, 'Unsupported Transfer-Encoding');
+        }
+        head.hasBody = true;
+        continue;
+      case 'content-length':
+        if (head.contentLength !== null) return refused(400, 'More than one Content-Length header');
+        head.contentLength = Number(value);
+        if (head.contentLength > 0) head.hasBody = true;
+        break;
+      case 'upgrade':
+        return value.toLowerCase() === 'websocket'
+          ? refused(426, 'WebSocket connections are not supported')
+          : refused(400, 'Upgrade is not supported');
+      case 'x-forwarded-for':
+        head.forwardedFor += head.forwardedFor === '' ? value : `, ${value}`;
+        continue;
+      case 'x-forwarded-proto':
+        head.forwardedProto = value;
+        continue;
+      default:
+        if (isForPlatform(name)) continue;
+    }
+    head.headerLines += `\n${name}\n${value}`;
+  }
+  if (head.hostHeader === '') return refused(400, 'No Host header');
+  if (connection !== '') head.headerLines = withoutNominated(head.headerLines, connection);
+  return head;
+}
+
+/** Names that only the platform may set, and those that become others' names in CGI-like variables. */
+function isForPlatform(name: string): boolean {
+  return (
+    DROPPED.has(name) ||
+    name.startsWith('x-fn-') ||
+    name.startsWith('x-forwarded-') ||
+    name.startsWith('x-gitfn-') ||
+    name.includes('_')
+  );
+}
+
+/** Drops what the Connection header names. */
+function withoutNominated(lines: string, connection: string): string {
+  const nominated = connection
+    .split(',')
+    .map((token) => token.trim())
+    .filter((token) => !['', 'close', 'keep-alive', 'host', 'content-length'].includes(token));
+  if (nominated.length === 0) return lines;
+  const fields = lines.split('\n');
+  let kept = '';
+  for (let at = 1; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    if (!nominated.includes(name)) kept += `\n${name}\n${fields[at + 1] ?? ''}`;
+  }
+  return kept;
+}
+
+function refused(status: RefusedRequest['status'], message: string): RefusedRequest {
+  return { kind: 'refused', status, message };
+}

@@ -1,0 +1,98 @@
+/** From host name to deployment. Pure: made whole from a snapshot, and replaced whole. */
+import { isIP } from 'node:net';
+import type { ServedDeployment } from '../model/served.ts';
+import { SLUG_SEPARATOR } from '../model/slug.ts';
+import type { Snapshot, SnapshotApp } from '../protocol/snapshot.ts';
+import type { PublicAddress } from '../main/start-options.ts';
+
+const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;
+
+export type Route =
+  | { kind: 'control' }
+  | { kind: 'deployment'; deployment: ServedDeployment }
+  | { kind: 'unknown-host' }
+  | { kind: 'unknown-app'; app: string }
+  | { kind: 'nothing-deployed'; app: string }
+  | { kind: 'unknown-branch'; app: string; slug: string }
+  | { kind: 'unknown-commit'; app: string; prefix: string }
+  | { kind: 'ambiguous-commit'; app: string; prefix: string };
+
+export interface RouteTable {
+  readonly generation: number;
+  /** `host` is in lower case, without port. */
+  find(host: string): Route;
+}
+
+interface AppRoutes {
+  app: SnapshotApp;
+  /** Full SHAs in order, for the search by prefix. */
+  commits: string[];
+}
+
+export function createRouteTable(
+  snapshot: Snapshot,
+  address: Pick<PublicAddress, 'baseDomain' | 'controlHost'>,
+): RouteTable {
+  const deployments = new Map(snapshot.deployments.map((one) => [one.id, one]));
+  const apps = new Map<string, AppRoutes>();
+  for (const app of snapshot.apps) {
+    apps.set(app.name, { app, commits: Object.keys(app.commits).sort() });
+  }
+  const suffix = `.${address.baseDomain}`;
+
+  function findInApp(label: string): Route {
+    const cut = label.indexOf(SLUG_SEPARATOR);
+    const name = cut === -1 ? label : label.slice(cut + SLUG_SEPARATOR.length);
+    const routes = apps.get(name);
+    if (routes === undefined) return { kind: 'unknown-app', app: name };
+    if (cut === -1) {
+      return served(routes.app.production) ?? { kind: 'nothing-deployed', app: name };
+    }
+    return findPreview(routes, label.slice(0, cut));
+  }
+
+  function findPreview({ app, commits }: AppRoutes, slug: string): Route {
+    const bySlug = Object.hasOwn(app.slugs, slug) ? served(app.slugs[slug]) : null;
+    if (bySlug !== null) return bySlug;
+    if (!COMMIT_PREFIX.test(slug)) return { kind: 'unknown-branch', app: app.name, slug };
+    const first = lowerBound(commits, slug);
+    const sha = commits[first];
+    if (sha === undefined || !sha.startsWith(slug)) {
+      return { kind: 'unknown-commit', app: app.name, prefix: slug };
+    }
+    if (commits[first + 1]?.startsWith(slug) === true) {
+      return { kind: 'ambiguous-commit', app: app.name, prefix: slug };
+    }
+    return served(app.commits[sha]) ?? { kind: 'unknown-commit', app: app.name, prefix: slug };
+  }
+
+  function served(id: string | null | undefined): Route | null {
+    const deployment = id === null || id === undefined ? undefined : deployments.get(id);
+    return deployment === undefined ? null : { kind: 'deployment', deployment };
+  }
+
+  return {
+    generation: snapshot.generation,
+    find: (host) => {
+      if (host === address.controlHost || host === 'localhost' || isIP(host) !== 0) {
+        return { kind: 'control' };
+      }
+      if (!host.endsWith(suffix)) return { kind: 'unknown-host' };
+      const label = host.slice(0, -suffix.length);
+      if (label === '' || label.includes('.')) return { kind: 'unknown-host' };
+      return findInApp(label);
+    },
+  };
+}
+
+/** Index of the first element that is not before `wanted`. */
+function lowerBound(sorted: readonly string[], wanted: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? '') < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,86 @@
+/** Streams a request to one of the platform's own processes, unbuffered both ways. */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { sendAnswer } from './answers.ts';
+import type { Peer } from './peer.ts';
+
+const CONNECTION_HEADERS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]);
+
+export interface Upstream {
+  socketPath: string;
+  /** What the client is told is away. */
+  name: string;
+}
+
+export function forwardToUpstream(
+  { request, response, peer }: { request: IncomingMessage; response: ServerResponse; peer: Peer },
+  upstream: Upstream,
+): void {
+  const outgoing = http.request({
+    socketPath: upstream.socketPath,
+    method: request.method,
+    path: request.url,
+    headers: forwardedHeaders(request.rawHeaders, peer, isChunked(request)),
+    agent: false, // A connection each: on a unix socket that costs less than the races of reuse.
+  });
+  outgoing.on('response', (incoming) => {
+    response.writeHead(incoming.statusCode ?? 502, endToEnd(incoming.rawHeaders));
+    response.flushHeaders();
+    incoming.on('error', () => response.destroy());
+    incoming.pipe(response);
+  });
+  outgoing.on('error', () => {
+    if (response.headersSent) response.destroy();
+    else sendAnswer(request, response, awayAnswer(upstream.name));
+  });
+  response.on('close', () => outgoing.destroy());
+  request.pipe(outgoing);
+}
+
+function awayAnswer(name: string): {
+  status: number;
+  body: string;
+  headers: Record<string, string>;
+} {
+  return {
+    status: 503,
+    body: `${name} is not answering; running functions are not affected. Try again in a moment.\n`,
+    headers: { 'retry-after': '1' },
+  };
+}
+
+function isChunked(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined;
+}
+
+/** The client's headers without those that name a peer, and the two that the platform's own processes believe. */
+function forwardedHeaders(raw: readonly string[], peer: Peer, isBodyChunked: boolean): string[] {
+  const headers: string[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = (raw[at] ?? '').toLowerCase();
+    const namesPeer =
+      name.startsWith('x-gitfn-') || name.startsWith('x-forwarded-') || name === 'forwarded';
+    if (namesPeer || CONNECTION_HEADERS.has(name) || name.includes('_')) continue;
+    headers.push(name, raw[at + 1] ?? '');
+  }
+  headers.push('x-gitfn-peer-address', peer.address, 'x-gitfn-peer-scheme', peer.scheme);
+  if (isBodyChunked) headers.push('transfer-encoding', 'chunked');
+  return headers;
+}
+
+function endToEnd(raw: readonly string[]): string[] {
+  const headers: string[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at] ?? '';
+    if (!CONNECTION_HEADERS.has(name.toLowerCase())) headers.push(name, raw[at + 1] ?? '');
+  }
+  return headers;
+}

@@ -1,0 +1,56 @@
+/** What a sandboxed program sees and may do, as bubblewrap's arguments. Pure, so that a test can read it whole. */
+import type { SandboxLimits, SandboxProgram } from './ports.ts';
+
+/** bubblewrap reads its arguments from this descriptor, which keeps them out of the host's process list. */
+export const ARGUMENTS_FD = 3;
+
+const SANDBOX_UID = '1000';
+const SHM_BYTES = 16 * 1024 * 1024;
+const MIB = 1024 * 1024;
+
+/** bubblewrap's own arguments, without the program that it starts. */
+export function bubblewrapArguments(program: SandboxProgram, limits: SandboxLimits): string[] {
+  return [
+    ...namespaces(),
+    ...environment(program.environment),
+    ...files(program.files),
+    ...writable(limits),
+    // Last, when everything is mounted.
+    '--remount-ro',
+    '/',
+    '--chdir',
+    '/',
+  ];
+}
+
+function namespaces(): string[] {
+  return [
+    // Without --disable-userns a program could make one of its own, where much of the kernel's attack surface is.
+    ['--unshare-user', '--uid', SANDBOX_UID, '--gid', SANDBOX_UID, '--disable-userns'],
+    ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ['--unshare-net'], // No interface but a loopback of its own.
+    ['--hostname', 'fn'],
+    ['--cap-drop', 'ALL'],
+    ['--die-with-parent'],
+    ['--new-session'], // Keeps a terminal's TIOCSTI away.
+  ].flat();
+}
+
+function environment(variables: Readonly<Record<string, string>>): string[] {
+  const settings = Object.entries(variables).flatMap(([name, value]) => ['--setenv', name, value]);
+  return ['--clearenv', ...settings];
+}
+
+function files(mounts: Readonly<Record<string, string>>): string[] {
+  return Object.entries(mounts).flatMap(([inside, outside]) => ['--ro-bind', outside, inside]);
+}
+
+function writable(limits: SandboxLimits): string[] {
+  return [
+    ['--size', String(limits.tmpMib * MIB), '--tmpfs', '/tmp'],
+    // --dev makes a writable tmpfs without a size: /dev/shm gets its own, the rest becomes read-only.
+    ['--dev', '/dev', '--size', String(SHM_BYTES), '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+    // bubblewrap covers /proc/sys itself only when it finds it writable, which it misjudges for some uids.
+    ['--proc', '/proc', '--ro-bind', '/proc/sys', '/proc/sys'],
+  ].flat();
+}

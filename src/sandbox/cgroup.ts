@@ -1,0 +1,75 @@
+/** Limits that the kernel enforces on a whole sandbox, behind one interface for both versions of cgroups. */
+import { readdirSync, rmdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SandboxLimits } from './ports.ts';
+
+export interface CgroupDriver {
+  readonly version: 'v1' | 'v2' | 'none';
+  /** Makes an empty cgroup with these limits; the process joins by writing its pid to `procsFiles`. */
+  create(name: string, limits: SandboxLimits): SandboxCgroup;
+  /** Removes what `create` stands in; to be called when every sandbox has gone. */
+  close(): Promise<void>;
+}
+
+export interface SandboxCgroup {
+  readonly procsFiles: readonly string[];
+  /** Whether the kernel has ended a process in it for its memory. */
+  wasOutOfMemory(): boolean;
+  /** Ends every process in it, as far as this version can in one go. */
+  kill(): void;
+  /** Whether it is gone, and so every process that was in it. */
+  remove(): Promise<boolean>;
+}
+
+/** For a machine where the platform may not make cgroups: sandboxes run, their memory is not held. */
+export const noCgroups: CgroupDriver = {
+  version: 'none',
+  create: () => ({
+    procsFiles: [],
+    wasOutOfMemory: () => false,
+    kill: () => {},
+    remove: () => Promise.resolve(true),
+  }),
+  close: () => Promise.resolve(),
+};
+
+const REMOVE_ATTEMPTS = 40;
+const REMOVE_PAUSE_MS = 50;
+
+/** The kernel answers EBUSY for a moment after the last process has gone. */
+export async function removeCgroupFolder(path: string): Promise<boolean> {
+  for (let attempt = 1; attempt <= REMOVE_ATTEMPTS; attempt += 1) {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return true;
+      if (code !== 'EBUSY') return false;
+    }
+    await delay(REMOVE_PAUSE_MS);
+  }
+  return false;
+}
+
+/** What a supervisor that was killed left behind; its processes died with it. */
+export function removeLeftovers(base: string): void {
+  for (const entry of readdirSync(base, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    try {
+      rmdirSync(`${base}/${entry.name}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    }
+  }
+}
+
+/** The number behind a name in a file of `name value` lines, such as memory.events. */
+export function readCounter(content: string, name: string): number {
+  for (const line of content.split('\n')) {
+    const [key, value] = line.split(' ');
+    if (key === name) return Number(value);
+  }
+  return 0;
+}

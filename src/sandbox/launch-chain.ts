@@ -1,0 +1,60 @@
+/**
+ * The command that becomes a sandbox, one exec after the other in the same pid:
+ *
+ *     sh        joins the cgroups, so that nothing after it runs unlimited
+ *     setpriv   becomes the slot's uid; bubblewrap started by root would leave the kernel's uid 0 inside
+ *     prlimit   what cgroups do not count
+ *     bwrap     namespaces and the file system
+ *     program
+ */
+import { ARGUMENTS_FD } from './bubblewrap-arguments.ts';
+import type { SandboxLimits, SandboxProgram, SandboxTools } from './ports.ts';
+
+interface LaunchPlan {
+  program: SandboxProgram;
+  limits: SandboxLimits;
+  /** Null when the supervisor is not root: then all sandboxes share its uid. */
+  uid: number | null;
+  /** `cgroup.procs` files to join. */
+  cgroupFiles: readonly string[];
+}
+
+const MAX_OPEN_FILES = 1024;
+const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+
+// dash exports PWD by itself; bubblewrap's environment is readable inside as /proc/1/environ.
+const JOIN_AND_EXEC =
+  'unset PWD OLDPWD; while [ "$1" != -- ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"';
+
+/** The program to spawn and its arguments; no element comes from a tenant. */
+export function launchCommand(tools: SandboxTools, plan: LaunchPlan): [string, ...string[]] {
+  return [
+    tools.sh,
+    ...joinCgroups(plan.cgroupFiles),
+    ...dropPrivileges(tools, plan.uid),
+    ...resourceLimits(tools, plan),
+    ...bubblewrap(tools),
+    ...plan.program.command,
+  ];
+}
+
+function joinCgroups(files: readonly string[]): string[] {
+  return ['-c', JOIN_AND_EXEC, 'sandbox', ...files, '--'];
+}
+
+function dropPrivileges(tools: SandboxTools, uid: number | null): string[] {
+  if (uid === null) return [tools.setpriv, '--no-new-privs', '--'];
+  const id = String(uid);
+  return [tools.setpriv, '--reuid', id, '--regid', id, '--clear-groups', '--no-new-privs', '--'];
+}
+
+function resourceLimits(tools: SandboxTools, plan: LaunchPlan): string[] {
+  const limits = ['--core=0', `--nofile=${MAX_OPEN_FILES}`, `--fsize=${MAX_FILE_BYTES}`];
+  // The kernel counts processes per uid; under a shared one the limit would count everything else of that user.
+  if (plan.uid !== null) limits.push(`--nproc=${plan.limits.maxTasks}`);
+  return [tools.prlimit, ...limits, '--'];
+}
+
+function bubblewrap(tools: SandboxTools): string[] {
+  return [tools.bwrap, '--args', String(ARGUMENTS_FD), '--'];
+}

@@ -1,0 +1,72 @@
+import type { Queryable } from './database.ts';
+
+export interface App {
+  id: string;
+  name: string;
+  /** Full ref of the production branch; null before the first push. */
+  productionRef: string | null;
+  createdAt: Date;
+}
+
+const COLUMNS = `id, name, production_ref AS "productionRef", created_at AS "createdAt"`;
+
+export async function findAppByName(db: Queryable, name: string): Promise<App | null> {
+  const { rows } = await db.query<App>(`SELECT ${COLUMNS} FROM apps WHERE name = $1`, [name]);
+  return rows[0] ?? null;
+}
+
+export async function findApp(db: Queryable, id: string): Promise<App | null> {
+  const { rows } = await db.query<App>(`SELECT ${COLUMNS} FROM apps WHERE id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** All apps by name, or those with the given ids. */
+export async function listApps(db: Queryable, ids: string[] | null): Promise<App[]> {
+  const { rows } = await db.query<App>(
+    `SELECT ${COLUMNS} FROM apps WHERE $1::text[] IS NULL OR id = ANY ($1) ORDER BY name`,
+    [ids],
+  );
+  return rows;
+}
+
+/** The names behind a token's app ids, for showing; null stands for all apps. */
+export async function namesOfApps(db: Queryable, ids: string[] | null): Promise<string[] | null> {
+  return ids === null ? null : (await listApps(db, ids)).map((app) => app.name);
+}
+
+/** Creates the app, or returns the one that already has the name: of two at once, one wins. */
+export async function ensureApp(db: Queryable, app: { id: string; name: string }): Promise<App> {
+  await db.query('INSERT INTO apps (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
+    app.id,
+    app.name,
+  ]);
+  const existing = await findAppByName(db, app.name);
+  if (existing === null) throw new Error(`app ${app.name} vanished while being created`);
+  return existing;
+}
+
+/** Sets the production branch unless it is set; returns the one that holds. */
+export async function settleProductionRef(
+  db: Queryable,
+  appId: string,
+  ref: string,
+): Promise<string> {
+  const { rows } = await db.query<{ ref: string }>(
+    `UPDATE apps SET production_ref = COALESCE(production_ref, $2) WHERE id = $1
+     RETURNING production_ref AS ref`,
+    [appId, ref],
+  );
+  return rows[0]?.ref ?? ref;
+}
+
+/** Takes the app's next version number. */
+export async function takeVersion(db: Queryable, appId: string): Promise<number> {
+  const { rows } = await db.query<{ version: number }>(
+    `UPDATE apps SET next_version = next_version + 1 WHERE id = $1
+     RETURNING next_version - 1 AS version`,
+    [appId],
+  );
+  const version = rows[0]?.version;
+  if (version === undefined) throw new Error(`no app ${appId}`);
+  return version;
+}

@@ -1,0 +1,75 @@
+import pg from 'pg';
+import { PlatformError } from '../protocol/errors.ts';
+
+/** What the query modules need: one connection, in a transaction or not. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one transaction; rolls back when it throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const POOL_SIZE = 8;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** No query of the platform should come near; one that does is stuck behind a lock. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+/** SQLSTATE classes in which the server, not the query, is at fault. */
+const SERVER_DOWN = /^(08|53|57)/;
+
+export function openDatabase(url: string, onIdleError: (error: Error) => void): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: POOL_SIZE,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    application_name: 'gitfn control',
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', onIdleError);
+  return {
+    query: (text, values) => pool.query(text, values).catch(translate),
+    async transaction(work) {
+      const client = await pool.connect().catch(translate);
+      let failure: Error | undefined;
+      try {
+        await client.query('BEGIN');
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        failure = error instanceof Error ? error : new Error(String(error));
+        await client.query('ROLLBACK').catch(() => {}); // The connection is gone; so is the transaction.
+        return translate(failure);
+      } finally {
+        client.release(isConnectionLost(failure) ? failure : undefined);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+function isConnectionLost(error: Error | undefined): boolean {
+  return error !== undefined && !('severity' in error) && !(error instanceof PlatformError);
+}
+
+function translate(error: unknown): never {
+  const code = (error as { code?: unknown }).code;
+  const isNetwork = typeof code === 'string' && /^E[A-Z]+$/.test(code);
+  const isServer = typeof code === 'string' && SERVER_DOWN.test(code);
+  const isTimeout =
+    error instanceof Error && /timeout|Connection terminated/i.test(error.message) && !code;
+  if (isNetwork || isServer || isTimeout) {
+    throw new PlatformError('database-down', 'the database is not answering', {
+      hint: 'try again in a moment; `fn doctor` shows what is down',
+      cause: error,
+    });
+  }
+  throw error;
+}

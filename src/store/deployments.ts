@@ -1,0 +1,172 @@
+import { assert } from '../std/assert.ts';
+import {
+  nextDeploymentState,
+  type DeploymentEvent,
+  type DeploymentKind,
+  type DeploymentState,
+} from '../model/deployment.ts';
+import type { Queryable } from './database.ts';
+
+export type DeploymentTrigger = 'push' | 'rollback' | 'reconcile';
+
+export interface Deployment {
+  id: string;
+  appId: string;
+  version: number | null;
+  kind: DeploymentKind;
+  ref: string;
+  commit: string;
+  subject: string;
+  author: string;
+  bundle: string | null;
+  state: DeploymentState;
+  reason: string | null;
+  trigger: DeploymentTrigger;
+  /** The version whose bundle a rollback deployed again. */
+  sourceVersion: number | null;
+  pushId: string | null;
+  envVersion: number;
+  buildMs: number | null;
+  createdAt: Date;
+  liveAt: Date | null;
+}
+
+export type NewDeployment = Pick<
+  Deployment,
+  | 'id'
+  | 'appId'
+  | 'version'
+  | 'kind'
+  | 'ref'
+  | 'commit'
+  | 'subject'
+  | 'author'
+  | 'trigger'
+  | 'sourceVersion'
+  | 'pushId'
+> & { createdBy: string | null };
+
+const COLUMNS = `id, app_id AS "appId", version, kind, ref, commit_sha AS commit, subject, author,
+  bundle, state, reason, trigger, source_version AS "sourceVersion", push_id AS "pushId",
+  env_version AS "envVersion", build_ms AS "buildMs", created_at AS "createdAt",
+  live_at AS "liveAt"`;
+
+export async function insertDeployment(db: Queryable, row: NewDeployment): Promise<void> {
+  await db.query(
+    `INSERT INTO deployments (id, app_id, version, kind, ref, commit_sha, subject, author, trigger,
+       source_version, push_id, created_by, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued')`,
+    [
+      row.id,
+      row.appId,
+      row.version,
+      row.kind,
+      row.ref,
+      row.commit,
+      row.subject,
+      row.author,
+      row.trigger,
+      row.sourceVersion,
+      row.pushId,
+      row.createdBy,
+    ],
+  );
+}
+
+interface Progress {
+  bundle?: string;
+  buildMs?: number;
+  reason?: string;
+}
+
+/**
+ * Moves a deployment along its state machine. Returns false, and changes nothing, when the row's state does not
+ * allow the event: somebody else (the reconciler, a newer push) was there first.
+ */
+export async function advanceDeployment(
+  db: Queryable,
+  id: string,
+  event: DeploymentEvent,
+  progress: Progress = {},
+): Promise<boolean> {
+  const { rows } = await db.query<{ state: DeploymentState }>(
+    'SELECT state FROM deployments WHERE id = $1 FOR UPDATE',
+    [id],
+  );
+  assert(rows[0], `deployment ${id} exists`);
+  const state = nextDeploymentState(rows[0].state, event);
+  if (state === null) return false;
+  await db.query(
+    `UPDATE deployments SET state = $2,
+       bundle = COALESCE($3, bundle), build_ms = COALESCE($4, build_ms),
+       reason = COALESCE($5, reason),
+       live_at = CASE WHEN $2 = 'live' THEN now() ELSE live_at END,
+       ended_at = CASE WHEN $2 IN ('draining', 'failed') THEN now() ELSE ended_at END
+     WHERE id = $1`,
+    [id, state, progress.bundle ?? null, progress.buildMs ?? null, progress.reason ?? null],
+  );
+  return true;
+}
+
+export async function findDeployment(db: Queryable, id: string): Promise<Deployment | null> {
+  const { rows } = await db.query<Deployment>(`SELECT ${COLUMNS} FROM deployments WHERE id = $1`, [
+    id,
+  ]);
+  return rows[0] ?? null;
+}
+
+/** The deployments that one push reserved for a ref, newest first. */
+export async function findReserved(
+  db: Queryable,
+  where: { appId: string; ref: string; commit: string },
+): Promise<Deployment | null> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments
+     WHERE app_id = $1 AND ref = $2 AND commit_sha = $3 AND state = 'warming' AND kind <> 'commit'
+     ORDER BY created_at DESC LIMIT 1`,
+    [where.appId, where.ref, where.commit],
+  );
+  return rows[0] ?? null;
+}
+
+/** Newest first; the unnumbered deployments of commit hosts are left out. */
+export async function listDeployments(
+  db: Queryable,
+  appId: string,
+  limit: number,
+): Promise<Deployment[]> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments WHERE app_id = $1 AND version IS NOT NULL
+     ORDER BY version DESC LIMIT $2`,
+    [appId, limit],
+  );
+  return rows;
+}
+
+/** Production deployments that were live once, newest first: what a rollback can go back to. */
+export async function listReleases(db: Queryable, appId: string): Promise<Deployment[]> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments
+     WHERE app_id = $1 AND kind = 'production' AND live_at IS NOT NULL ORDER BY version DESC`,
+    [appId],
+  );
+  return rows;
+}
+
+/** Unfinished deployments (queued, building or warming) of all apps. */
+export async function listUnsettled(db: Queryable): Promise<Deployment[]> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments WHERE state IN ('queued', 'building', 'warming')`,
+  );
+  return rows;
+}
+
+/** Marks as retired what has been draining for longer than the drain deadline; returns the ids. */
+export async function retireDrained(db: Queryable, drainMs: number): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `UPDATE deployments SET state = 'retired'
+     WHERE state = 'draining' AND ended_at < now() - $1 * interval '1 millisecond' RETURNING id`,
+    [drainMs],
+  );
+  return rows.map((row) => row.id);
+}

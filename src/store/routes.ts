@@ -1,0 +1,114 @@
+import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import type { Snapshot, SnapshotApp } from '../protocol/snapshot.ts';
+import type { Queryable } from './database.ts';
+
+/** One URL of an app: its production host, the host of a branch or tag, or that of a commit. */
+export interface RouteTarget {
+  kind: 'production' | 'ref' | 'commit';
+  /** `production`, the slug, or the full SHA. */
+  target: string;
+}
+
+export const PRODUCTION_ROUTE: RouteTarget = { kind: 'production', target: 'production' };
+
+/** Points a route at a deployment; returns the id of the one that it pointed at before. */
+export async function setRoute(
+  db: Queryable,
+  appId: string,
+  route: RouteTarget & { deploymentId: string },
+): Promise<string | null> {
+  const before = await findRoute(db, appId, route);
+  await db.query(
+    `INSERT INTO routes (app_id, kind, target, deployment_id) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (app_id, kind, target) DO UPDATE SET deployment_id = EXCLUDED.deployment_id`,
+    [appId, route.kind, route.target, route.deploymentId],
+  );
+  return before;
+}
+
+/** The deployment that a route points at. */
+export async function findRoute(
+  db: Queryable,
+  appId: string,
+  route: RouteTarget,
+): Promise<string | null> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT deployment_id AS id FROM routes WHERE app_id = $1 AND kind = $2 AND target = $3
+     FOR UPDATE`,
+    [appId, route.kind, route.target],
+  );
+  return rows[0]?.id ?? null;
+}
+
+/** Removes a route; returns the deployment that it pointed at. */
+export async function deleteRoute(
+  db: Queryable,
+  appId: string,
+  route: RouteTarget,
+): Promise<string | null> {
+  const { rows } = await db.query<{ id: string }>(
+    `DELETE FROM routes WHERE app_id = $1 AND kind = $2 AND target = $3
+     RETURNING deployment_id AS id`,
+    [appId, route.kind, route.target],
+  );
+  return rows[0]?.id ?? null;
+}
+
+interface RouteRow {
+  appName: string;
+  routeKind: RouteTarget['kind'];
+  target: string;
+  id: string;
+  kind: ServedDeployment['kind'];
+  version: number | null;
+  commit: string;
+  ref: string;
+  bundle: string;
+  functions: ServedFunction[];
+}
+
+/** All that is routed, as the data plane needs it. */
+export async function readSnapshot(db: Queryable): Promise<Snapshot> {
+  const { rows: numbers } = await db.query<{ generation: string }>(
+    "SELECT nextval('snapshot_generation') AS generation",
+  );
+  const { rows } = await db.query<RouteRow>(
+    `SELECT a.name AS "appName", r.kind AS "routeKind", r.target, d.id, d.kind, d.version,
+       d.commit_sha AS commit, d.ref, d.bundle, b.functions
+     FROM apps a
+     JOIN routes r ON r.app_id = a.id
+     JOIN deployments d ON d.id = r.deployment_id
+     JOIN bundles b ON b.app_id = d.app_id AND b.hash = d.bundle
+     ORDER BY a.name, r.kind, r.target`,
+  );
+  return {
+    generation: Number(numbers[0]?.generation),
+    apps: groupByApp(rows, await listAppNames(db)),
+    // Several routes may point at one deployment.
+    deployments: [...new Map(rows.map((row) => [row.id, toServed(row)])).values()],
+  };
+}
+
+async function listAppNames(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>('SELECT name FROM apps ORDER BY name');
+  return rows.map((row) => row.name);
+}
+
+function groupByApp(rows: RouteRow[], names: string[]): SnapshotApp[] {
+  const apps = new Map<string, SnapshotApp>();
+  // An app without a release has a host too: it says so instead of being unknown.
+  for (const name of names) apps.set(name, { name, production: null, slugs: {}, commits: {} });
+  for (const row of rows) {
+    const app = apps.get(row.appName);
+    if (app === undefined) continue;
+    if (row.routeKind === 'production') app.production = row.id;
+    else if (row.routeKind === 'ref') app.slugs[row.target] = row.id;
+    else app.commits[row.target] = row.id;
+  }
+  return [...apps.values()];
+}
+
+function toServed(row: RouteRow): ServedDeployment {
+  const { id, appName, kind, version, commit, ref, bundle, functions } = row;
+  return { id, appName, kind, version, commit, ref, bundle, functions };
+}

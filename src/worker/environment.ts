@@ -1,0 +1,33 @@
+import type { Readable } from 'node:stream';
+import type { SpecialiseHead } from '../protocol/worker.ts';
+
+/** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
+const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
+
+export type Environment = Record<string, string>;
+
+/** Reads the JSON object that the supervisor writes when the worker is specialised. */
+export async function readEnvironment(source: Readable): Promise<Environment> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_ENVIRONMENT_BYTES) throw new Error('environment is too large');
+    chunks.push(chunk);
+  }
+  return size === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Environment);
+}
+
+/**
+ * Makes `process.env` what the function sees: its own environment, and the names by which libraries written for
+ * Lambda learn where they run.
+ */
+export function applyEnvironment(environment: Environment, head: SpecialiseHead): void {
+  Object.assign(process.env, { NODE_ENV: 'production' }, environment, {
+    AWS_LAMBDA_FUNCTION_NAME: head.functionName,
+    AWS_LAMBDA_FUNCTION_VERSION: head.version,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(head.memoryMib),
+    LAMBDA_TASK_ROOT: '/code',
+    _HANDLER: `${head.entry}.handler`,
+  });
+}

@@ -1,0 +1,159 @@
+import { format } from 'node:util';
+import type { FrameWriter } from '../protocol/frame-writer.ts';
+import {
+  BODY_CHUNK_BYTES,
+  CANCEL_REASON,
+  encodeResponseHead,
+  WINDOW_BYTES,
+  WORKER_FRAME,
+  type FailedHead,
+  type InvokeHead,
+} from '../protocol/worker.ts';
+import { RequestBody } from './request-body.ts';
+import { responseHeadText, type HeaderPairs } from './response-headers.ts';
+
+/** Thrown into whoever still writes a response that nobody waits for. */
+class InvocationCancelled extends Error {
+  override name = 'AbortError';
+}
+
+/** One request in this worker, from INVOKE to the one frame that ends it. */
+export class Invocation {
+  readonly head: InvokeHead;
+  readonly body: RequestBody | null;
+  readonly startedAtMs: number;
+  readonly #stream: number;
+  readonly #writer: FrameWriter;
+  readonly #onSettled: (stream: number) => void;
+  #state: 'open' | 'headed' | 'settled' = 'open';
+  #isCancelled = false;
+  #abort: AbortController | null = null;
+  #unacknowledged = 0;
+  #creditArrived: (() => void) | null = null;
+
+  constructor(
+    head: InvokeHead,
+    stream: number,
+    deps: { writer: FrameWriter; startedAtMs: number; onSettled: (stream: number) => void },
+  ) {
+    this.head = head;
+    this.startedAtMs = deps.startedAtMs;
+    this.#stream = stream;
+    this.#writer = deps.writer;
+    this.#onSettled = deps.onSettled;
+    this.body = head.hasBody
+      ? new RequestBody((bytes) => deps.writer.u32(WORKER_FRAME.CREDIT, stream, bytes))
+      : null;
+  }
+
+  get stream(): number {
+    return this.#stream;
+  }
+
+  get isSettled(): boolean {
+    return this.#state === 'settled';
+  }
+
+  /** Aborted when the client has gone or the time is up. Made on first use: most handlers never ask. */
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#isCancelled) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  /** Answers with the whole response. */
+  async reply(status: number, headers: HeaderPairs, body: string | Uint8Array): Promise<void> {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (bytes.length > BODY_CHUNK_BYTES) {
+      this.start(status, headers, bytes.length);
+      await this.write(bytes);
+      this.end();
+      return;
+    }
+    if (this.#state !== 'open') return;
+    const head = encodeResponseHead(status, responseHeadText(headers));
+    this.#writer.bytes(WORKER_FRAME.REPLY, this.#stream, head, bytes);
+    this.#settle();
+  }
+
+  /** Begins a response whose body follows in writes. */
+  start(status: number, headers: HeaderPairs, length: number | null): void {
+    if (this.#state !== 'open') return;
+    const known: HeaderPairs =
+      length === null
+        ? headers
+        : [
+            ...headers.filter(([name]) => name.toLowerCase() !== 'content-length'),
+            ['content-length', String(length)],
+          ];
+    const head = encodeResponseHead(status, responseHeadText(known));
+    this.#state = 'headed';
+    this.#writer.bytes(WORKER_FRAME.HEAD, this.#stream, head);
+  }
+
+  /** Resolves when there is room for more. @throws when nobody waits for the response any more. */
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; at += BODY_CHUNK_BYTES) {
+      while (this.#unacknowledged >= WINDOW_BYTES && !this.#isCancelled) {
+        await new Promise<void>((resolve) => (this.#creditArrived = resolve));
+      }
+      if (this.#isCancelled || this.#state !== 'headed') throw new InvocationCancelled('cancelled');
+      // The function may use its memory again as soon as this returns, so it is copied.
+      const part = Buffer.from(chunk.subarray(at, at + BODY_CHUNK_BYTES));
+      this.#unacknowledged += part.length;
+      this.#writer.bytes(WORKER_FRAME.BODY, this.#stream, part);
+    }
+  }
+
+  end(): void {
+    if (this.#state === 'settled') return;
+    this.#writer.empty(WORKER_FRAME.END, this.#stream);
+    this.#settle();
+  }
+
+  fail(error: unknown): void {
+    if (this.#state === 'settled') return;
+    this.#writer.json(WORKER_FRAME.FAILED, this.#stream, describeError(error));
+    this.#settle();
+  }
+
+  credit(bytes: number): void {
+    this.#unacknowledged -= bytes;
+    this.#creditArrived?.();
+  }
+
+  cancel(reason: number): void {
+    this.#isCancelled = true;
+    this.#abort?.abort();
+    this.body?.fail(new InvocationCancelled('the request was cancelled'));
+    this.#creditArrived?.();
+    if (reason === CANCEL_REASON.TIMED_OUT && this.#state !== 'settled') this.#settle();
+  }
+
+  #settle(): void {
+    this.#state = 'settled';
+    this.#onSettled(this.#stream);
+  }
+}
+
+const MAX_MESSAGE_CHARACTERS = 8 * 1024;
+
+/** An error as data, whatever was thrown. */
+export function describeError(error: unknown): FailedHead {
+  if (error instanceof Error) {
+    return {
+      errorType: cut(error.name),
+      message: cut(error.message),
+      stack: cut(error.stack),
+    };
+  }
+  return { errorType: typeof error, message: cut(error), stack: '' };
+}
+
+/** The values come from the function's own error objects, whose fields may be anything. */
+function cut(value: unknown): string {
+  const text = typeof value === 'string' ? value : format('%s', value ?? '');
+  return text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}…` : text;
+}

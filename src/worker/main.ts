@@ -1,0 +1,16 @@
+/**
+ * What runs inside a runtime sandbox: first as a zygote that belongs to nobody, then, once specialised, as the
+ * worker of one function of one deployment until it exits. It never serves a second function.
+ *
+ * Everything here shares its process with the tenant's code, so nothing here is trusted by the other end of the
+ * socket. Read protocol/worker.ts first, then worker.ts, then conventions.ts.
+ */
+import net from 'node:net';
+import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
+import { readEnvironment } from './environment.ts';
+import { startWorker } from './worker.ts';
+
+startWorker(
+  (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
+  readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),
+);

@@ -1,0 +1,78 @@
+import { Buffer } from 'node:buffer';
+
+/**
+ * The body of one request as it arrives. Each byte that the function takes is reported to `onConsumed`, which
+ * gives the sender credit for as many more.
+ */
+export class RequestBody {
+  readonly #onConsumed: (bytes: number) => void;
+  #waiting: Buffer[] = [];
+  #isEnded = false;
+  #error: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(onConsumed: (bytes: number) => void) {
+    this.#onConsumed = onConsumed;
+  }
+
+  /** Takes a copy: the frame's memory may be used again. */
+  push(chunk: Buffer): void {
+    this.#waiting.push(Buffer.from(chunk));
+    this.#wake?.();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#wake?.();
+  }
+
+  /** Makes pending and later reads fail. */
+  fail(error: Error): void {
+    this.#error = error;
+    this.#waiting = [];
+    this.#wake?.();
+  }
+
+  /** The next chunk, or null at the end. */
+  async read(): Promise<Buffer | null> {
+    for (;;) {
+      if (this.#error !== null) throw this.#error;
+      const chunk = this.#waiting.shift();
+      if (chunk !== undefined) {
+        this.#onConsumed(chunk.length);
+        return chunk;
+      }
+      if (this.#isEnded) return null;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = null;
+    }
+  }
+
+  async readAll(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) {
+      chunks.push(chunk);
+    }
+    return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  }
+
+  /** As a web stream that reads only as fast as it is read. */
+  stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream(
+      {
+        type: 'bytes',
+        pull: async (controller) => {
+          const chunk = await this.read();
+          if (chunk === null) {
+            controller.close();
+            controller.byobRequest?.respond(0);
+            return;
+          }
+          // A view of its own: the stream takes the memory away from whoever holds it.
+          controller.enqueue(new Uint8Array(chunk));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+}

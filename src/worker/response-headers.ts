@@ -1,0 +1,46 @@
+export type HeaderPairs = [name: string, value: string][];
+
+// RFC 9110 section 5: a token, and field values of visible characters, spaces, tabs and obs-text.
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * Headers as the protocol carries them. The other end checks them again; checking here as well gives the function
+ * an error that names the header.
+ *
+ * @throws TypeError
+ */
+export function responseHeadText(headers: HeaderPairs): string {
+  let text = '';
+  for (const [name, value] of headers) {
+    if (!TOKEN.test(name)) throw new TypeError(`invalid response header name ${quote(name)}`);
+    if (!FIELD_VALUE.test(value)) {
+      throw new TypeError(`invalid character in the value of response header ${quote(name)}`);
+    }
+    text += text === '' ? `${name}\n${value}` : `\n${name}\n${value}`;
+  }
+  return text;
+}
+
+/** The headers of a result object: any value, or a list of values, per name. */
+export function headersOfResult(headers: unknown): HeaderPairs {
+  const pairs: HeaderPairs = [];
+  if (typeof headers !== 'object' || headers === null) return pairs;
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || value === null) continue;
+    if (Array.isArray(value)) {
+      for (const one of value) pairs.push([name, String(one)]);
+    } else {
+      pairs.push([name, String(value)]);
+    }
+  }
+  return pairs;
+}
+
+export function hasHeader(headers: HeaderPairs, wanted: string): boolean {
+  return headers.some(([name]) => name.toLowerCase() === wanted);
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name.slice(0, 100));
+}

@@ -1,0 +1,69 @@
+/** What a handler returned, as a response: the rules that Lambda's HTTP API and plain-object handlers share. */
+import type { Invocation } from './invocation.ts';
+import { hasHeader, headersOfResult, type HeaderPairs } from './response-headers.ts';
+import { isWebResponse, sendWebResponse } from './web-response.ts';
+
+const JSON_TYPE = 'application/json';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+interface ResultObject {
+  statusCode?: unknown;
+  status?: unknown;
+  headers?: unknown;
+  multiValueHeaders?: unknown;
+  cookies?: unknown;
+  body?: unknown;
+  isBase64Encoded?: unknown;
+}
+
+/**
+ * An object with `statusCode` or `status` is a response; a string is a text; nothing is an empty answer; all else
+ * is JSON.
+ *
+ * @throws TypeError when the result is no response that HTTP can carry.
+ */
+export async function sendResult(invocation: Invocation, result: unknown): Promise<void> {
+  if (result === undefined || result === null) return invocation.reply(200, [], '');
+  if (typeof result === 'string') {
+    return invocation.reply(200, [['content-type', TEXT_TYPE]], result);
+  }
+  if (isWebResponse(result)) return sendWebResponse(invocation, result);
+  if (result instanceof Uint8Array) {
+    return invocation.reply(200, [['content-type', 'application/octet-stream']], result);
+  }
+  if (typeof result === 'object' && ('statusCode' in result || 'status' in result)) {
+    return sendResultObject(invocation, result);
+  }
+  return invocation.reply(200, [['content-type', JSON_TYPE]], JSON.stringify(result) ?? '');
+}
+
+function sendResultObject(invocation: Invocation, result: ResultObject): Promise<void> {
+  const status = Number(result.statusCode ?? result.status);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(
+      `the handler returned status ${String(result.statusCode ?? result.status)}`,
+    );
+  }
+  const headers: HeaderPairs = [
+    ...headersOfResult(result.headers),
+    ...headersOfResult(result.multiValueHeaders),
+  ];
+  if (Array.isArray(result.cookies)) {
+    for (const cookie of result.cookies) headers.push(['set-cookie', String(cookie)]);
+  }
+  const { body, type } = bodyOfResult(result);
+  if (type !== null && !hasHeader(headers, 'content-type')) headers.push(['content-type', type]);
+  return invocation.reply(status, headers, body);
+}
+
+function bodyOfResult(result: ResultObject): { body: string | Uint8Array; type: string | null } {
+  const { body } = result;
+  if (body === undefined || body === null) return { body: '', type: null };
+  if (typeof body === 'string') {
+    if (result.isBase64Encoded === true) return { body: Buffer.from(body, 'base64'), type: null };
+    // Lambda's own default for a text body.
+    return { body, type: body === '' ? null : TEXT_TYPE };
+  }
+  if (body instanceof Uint8Array) return { body, type: 'application/octet-stream' };
+  return { body: JSON.stringify(body), type: JSON_TYPE };
+}

@@ -1,0 +1,224 @@
+/** The worker's side of protocol/worker.ts: from zygote to the worker of one function, and its end. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { OnReadOpts, Socket } from 'node:net';
+import { FrameWriter } from '../protocol/frame-writer.ts';
+import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import {
+  decodeInvoke,
+  decodeSpecialise,
+  WORKER_FRAME,
+  type SpecialiseHead,
+} from '../protocol/worker.ts';
+import { findHandler, noHandlerMessage } from './conventions.ts';
+import { applyEnvironment, type Environment } from './environment.ts';
+import type { Handle } from './handlers.ts';
+import { describeError, Invocation } from './invocation.ts';
+import { loadBundle } from './load-bundle.ts';
+import { captureConsole, createLogCapture, type LogCapture } from './log-capture.ts';
+import { warmUpWhenIdle } from './warm-up.ts';
+
+/** How long a draining worker waits for promises given to `waitUntil`. */
+const MAX_BACKGROUND_MS = 30_000;
+
+const READ_BUFFER_BYTES = 64 * 1024;
+
+/**
+ * Serves the socket until it closes; the process ends with it. All reads go into one buffer: a new one for each
+ * read, as is Node's way, made garbage collection the largest cost of a busy worker.
+ */
+export function startWorker(
+  openSocket: (onRead: OnReadOpts) => Socket,
+  environment: Promise<Environment>,
+): void {
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const decoder = new FrameDecoder((frame) => worker.receive(frame));
+  const socket = openSocket({
+    buffer,
+    callback: (bytes) => {
+      decoder.push(buffer.subarray(0, bytes));
+      return true;
+    },
+  });
+  const worker = new Worker(socket, environment);
+  socket.resume(); // Or the end of the stream would never be seen.
+  socket.on('error', () => process.exit(0));
+  socket.on('close', () => process.exit(0));
+  environment.catch(() => {}); // Reported when the worker is specialised.
+  worker.hello();
+}
+
+class Worker {
+  readonly #writer: FrameWriter;
+  readonly #environment: Promise<Environment>;
+  readonly #running = new AsyncLocalStorage<Invocation>();
+  readonly #invocations = new Map<number, Invocation>();
+  readonly #log: LogCapture;
+  readonly #exit = process.exit.bind(process);
+  #handle: Handle | null = null;
+  #isInitialising = false;
+  #concurrency = 1;
+  #background = 0;
+  #isDraining = false;
+  #cancelWarmUp = (): void => {};
+  readonly #onSettled = (stream: number): void => {
+    this.#invocations.delete(stream);
+    this.#exitWhenDrained();
+  };
+
+  constructor(socket: Socket, environment: Promise<Environment>) {
+    this.#writer = new FrameWriter(socket);
+    this.#environment = environment;
+    this.#log = createLogCapture({
+      current: () => {
+        const invocation = this.#running.getStore();
+        if (invocation === undefined) return null;
+        return { requestId: invocation.head.requestId, stream: invocation.stream };
+      },
+      send: (stream, line) => this.#writer.json(WORKER_FRAME.LOG, stream, line),
+      nowMs: () => performance.now(),
+    });
+  }
+
+  hello(): void {
+    process.on('uncaughtException', (error) => this.#onStrayError(error));
+    process.on('unhandledRejection', (reason) => this.#onStrayError(reason));
+    // What was said last must arrive before the process is gone.
+    process.on('exit', () => this.#writer.flush());
+    captureConsole(this.#log);
+    this.#writer.empty(WORKER_FRAME.HELLO, 0);
+    this.#cancelWarmUp = warmUpWhenIdle((error) => this.#onStrayError(error));
+  }
+
+  receive({ type, stream, payload }: Frame): void {
+    switch (type) {
+      case WORKER_FRAME.INVOKE:
+        return this.#invoke(stream, payload);
+      case WORKER_FRAME.BODY:
+        return this.#invocations.get(stream)?.body?.push(payload);
+      case WORKER_FRAME.BODY_END:
+        return this.#invocations.get(stream)?.body?.end();
+      case WORKER_FRAME.CREDIT:
+        return this.#invocations.get(stream)?.credit(payload.readUInt32BE(0));
+      case WORKER_FRAME.CANCEL:
+        return this.#invocations.get(stream)?.cancel(payload[0] ?? 0);
+      case WORKER_FRAME.PING:
+        return this.#writer.empty(WORKER_FRAME.PONG, 0);
+      case WORKER_FRAME.DRAIN:
+        return this.#drain();
+      case WORKER_FRAME.SPECIALISE:
+        return this.#specialise(payload);
+      default:
+        throw new Error(`unknown frame ${type}`);
+    }
+  }
+
+  #specialise(payload: Buffer): void {
+    this.#cancelWarmUp();
+    const startedAtMs = performance.now();
+    const { head, code } = decodeSpecialise(payload);
+    this.#isInitialising = true;
+    this.#initialise(head, code.toString()).then(
+      (convention) => this.#initialised(head, { convention, startedAtMs }),
+      (error: unknown) => this.#initFailed(error),
+    );
+  }
+
+  /** Resolves to the convention that was found. */
+  async #initialise(head: SpecialiseHead, code: string): Promise<string | null> {
+    const environment = await this.#environment;
+    applyEnvironment(environment, head);
+    this.#concurrency = head.concurrency;
+    const namespace = await loadBundle(head.file, code);
+    const found = findHandler(namespace, {
+      functionName: head.functionName,
+      version: head.version,
+      deployment: head.deployment,
+      memoryMib: head.memoryMib,
+      timeoutMs: head.timeoutMs,
+      environment: { ...environment },
+      waitUntil: (promise) => this.#waitUntil(promise),
+    });
+    if (found === null) return null;
+    this.#handle = found.handle;
+    return found.convention;
+  }
+
+  #initialised(
+    head: SpecialiseHead,
+    { convention, startedAtMs }: { convention: string | null; startedAtMs: number },
+  ): void {
+    this.#isInitialising = false;
+    if (convention === null) {
+      const failed = { reason: 'no-handler', message: noHandlerMessage(head.entry), stack: '' };
+      this.#writer.json(WORKER_FRAME.INIT_FAILED, 0, failed);
+    } else {
+      const initMs = performance.now() - startedAtMs;
+      this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
+    }
+  }
+
+  #initFailed(error: unknown): void {
+    this.#isInitialising = false;
+    const { errorType, message, stack } = describeError(error);
+    const text = errorType === 'Error' ? message : `${errorType}: ${message}`;
+    this.#writer.json(WORKER_FRAME.INIT_FAILED, 0, { reason: 'threw', message: text, stack });
+  }
+
+  #invoke(stream: number, payload: Buffer): void {
+    const handle = this.#handle;
+    if (handle === null || this.#isDraining || this.#invocations.size >= this.#concurrency) {
+      this.#writer.empty(WORKER_FRAME.NACK, stream);
+      return;
+    }
+    const invocation = new Invocation(decodeInvoke(payload), stream, {
+      writer: this.#writer,
+      startedAtMs: performance.now(),
+      onSettled: this.#onSettled,
+    });
+    this.#invocations.set(stream, invocation);
+    this.#running
+      .run(invocation, handle, invocation)
+      .catch((error: unknown) => invocation.fail(error));
+  }
+
+  /** An error that nothing caught: the request that caused it fails, and this process is no longer to be trusted. */
+  #onStrayError(error: unknown): void {
+    if (this.#isInitialising) return this.#initFailed(error);
+    const { errorType, message, stack } = describeError(error);
+    this.#log.write(
+      'error',
+      stack === '' ? `Uncaught ${errorType}: ${message}` : `Uncaught ${stack}`,
+    );
+    this.#running.getStore()?.fail(error);
+    this.#writer.empty(WORKER_FRAME.RETIRING, 0);
+  }
+
+  #waitUntil(promise: unknown): void {
+    if (!(promise instanceof Promise)) return;
+    this.#background++;
+    let isOver = false;
+    const over = (): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
+      this.#background--;
+      this.#exitWhenDrained();
+    };
+    const timer = setTimeout(over, MAX_BACKGROUND_MS);
+    promise.then(over, (error: unknown) => {
+      this.#log.write('error', `waitUntil: ${describeError(error).stack}`);
+      over();
+    });
+  }
+
+  #drain(): void {
+    this.#isDraining = true;
+    this.#exitWhenDrained();
+  }
+
+  #exitWhenDrained(): void {
+    if (!this.#isDraining || this.#invocations.size > 0 || this.#background > 0) return;
+    this.#writer.flush();
+    this.#exit(0);
+  }
+}

@@ -1,0 +1,118 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Answer } from '../support/ask.ts';
+import { ask } from '../support/ask.ts';
+import { usePlatform } from '../support/use-platform.ts';
+import { createRepository } from '../support/repository.ts';
+
+const platform = usePlatform();
+
+beforeAll(async () => {
+  const repository = await createRepository(platform(), 'mine');
+  await repository.commit({ 'index.ts': "export default () => new Response('mine');\n" });
+  await repository.push('main');
+  const other = await createRepository(platform(), 'theirs');
+  await other.commit({ 'index.ts': "export default () => new Response('theirs');\n" });
+  await other.push('main');
+});
+
+interface Call {
+  method?: string;
+  token?: string | null;
+  body?: unknown;
+}
+
+function call(
+  path: string,
+  { method, token = platform().adminToken, body }: Call = {},
+): Promise<Answer> {
+  return ask(platform(), '', {
+    method: method ?? 'GET',
+    path,
+    headers: {
+      ...(token !== null && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+}
+
+const json = (answer: Answer): unknown => JSON.parse(answer.body);
+
+async function createToken(request: object): Promise<{ id: string; token: string }> {
+  const created = await call('/tokens', { method: 'POST', body: { name: 'test', ...request } });
+  expect(created.status).toBe(201);
+  return json(created) as { id: string; token: string };
+}
+
+describe('the control API', () => {
+  it('lists what was deployed, newest first', async () => {
+    const page = json(await call('/apps/mine/deployments')) as { items: unknown[] };
+    expect(page.items[0]).toMatchObject({ version: 1, state: 'live', isCurrent: true });
+    expect(json(await call('/apps/mine'))).toMatchObject({ productionBranch: 'main', version: 1 });
+  });
+
+  it.each([null, 'fn_wrong', `fn_${'a'.repeat(40)}`])('refuses the token %s', async (token) => {
+    const answer = await call('/apps', { token });
+    expect(answer.status).toBe(401);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(json(answer)).toMatchObject({ code: 'unauthenticated', hint: expect.any(String) });
+  });
+
+  it('shows an app that a token must not know of as one that does not exist', async () => {
+    const { token } = await createToken({ role: 'deploy', apps: ['mine'] });
+    const foreign = await call('/apps/theirs', { token });
+    const missing = await call('/apps/nobodys', { token });
+    expect(foreign.status).toBe(404);
+    expect(foreign.body.replaceAll('theirs', 'X')).toBe(missing.body.replaceAll('nobodys', 'X'));
+    const listed = json(await call('/apps', { token })) as { items: { name: string }[] };
+    expect(listed.items.map((app) => app.name)).toEqual(['mine']);
+    const rollback = { method: 'POST', body: {}, token };
+    expect((await call('/apps/theirs/rollback', rollback)).status).toBe(404);
+  });
+
+  it('lets a role do what it includes and no more', async () => {
+    const { token } = await createToken({ role: 'read' });
+    expect((await call('/apps/mine', { token })).status).toBe(200);
+    const rollback = await call('/apps/mine/rollback', { method: 'POST', body: {}, token });
+    expect(rollback.status).toBe(403);
+    expect((await call('/tokens', { token })).status).toBe(403);
+  });
+
+  it('ends a token at once when it is revoked', async () => {
+    const { id, token } = await createToken({ role: 'read' });
+    expect((await call('/whoami', { token })).status).toBe(200);
+    expect((await call(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await call('/whoami', { token })).status).toBe(401);
+    expect((await call('/tokens/tok-none', { method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('never shows a token again', async () => {
+    const { token } = await createToken({ role: 'read' });
+    const listed = await call('/tokens');
+    expect(listed.body).not.toContain(token);
+    expect(listed.body).toContain(token.slice(0, 9));
+  });
+
+  it.each([
+    ['/tokens', { name: 'x', role: 'emperor' }],
+    ['/tokens', { name: 'x', role: 'read', surprise: true }],
+    ['/tokens', { role: 'read' }],
+    ['/tokens', []],
+    ['/apps/mine/rollback', { target: {} }],
+    ['/apps/mine/rollback', { target: 'main; drop table apps' }],
+  ])('answers bad input to %s with 400', async (path, body) => {
+    const answer = await call(path, { method: 'POST', body });
+    expect(answer.status).toBe(400);
+    expect(json(answer)).toMatchObject({ code: 'bad-request' });
+  });
+
+  it('answers what does not exist with 404, and describes what does', async () => {
+    expect((await call('/nothing')).status).toBe(404);
+    const described = json(await call('/openapi.json', { token: null })) as {
+      paths: Record<string, unknown>;
+    };
+    expect(Object.keys(described.paths)).toEqual(
+      expect.arrayContaining(['/apps', '/apps/{app}/rollback', '/tokens', '/whoami']),
+    );
+  });
+});

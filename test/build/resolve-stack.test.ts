@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module';
+import vm from 'node:vm';
+import { expect, test } from 'vitest';
+import { describeProblems, explainStack, resolveStack } from '../../src/build/index.ts';
+import { createBuildHarness } from './build-harness.ts';
+import { fixtureSource } from './source-repository.ts';
+
+/** The stack that loading the code ends with. */
+async function stackOf(code: string): Promise<string> {
+  const evaluate = new vm.Script(code, { filename: '/code/main.js' }).runInThisContext() as (
+    ...parts: unknown[]
+  ) => Promise<void>;
+  const require = createRequire('/code/main.js');
+  try {
+    await evaluate(require, {}, () => {}, require);
+  } catch (error) {
+    return (error as Error).stack ?? '';
+  }
+  return '';
+}
+
+test('a throw at import is shown in the pusher’s own source', async () => {
+  const harness = createBuildHarness();
+  const { answer } = await harness.build(fixtureSource('throws-at-import'));
+  const bundle = answer.kind === 'built' ? answer.bundle : '';
+  const stack = await stackOf((await harness.bundles.readFile(bundle, 'main.js')).toString());
+  const map = (await harness.bundles.readFile(bundle, 'main.js.map')).toString();
+
+  const { title, calls } = resolveStack(stack, map, 'main.js');
+  expect(title).toBe("TypeError: Cannot read properties of undefined (reading 'name')");
+  expect(calls).toMatchObject([
+    { name: 'readSettings', file: 'settings.ts', line: 7 },
+    { name: null, file: 'index.ts', line: 3 },
+  ]);
+  expect(await explainStack(harness.bundles, bundle, stack)).toEqual([
+    '       settings.ts:7:33',
+    '         5 | export function readSettings(settings: Settings | undefined): string {',
+    '         6 |   // Undefined when nobody gave any.',
+    '       > 7 |   return (settings as Settings).name.toUpperCase();',
+    '           |                                 ^',
+    '         8 | }',
+    '       called at index.ts:3:18',
+  ]);
+});
+
+test.each([
+  ['', '{}'],
+  ['Error: x\n    at /code/main.js:1:1', 'no JSON'],
+  ['Error: x\n    at node:internal/main:1:1', '{"version":3,"sources":[],"mappings":""}'],
+])('a stack that cannot be resolved gives no calls: %j', (stack, map) => {
+  expect(resolveStack(stack, map, 'main.js').calls).toEqual([]);
+});
+
+test('problems are printed with place, source and hint', () => {
+  const lines = describeProblems([
+    {
+      message: 'Unexpected "}"',
+      at: { file: 'index.ts', line: 3, column: 7 },
+      frame: ['> 3 | }', '    | ^'],
+      hint: 'remove it',
+    },
+    { message: 'no function was found', at: null, frame: [] },
+  ]);
+  expect(lines).toEqual([
+    ' !     index.ts:3:7  Unexpected "}"',
+    '       > 3 | }',
+    '           | ^',
+    ' !     remove it',
+    ' !     no function was found',
+  ]);
+});

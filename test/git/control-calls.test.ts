@@ -1,0 +1,203 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { extract } from 'tar-stream';
+import { newId } from '../../src/std/ids.ts';
+import { startFront, type RunningFront } from './support/start-front.ts';
+import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
+
+// Dozens of git processes per test: slow on a busy machine, never stuck.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let front: RunningFront;
+let work: WorkTree;
+let app: string;
+let url: string;
+let appId: string;
+
+beforeAll(async () => {
+  front = await startFront({ limits: { archiveBytes: 3 * 1024 * 1024 } });
+});
+afterAll(() => front[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  app = `app${newId('req').slice(4)}`;
+  appId = newId('app');
+  front.control.apps.set(app, appId);
+  url = urlOf(front.origin, app);
+  work = await createWorkTree();
+  front.control.preReceive = async () => ({ accept: true });
+  front.control.postReceive = async () => ({ released: true });
+  return () => work[Symbol.asyncDispose]();
+});
+
+/** Path → content of the tar that came under the ticket. */
+async function filesOf(ticket: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for await (const entry of Readable.from([front.control.archives.get(ticket)]).pipe(extract())) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(chunk as Buffer);
+    if (entry.header.type === 'file') files[entry.header.name] = Buffer.concat(chunks).toString();
+  }
+  return files;
+}
+
+describe('sendArchive', () => {
+  it('delivers what a push in quarantine would deploy, and nothing of it otherwise', async () => {
+    let outside: unknown;
+    front.control.preReceive = async ({ pushId, updates }) => {
+      const sha = updates[0]?.newSha ?? '';
+      await front.calls('sendArchive', { appId, sha, ticket: 'inside', pushId });
+      outside = await front
+        .calls('sendArchive', { appId, sha, ticket: 'outside', pushId: null })
+        .catch((error: unknown) => error);
+      return { accept: false };
+    };
+    await work.commit('lib/greet.ts', 'export const greeting = "hello";');
+    expect((await work.git('push', url, 'main')).code).toBe(1);
+    expect(await filesOf('inside')).toEqual({ 'lib/greet.ts': 'export const greeting = "hello";' });
+    expect(outside).toMatchObject({ code: 'not-found' });
+    expect(front.control.archives.has('outside')).toBe(false);
+  });
+
+  it("does not let a pusher's attributes drop or rewrite source", async () => {
+    await writeFile(join(work.path, '.gitattributes'), '*.ts export-ignore\n*.txt export-subst\n');
+    await writeFile(join(work.path, 'note.txt'), '$Format:%H$');
+    const sha = await work.commit('index.ts', 'export {}');
+    await work.must('push', url, 'main');
+    await front.calls('sendArchive', { appId, sha, ticket: 'whole', pushId: null });
+    expect(await filesOf('whole')).toMatchObject({
+      'index.ts': 'export {}',
+      'note.txt': '$Format:%H$',
+    });
+  });
+
+  it('ends as an error when there are more bytes than may be', async () => {
+    const sha = await work.commit('large', 'x'.repeat(4 * 1024 * 1024));
+    await work.must('push', url, 'main');
+    const call = front.calls('sendArchive', { appId, sha, ticket: 'large', pushId: null });
+    await expect(call).rejects.toMatchObject({ code: 'too-large' });
+    expect(front.control.archives.has('large')).toBe(false);
+  });
+
+  it('refuses what is no full commit id or no app', async () => {
+    const call = (sha: string, id: string): Promise<null> =>
+      front.calls('sendArchive', { appId: id, sha, ticket: 't', pushId: null });
+    await expect(call('--output=/tmp/x', appId)).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(call('a'.repeat(40), '../../etc')).rejects.toMatchObject({ code: 'bad-request' });
+    await expect(call('a'.repeat(40), newId('app'))).rejects.toMatchObject({ code: 'not-found' });
+  });
+});
+
+describe('listRefs', () => {
+  it('lists branches and tags with their commits, and not what is live', async () => {
+    const sha = await work.commit('index.ts', '1', 'First');
+    await work.must('tag', '--annotate', '--message', 'one', 'v1');
+    await work.must('push', url, 'main', 'v1');
+    await front.calls('publishLive', { appId, refs: [{ name: 'refs/live/production', sha }] });
+    const { isBusy, refs } = await front.calls('listRefs', { appId });
+    expect(isBusy).toBe(false);
+    expect(refs).toMatchObject([
+      { ref: 'refs/heads/main', sha, commit: { sha, subject: 'First' } },
+      { ref: 'refs/tags/v1', sha: await work.must('rev-parse', 'v1'), commit: { sha } },
+    ]);
+  });
+
+  it('says that a push is under way instead of what may be half of it', async () => {
+    let during: unknown;
+    front.control.preReceive = async () => {
+      during = await front.calls('listRefs', { appId });
+      return { accept: true };
+    };
+    await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    expect(during).toEqual({ isBusy: true, refs: [] });
+  });
+
+  it('is empty for an app without a repository', async () => {
+    expect(await front.calls('listRefs', { appId })).toEqual({ isBusy: false, refs: [] });
+  });
+});
+
+describe('findCommit', () => {
+  it('finds by the full id and by a unique prefix, also when a branch has that name', async () => {
+    const first = await work.commit('index.ts', '1', 'First');
+    const second = await work.commit('index.ts', '2', 'Second');
+    await work.must('branch', first.slice(0, 8), second);
+    await work.must('push', url, 'main', first.slice(0, 8));
+    for (const revision of [first, first.slice(0, 7), first.slice(0, 8)]) {
+      expect(await front.calls('findCommit', { appId, revision })).toMatchObject({
+        subject: 'First',
+      });
+    }
+  });
+
+  it('finds nothing else', async () => {
+    await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    const tree = await work.must('rev-parse', 'HEAD^{tree}');
+    for (const revision of [
+      tree,
+      tree.slice(0, 10),
+      'main',
+      'HEAD',
+      'abc',
+      '--all',
+      'f'.repeat(40),
+    ]) {
+      expect(await front.calls('findCommit', { appId, revision })).toBeNull();
+    }
+  });
+});
+
+describe('publishLive', () => {
+  it('moves and removes refs that fetches see and pushes can not touch', async () => {
+    const sha = await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    const refs = [
+      { name: 'refs/live/production', sha },
+      { name: 'refs/live/preview/feature-x', sha },
+    ];
+    await front.calls('publishLive', { appId, refs });
+    expect(await work.must('ls-remote', url, 'refs/live/*')).toContain(
+      `${sha}\trefs/live/production`,
+    );
+    await work.must('fetch', '--quiet', url, '+refs/live/*:refs/remotes/fn/live/*');
+    expect(await work.must('rev-parse', 'fn/live/production')).toBe(sha);
+
+    const forged = await work.git('push', url, ':refs/live/production');
+    expect(forged.code).toBe(1);
+    const removed = [{ name: 'refs/live/production', sha: null }];
+    await front.calls('publishLive', { appId, refs: removed });
+    await front.calls('publishLive', { appId, refs: removed });
+    expect(await work.must('ls-remote', url, 'refs/live/*')).not.toContain('production');
+  });
+
+  it.each(['refs/heads/main', 'refs/live/', 'refs/live/../heads/main', 'refs/live/a b'])(
+    'refuses %s',
+    async (name) => {
+      await front.calls('createRepository', { appId });
+      const call = front.calls('publishLive', { appId, refs: [{ name, sha: null }] });
+      await expect(call).rejects.toMatchObject({ code: 'bad-request' });
+    },
+  );
+});
+
+describe('createRepository', () => {
+  it('may be repeated, and be asked for twice at once', async () => {
+    const calls = [1, 2, 3].map(() => front.calls('createRepository', { appId }));
+    await Promise.all(calls);
+    await front.calls('createRepository', { appId });
+    expect(await work.must('ls-remote', url)).toBe('');
+  });
+
+  it('is not needed before a push: a lost repository is made again', async () => {
+    await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    await rm(front.repositoryOf(app), { recursive: true });
+    await work.must('push', url, 'main');
+    await mkdir(join(work.path, 'copy'));
+    await work.must('clone', '--quiet', url, 'copy');
+  });
+});

@@ -1,0 +1,263 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { newId } from '../../src/std/ids.ts';
+import { eventually } from '../support/eventually.ts';
+import { authorized, commandList, openRequest, readAnswer } from './support/raw-request.ts';
+import { startFront, type RunningFront } from './support/start-front.ts';
+import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
+
+// Dozens of git processes per test: slow on a busy machine, never stuck.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const MIB = 1024 * 1024;
+
+let front: RunningFront;
+let work: WorkTree;
+let app: string;
+let url: string;
+
+beforeAll(async () => {
+  front = await startFront({
+    maxPackBytes: 2 * MIB,
+    limits: {
+      uploadStallMs: 1_000,
+      uploadStallBytes: 1_000,
+      downloadStallMs: 1_500,
+      hookMs: 1_500,
+      heartbeatMs: 200,
+      graceMs: 500,
+      pushPlaces: { overall: 4, perRepository: 2, queueLength: 300, queueMs: 60_000 },
+      readPlaces: { overall: 1, perRepository: 1, queueLength: 1, queueMs: 1_000 },
+    },
+  });
+});
+afterAll(() => front[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  app = `app${newId('req').slice(4)}`;
+  url = urlOf(front.origin, app);
+  work = await createWorkTree();
+  front.control.preReceive = async () => ({ accept: true });
+  return () => work[Symbol.asyncDispose]();
+});
+afterEach(() => eventually(async () => (await front.gitProcesses()).length === 0));
+
+const objectsOf = (appName: string): Promise<string[]> =>
+  readdir(join(front.repositoryOf(appName), 'objects'));
+const refsOf = async (): Promise<string> => (await work.git('ls-remote', url)).text;
+
+describe('a push that is broken off', () => {
+  it('leaves no process and no file, however often', async () => {
+    const sha = await work.commit('noise', randomBytes(MIB).toString('base64'));
+    const body = Buffer.concat([commandList(['refs/heads/main'], sha), await work.pack(sha)]);
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = await openRequest(front.sockets.gitHttp, {
+          method: 'POST',
+          target: `/${app}.git/git-receive-pack`,
+          headers: authorized(`Content-Length: ${body.length}`),
+        });
+        const half = body.subarray(0, body.length / 2);
+        await new Promise((resolve) => socket.write(half, resolve));
+        socket.destroy();
+      }),
+    );
+    await eventually(async () => (await front.gitProcesses()).length === 0);
+    // Each may have come too early for an app, or in time for one.
+    if (front.control.apps.has(app)) {
+      await eventually(
+        async () => !(await objectsOf(app)).some((name) => name.includes('incoming')),
+      );
+      expect(await readdir(join(front.repositoryOf(app), 'objects/pack'))).toEqual([]);
+    }
+    await work.must('push', url, 'main');
+  });
+
+  it('is cut off when it comes too slowly', async () => {
+    const sha = await work.commit('index.ts', '1');
+    const body = Buffer.concat([commandList(['refs/heads/main'], sha), await work.pack(sha)]);
+    for (const sent of [10, 170]) {
+      const socket = await openRequest(front.sockets.gitHttp, {
+        method: 'POST',
+        target: `/${app}.git/git-receive-pack`,
+        headers: authorized(`Content-Length: ${body.length}`, 'Connection: close'),
+      });
+      socket.write(body.subarray(0, sent));
+      const drip = setInterval(() => socket.write('0'), 200);
+      const answer = await readAnswer(socket);
+      clearInterval(drip);
+      expect(answer.status).not.toBe(0);
+      expect(answer.body).not.toContain('ok refs/heads/main');
+    }
+  });
+});
+
+describe('a pack', () => {
+  it('that is too large is rejected in words, after the client could send it', async () => {
+    await work.commit('noise', randomBytes(3 * MIB).toString('base64'));
+    const { code, text } = await work.git('push', url, 'main');
+    expect(code).not.toBe(0);
+    expect(text).toContain('pack exceeds maximum allowed size');
+    expect(await refsOf()).toBe('');
+  });
+
+  it('that is far too large is not read to its end', async () => {
+    const socket = await openRequest(front.sockets.gitHttp, {
+      method: 'POST',
+      target: `/${app}.git/git-receive-pack`,
+      headers: authorized(`Content-Length: ${50 * MIB}`, 'Connection: close'),
+    });
+    expect((await readAnswer(socket)).status).toBe(413);
+  });
+});
+
+describe('a hook', () => {
+  it('that takes too long rejects the push, and its pusher has heard from it', async () => {
+    front.control.preReceive = (_, call) =>
+      new Promise((_resolve, reject) =>
+        call.signal.addEventListener('abort', () => reject(new Error())),
+      );
+    await work.commit('index.ts', '1');
+    const { code, text } = await work.git('push', url, 'main');
+    expect(code).toBe(1);
+    expect(text).toContain('still working after');
+    expect(text).toContain('try again in a moment');
+    expect(await refsOf()).toBe('');
+  });
+
+  it('that is none of a push of this front is turned away', async () => {
+    const sha = await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    const before = front.control.received.length;
+    for (const header of [
+      `pre-receive ${process.pid} ${front.repositoryOf(app)}/objects/incoming-abcdef`,
+      'pre-receive 1 -',
+      'post-receive 99999999 -',
+      'nonsense',
+      '',
+    ]) {
+      const socket = connect(front.sockets.gitHooks);
+      socket.end(`${header}\n${'0'.repeat(40)} ${sha} refs/heads/main\n`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of socket) chunks.push(chunk as Buffer);
+      expect(Buffer.concat(chunks).toString()).toMatch(/exit 1\n$/);
+    }
+    expect(front.control.received.length).toBe(before);
+  });
+
+  it('believes only a quarantine of its own repository', async () => {
+    const answers: string[] = [];
+    front.control.preReceive = async () => {
+      const pid = (await receivePackPids())[0] ?? 0;
+      for (const path of [
+        '/etc',
+        `${front.repositoriesDir}/x/objects/incoming-abcdef`,
+        '../incoming-abcdef',
+      ]) {
+        const socket = connect(front.sockets.gitHooks);
+        socket.end(
+          `pre-receive ${pid} ${path}\n${'0'.repeat(40)} ${'1'.repeat(40)} refs/heads/x\n`,
+        );
+        for await (const chunk of socket) answers.push(String(chunk));
+      }
+      return { accept: true };
+    };
+    await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    expect(answers).toEqual(Array(3).fill('line  !     this hook is not part of a push\nexit 1\n'));
+  });
+
+  it('rejects when the front has gone', async () => {
+    const hook = join(import.meta.dirname, '../../hooks/pre-receive');
+    const env = { PATH: '/usr/bin:/bin', GITFN_HOOK_SOCKET: join(front.folder, 'nobody.sock') };
+    const run = spawnSync(hook, { env, input: 'x', encoding: 'utf8' });
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain('Nothing was changed; try again');
+  });
+});
+
+it('answers 100 pushes at once with few processes', async () => {
+  const sha = await work.commit('index.ts', '1');
+  await work.must('push', url, 'main');
+  const pack = await work.pack(sha);
+  let most = 0;
+  const watch = setInterval(() => {
+    void receivePackPids().then((pids) => (most = Math.max(most, pids.length)));
+  }, 50);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, async (_, index) => {
+      const body = Buffer.concat([commandList([`refs/heads/b${index}`], sha), pack]);
+      const socket = await openRequest(front.sockets.gitHttp, {
+        method: 'POST',
+        target: `/${app}.git/git-receive-pack`,
+        headers: authorized(`Content-Length: ${body.length}`, 'Connection: close'),
+      });
+      socket.write(body);
+      return readAnswer(socket);
+    }),
+  );
+  clearInterval(watch);
+  expect(answers.filter(({ body }) => body.includes('ok refs/heads/b')).length).toBe(100);
+  expect(most).toBeGreaterThan(0);
+  // Two at a time; a fork looks like its parent until it is another program.
+  expect(most).toBeLessThanOrEqual(4);
+});
+
+it('turns away readers that find no place, and gives it back when a reader stalls', async () => {
+  await work.commit('noise', randomBytes(MIB).toString('base64'));
+  const sha = await work.commit('index.ts', '1');
+  await work.must('push', url, 'main');
+  const want = `0032want ${sha}\n00000009done\n`;
+  const fetchRequest = () =>
+    openRequest(front.sockets.gitHttp, {
+      method: 'POST',
+      target: `/${app}.git/git-upload-pack`,
+      headers: authorized(`Content-Length: ${want.length}`, 'Connection: close'),
+    });
+  // Takes nothing of its answer, and so keeps its place until it is cut off.
+  const staller = await fetchRequest();
+  staller.pause();
+  staller.write(want);
+  await eventually(async () => (await front.gitProcesses()).length > 0);
+  const [second, third] = await Promise.all([
+    work.git('ls-remote', url),
+    work.git('ls-remote', url),
+  ]);
+  expect([second?.text, third?.text].join()).toContain('remote: too many git requests at once');
+  await eventually(async () => (await work.git('ls-remote', url)).code === 0);
+  staller.destroy();
+});
+
+it('finishes the pushes that it has before it stops', async () => {
+  await using own = await startFront();
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  own.control.preReceive = async () => {
+    begun.resolve();
+    await goOn.promise;
+    return { accept: true };
+  };
+  await work.commit('index.ts', '1');
+  const push = work.git('push', urlOf(own.origin, app), 'main');
+  await begun.promise;
+  const stopped = own.stop();
+  goOn.resolve();
+  expect((await push).code).toBe(0);
+  expect(await stopped).toBe(0);
+  expect(own.control.released.length).toBe(1);
+});
+
+async function receivePackPids(): Promise<number[]> {
+  const pids: number[] = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+    const isOne =
+      commandLine.startsWith('/usr/bin/git-receive-pack') && commandLine.includes(front.folder);
+    if (isOne && !commandLine.includes('--advertise-refs')) pids.push(Number(pid));
+  }
+  return pids;
+}

@@ -1,0 +1,97 @@
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import type { Server } from 'node:http';
+import { PlatformError } from '../../../src/protocol/errors.ts';
+import type { ControlForGit, PushedRefs } from '../../../src/protocol/git-front.ts';
+import { createRpcServer, type RpcHandlers } from '../../../src/protocol/rpc.ts';
+import { roleIncludes, type Role } from '../../../src/model/role.ts';
+import { newId } from '../../../src/std/ids.ts';
+
+/** Who may do what: a token's role, for one app or for all. */
+interface FakeToken {
+  role: Role;
+  app?: string;
+}
+
+type PreReceive = RpcHandlers<ControlForGit>['preReceive'];
+type PostReceive = RpcHandlers<ControlForGit>['postReceive'];
+
+/** The control process as the git front knows it, with its decisions in the test's hands. */
+export interface FakeControl {
+  tokens: Map<string, FakeToken>;
+  /** Name → id. */
+  apps: Map<string, string>;
+  /** What the hooks reported, in order. */
+  received: PushedRefs[];
+  released: PushedRefs[];
+  /** Ticket → tar. */
+  archives: Map<string, Buffer>;
+  preReceive: PreReceive;
+  postReceive: PostReceive;
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createFakeControl(socketPath: string): FakeControl {
+  const control: FakeControl = {
+    tokens: new Map(),
+    apps: new Map(),
+    received: [],
+    released: [],
+    archives: new Map(),
+    preReceive: async () => ({ accept: true }),
+    postReceive: async () => ({ released: true }),
+    async listen() {
+      server = createRpcServer(handlersOf(control), () => {});
+      server.listen(socketPath);
+      await once(server, 'listening');
+    },
+    async close() {
+      server?.closeAllConnections();
+      await new Promise((resolve) => (server === null ? resolve(null) : server.close(resolve)));
+      server = null;
+    },
+  };
+  let server: Server | null = null;
+  return control;
+}
+
+function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
+  return {
+    async authorize({ token, appName, action }) {
+      const known = control.tokens.get(token);
+      if (known === undefined) throw new PlatformError('unauthenticated', 'this token is unknown');
+      const id = control.apps.get(appName);
+      const isForeign = known.app !== undefined && known.app !== appName;
+      if (isForeign) throw new PlatformError('not-found', `no app "${appName}"`);
+      const needed = action === 'read' ? 'read' : 'deploy';
+      if (!roleIncludes(known.role, needed)) {
+        throw new PlatformError('forbidden', 'this token may only read', {
+          hint: 'use a token with the role "deploy"',
+        });
+      }
+      if (id === undefined && action === 'read') {
+        throw new PlatformError('not-found', `no app "${appName}"`);
+      }
+      const principal = { tokenId: 'tok-1', tokenName: token, role: known.role };
+      return { principal, app: id === undefined ? null : { id } };
+    },
+    async createApp({ appName }) {
+      const id = control.apps.get(appName) ?? newId('app');
+      control.apps.set(appName, id);
+      return { id };
+    },
+    preReceive(pushed, call) {
+      control.received.push(pushed);
+      return control.preReceive(pushed, call);
+    },
+    postReceive(pushed, call) {
+      control.released.push(pushed);
+      return control.postReceive(pushed, call);
+    },
+    async archive({ ticket }, { body }) {
+      control.archives.set(ticket, await buffer(body));
+      return null;
+    },
+  };
+}

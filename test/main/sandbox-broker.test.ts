@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createSandboxBroker, type SandboxKind } from '../../src/main/supervisor/sandbox-broker.ts';
+import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
+import type { SupervisorNotice } from '../../src/protocol/supervisor.ts';
+import { sealEnvironment } from '../../src/secrets/sealed.ts';
+import { eventually } from '../support/eventually.ts';
+import { openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
+
+const DEPLOYMENT = 'dep-abcdefghij23';
+const MASTER_KEY = Buffer.alloc(32, 7);
+
+/** Says on its socket that it is up, then what its environment pipe brought, then waits. */
+const SANDBOXED = `
+  import net from 'node:net'; import fs from 'node:fs';
+  const socket = new net.Socket({ fd: 5 });
+  socket.write('up;');
+  fs.readFile(6, 'utf8', (error, text) => socket.write('environment ' + text + ';'));
+  socket.resume();
+`;
+
+/** Stands for data or control: passes on what it is told, and tells what it hears and what its sockets bring. */
+const PEER = `
+  process.on('message', (message, socket) => {
+    if (message.relay) return process.send(message.relay);
+    process.send({ heard: message, hasSocket: socket !== undefined });
+    socket?.on('data', (data) => process.send({ slot: message.slot, data: String(data) }));
+  });
+  process.on('disconnect', () => process.exit());
+`;
+
+interface Heard {
+  notices: SupervisorNotice[];
+  /** What the sockets brought, by slot. */
+  data: Record<string, string>;
+}
+
+let lab: SandboxLab;
+let sealedDir: string;
+beforeAll(async () => {
+  lab = await openSandboxLab();
+  sealedDir = await mkdtemp(join(tmpdir(), 'gitfn-sealed-'));
+  const sealed = sealEnvironment(MASTER_KEY, DEPLOYMENT, { SECRET: 'of-the-deployment' });
+  await writeFile(join(sealedDir, `${DEPLOYMENT}.sealed`), sealed);
+});
+afterAll(async () => {
+  await lab.close();
+  await rm(sealedDir, { recursive: true });
+});
+
+async function openBroker(maxSandboxes = 8) {
+  const program = await lab.program(SANDBOXED);
+  const said: string[] = [];
+  const broker = createSandboxBroker(
+    {
+      sandboxes: lab.sandboxes,
+      program: () => program,
+      openSealed: (deployment) => openSealedEnvironment(sealedDir, MASTER_KEY, deployment),
+      say: (line) => void said.push(line),
+    },
+    { maxMemoryMib: 512, maxSandboxes },
+  );
+  onTestFinished(() => broker.close());
+
+  function connect(kind: SandboxKind) {
+    const child: ChildProcess = spawn(process.execPath, ['-e', PEER], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const listener = broker.attach(child, kind);
+    const heard: Heard = { notices: [], data: {} };
+    child.on('message', (raw) => {
+      const message = raw as {
+        heard?: SupervisorNotice;
+        slot?: string;
+        data?: string;
+        type?: string;
+      };
+      if (message.type !== undefined) listener.message(message as never);
+      else if (message.heard !== undefined) heard.notices.push(message.heard);
+      else heard.data[message.slot ?? ''] = (heard.data[message.slot ?? ''] ?? '') + message.data;
+    });
+    child.once('exit', () => listener.ended());
+    const ask = (request: unknown): void => void child.send({ relay: request });
+    const startSandbox = async (): Promise<string> => {
+      const count = heard.notices.length;
+      const type = kind === 'zygote' ? 'start-zygote' : 'start-builder';
+      ask({ type, request: count, runtime: 'nodejs', memoryMib: 128 });
+      return eventually<string | false>(() => {
+        const notice = heard.notices.find(
+          (n) => n.type === 'sandbox-started' && n.request === count,
+        );
+        return notice?.type === 'sandbox-started' ? notice.slot : false;
+      }) as Promise<string>;
+    };
+    return { child, heard, ask, startSandbox };
+  }
+  return { connect, said };
+}
+
+function exitOf(heard: Heard, slot: string) {
+  const notice = heard.notices.find((n) => n.type === 'exited' && n.slot === slot);
+  return notice?.type === 'exited' ? notice.exit : false;
+}
+
+describe('the supervisor', () => {
+  it('hands over a socket on which no byte is missing', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    const slots = await Promise.all(Array.from({ length: 4 }, () => data.startSandbox()));
+    for (const slot of slots) await eventually(() => data.heard.data[slot] === 'up;');
+  });
+
+  it('gives a sandbox the environment of a deployment, once', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    const slot = await data.startSandbox();
+    data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
+    data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
+    const expected = `up;environment ${JSON.stringify({ SECRET: 'of-the-deployment' })};`;
+    await eventually(() => data.heard.data[slot] === expected);
+  });
+
+  it('kills a sandbox whose environment cannot be opened', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    const slot = await data.startSandbox();
+    data.ask({ type: 'specialise', slot, deployment: 'dep-zzzzzzzzzzzz' });
+    await eventually(() => exitOf(data.heard, slot));
+    expect(data.heard.notices.map((notice) => notice.type)).toContain('specialise-failed');
+  });
+
+  it('kills on request, and tells how it ended', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    const slot = await data.startSandbox();
+    data.ask({ type: 'kill', slot });
+    expect(await eventually(() => exitOf(data.heard, slot))).toMatchObject({
+      signal: 'SIGKILL',
+      wasOutOfMemory: false,
+    });
+  });
+
+  it('lets nobody reach a sandbox of another process', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    const control = connect('builder');
+    const slot = await data.startSandbox();
+    control.ask({ type: 'kill', slot });
+    const own = await control.startSandbox();
+    control.ask({ type: 'kill', slot: own });
+    await eventually(() => exitOf(control.heard, own));
+    expect(exitOf(data.heard, slot)).toBe(false);
+  });
+
+  it.each([
+    ['builder', { type: 'start-zygote', request: 1, runtime: 'nodejs', memoryMib: 128 }],
+    ['zygote', { type: 'start-builder', request: 1, memoryMib: 128 }],
+    ['zygote', { type: 'start-zygote', request: 1, runtime: '/bin/sh', memoryMib: 128 }],
+  ] as const)('ends a %s owner that asks for %j', async (kind, request) => {
+    const { connect, said } = await openBroker();
+    const peer = connect(kind);
+    peer.ask(request);
+    await once(peer.child, 'exit');
+    expect(said.join()).toContain('what it may not');
+  });
+
+  it('refuses more sandboxes than there may be', async () => {
+    const { connect } = await openBroker(1);
+    const data = connect('zygote');
+    await data.startSandbox();
+    data.ask({ type: 'start-zygote', request: 99, runtime: 'nodejs', memoryMib: 128 });
+    await eventually(() =>
+      data.heard.notices.some(
+        (notice) => notice.type === 'sandbox-failed' && notice.request === 99,
+      ),
+    );
+  });
+
+  it('ends the sandboxes of a process that ends', async () => {
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    await data.startSandbox();
+    const released = lab.released();
+    data.child.kill('SIGKILL');
+    await released;
+  });
+});
+
+describe('a sealed environment', () => {
+  it('is not read through a symbolic link', async () => {
+    const name = 'dep-aaaaaaaaaaaa';
+    await symlink(join(sealedDir, `${DEPLOYMENT}.sealed`), join(sealedDir, `${name}.sealed`));
+    await expect(openSealedEnvironment(sealedDir, MASTER_KEY, name)).rejects.toMatchObject({
+      code: 'ELOOP',
+    });
+  });
+
+  it('does not open under the name of another deployment', async () => {
+    const name = 'dep-bbbbbbbbbbbb';
+    await writeFile(join(sealedDir, `${name}.sealed`), sealEnvironment(MASTER_KEY, DEPLOYMENT, {}));
+    await expect(openSealedEnvironment(sealedDir, MASTER_KEY, name)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  backoffMs,
+  chooseWorker,
+  idleWorkers,
+  MAX_WORKERS_PER_FUNCTION,
+  workersToStart,
+} from '../../src/pool/decisions.ts';
+
+describe('chooseWorker', () => {
+  it('keeps the oldest workers busy', () => {
+    const workers = [
+      { name: 'full', room: 0, isSuspect: false },
+      { name: 'stuck', room: 3, isSuspect: true },
+      { name: 'second', room: 1, isSuspect: false },
+      { name: 'third', room: 9, isSuspect: false },
+    ];
+    expect(chooseWorker(workers)?.name).toBe('second');
+  });
+
+  it('chooses none when none has room', () => {
+    expect(chooseWorker([{ room: 0, isSuspect: false }])).toBeNull();
+  });
+});
+
+describe('workersToStart', () => {
+  it.each([
+    [{ waiting: 1, concurrency: 32, starting: 0, running: 0 }, 1],
+    [{ waiting: 32, concurrency: 32, starting: 0, running: 0 }, 1],
+    [{ waiting: 33, concurrency: 32, starting: 0, running: 0 }, 2],
+    [{ waiting: 33, concurrency: 32, starting: 1, running: 0 }, 1],
+    [{ waiting: 33, concurrency: 32, starting: 2, running: 0 }, 0],
+    [{ waiting: 5, concurrency: 1, starting: 0, running: 0 }, 5],
+    [{ waiting: 1, concurrency: 1, starting: 0, running: MAX_WORKERS_PER_FUNCTION }, 0],
+    [{ waiting: 0, concurrency: 1, starting: 0, running: 0 }, 0],
+  ])('%o → %i', (state, expected) => {
+    expect(workersToStart(state)).toBe(expected);
+  });
+
+  it('gives the waiting room for all, and never more than needed or allowed', () => {
+    const small = fc.nat(200);
+    fc.assert(
+      fc.property(
+        small,
+        fc.integer({ min: 1, max: 64 }),
+        small,
+        small,
+        (waiting, concurrency, starting, running) => {
+          const count = workersToStart({ waiting, concurrency, starting, running });
+          const total = starting + count;
+          expect(count).toBeGreaterThanOrEqual(0);
+          if (count > 0) {
+            expect((total - 1) * concurrency).toBeLessThan(waiting);
+            expect(total + running).toBeLessThanOrEqual(MAX_WORKERS_PER_FUNCTION);
+          }
+          const isAtLimit = total + running >= MAX_WORKERS_PER_FUNCTION;
+          if (!isAtLimit) expect(total * concurrency).toBeGreaterThanOrEqual(waiting);
+        },
+      ),
+    );
+  });
+});
+
+describe('backoffMs', () => {
+  it('lets a few failures pass, then doubles up to half a minute', () => {
+    const delays = [0, 1, 2, 3, 4, 5, 10, 100].map(backoffMs);
+    expect(delays).toEqual([0, 0, 0, 250, 500, 1000, 30_000, 30_000]);
+  });
+});
+
+describe('idleWorkers', () => {
+  it('tells who has been idle long enough and when to look again', () => {
+    const workers = [
+      { name: 'busy', idleSinceMs: null },
+      { name: 'old', idleSinceMs: 0 },
+      { name: 'new', idleSinceMs: 700 },
+    ];
+    const { expired, lookAgainInMs } = idleWorkers(workers, 1000, 1000);
+    expect(expired.map(({ name }) => name)).toEqual(['old']);
+    expect(lookAgainInMs).toBe(700);
+  });
+});

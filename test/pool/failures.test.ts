@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
+import { eventually } from '../support/eventually.ts';
+
+let plane: DataPlane | null = null;
+
+async function start(options: Parameters<typeof startDataPlane>[0] = {}): Promise<DataPlane> {
+  plane = await startDataPlane(options);
+  return plane;
+}
+
+afterEach(async () => {
+  await plane?.close();
+  plane = null;
+});
+
+/** Does what the path says. */
+const MISBEHAVES = `
+  export const handler = async (event) => {
+    switch (event.path) {
+      case '/throw': throw new TypeError('secret detail');
+      case '/spin': for (;;);
+      case '/hang': return new Promise(() => {});
+      case '/exit': process.exit(3);
+      case '/abort': process.abort();
+      case '/stray': setTimeout(() => { throw new Error('stray detail'); }, 1); return new Promise(() => {});
+      case '/reject': Promise.reject(new Error('rejected detail')); return new Promise(() => {});
+      case '/slow': await new Promise((resolve) => setTimeout(resolve, 300)); return String(process.pid);
+      case '/bad-header': return { statusCode: 200, headers: { 'x-a': 'b\\r\\nset-cookie: c' } };
+      case '/bad-status': return { statusCode: 101 };
+      default: return String(process.pid);
+    }
+  };`;
+
+async function pid(data: DataPlane): Promise<string> {
+  const { status, body } = await ask(data, 'hello');
+  expect(status).toBe(200);
+  return body;
+}
+
+describe('a failing function', () => {
+  it('that throws gives 502 without its message, and its worker lives on', async () => {
+    const data = await start();
+    await data.deploy(MISBEHAVES);
+    const before = await pid(data);
+    const answer = await ask(data, 'hello', { path: '/throw' });
+    expect(answer.status).toBe(502);
+    expect(JSON.parse(answer.body)).toEqual({
+      error: 'The function failed',
+      requestId: answer.headers['x-request-id'],
+    });
+    expect(data.failures).toMatchObject([
+      { kind: 'threw', errorType: 'TypeError', message: 'secret detail' },
+    ]);
+    expect(await pid(data)).toBe(before);
+  });
+
+  it.each(['/bad-header', '/bad-status'])('that answers no HTTP gives 502: %s', async (path) => {
+    const data = await start();
+    await data.deploy(MISBEHAVES);
+    expect(await ask(data, 'hello', { path })).toMatchObject({ status: 502 });
+  });
+
+  it('that never answers gives 504, and its worker lives on', async () => {
+    const data = await start();
+    await data.deploy(MISBEHAVES, { timeoutMs: 1000 });
+    const before = await pid(data);
+    const answer = await ask(data, 'hello', { path: '/hang' });
+    expect(answer.status).toBe(504);
+    expect(JSON.parse(answer.body)).toMatchObject({ error: 'Task timed out after 1.00 seconds' });
+    expect(await pid(data)).toBe(before);
+  });
+
+  it('that spins forever gives 504, and its worker is killed and replaced', async () => {
+    const data = await start();
+    await data.deploy(MISBEHAVES, { timeoutMs: 1000 });
+    const before = await pid(data);
+    expect(await ask(data, 'hello', { path: '/spin' })).toMatchObject({ status: 504 });
+    expect(await pid(data)).not.toBe(before);
+    const processId = Number(before);
+    await eventually(() => ![...data.processes.running].some((child) => child.pid === processId));
+  });
+
+  it('whose worker exits gives 502 with the reason, and the next request a fresh worker', async () => {
+    const data = await start();
+    await data.deploy(MISBEHAVES);
+    const exit = await ask(data, 'hello', { path: '/exit' });
+    expect(exit.status).toBe(502);
+    expect(exit.body).toContain('Worker exited with code 3');
+    const crash = await ask(data, 'hello', { path: '/abort' });
+    expect(crash.status).toBe(502);
+    expect(crash.body).toContain('Worker crashed (SIGABRT)');
+    await pid(data);
+  });
+
+  it('that runs out of memory gives 502 with the limit', async () => {
+    const data = await start({ execArgv: ['--max-old-space-size=20'] });
+    await data.deploy(
+      `export const handler = async () => { const all = []; for (;;) all.push({ a: [all.length] }); }`,
+    );
+    const answer = await ask(data, 'hello');
+    expect(answer.status).toBe(502);
+    expect(answer.body).toContain('Worker ran out of memory (limit 128 MB)');
+  });
+
+  it.each(['/stray', '/reject'])(
+    'with an error that nothing caught fails that request alone, and its worker is replaced: %s',
+    async (path) => {
+      const data = await start();
+      await data.deploy(MISBEHAVES);
+      const before = await pid(data);
+      const neighbour = ask(data, 'hello', { path: '/slow' });
+      const answer = await ask(data, 'hello', { path });
+      expect(answer.status).toBe(502);
+      expect(await neighbour).toMatchObject({ status: 200, body: before });
+      expect(await pid(data)).not.toBe(before);
+      const [line] = data.lines;
+      expect(line).toMatchObject({ level: 'error', requestId: answer.headers['x-request-id'] });
+      expect(line?.text).toContain('detail');
+    },
+  );
+
+  it('whose code throws as it loads gives 502, and after some failures 503 at once', async () => {
+    const data = await start();
+    await data.deploy(`throw new Error('no such thing')`);
+    const statuses: number[] = [];
+    await eventually(async () => {
+      const { status, headers } = await ask(data, 'hello');
+      statuses.push(status);
+      return status === 503 && Number(headers['retry-after']) >= 1;
+    });
+    expect(statuses.slice(0, 3)).toEqual([502, 502, 502]);
+    expect(data.failures[0]).toMatchObject({
+      kind: 'init-failed',
+      failure: { reason: 'threw', message: 'no such thing' },
+    });
+  });
+
+  it('whose code never finishes loading fails after the time for it', async () => {
+    const data = await start({ pool: { initTimeoutMs: 1000 } });
+    await data.deploy(`export const handler = 1; await_();\nfunction await_() { for (;;); }`);
+    expect(await ask(data, 'hello')).toMatchObject({ status: 502 });
+    expect(data.failures).toMatchObject([{ kind: 'init-failed', failure: { reason: 'timeout' } }]);
+  });
+});

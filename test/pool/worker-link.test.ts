@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Invocation, InvocationFailure, InvocationLink } from '../../src/pool/ports.ts';
+import { WorkerLink } from '../../src/pool/worker-link.ts';
+import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
+import { encodeResponseHead, WORKER_FRAME } from '../../src/protocol/worker.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { randomName } from '../../src/std/ids.ts';
+import { eventually } from '../support/eventually.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+/** Both ends of a connection; the far one is a worker that the test plays. */
+async function openLink(concurrency: number, timeoutMs = 60_000) {
+  const path = join(tmpdir(), `worker-link-${randomName(8)}.sock`);
+  const server = net.createServer().listen(path);
+  await once(server, 'listening');
+  const near = net.connect(path);
+  const [far] = (await once(server, 'connection')) as [net.Socket];
+  cleanups.push(() => {
+    near.destroy();
+    far.destroy();
+    server.close();
+  });
+  const received: { type: number; stream: number; payload: Buffer }[] = [];
+  const decoder = new FrameDecoder((frame) => {
+    received.push({ ...frame, payload: Buffer.from(frame.payload) });
+  });
+  far.on('data', (chunk: Buffer) => decoder.push(chunk));
+  const link = new WorkerLink(near, systemClock);
+  const head = { functionName: 'main', version: 'v1', deployment: 'd', file: 'f', entry: 'e' };
+  link.specialise({ ...head, memoryMib: 128, timeoutMs, concurrency }, Buffer.alloc(0));
+  return {
+    link,
+    received,
+    /** The stream of the n-th invocation that the worker got. */
+    streamOf: async (index: number): Promise<number> => {
+      const invokes = () => received.filter(({ type }) => type === WORKER_FRAME.INVOKE);
+      await eventually(() => invokes().length > index);
+      return invokes()[index]?.stream ?? 0;
+    },
+    send: (type: number, stream: number, payload: Buffer = Buffer.alloc(0)) =>
+      void far.write(encodeFrame(type, stream, payload)),
+    sendRaw: (bytes: Buffer) => void far.write(bytes),
+  };
+}
+
+class Recorder implements Invocation {
+  readonly text = 'id\nGET\n/\nhttp\n127.0.0.1';
+  readonly hasBody = false;
+  readonly events: string[] = [];
+  link: InvocationLink | null = null;
+  stream = 0;
+
+  begun(link: InvocationLink, stream: number): void {
+    this.link = link;
+    this.stream = stream;
+  }
+  credited(bytes: number): void {
+    this.events.push(`credited ${bytes}`);
+  }
+  replied(status: number, _headers: string, body: Buffer): void {
+    this.events.push(`replied ${status} ${body.toString()}`);
+  }
+  headed(status: number): void {
+    this.events.push(`headed ${status}`);
+  }
+  body(chunk: Buffer): void {
+    this.events.push(`body ${chunk.toString()}`);
+  }
+  ended(): void {
+    this.events.push('ended');
+  }
+  failed(failure: InvocationFailure): void {
+    this.events.push(`failed ${failure.kind}`);
+  }
+}
+
+function reply(text: string): Buffer {
+  return Buffer.concat([encodeResponseHead(200, ''), Buffer.from(text)]);
+}
+
+describe('WorkerLink', () => {
+  it('never gives a late reply to the next owner of the slot', async () => {
+    const { link, send, streamOf } = await openLink(1);
+    const turns = 50;
+    const recorders: Recorder[] = [];
+    for (let turn = 0; turn < turns; turn++) {
+      const recorder = new Recorder();
+      recorders.push(recorder);
+      link.invoke(recorder, null);
+      const stream = await streamOf(turn);
+      // All earlier streams answer again, and some that never were.
+      for (let other = 0; other <= turns * 2; other++) {
+        if (other !== stream) send(WORKER_FRAME.REPLY, other, reply('late'));
+      }
+      send(WORKER_FRAME.REPLY, stream, reply(`own ${turn}`));
+      await eventually(() => recorder.events.length > 0);
+    }
+    expect(recorders.map(({ events }) => events)).toEqual(
+      recorders.map((_, turn) => [`replied 200 own ${turn}`]),
+    );
+  });
+
+  it('hands a refused invocation back and asks again only when something has ended', async () => {
+    const { link, send, streamOf } = await openLink(2);
+    const nacked: Invocation[] = [];
+    let settled = 0;
+    link.listen({ nacked: (invocation) => nacked.push(invocation), settled: () => settled++ });
+    const [kept, refused] = [new Recorder(), new Recorder()];
+    link.invoke(kept, null);
+    link.invoke(refused, null);
+    send(WORKER_FRAME.NACK, await streamOf(1));
+    await eventually(() => nacked.length === 1);
+    expect(nacked[0]).toBe(refused);
+    expect(refused.events).toEqual([]);
+    expect(link.room).toBe(0);
+    send(WORKER_FRAME.REPLY, await streamOf(0), reply('done'));
+    await eventually(() => settled === 1);
+    expect(link.room).toBe(2);
+  });
+
+  it('holds the slot of a cancelled invocation until its handler settles', async () => {
+    const { link, send, received, streamOf } = await openLink(1);
+    const recorder = new Recorder();
+    link.invoke(recorder, null);
+    const stream = await streamOf(0);
+    link.cancel(stream);
+    await eventually(() => received.some(({ type }) => type === WORKER_FRAME.CANCEL));
+    expect(link.room).toBe(0);
+    send(WORKER_FRAME.REPLY, stream, reply('nobody reads this'));
+    await eventually(() => link.room === 1);
+    expect(recorder.events).toEqual([]);
+  });
+
+  it('counts a worker that answers no ping after a timeout as unusable', async () => {
+    const { link } = await openLink(1, 1000);
+    const reasons: string[] = [];
+    link.listen({ unusable: (reason) => reasons.push(reason) });
+    const recorder = new Recorder();
+    link.invoke(recorder, null);
+    await eventually(() => recorder.events.length === 1);
+    expect(recorder.events).toEqual(['failed timeout']);
+    expect(link.isSuspect).toBe(true);
+    await eventually(() => reasons.length === 1);
+  });
+
+  it.each([
+    ['a frame above the limit', Buffer.from([255, 255, 255, 255, 1, 0, 0, 0, 0])],
+    ['an unknown frame', encodeFrame(200, 0, '')],
+    ['a response head that is cut', encodeFrame(WORKER_FRAME.REPLY, 1, 'abc')],
+    ['a credit of no size', encodeFrame(WORKER_FRAME.CREDIT, 1, '')],
+    ['a log line that is no JSON', encodeFrame(WORKER_FRAME.LOG, 0, '{')],
+    ['a log line that is no object', encodeFrame(WORKER_FRAME.LOG, 0, '7')],
+  ])('calls a worker unusable that sends %s', async (_what, bytes) => {
+    const { link, sendRaw } = await openLink(1);
+    const reasons: string[] = [];
+    link.listen({ unusable: (reason) => reasons.push(reason) });
+    sendRaw(bytes);
+    await eventually(() => reasons.length === 1);
+  });
+
+  it('fails what it has when it is told that the worker is gone', async () => {
+    const { link, streamOf } = await openLink(2);
+    const recorder = new Recorder();
+    link.invoke(recorder, null);
+    await streamOf(0);
+    link.failAll({ kind: 'worker-gone', message: 'x' });
+    expect(recorder.events).toEqual(['failed worker-gone']);
+    expect(link.room).toBe(2);
+  });
+});

@@ -1,0 +1,225 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FIRST_TEST_UID, openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
+
+let lab: SandboxLab;
+beforeAll(async () => {
+  lab = await openSandboxLab();
+});
+afterAll(() => lab.close());
+
+/** Evaluates an expression inside; it may use `fs`, `os` and `net`. */
+async function evaluate(expression: string): Promise<unknown> {
+  const { stderrTail } = await lab.run(`
+    import fs from 'node:fs'; import os from 'node:os'; import net from 'node:net';
+    import { spawnSync } from 'node:child_process';
+    const attempt = (f) => { try { f(); return 'done'; } catch (e) { return e.code ?? e.message; } };
+    fs.writeSync(2, JSON.stringify(await (${expression})));
+  `);
+  return JSON.parse(stderrTail);
+}
+
+describe('what a sandboxed program sees', () => {
+  it('has no environment, and neither has the process that started it', async () => {
+    const seen = await evaluate(
+      `({ own: process.env, first: fs.readFileSync('/proc/1/environ', 'utf8') })`,
+    );
+    // bubblewrap sets PWD for what it starts.
+    expect(seen).toEqual({ own: { PWD: '/' }, first: '' });
+  });
+
+  it('finds only the files of its program', async () => {
+    expect(await evaluate(`fs.readdirSync('/')`)).toEqual(
+      expect.arrayContaining(['dev', 'proc', 'runner.mjs', 'tmp', 'usr']),
+    );
+    expect(await evaluate(`fs.readdirSync('/usr/bin')`)).toEqual(['node']);
+    const absent = ['/etc/passwd', '/home', '/root', '/run', '/sys', '/var', '/work', '/bin/sh'];
+    expect(
+      await evaluate(`${JSON.stringify(absent)}.filter((path) => fs.existsSync(path))`),
+    ).toEqual([]);
+  });
+
+  it('writes nowhere but in /tmp and /dev/shm', async () => {
+    const paths = [
+      '/x',
+      '/usr/x',
+      '/dev/x',
+      '/runner.mjs',
+      '/proc/sys/kernel/core_pattern',
+      '/tmp/x',
+      '/dev/shm/x',
+    ];
+    expect(
+      await evaluate(
+        `${JSON.stringify(paths)}.map((p) => attempt(() => fs.writeFileSync(p, '1')))`,
+      ),
+    ).toEqual(['EROFS', 'EROFS', 'EROFS', 'EROFS', 'EROFS', 'done', 'done']);
+  });
+
+  it('meets the end of a full /tmp at its size', async () => {
+    expect(
+      await evaluate(
+        `attempt(() => { for (;;) fs.appendFileSync('/tmp/x', Buffer.alloc(1 << 20)); })`,
+      ),
+    ).toBe('ENOSPC');
+  });
+
+  it('has no network', async () => {
+    expect(
+      await evaluate(`Object.values(os.networkInterfaces()).flat().filter((i) => !i.internal)`),
+    ).toEqual([]);
+    expect(
+      await evaluate(
+        `new Promise((resolve) => net.connect(53, '1.1.1.1').on('error', (e) => resolve(e.code)))`,
+      ),
+    ).toBe('ENETUNREACH');
+  });
+
+  it('sees no process but its own, and reaches none', async () => {
+    const pids = (await evaluate(
+      `fs.readdirSync('/proc').filter((n) => /^[0-9]+$/.test(n))`,
+    )) as string[];
+    expect(pids.length).toBeLessThanOrEqual(2);
+    expect(await evaluate(`attempt(() => process.kill(1, 'SIGKILL'))`)).not.toBe('ESRCH');
+  });
+
+  it('holds no capability and cannot gain one', async () => {
+    const status = (await evaluate(`fs.readFileSync('/proc/self/status', 'utf8')`)) as string;
+    expect(status).toMatch(/CapEff:\s+0+\n/);
+    expect(status).toMatch(/CapBnd:\s+0+\n/);
+    expect(status).toMatch(/NoNewPrivs:\s+1\n/);
+  });
+
+  it('inherits the socket and the environment pipe, and no other descriptor of the platform', async () => {
+    const targets = (await evaluate(
+      `fs.readdirSync('/proc/self/fd').map((fd) => fd + ' ' + (attempt(() => fs.readlinkSync('/proc/self/fd/' + fd)) === 'done' ? fs.readlinkSync('/proc/self/fd/' + fd).split(':')[0] : ''))`,
+    )) as string[];
+    const sockets = targets
+      .filter((target) => target.endsWith('socket'))
+      .map((t) => Number(t.split(' ')[0]));
+    // 2 is standard error.
+    expect(sockets).toEqual([2, 5, 6]);
+  });
+});
+
+describe('the uid', () => {
+  it.runIf(process.getuid?.() === 0)(
+    'is an unprivileged one of its own in the kernel',
+    async () => {
+      const code = `
+      import net from 'node:net';
+      new net.Socket({ fd: 5 }).write('up');
+      setInterval(() => {}, 1000);
+    `;
+      for (const sandbox of [await lab.start(code), await lab.start(code)]) {
+        sandbox.boot();
+        await once(sandbox.socket, 'data');
+      }
+      const uids = new Set(kernelUids('/runner.mjs'));
+      expect(uids.size).toBe(2);
+      expect(Math.min(...uids)).toBeGreaterThanOrEqual(FIRST_TEST_UID);
+    },
+  );
+});
+
+/** Real uids, as the host sees them, of the processes whose command line ends with `argument`. */
+function kernelUids(argument: string): number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => readProcFile(pid, 'cmdline').endsWith(`/usr/bin/node\0${argument}\0`))
+    .map((pid) => Number(/^Uid:\t(\d+)/m.exec(readProcFile(pid, 'status'))?.[1]))
+    .filter((uid) => uid >= FIRST_TEST_UID);
+}
+
+function readProcFile(pid: string, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
+  } catch {
+    return ''; // It has ended.
+  }
+}
+
+describe('life of a sandbox', () => {
+  it('starts nothing before it is booted', async () => {
+    const sandbox = await lab.start(`
+      import net from 'node:net';
+      new net.Socket({ fd: 5 }).write('hello');
+    `);
+    sandbox.boot();
+    const [data] = (await once(sandbox.socket, 'data')) as [Buffer];
+    expect(String(data)).toBe('hello');
+  });
+
+  it('gives the environment down a pipe of its own', async () => {
+    const sandbox = await lab.start(`
+      import fs from 'node:fs';
+      fs.writeSync(2, JSON.parse(fs.readFileSync(6, 'utf8')).SECRET);
+    `);
+    sandbox.boot();
+    sandbox.giveEnvironment({ SECRET: 'pipe-only' });
+    const { stderrTail, code } = await sandbox.exited;
+    expect({ stderrTail, code }).toEqual({ stderrTail: 'pipe-only', code: 0 });
+  });
+
+  it('tells the exit code', async () => {
+    expect((await lab.run('process.exit(7)')).code).toBe(7);
+  });
+
+  it('keeps the last 4 KiB of standard error', async () => {
+    const { stderrTail } = await lab.run(`
+      import fs from 'node:fs';
+      fs.writeSync(2, 'a'.repeat(50_000)); fs.writeSync(2, 'the end');
+    `);
+    expect(stderrTail).toHaveLength(4096);
+    expect(stderrTail.endsWith('the end')).toBe(true);
+  });
+
+  it('is killed with everything that it started', async () => {
+    const sandbox = await lab.start(`
+      import { spawn } from 'node:child_process'; import net from 'node:net';
+      for (let i = 0; i < 3; i += 1) {
+        spawn('/usr/bin/node', ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' });
+      }
+      new net.Socket({ fd: 5 }).write('up');
+      setInterval(() => {}, 1000);
+    `);
+    sandbox.boot();
+    await once(sandbox.socket, 'data');
+    sandbox.kill();
+    expect((await sandbox.exited).wasOutOfMemory).toBe(false);
+    await sandbox.released;
+  });
+});
+
+describe('limits', () => {
+  const hasCgroups = () => lab.cgroups.version !== 'none';
+
+  it('attributes a kill for memory to the kernel', async ({ skip }) => {
+    if (!hasCgroups()) skip('no cgroups here');
+    const exit = await lab.run(`const kept = []; for (;;) kept.push(Buffer.alloc(8 << 20, 1));`, {
+      memoryMib: 96,
+    });
+    expect(exit.wasOutOfMemory).toBe(true);
+  });
+
+  it('does not call another end out of memory', async () => {
+    expect((await lab.run('process.abort()')).wasOutOfMemory).toBe(false);
+  });
+
+  it('caps the number of processes', async ({ skip }) => {
+    if (!hasCgroups()) skip('no cgroups here');
+    const { stderrTail } = await lab.run(
+      `
+      import { spawn } from 'node:child_process'; import fs from 'node:fs';
+      let failed = 0;
+      for (let i = 0; i < 40; i += 1) {
+        spawn('/usr/bin/node', ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+          .on('error', (error) => { failed += 1; if (failed === 1) { fs.writeSync(2, error.code); process.exit(); } });
+      }
+      `,
+      { maxTasks: 32, memoryMib: 512 },
+    );
+    expect(stderrTail).toContain('EAGAIN');
+  });
+});

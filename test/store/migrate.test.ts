@@ -1,0 +1,47 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { migrate } from '../../src/store/migrate.ts';
+import { createEmptyDatabase } from '../support/database.ts';
+import { usePlatform } from '../support/use-platform.ts';
+
+const MIGRATIONS = resolve(import.meta.dirname, '../../migrations');
+const platform = usePlatform();
+
+async function copyMigrations(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-migrations-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await cp(MIGRATIONS, folder, { recursive: true });
+  return folder;
+}
+
+it('runs each migration once, also when several processes start at once', async () => {
+  const database = await createEmptyDatabase(platform());
+  const runs = await Promise.all([1, 2, 3].map(() => migrate(database, MIGRATIONS)));
+  expect(runs.flat()).toEqual(['0001_initial.sql']);
+  expect(await migrate(database, MIGRATIONS)).toEqual([]);
+});
+
+it('refuses a database that knows more than it does, and says what to do', async () => {
+  const database = await createEmptyDatabase(platform());
+  const newer = await copyMigrations();
+  await writeFile(join(newer, '0002_future.sql'), 'CREATE TABLE future (id int);');
+  await migrate(database, newer);
+  await expect(migrate(database, MIGRATIONS)).rejects.toMatchObject({
+    code: 'schema-newer',
+    message: expect.stringContaining('0002_future.sql'),
+    hint: expect.stringContaining('version of gitfn'),
+  });
+});
+
+it('leaves nothing behind when a migration fails', async () => {
+  const database = await createEmptyDatabase(platform());
+  const broken = await copyMigrations();
+  await writeFile(join(broken, '0002_broken.sql'), 'CREATE TABLE half (id int); SELECT nonsense;');
+  await expect(migrate(database, broken)).rejects.toThrow(/nonsense/);
+  const { rows } = await database.query(
+    "SELECT to_regclass('apps') AS apps, to_regclass('half') AS half",
+  );
+  expect(rows).toEqual([{ apps: null, half: null }]);
+});

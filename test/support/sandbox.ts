@@ -1,0 +1,101 @@
+import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SandboxExit } from '../../src/protocol/supervisor.ts';
+import {
+  createSandboxes,
+  detectCgroups,
+  findSharedLibraries,
+  type Sandbox,
+  type Sandboxes,
+  type SandboxLimits,
+  type SandboxProgram,
+} from '../../src/sandbox/index.ts';
+import { randomName } from '../../src/std/ids.ts';
+
+const TOOLS = {
+  sh: '/bin/sh',
+  setpriv: '/usr/bin/setpriv',
+  prlimit: '/usr/bin/prlimit',
+  bwrap: '/usr/bin/bwrap',
+};
+
+const SMALL_LIMITS: SandboxLimits = { memoryMib: 128, maxTasks: 64, tmpMib: 16, cpuWeight: 100 };
+
+/** Uids of the sandboxes that tests start: random, so that files of tests do not share them. */
+export const FIRST_TEST_UID = 200_000;
+const UIDS_PER_LAB = 1_000;
+const LABS = 10_000;
+
+/** Runs JavaScript in real sandboxes; everything is gone after `close()`. */
+export async function openSandboxLab() {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'sandbox-lab-'));
+  // Sandboxes have uids of their own, and read their programs here.
+  await chmod(folder, 0o711);
+  const libraries = await findSharedLibraries(process.execPath);
+  const cgroups = detectCgroups(`gitfn-test-${randomName(8)}`);
+  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids: testUids() });
+  const running = new Set<Sandbox>();
+  const sandboxes: Sandboxes = {
+    start: (spec) => {
+      const sandbox = real.start(spec);
+      running.add(sandbox);
+      return sandbox;
+    },
+  };
+
+  async function program(code: string): Promise<SandboxProgram> {
+    const file = join(folder, `${randomName(8)}.mjs`);
+    await writeFile(file, code);
+    return {
+      command: ['/usr/bin/node', '/runner.mjs'],
+      files: { ...libraries, '/usr/bin/node': process.execPath, '/runner.mjs': file },
+      environment: {},
+    };
+  }
+
+  async function start(code: string, limits: Partial<SandboxLimits> = {}): Promise<Sandbox> {
+    return sandboxes.start({
+      name: randomName(12),
+      program: await program(code),
+      limits: { ...SMALL_LIMITS, ...limits },
+    });
+  }
+
+  async function released(): Promise<void> {
+    await Promise.all([...running].map((sandbox) => sandbox.released));
+  }
+
+  return {
+    cgroups,
+    sandboxes,
+    program,
+    start,
+    /** Resolves when nothing is left of any sandbox that was started so far. */
+    released,
+    /** Runs to the end; what the program printed on stderr is its result. */
+    async run(code: string, limits: Partial<SandboxLimits> = {}): Promise<SandboxExit> {
+      const sandbox = await start(code, limits);
+      sandbox.boot();
+      return sandbox.exited;
+    },
+    async close(): Promise<void> {
+      for (const sandbox of running) sandbox.kill();
+      await released();
+      await cgroups.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+export type SandboxLab = Awaited<ReturnType<typeof openSandboxLab>>;
+
+function testUids() {
+  if (process.getuid?.() !== 0) return null;
+  const free: number[] = [];
+  let next = FIRST_TEST_UID + Math.floor(Math.random() * LABS) * UIDS_PER_LAB;
+  return {
+    lease: () => free.pop() ?? next++,
+    release: (uid: number) => void free.push(uid),
+  };
+}

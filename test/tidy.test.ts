@@ -1,0 +1,154 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ERROR_TABLE } from '../src/protocol/errors.ts';
+
+/** The rules of the house that a machine can hold. */
+const PROJECT = resolve(import.meta.dirname, '..');
+const MAX_FILE_LINES = 300;
+
+const files = execFileSync(
+  'git',
+  ['ls-files', '-co', '--exclude-standard', 'src', 'test', 'bench'],
+  {
+    cwd: PROJECT,
+    encoding: 'utf8',
+  },
+)
+  .split('\n')
+  .filter((path) => path.endsWith('.ts') && !path.startsWith('test/fixtures/'));
+
+const read = (path: string): Promise<string> => readFile(join(PROJECT, path), 'utf8');
+
+describe('the source', () => {
+  const source = files.filter((path) => path.startsWith('src/'));
+
+  it('is in files that one can read, or that say why they are longer', async () => {
+    const long: string[] = [];
+    for (const path of source) {
+      const text = await read(path);
+      const saysWhy = /over 300 lines/i.test(text.slice(0, 1500));
+      if (text.split('\n').length > MAX_FILE_LINES && !saysWhy) long.push(path);
+    }
+    expect(long).toEqual([]);
+  });
+
+  const homes: [string, RegExp, (path: string) => boolean][] = [
+    [
+      'process.env',
+      /process\.env\b/,
+      (path) =>
+        ['src/main/config/env.ts', 'src/cli/environment.ts', 'src/main/demo.ts'].includes(path) ||
+        path.startsWith('src/worker/') ||
+        path === 'src/git/git-environment.ts',
+    ],
+    ['console.', /\bconsole\.\w+\(/, (path) => /^src\/(cli|main|worker)\//.test(path)],
+    ['as any', /\bas any\b/, () => false],
+    ['@ts-ignore', /@ts-(ignore|expect-error)/, () => false],
+  ];
+
+  it.each(homes)('has %s only where it belongs', async (_, pattern, isHome) => {
+    const strays: string[] = [];
+    for (const path of source) {
+      if (!isHome(path) && pattern.test(withoutComments(await read(path)))) strays.push(path);
+    }
+    expect(strays).toEqual([]);
+  });
+
+  it('has no folder that the code map leaves out', async () => {
+    const map = await read('ARCHITECTURE.md');
+    const folders = new Set(source.map((path) => path.split('/')[1]));
+    expect([...folders].filter((folder) => !map.includes(`\`${folder}/\``))).toEqual([]);
+  });
+
+  it('introduces each stage with a paragraph in its index.ts of at most 30 lines', async () => {
+    for (const path of source.filter((name) => /^src\/[a-z]+\/index\.ts$/.test(name))) {
+      const text = await read(path);
+      expect(text, path).toMatch(/^\/\*\*\n/);
+      expect(text.split('\n').length, path).toBeLessThanOrEqual(31);
+    }
+  });
+});
+
+describe('the tests', () => {
+  it('leave out no other test', async () => {
+    for (const path of files.filter(
+      (name) => name.endsWith('.test.ts') && !name.includes('tidy'),
+    )) {
+      expect(await read(path), path).not.toMatch(/\b(it|describe|test)\.(only|skip|todo)\b/);
+    }
+  });
+});
+
+describe('the documents', () => {
+  it('describe every variable that the platform reads', async () => {
+    const documented = await read('docs/configuration.md');
+    const names = [...(await read('src/main/config/env.ts')).matchAll(/'([A-Z][A-Z_]{3,})'/g)];
+    expect(names.length).toBeGreaterThan(5);
+    for (const [, name] of names) expect(documented).toContain(`\`${name}\``);
+  });
+
+  it('give every error a status and an exit code that tools can rely on', () => {
+    for (const [code, { status, exit }] of Object.entries(ERROR_TABLE)) {
+      expect(status, code).toBeGreaterThanOrEqual(400);
+      expect(exit, code).toBeGreaterThanOrEqual(1);
+    }
+  });
+});
+
+describe('the layers', () => {
+  let folder: string;
+
+  /** One violation of each rule; the linter must refuse every one of them. */
+  const violations: [string, string][] = [
+    ['src/std/clock.ts', "import { slugForRef } from '../model/slug.ts';\nslugForRef();\n"],
+    [
+      'src/model/app.ts',
+      "import { PlatformError } from '../protocol/errors.ts';\nPlatformError();\n",
+    ],
+    ['src/protocol/rpc.ts', "import { createPool } from '../pool/index.ts';\ncreatePool();\n"],
+    ['src/store/apps.ts', "import { can } from '../access/index.ts';\ncan();\n"],
+    ['src/router/door.ts', "import { createPool } from '../pool/index.ts';\ncreatePool();\n"],
+    [
+      'src/router/table.ts',
+      "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n",
+    ],
+    ['src/deploy/push.ts', "import { createBuilds } from '../build/index.ts';\ncreateBuilds();\n"],
+    ['src/worker/main.ts', "import { systemClock } from '../std/clock.ts';\nsystemClock();\n"],
+    ['src/builder/main.ts', "import { slugForRef } from '../model/slug.ts';\nslugForRef();\n"],
+    [
+      'src/cli/rollback.ts',
+      "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n",
+    ],
+    ['src/api/a.ts', "import { b } from './b.ts';\nexport const a = b;\n"],
+  ];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gitfn-layers-'));
+    await cp(join(PROJECT, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
+    for (const [path, text] of [
+      ...violations,
+      ['src/api/b.ts', "import { a } from './a.ts';\nexport const b = a;\n"],
+    ] as [string, string][]) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+  });
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it.each(violations)('refuse the import in %s', (path) => {
+    const lint = spawnSync(join(PROJECT, 'node_modules/.bin/oxlint'), [path], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(lint.stdout + lint.stderr).toMatch(/no-restricted-imports|no-cycle/);
+    expect(lint.status).not.toBe(0);
+  });
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+}
