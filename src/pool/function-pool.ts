@@ -13,6 +13,11 @@ import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from 
 import type { Zygote } from './zygotes.ts';
 
 const RETRY_AFTER_MS = 1_000;
+/**
+ * Requests that wait no longer than this while workers run get no further worker: quick handlers leave room again
+ * in less, and each worker costs memory and a share of the batching.
+ */
+const SCALE_UP_WAIT_MS = 5;
 
 export class FunctionPool {
   readonly deployment: ServedDeployment;
@@ -29,6 +34,7 @@ export class FunctionPool {
   #failuresInRow = 0;
   #blockedUntilMs = 0;
   #isHeld = false;
+  #isScaleTimerSet = false;
   #cancelIdleTimer: (() => void) | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -135,14 +141,26 @@ export class FunctionPool {
   #startWhatIsNeeded(): void {
     if (this.#waiting.length === 0) return;
     if (this.#blockedUntilMs > this.#deps.clock.monotonicMs()) return;
+    const isServing = this.#workers.some(({ isSuspect }) => !isSuspect);
+    if (isServing) this.#armScaleTimer();
     const count = workersToStart({
-      waiting: this.#waiting.length,
+      waiting: isServing ? this.#waiting.countSince(SCALE_UP_WAIT_MS) : this.#waiting.length,
       concurrency: this.served.concurrency,
       starting: this.#starting,
       running: this.workerCount,
     });
     if (this.#starting + count > 0) this.#waiting.markStarting();
     for (let started = 0; started < count; started++) void this.#start();
+  }
+
+  /** Looks again when those who wait now have waited long enough to be worth another worker. */
+  #armScaleTimer(): void {
+    if (this.#isScaleTimerSet) return;
+    this.#isScaleTimerSet = true;
+    this.#deps.clock.after(SCALE_UP_WAIT_MS, () => {
+      this.#isScaleTimerSet = false;
+      this.#startWhatIsNeeded();
+    });
   }
 
   async #start(): Promise<StartResult> {
@@ -246,13 +264,15 @@ export class FunctionPool {
     this.#leaving.add(worker);
     const { link, sandbox } = worker.zygote;
     link.listen({});
-    sandbox.kill();
+    // One that hung up by itself is about to tell with which code it exited.
+    if (reason !== null) sandbox.kill();
     const hadWork = link.inFlight > 0;
     if (!wasLeaving || hadWork) this.#countFailure();
     const failure =
       reason === null
-        ? await failureOfExit(worker.zygote.sandbox, this.served.memoryMib, this.#deps.clock)
+        ? await failureOfExit(sandbox, this.served.memoryMib, this.#deps.clock)
         : ({ kind: 'worker-gone', message: reason } as const);
+    sandbox.kill();
     link.destroy();
     link.failAll(failure);
     this.#leaving.delete(worker);

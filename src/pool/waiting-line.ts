@@ -61,6 +61,13 @@ export class WaitingLine {
     if (this.#line.length === 0) this.#disarm();
   }
 
+  /** How many have waited for so long at least. */
+  countSince(waitedMs: number): number {
+    const since = this.#clock.monotonicMs() - waitedMs;
+    const younger = this.#line.findIndex(({ sinceMs }) => sinceMs > since);
+    return younger === -1 ? this.#line.length : younger;
+  }
+
   /** All that wait now do so for a worker's start. */
   markStarting(): void {
     for (let at = this.#line.length - 1; at >= 0; at--) {

@@ -17,12 +17,11 @@ export function sendAnswer(
   response: ServerResponse,
   answer: Answer,
 ): void {
-  const isBodyPending = !request.complete;
   response.writeHead(answer.status, {
     'content-type': 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(answer.body),
     ...answer.headers,
-    ...(isBodyPending && { connection: 'close' }),
+    ...(isBodyPending(request) && { connection: 'close' }),
   });
   response.write(answer.body);
   endAfterRequest(request, response);
@@ -33,7 +32,7 @@ export function sendAnswer(
  * answer, so what comes is thrown away for a while.
  */
 export function endAfterRequest(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete || request.destroyed) {
+  if (!isBodyPending(request) || request.destroyed) {
     response.end();
     return;
   }
@@ -45,6 +44,13 @@ export function endAfterRequest(request: IncomingMessage, response: ServerRespon
   request.on('end', end);
   request.on('close', end);
   request.resume();
+}
+
+/** A request without a body is not `complete` while it is being announced, though nothing will follow. */
+export function isBodyPending(request: IncomingMessage): boolean {
+  if (request.complete) return false;
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  return coding !== undefined || (length !== undefined && Number(length) > 0);
 }
 
 /** Why there is nothing at a host. */

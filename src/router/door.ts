@@ -202,6 +202,7 @@ function createServer(): http.Server {
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
+    optimizeEmptyRequests: true, // No stream machinery for bodies that are not there.
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
