@@ -46,7 +46,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     signal: AbortSignal,
   ): Promise<BuildAnswer> {
     const { appId, appName, commit, pushId } = reservation;
-    await db.transaction((tx) => advanceDeployment(tx, reservation.id, 'build-started'));
+    await advanceDeployment(db, reservation.id, 'build-started');
     const source = () => archives.open({ appId, sha: commit.sha, pushId });
     return builds.build({ appId, appName, commit, source }, report, signal);
   }

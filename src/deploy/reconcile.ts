@@ -103,6 +103,6 @@ async function reconcileRefs(deps: Deps, app: App, refs: RepositoryRef[]): Promi
 /** A reservation whose push ended without moving its ref. */
 async function abandon(deps: Deps, deployment: Deployment): Promise<void> {
   const reason = 'interrupted: the push ended before its ref moved';
-  await deps.db.transaction((tx) => advanceDeployment(tx, deployment.id, 'failed', { reason }));
+  await advanceDeployment(deps.db, deployment.id, 'failed', { reason });
   await deps.data.release(deployment.id).catch(deps.onError);
 }

@@ -60,8 +60,10 @@ export function createReleases(deps: Deps): Releases {
       return locks.run(app.id, async () => {
         const reserved = await findDeployment(db, deploymentId);
         if (reserved?.state !== 'warming') return null;
-        const slug = await findSlug(db, app.id, reserved.ref);
-        const sleeping = isPush ? await sealSleeping(deps, app, reserved) : null;
+        const [slug, sleeping] = await Promise.all([
+          findSlug(db, app.id, reserved.ref),
+          isPush ? sealSleeping(deps, app, reserved) : null,
+        ]);
         const switched = await db.transaction((tx) =>
           switchRoutes(tx, app, { reserved, slug, sleeping }),
         );

@@ -99,18 +99,16 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
 
     async warm(reservation, bundle, buildMs) {
       await recordBundle(db, reservation.appId, bundle);
-      await db.transaction((tx) =>
-        advanceDeployment(tx, reservation.id, 'built', {
-          bundle: bundle.hash,
-          ...(buildMs !== null && { buildMs }),
-        }),
-      );
+      await advanceDeployment(db, reservation.id, 'built', {
+        bundle: bundle.hash,
+        ...(buildMs !== null && { buildMs }),
+      });
       await seal.seal(reservation.id, platformVariables(address, reservation));
       return data.prepare(servedDeployment(reservation, bundle));
     },
 
     async fail(reservation, reason) {
-      await db.transaction((tx) => advanceDeployment(tx, reservation.id, 'failed', { reason }));
+      await advanceDeployment(db, reservation.id, 'failed', { reason });
       held.delete(reservation.id);
       await dropUnusedSlug(db, reservation);
       await data.release(reservation.id).catch(() => {}); // A data process that is away holds nothing.

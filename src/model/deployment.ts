@@ -1,3 +1,5 @@
+import { assert } from '../std/assert.ts';
+
 /**
  * A deployment is one bundle made reachable: what a push of a commit, or a rollback, produces. This file holds
  * its vocabulary and its state machine; the database CHECK in migrations/ lists the same words.
@@ -57,4 +59,16 @@ export function nextDeploymentState(
     default:
       return state satisfies never;
   }
+}
+
+/** Where an event leads, and from which states; every event leads to one state. */
+export function transitionOf(event: DeploymentEvent): {
+  from: DeploymentState[];
+  to: DeploymentState;
+} {
+  const from = DEPLOYMENT_STATES.filter((state) => nextDeploymentState(state, event) !== null);
+  const [first] = from;
+  const to = first === undefined ? null : nextDeploymentState(first, event);
+  assert(to !== null, `the event ${event} leads somewhere`);
+  return { from, to };
 }

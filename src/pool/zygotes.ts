@@ -12,8 +12,10 @@ const MAX_BOOTS = 4;
 /** A sandboxed Node boots in 60 ms; on a machine this far behind, something is wrong. */
 const BOOT_TIMEOUT_MS = 15_000;
 const RETRY_MS = 1_000;
-/** Leaves the machine to the cold start that has just taken a zygote. */
-const REFILL_DELAY_MS = 20;
+/** Leaves the machine to the cold start that has just taken a zygote, and to the push that it may belong to. */
+const REFILL_DELAY_MS = 250;
+/** The next cold start would have to boot one. */
+const EMPTY_REFILL_DELAY_MS = 20;
 
 export interface Zygote {
   sandbox: Sandbox;
@@ -61,7 +63,8 @@ export class Zygotes {
   take(memoryMib: number): Promise<Zygote> {
     const zygote = memoryMib === this.#memoryMib ? this.#ready.shift() : undefined;
     if (zygote !== undefined) {
-      this.#deps.clock.after(REFILL_DELAY_MS, () => this.#refill());
+      const delayMs = this.#ready.length > 0 ? REFILL_DELAY_MS : EMPTY_REFILL_DELAY_MS;
+      this.#deps.clock.after(delayMs, () => this.#refill());
       return Promise.resolve(zygote);
     }
     return new Promise((resolve, reject) => {

@@ -1,6 +1,5 @@
-import { assert } from '../std/assert.ts';
 import {
-  nextDeploymentState,
+  transitionOf,
   type DeploymentEvent,
   type DeploymentKind,
   type DeploymentState,
@@ -51,6 +50,7 @@ const COLUMNS = `id, app_id AS "appId", version, kind, ref, commit_sha AS commit
   env_version AS "envVersion", build_ms AS "buildMs", created_at AS "createdAt",
   live_at AS "liveAt"`;
 
+/** Adds a row in state queued. */
 export async function insertDeployment(db: Queryable, row: NewDeployment): Promise<void> {
   await db.query(
     `INSERT INTO deployments (id, app_id, version, kind, ref, commit_sha, subject, author, trigger,
@@ -89,23 +89,17 @@ export async function advanceDeployment(
   event: DeploymentEvent,
   progress: Progress = {},
 ): Promise<boolean> {
-  const { rows } = await db.query<{ state: DeploymentState }>(
-    'SELECT state FROM deployments WHERE id = $1 FOR UPDATE',
-    [id],
-  );
-  assert(rows[0], `deployment ${id} exists`);
-  const state = nextDeploymentState(rows[0].state, event);
-  if (state === null) return false;
-  await db.query(
+  const { from, to } = transitionOf(event);
+  const { rowCount } = await db.query(
     `UPDATE deployments SET state = $2,
-       bundle = COALESCE($3, bundle), build_ms = COALESCE($4, build_ms),
-       reason = COALESCE($5, reason),
+       bundle = COALESCE($4, bundle), build_ms = COALESCE($5, build_ms),
+       reason = COALESCE($6, reason),
        live_at = CASE WHEN $2 = 'live' THEN now() ELSE live_at END,
        ended_at = CASE WHEN $2 IN ('draining', 'failed') THEN now() ELSE ended_at END
-     WHERE id = $1`,
-    [id, state, progress.bundle ?? null, progress.buildMs ?? null, progress.reason ?? null],
+     WHERE id = $1 AND state = ANY ($3)`,
+    [id, to, from, progress.bundle ?? null, progress.buildMs ?? null, progress.reason ?? null],
   );
-  return true;
+  return rowCount === 1;
 }
 
 export async function findDeployment(db: Queryable, id: string): Promise<Deployment | null> {

@@ -18,11 +18,11 @@ it('no request fails, and none is answered by an old version once its successor 
   };
   await deploy('deploy 1');
 
-  let isOver = false;
+  const stopping = new AbortController();
   let answered = 0;
   const problems: unknown[] = [];
   const client = async (): Promise<void> => {
-    while (!isOver) {
+    while (!stopping.signal.aborted) {
       const reportedBefore = reportedVersion;
       const { status, body, headers } = await ask(platform(), 'swapped');
       const version = Number(/^v(\d+)$/.exec(String(headers['x-fn-version']))?.[1]);
@@ -38,7 +38,7 @@ it('no request fails, and none is answered by an old version once its successor 
   expect(await repository.fn('rollback')).toMatchObject({ code: 0 });
   reportedVersion++;
   expect((await ask(platform(), 'swapped')).body).toBe(`deploy ${DEPLOYS - 1}`);
-  isOver = true;
+  stopping.abort();
   await Promise.all(clients);
   expect(problems).toEqual([]);
   expect(answered).toBeGreaterThan(DEPLOYS * CLIENTS);

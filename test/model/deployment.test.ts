@@ -5,6 +5,7 @@ import {
   DEPLOYMENT_KINDS,
   DEPLOYMENT_STATES,
   nextDeploymentState,
+  transitionOf,
   type DeploymentEvent,
   type DeploymentState,
 } from '../../src/model/deployment.ts';
@@ -49,6 +50,13 @@ describe('the deployment state machine', () => {
         expect(new Set(states).size).toBe(states.length);
       }),
     );
+  });
+
+  it.each(EVENTS)('leads from every state that allows %s to the same one', (event) => {
+    const { from, to } = transitionOf(event);
+    for (const state of DEPLOYMENT_STATES) {
+      expect(nextDeploymentState(state, event)).toBe(from.includes(state) ? to : null);
+    }
   });
 
   it('uses the same words as the database', async () => {
