@@ -1,6 +1,7 @@
 /**
  * Push to live: from the start of `git push` to the first 200 that carries the new commit, polled every 5 ms. Beside
- * it, in the same rounds, the floor: the same push to the bare git engine, which builds and serves nothing.
+ * it, in the same rounds, the floor: the same push to the bare git engine, which builds and serves nothing. People do
+ * not push twice a second: before each measurement the machine has a moment to come to rest.
  */
 import { join } from 'node:path';
 import { startPlatform } from '../test/support/platform.ts';
@@ -10,6 +11,7 @@ import type { BenchResult } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
 
 const ROUNDS = 11;
+const REST_MS = 700;
 const BARE_SERVER = join(import.meta.dirname, 'peers/bare-git-server.ts');
 
 export async function benchPush(): Promise<BenchResult> {
@@ -17,7 +19,10 @@ export async function benchPush(): Promise<BenchResult> {
   const app = await DeployedApp.create(platform, 'bench');
   const { child, line } = await startUntilReady(process.execPath, [BARE_SERVER]);
   const times: Record<string, number[]> = {};
-  const note = (name: string, ms: number): void => void (times[name] ??= []).push(ms);
+  const measure = async (name: string, work: () => Promise<number>): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    (times[name] ??= []).push(await work());
+  };
   try {
     await app.git('remote', 'add', 'bare', `http://127.0.0.1:${line.split(' ')[1]}/bench.git`);
     let previous = await app.commit('first');
@@ -25,25 +30,22 @@ export async function benchPush(): Promise<BenchResult> {
     await app.git('push', '-q', 'bare', 'main');
     for (let round = 0; round < ROUNDS; round++) {
       const commit = await app.commit(`round ${round}`);
-      note('bare push', await elapsed(() => app.git('push', '-q', 'bare', 'main')));
       const push =
         (...refs: string[]) =>
         () =>
           app.git('push', '-q', '-f', 'fn', ...refs);
-      note('new commit', await app.untilLive('bench', commit, push('main')));
       const branch = `branch-${round}`;
-      note(
-        'same commit to another branch',
-        await app.untilLive(`${branch}--bench`, commit, push(`main:${branch}`)),
+      await measure('bare push', () => elapsed(() => app.git('push', '-q', 'bare', 'main')));
+      await measure('new commit', () => app.untilLive('bench', commit, push('main')));
+      await measure('same commit to another branch', () =>
+        app.untilLive(`${branch}--bench`, commit, push(`main:${branch}`)),
       );
-      note(
-        'older commit pushed again',
-        await app.untilLive('bench', previous, push(`${previous}:main`)),
+      await measure('older commit pushed again', () =>
+        app.untilLive('bench', previous, push(`${previous}:main`)),
       );
       await app.git('push', '-q', '-f', 'fn', 'main');
-      note(
-        'fn rollback',
-        await app.untilLive('bench', previous, () => rollBack(platform, 'bench')),
+      await measure('fn rollback', () =>
+        app.untilLive('bench', previous, () => rollBack(platform, 'bench')),
       );
       previous = commit;
     }

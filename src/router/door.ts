@@ -8,12 +8,19 @@ import type { Snapshot } from '../protocol/snapshot.ts';
 import { invokeText } from '../protocol/worker.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
-import { FunctionExchange, tooLargeAnswer, type ExchangeTarget } from './function-exchange.ts';
+import {
+  FunctionExchange,
+  tooLargeAnswer,
+  type ExchangeTarget,
+  type ExchangeTools,
+} from './function-exchange.ts';
 import { functionForPath } from './function-path.ts';
 import { readReadiness } from './health.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
+import { createQuickReply } from './quick-reply.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
+import { headerLines } from './response-head.ts';
 import { createRouteTable, type Route, type RouteTable } from './route-table.ts';
 import { forwardToUpstream } from './upstream.ts';
 
@@ -22,6 +29,8 @@ const CHECK_EVERY_MS = 2_000;
 const KEEP_ALIVE_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 20_000;
+/** Bodies up to this size go out in one string with their head: one write instead of two. */
+const QUICK_BODY_BYTES = 16 * 1024;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
 /** How often connections that became idle are closed while the door closes. */
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -57,6 +66,13 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const bodyRate = createBodyRateWatch(deps.clock);
   const control = { socketPath: options.sockets.controlApi, name: 'The control plane' };
   const git = { socketPath: options.sockets.gitHttp, name: 'The git front' };
+  const tools: ExchangeTools = {
+    failures: deps.failures,
+    quickReply: createQuickReply(deps.clock, {
+      keepAliveMs: KEEP_ALIVE_MS,
+      maxBodyBytes: QUICK_BODY_BYTES,
+    }),
+  };
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
@@ -124,7 +140,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
         maxBodyBytes: served.maxBodyBytes,
       },
       exchangeTarget,
-      deps.failures,
+      tools,
     );
     exchangeTarget.dispatcher.dispatch(exchange);
   }
@@ -133,7 +149,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const known = routing.targets.get(served);
     if (known !== undefined) return known;
     const dispatcher = deps.functions.functionPool(deployment, served);
-    const target = { deployment, dispatcher, headers: deploymentHeaders(deployment) };
+    const headers = deploymentHeaders(deployment);
+    const target = { deployment, dispatcher, headers, headerLines: headerLines(headers) };
     routing.targets.set(served, target);
     return target;
   }

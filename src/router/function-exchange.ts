@@ -9,10 +9,8 @@ import { WINDOW_BYTES } from '../protocol/worker.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
 import { failureAnswer } from './failure-answer.ts';
 import type { Dispatcher, FailureLog } from './ports.ts';
+import type { QuickReply } from './quick-reply.ts';
 import { readFunctionHeaders } from './response-head.ts';
-
-/** Bodies up to this size go out in one string with their head: one write instead of two. */
-const INLINE_BODY_BYTES = 16 * 1024;
 
 export interface ExchangeSubject {
   request: IncomingMessage;
@@ -28,7 +26,15 @@ export interface ExchangeTarget {
   deployment: ServedDeployment;
   /** Headers that every response of this deployment has: name, value, … */
   headers: readonly string[];
+  /** The same as they go over the wire. */
+  headerLines: string;
   dispatcher: Dispatcher;
+}
+
+/** What all exchanges of a door share. */
+export interface ExchangeTools {
+  failures: FailureLog;
+  quickReply: QuickReply;
 }
 
 export class FunctionExchange implements Invocation {
@@ -36,7 +42,7 @@ export class FunctionExchange implements Invocation {
   readonly hasBody: boolean;
   readonly #subject: ExchangeSubject;
   readonly #target: ExchangeTarget;
-  readonly #failures: FailureLog;
+  readonly #tools: ExchangeTools;
   #link: InvocationLink | null = null;
   #stream = 0;
   #coldStartMs: number | null = null;
@@ -50,12 +56,12 @@ export class FunctionExchange implements Invocation {
   #responded = 0;
   #hasWritten = false;
 
-  constructor(subject: ExchangeSubject, target: ExchangeTarget, failures: FailureLog) {
+  constructor(subject: ExchangeSubject, target: ExchangeTarget, tools: ExchangeTools) {
     this.text = subject.text;
     this.hasBody = subject.hasBody;
     this.#subject = subject;
     this.#target = target;
-    this.#failures = failures;
+    this.#tools = tools;
     subject.response.on('close', () => this.#clientClosed());
   }
 
@@ -81,6 +87,9 @@ export class FunctionExchange implements Invocation {
     const known = readFunctionHeaders(headers, this.#subject.host);
     if (known.kind === 'bad' || !isStatus(status)) return this.#badResponse(known);
     this.#state = 'over';
+    const isRequestPending = this.hasBody && !request.complete;
+    const lines = known.lines + this.#ownLines();
+    if (!isRequestPending && this.#tools.quickReply.send(response, { status, lines, body })) return;
     const head = this.#head(known.list);
     if (status !== 204) {
       const isBodyless = status === 304 || request.method === 'HEAD';
@@ -88,14 +97,8 @@ export class FunctionExchange implements Invocation {
       if (length !== null) head.push('content-length', String(length));
     }
     response.writeHead(status, head);
-    if (this.hasBody && !request.complete) {
-      response.write(body);
-      endAfterRequest(request, response);
-    } else if (body.length <= INLINE_BODY_BYTES) {
-      response.end(body.toString('latin1'), 'latin1');
-    } else {
-      response.end(body);
-    }
+    if (body.length > 0) response.write(body);
+    endAfterRequest(request, response);
   }
 
   headed(status: number, headers: string): void {
@@ -140,7 +143,7 @@ export class FunctionExchange implements Invocation {
   failed(failure: InvocationFailure): void {
     if (this.#state === 'over') return;
     const { requestId, request, response } = this.#subject;
-    this.#failures.failed(this.#target.deployment, requestId, failure);
+    this.#tools.failures.failed(this.#target.deployment, requestId, failure);
     if (this.#state === 'headed') return this.#breakOff();
     this.#state = 'over';
     const { status, message, retryAfterSeconds } = failureAnswer(failure);
@@ -161,6 +164,12 @@ export class FunctionExchange implements Invocation {
     if (this.#state !== 'waiting') return this.#breakOff();
     this.#state = 'over';
     sendAnswer(this.#subject.request, this.#subject.response, tooLargeAnswer(this.#subject));
+  }
+
+  #ownLines(): string {
+    const own = `${this.#target.headerLines}x-request-id: ${this.#subject.requestId}\r\n`;
+    if (this.#coldStartMs === null) return own;
+    return `${own}x-fn-cold-start: ${this.#coldStartMs.toFixed(1)}\r\n`;
   }
 
   #head(ofFunction: readonly string[]): string[] {

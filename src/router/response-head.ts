@@ -31,6 +31,8 @@ export interface FunctionHeaders {
   kind: 'ok';
   /** name, value, name, value, … without Content-Length. */
   list: readonly string[];
+  /** The same as it goes over the wire. */
+  lines: string;
   /** What the function declared. */
   contentLength: number | null;
 }
@@ -79,7 +81,14 @@ function parse(text: string, host: string): FunctionHeaders | BadHeaders {
       list.push(name, value);
     }
   }
-  return { kind: 'ok', list, contentLength };
+  return { kind: 'ok', list, lines: headerLines(list), contentLength };
+}
+
+/** `name: value\r\n` of each pair; the caller has checked that neither holds a line end. */
+export function headerLines(list: readonly string[]): string {
+  let lines = '';
+  for (let at = 0; at + 1 < list.length; at += 2) lines += `${list[at]}: ${list[at + 1]}\r\n`;
+  return lines;
 }
 
 function mayPass(name: string, value: string, host: string): boolean {

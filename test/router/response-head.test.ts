@@ -12,6 +12,7 @@ describe('function headers', () => {
     expect(read('Content-Type', 'text/html', 'X-A', 'b')).toEqual({
       kind: 'ok',
       list: ['content-type', 'text/html', 'x-a', 'b'],
+      lines: 'content-type: text/html\r\nx-a: b\r\n',
       contentLength: null,
     });
   });
