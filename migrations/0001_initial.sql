@@ -53,6 +53,8 @@ CREATE TABLE deployments (
   version        integer,
   kind           text NOT NULL CHECK (kind IN ('production', 'branch', 'tag', 'commit')),
   ref            text NOT NULL,
+  -- The host-name part that its ref had claimed; null in production and for commit hosts.
+  slug           text,
   commit_sha     text NOT NULL,
   subject        text NOT NULL,
   author         text NOT NULL,

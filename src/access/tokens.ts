@@ -154,6 +154,12 @@ function unknownApp(name: string): PlatformError {
 
 function notAllowed(actor: Actor, action: Action): PlatformError {
   const [noun, verb] = action.split('.');
+  if (can({ role: actor.role, appIds: null }, action, null)) {
+    const message = `the token "${actor.tokenName}" is confined to some apps and may not ${verb} ${noun}s`;
+    return new PlatformError('forbidden', message, {
+      hint: 'use a token that is not confined: fn tokens create NAME --role admin',
+    });
+  }
   const message = `the token "${actor.tokenName}" has the role ${actor.role}, which may not ${verb} ${noun}s`;
   return new PlatformError('forbidden', message, {
     hint: 'ask an admin for a token with another role: fn tokens create NAME --role deploy',

@@ -1,5 +1,5 @@
 import type { Access } from '../access/index.ts';
-import type { RolledBack } from '../deploy/rollback.ts';
+import type { RolledBack } from '../deploy/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -11,6 +11,8 @@ export interface ApiDeps {
     rollback(app: App, target: string | null, by: { tokenId: string }): Promise<RolledBack>;
   };
   address: PublicAddress;
+  /** Answers within a second, either way. */
+  isDatabaseUp: () => Promise<boolean>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */
   onBug: (error: unknown, requestId: string) => void;
 }

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Actor } from '../access/index.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
@@ -22,7 +23,7 @@ declare module 'fastify' {
 export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
-const PUBLIC_PATHS = new Set(['/openapi.json']);
+const PUBLIC_PATHS = new Set(['/openapi.json', '/readyz']);
 
 function createInstance() {
   return fastify({
@@ -46,7 +47,9 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.decorateRequest('actor');
   api.addHook('onRequest', async (request) => {
     const path = request.url.split('?')[0] ?? '';
-    if (!PUBLIC_PATHS.has(path)) request.actor = await authenticate(deps, request);
+    if (PUBLIC_PATHS.has(path)) return;
+    requirePrivateConnection(request);
+    request.actor = await authenticate(deps, request);
   });
   answerWithProblems(api, deps);
   await api.register(async (routes) => {
@@ -56,9 +59,21 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     deploymentRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });
+  // Data asks this for its own /readyz: what control needs besides itself.
+  api.get('/readyz', { schema: { hide: true } }, async () => ({
+    degraded: (await deps.isDatabaseUp()) ? [] : ['database'],
+  }));
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   await api.ready();
   return api;
+}
+
+/** Refused before the token is looked at, so that nobody learns whether it was right. */
+function requirePrivateConnection(request: FastifyRequest): void {
+  if (isPrivateConnection(request.headers)) return;
+  throw new PlatformError('forbidden', 'tokens are not accepted over plain http', {
+    hint: PRIVATE_CONNECTION_HINT,
+  });
 }
 
 async function authenticate(deps: ApiDeps, request: FastifyRequest): Promise<Actor> {

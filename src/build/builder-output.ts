@@ -8,9 +8,9 @@ import {
   MAX_SOURCE_MAP_BYTES,
 } from '../protocol/builder.ts';
 import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import { printableLine } from '../std/printable.ts';
 import { checkResult } from './check-result.ts';
 import type { Report } from './ports.ts';
-import { printable } from './printable.ts';
 
 /** Chunks of files have a quarter of this. */
 const MAX_OUTPUT_FRAME_BYTES = 1024 * 1024;
@@ -25,7 +25,7 @@ class BuilderBrokeProtocol extends Error {}
 interface OpenFile {
   path: string;
   missingBytes: number;
-  chunks: Buffer[];
+  content: Buffer;
 }
 
 /** Gathers what a builder sends, holding it to the protocol and its limits. */
@@ -54,7 +54,7 @@ export class BuilderOutput {
   }
 
   get files(): BundleFile[] {
-    return this.#files.map(({ path, chunks }) => ({ path, content: Buffer.concat(chunks) }));
+    return this.#files.map(({ path, content }) => ({ path, content }));
   }
 
   #take({ type, payload }: Frame): void {
@@ -76,7 +76,7 @@ export class BuilderOutput {
   #takeLine(text: string): void {
     this.#lines += 1;
     if (this.#lines > MAX_LINES) throw new BuilderBrokeProtocol('too many lines');
-    this.#report(`       ${printable(text, MAX_LINE_CHARACTERS)}`);
+    this.#report(`       ${printableLine(text, MAX_LINE_CHARACTERS)}`);
   }
 
   #openFile(json: string): void {
@@ -85,16 +85,18 @@ export class BuilderOutput {
     const isTooMuch = this.#files.length >= MAX_BUILT_FILES || this.#bytes > MAX_OUTPUT_BYTES;
     if (isTooMuch) throw new BuilderBrokeProtocol('more files than a bundle may have');
     this.#checkLastFileIsWhole();
-    this.#files.push({ path, missingBytes: bytes, chunks: [] });
+    // Memory of its final size, so that no number of small chunks costs more than the file.
+    this.#files.push({ path, missingBytes: bytes, content: Buffer.alloc(bytes) });
   }
 
   #takeChunk(payload: Buffer): void {
     const file = this.#files.at(-1);
+    if (payload.length === 0) throw new BuilderBrokeProtocol('a chunk without bytes');
     if (file === undefined || payload.length > file.missingBytes) {
       throw new BuilderBrokeProtocol('more bytes than announced');
     }
+    payload.copy(file.content, file.content.length - file.missingBytes);
     file.missingBytes -= payload.length;
-    file.chunks.push(Buffer.from(payload)); // The payload is a view into the decoder's memory.
   }
 
   #finish(json: string): void {

@@ -5,10 +5,9 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { buildKey } from './build-key.ts';
 import { BuildQueue } from './build-queue.ts';
-import { createHeartbeat } from './heartbeat.ts';
 import type { BuildRecords, BundlesPort, Report, StartBuilder, StoredBundle } from './ports.ts';
-import { runBuilder } from './run-builder.ts';
-import { createSharedRuns } from './shared-runs.ts';
+import { runBuilder, type BuilderAnswer } from './run-builder.ts';
+import { createSharedRuns, type SharedRun } from './shared-runs.ts';
 import { createSpareBuilder } from './spare-builder.ts';
 
 export interface Builds {
@@ -32,7 +31,10 @@ interface CommitToBuild {
   appId: string;
   appName: string;
   commit: { sha: string; tree: string };
-  /** The commit's tar; asked for at most once, and not when the bundle is known. */
+  /**
+   * The commit's tar; asked for at most once, and not when the bundle is known or another caller's tar of the same
+   * tree was taken.
+   */
   openArchive: () => Promise<Readable>;
 }
 
@@ -68,6 +70,13 @@ export interface BuildOptions {
   maxima: FunctionLimits;
 }
 
+type Run = SharedRun<CommitToBuild>;
+
+interface BuildTarget {
+  appId: string;
+  key: string;
+}
+
 /** Booting the next builder at once would compete for the processor with the start of what was just built. */
 const SPARE_DELAY_MS = 300;
 
@@ -75,7 +84,7 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
   const { bundles, records, clock } = deps;
   const spare = createSpareBuilder(deps.startBuilder);
   const queue = new BuildQueue(options.maxBuilds);
-  const shared = createSharedRuns<BuildCommitAnswer>({ kind: 'cancelled' });
+  const shared = createSharedRuns<CommitToBuild, BuildCommitAnswer>({ kind: 'cancelled' });
 
   async function findBuilt(appId: string, key: string): Promise<StoredBundle | null> {
     const hash = await records.find(appId, key);
@@ -84,45 +93,27 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     return { hash, manifest: await bundles.readManifest(hash) };
   }
 
-  async function build(
-    request: CommitToBuild,
-    { key, report, signal }: { key: string; report: Report; signal: AbortSignal },
-  ): Promise<BuildCommitAnswer> {
-    const heartbeat = createHeartbeat(report, clock);
+  async function build(target: BuildTarget, run: Run): Promise<BuildCommitAnswer> {
     let release = (): void => {};
     try {
-      release = await queue.take((ahead) => heartbeat.report(describePlace(ahead)), signal);
-      return await buildNow(request, { key, report: heartbeat.report, signal });
+      release = await queue.take((ahead) => run.report(describePlace(ahead)), run.signal);
+      return await buildNow(target, run);
     } catch (error) {
-      if (signal.aborted) return { kind: 'cancelled' };
+      if (run.signal.aborted) return { kind: 'cancelled' };
       if (error instanceof PlatformError && error.code === 'build-failed') {
         // The store refuses what no sound builder names its files.
         return { kind: 'failed', problems: [{ message: error.message, at: null, frame: [] }] };
       }
       throw error;
     } finally {
-      heartbeat.stop();
       release();
       clock.after(SPARE_DELAY_MS, () => spare.prepare());
     }
   }
 
-  async function buildNow(
-    request: CommitToBuild,
-    { key, report, signal }: { key: string; report: Report; signal: AbortSignal },
-  ): Promise<BuildCommitAnswer> {
-    const { appId, appName, openArchive } = request;
-    const { defaults, maxima, timeoutMs, memoryMib } = options;
+  async function buildNow({ appId, key }: BuildTarget, run: Run): Promise<BuildCommitAnswer> {
     const startedMs = clock.monotonicMs();
-    const answer = await runBuilder(await spare.take(), {
-      start: { appName, defaults, maxima },
-      openArchive,
-      timeoutMs,
-      memoryMib,
-      clock,
-      report,
-      signal,
-    });
+    const answer = await buildForAnyCaller(run);
     if (answer.kind !== 'built') return answer;
     const { runtime, functions, warnings, files } = answer;
     const bundle = await bundles.put({ appId, runtime, functions, warnings, files });
@@ -137,6 +128,27 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     };
   }
 
+  /**
+   * All callers push the same tree, but each has objects of its own, which go away with a push that is superseded:
+   * what one can't deliver is asked of the next.
+   */
+  async function buildForAnyCaller({ callers, report, signal }: Run): Promise<BuilderAnswer> {
+    const { defaults, maxima, timeoutMs, memoryMib } = options;
+    let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
+    for (const { request } of callers) {
+      const { appName, openArchive } = request;
+      const start = { appName, defaults, maxima };
+      const how = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
+      const builder = await spare.take();
+      try {
+        return await runBuilder(builder, how);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
   return {
     start: () => spare.prepare(),
     close: () => spare.close(),
@@ -149,7 +161,7 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
         const { hash: bundle, manifest } = built;
         return { kind: 'built', bundle, manifest, isCached: true, buildMs: 0 };
       }
-      return shared.join(key, { report, signal }, (run) => build(request, { key, ...run }));
+      return shared.join(key, { request, report, signal }, (run) => build({ appId, key }, run));
     },
   };
 }

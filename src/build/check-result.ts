@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { MIN_MEMORY_MIB } from '../model/limits.ts';
 import {
   type BuildProblem,
   type BuildResult,
@@ -7,7 +8,7 @@ import {
   type FunctionLimits,
   MAX_PROBLEMS,
 } from '../protocol/builder.ts';
-import { printable } from './printable.ts';
+import { printableLine } from '../std/printable.ts';
 
 const MAX_MESSAGE_CHARACTERS = 1000;
 const MAX_FRAME_LINES = 12;
@@ -71,7 +72,7 @@ function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
   const isIn = (limit: keyof FunctionLimits, min: number): boolean =>
     built[limit] >= min && built[limit] <= maxima[limit];
   return (
-    isIn('memoryMib', 1) &&
+    isIn('memoryMib', MIN_MEMORY_MIB) &&
     isIn('timeoutMs', 1) &&
     isIn('concurrency', 1) &&
     isIn('maxBodyBytes', 0)
@@ -81,15 +82,15 @@ function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
 /** Only the known fields: what else a builder adds goes no further. */
 function cleanFunction(built: BuiltFunction): BuiltFunction {
   const { name, file, memoryMib, timeoutMs, concurrency, maxBodyBytes } = built;
-  const entry = printable(built.entry, MAX_PATH_CHARACTERS);
+  const entry = printableLine(built.entry, MAX_PATH_CHARACTERS);
   return { name, file, entry, memoryMib, timeoutMs, concurrency, maxBodyBytes };
 }
 
 function cleanProblem({ message, at, frame, hint }: BuildProblem): BuildProblem {
   return {
-    message: printable(message, MAX_MESSAGE_CHARACTERS),
-    at: at && { ...at, file: printable(at.file, MAX_PATH_CHARACTERS) },
-    frame: frame.slice(0, MAX_FRAME_LINES).map((line) => printable(line, MAX_FRAME_CHARACTERS)),
-    ...(hint !== undefined && { hint: printable(hint, MAX_MESSAGE_CHARACTERS) }),
+    message: printableLine(message, MAX_MESSAGE_CHARACTERS),
+    at: at && { ...at, file: printableLine(at.file, MAX_PATH_CHARACTERS) },
+    frame: frame.slice(0, MAX_FRAME_LINES).map((line) => printableLine(line, MAX_FRAME_CHARACTERS)),
+    ...(hint !== undefined && { hint: printableLine(hint, MAX_MESSAGE_CHARACTERS) }),
   };
 }

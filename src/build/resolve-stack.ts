@@ -1,6 +1,6 @@
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { codeFrame } from '../protocol/code-frame.ts';
-import { printable } from './printable.ts';
+import { printableLine } from '../std/printable.ts';
 
 /** One call in the tenant's own source. */
 export interface ResolvedCall {
@@ -34,7 +34,7 @@ const CALL = /^ *at (?:(?:async )?(.+?) \()?(?:async )?([^()]+):(\d+):(\d+)\)?$/
 /** A stack of the bundle's `file`, in positions of the source that it was built from. */
 export function resolveStack(stack: string, sourceMapJson: string, file: string): ResolvedStack {
   const lines = stack.slice(0, MAX_STACK_CHARACTERS).split('\n');
-  const title = printable(lines[0] ?? '', MAX_TITLE_CHARACTERS);
+  const title = printableLine(lines[0] ?? '', MAX_TITLE_CHARACTERS);
   const map = parseSourceMap(sourceMapJson);
   if (map === null) return { title, calls: [], frame: [] };
   const calls: ResolvedCall[] = [];
@@ -66,8 +66,8 @@ function resolveCall(line: string, map: SourceMap, file: string): ResolvedCall |
   // Modules that the builder made have a scheme: `builtin:node:fs`.
   if (source === undefined || source.includes(':')) return null;
   return {
-    name: name === undefined || isWrapper(name) ? null : printable(name, MAX_NAME_CHARACTERS),
-    file: printable(source, MAX_NAME_CHARACTERS),
+    name: name === undefined || isWrapper(name) ? null : printableLine(name, MAX_NAME_CHARACTERS),
+    file: printableLine(source, MAX_NAME_CHARACTERS),
     line: entry.originalLine + 1,
     column: entry.originalColumn + 1,
   };
@@ -82,5 +82,5 @@ function frameOf(call: ResolvedCall | undefined, payload: SourceMapPayload): str
   if (call === undefined) return [];
   const source = payload.sourcesContent[payload.sources.indexOf(call.file)];
   if (source === undefined) return [];
-  return codeFrame(source, call).map((line) => printable(line, MAX_FRAME_CHARACTERS));
+  return codeFrame(source, call).map((line) => printableLine(line, MAX_FRAME_CHARACTERS));
 }

@@ -1,21 +1,32 @@
 import type { Report } from './ports.ts';
 
 /** Runs a task once for all who want its result at the same time. */
-export interface SharedRuns<Result> {
+export interface SharedRuns<Request, Result> {
   /**
-   * Starts the task of that key, or joins the one under way, whose lines so far are repeated. When `signal` aborts,
-   * this caller gets the cancelled result; the task is aborted when nobody is left who wants it.
+   * Starts the task of that key, or joins the one under way, whose lines so far are repeated. When the caller's
+   * signal aborts, it gets the cancelled result; the task is aborted when nobody is left who wants it.
    */
-  join(key: string, caller: Caller, task: (caller: Caller) => Promise<Result>): Promise<Result>;
+  join(key: string, caller: Caller<Request>, task: Task<Request, Result>): Promise<Result>;
 }
 
-interface Caller {
+interface Caller<Request> {
+  request: Request;
   report: Report;
   signal: AbortSignal;
 }
 
-interface Run<Result> {
-  callers: Set<Caller>;
+/** What a task is given. It belongs to no caller: the one that began it may leave before it is half done. */
+export interface SharedRun<Request> {
+  /** Those who want the result right now, longest first; an iteration leaves out who left and meets who joined. */
+  callers: Iterable<{ request: Request }>;
+  report: Report;
+  signal: AbortSignal;
+}
+
+type Task<Request, Result> = (run: SharedRun<Request>) => Promise<Result>;
+
+interface Run<Request, Result> {
+  callers: Set<Caller<Request>>;
   lines: string[];
   abort: AbortController;
   result: Promise<Result>;
@@ -24,11 +35,11 @@ interface Run<Result> {
 /** A task's lines that are repeated to those who join late. */
 const MAX_REPEATED_LINES = 200;
 
-export function createSharedRuns<Result>(cancelled: Result): SharedRuns<Result> {
-  const runs = new Map<string, Run<Result>>();
+export function createSharedRuns<Request, Result>(cancelled: Result): SharedRuns<Request, Result> {
+  const runs = new Map<string, Run<Request, Result>>();
 
-  function begin(key: string, task: (caller: Caller) => Promise<Result>): Run<Result> {
-    const callers = new Set<Caller>();
+  function begin(key: string, task: Task<Request, Result>): Run<Request, Result> {
+    const callers = new Set<Caller<Request>>();
     const lines: string[] = [];
     const abort = new AbortController();
     const report = (line: string): void => {
@@ -36,8 +47,8 @@ export function createSharedRuns<Result>(cancelled: Result): SharedRuns<Result> 
       for (const caller of callers) caller.report(line);
     };
     // The task starts a turn later, when its first caller has joined and hears its first line.
-    const result = Promise.resolve().then(() => task({ report, signal: abort.signal }));
-    const run: Run<Result> = { callers, lines, abort, result };
+    const result = Promise.resolve().then(() => task({ callers, report, signal: abort.signal }));
+    const run = { callers, lines, abort, result };
     runs.set(key, run);
     const forget = (): void => {
       if (runs.get(key) === run) runs.delete(key);

@@ -7,6 +7,7 @@ import {
   MAX_CODE_BYTES,
   MAX_SOURCE_MAP_BYTES,
 } from '../protocol/builder.ts';
+import { formatBytes } from '../protocol/display.ts';
 import { type Bundling, bundle } from './bundle.ts';
 import { entryProblem, findEntry } from './find-entry.ts';
 import {
@@ -94,9 +95,4 @@ function describeFunction(file: string, manifest: Manifest): string {
 
 function describeBundle({ inputs, code }: Bundled): string {
   return `Bundled ${inputs} ${inputs === 1 ? 'file' : 'files'} into ${formatBytes(code.length)}`;
-}
-
-function formatBytes(bytes: number): string {
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} kB`;
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -29,8 +29,8 @@ export interface ManifestRules {
   maxima: FunctionLimits;
 }
 
-/** Node itself needs most of less. */
-const MIN_MEMORY_MIB = 64;
+/** Node itself needs most of less. No less than sandboxes have at least (MIN_MEMORY_MIB, which control checks). */
+const MIN_FUNCTION_MEMORY_MIB = 64;
 const MIN_TIMEOUT_MS = 100;
 const RUNTIMES = [RUNTIME, 'typescript'];
 /** Fields that have a meaning elsewhere or later; they are named, so that nobody believes them to work. */
@@ -72,7 +72,7 @@ const SETTERS: Record<string, Setter> = {
     manifest.handler = name;
   },
   memory: (manifest, value, { maxima }) => {
-    const range = { min: MIN_MEMORY_MIB, max: maxima.memoryMib, unit: 'MB' };
+    const range = { min: MIN_FUNCTION_MEMORY_MIB, max: maxima.memoryMib, unit: 'MB' };
     manifest.memoryMib = integer(value, range);
   },
   timeout: (manifest, value, { maxima }) => {

@@ -1,7 +1,7 @@
 import type { AppView, Page } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type CommonOptions, connect } from './command-context.ts';
-import { formatTable, formatVersion, shortSha } from './output.ts';
+import { formatCommit, formatTable, formatVersion } from './output.ts';
 
 export const apps: CommandDefinition = (program, ctx) => {
   const command = newCommand('apps', 'list the apps that the token may see');
@@ -17,7 +17,7 @@ export const apps: CommandDefinition = (program, ctx) => {
     const rows = page.items.map((app) => [
       app.name,
       formatVersion(app.version),
-      shortSha(app.commit),
+      formatCommit(app.commit),
       app.url,
     ]);
     for (const line of formatTable(['APP', 'VERSION', 'COMMIT', 'URL'], rows))

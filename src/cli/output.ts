@@ -1,3 +1,5 @@
+import { shortSha } from '../protocol/display.ts';
+
 /** Where a command's result goes. */
 export interface Output {
   line(text: string): void;
@@ -33,10 +35,9 @@ export function formatAge(time: string | null, nowMs: number): string {
   return `${Math.floor(ageMs / DAY_MS)} days ago`;
 }
 
-const SHORT_SHA_DIGITS = 7;
-
-export function shortSha(sha: string | null): string {
-  return sha === null ? '-' : sha.slice(0, SHORT_SHA_DIGITS);
+/** A short SHA; `-` for null. */
+export function formatCommit(sha: string | null): string {
+  return sha === null ? '-' : shortSha(sha);
 }
 
 /** `v7`; `-` for a deployment without a number. */

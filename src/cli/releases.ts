@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { DeploymentView, Page } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
-import { formatAge, formatTable, formatVersion, shortSha } from './output.ts';
+import { formatAge, formatCommit, formatTable, formatVersion } from './output.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
@@ -34,7 +34,7 @@ function toRow(release: DeploymentView, nowMs: number): string[] {
     formatVersion(release.version),
     release.state,
     release.ref.replace(/^refs\/(heads|tags)\//, ''),
-    shortSha(release.commit),
+    formatCommit(release.commit),
     formatAge(release.createdAt, nowMs),
     release.trigger,
     release.reason === null ? release.subject : firstLine(release.reason),

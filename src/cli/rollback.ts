@@ -1,7 +1,7 @@
 import type { RollbackRequest, RollbackResult } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
-import { formatVersion, shortSha } from './output.ts';
+import { formatCommit, formatVersion } from './output.ts';
 
 export const rollback: CommandDefinition = (program, ctx) => {
   const command = newCommand('rollback', 'put an earlier version live again')
@@ -17,7 +17,7 @@ export const rollback: CommandDefinition = (program, ctx) => {
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;
     const version = formatVersion(deployment.version);
-    const commit = `${shortSha(deployment.commit)} ${deployment.subject}`;
+    const commit = `${formatCommit(deployment.commit)} ${deployment.subject}`;
     ctx.output.line(`-----> ${appName} serves ${commit} again, as ${version}`);
     ctx.output.line(`       URL          ${deployment.url}`);
     ctx.output.line(`       Environment  version ${environmentVersion}`);

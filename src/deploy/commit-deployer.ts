@@ -1,4 +1,6 @@
+import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
+import { PlatformError } from '../protocol/errors.ts';
 import { assert } from '../std/assert.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -6,8 +8,7 @@ import { advanceDeployment, type DeploymentTrigger } from '../store/deployments.
 import type { ActivePushes } from './active-pushes.ts';
 import type { Archives } from './archives.ts';
 import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
-import { describeInitFailure, detailLine, problemLine, shortSha, stepLine } from './report.ts';
-import { formatBytes } from './report.ts';
+import { describeInitFailure, detailLine, problemLine, stepLine } from './report.ts';
 import type { Reservation, Reservations, ReserveRequest } from './reservation.ts';
 
 /** Takes one commit from its repository to held workers: reserved, built, warmed; not yet live. */
@@ -25,8 +26,19 @@ export interface DeployRequest {
   createdBy: string | null;
 }
 
-/** A rejection's reason was shown already, in lines that say what to mend. */
-export type DeployAnswer = { kind: 'reserved'; reservation: Reservation } | { kind: 'rejected' };
+/** A rejection was shown already, in lines that say what to mend. */
+export type DeployAnswer =
+  | { kind: 'reserved'; reservation: Reservation }
+  /** Trying the same commit again would end the same way. */
+  | { kind: 'rejected' }
+  /** A newer push took over, or whoever waited has gone. */
+  | { kind: 'cancelled' };
+
+/** Why a deployment will not go live. */
+interface Failure {
+  kind: 'rejected' | 'cancelled';
+  reason: string;
+}
 
 interface Deps {
   db: Database;
@@ -51,12 +63,15 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     return builds.build({ appId, appName, commit, source }, report, signal);
   }
 
-  /** Null when the workers are up; otherwise why not, after having shown it. */
+  /**
+   * Null when the workers are up; otherwise why not, after having shown it.
+   * @throws PlatformError busy when the platform, not the code, is at fault
+   */
   async function warm(
     reservation: Reservation,
     bundle: BuiltBundle,
     context: { buildMs: number | null; report: Report },
-  ): Promise<string | null> {
+  ): Promise<Failure | null> {
     const { report } = context;
     const prepared = await reservations.warm(reservation, bundle, context.buildMs);
     if (prepared.kind === 'ready') {
@@ -68,23 +83,24 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       }
       return null;
     }
+    if (prepared.kind === 'unavailable') throw noWorker(prepared.message);
     const { failure } = prepared;
     const summary = describeInitFailure(failure);
     for (const line of summary.split('\n')) report(problemLine(line));
     for (const line of await explain.explain(bundle.hash, failure.stack)) report(line);
-    return summary;
+    return { kind: 'rejected', reason: summary };
   }
 
   async function buildAndWarm(
     reservation: Reservation,
     report: Report,
     signal: AbortSignal,
-  ): Promise<string | null> {
+  ): Promise<Failure | null> {
     const built = await build(reservation, report, signal);
     if (built.kind === 'cancelled') return showCancelled(signal, report);
     if (built.kind === 'failed') {
       for (const line of built.lines) report(line);
-      return built.summary;
+      return { kind: 'rejected', reason: built.summary };
     }
     for (const line of built.warnings) report(line);
     const { bundle, isCached, buildMs } = built;
@@ -102,23 +118,29 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
       const reservation = await reservations.reserve({ ...request, sourceVersion: null });
-      let failure: string | null = 'interrupted';
+      let failure: Failure | null = { kind: 'cancelled', reason: 'interrupted' };
       try {
         failure = await buildAndWarm(reservation, report, ended);
       } finally {
         turn.end();
-        if (failure !== null) await reservations.fail(reservation, failure);
+        if (failure !== null) await reservations.fail(reservation, failure.reason);
       }
-      return failure === null ? { kind: 'reserved', reservation } : { kind: 'rejected' };
+      return failure === null ? { kind: 'reserved', reservation } : { kind: failure.kind };
     },
   };
 }
 
 /** Says why a push ended early, and returns it. */
-function showCancelled(signal: AbortSignal, report: Report): string {
+function showCancelled(signal: AbortSignal, report: Report): Failure {
   assert(signal.aborted, 'a cancelled build was cancelled by its signal');
   const newer: unknown = signal.reason;
   const reason = typeof newer === 'string' ? `superseded by ${shortSha(newer)}` : 'cancelled';
   report(problemLine(reason));
-  return reason;
+  return { kind: 'cancelled', reason };
+}
+
+function noWorker(message: string): PlatformError {
+  return new PlatformError('busy', `the platform cannot start a worker now: ${message}`, {
+    hint: 'nothing has changed; push again in a moment',
+  });
 }

@@ -4,10 +4,14 @@
  * data plane behind `ports.ts`) and never opens a repository. Follow a push: push.ts → reservation.ts → release.ts →
  * publisher.ts. What a crash leaves unfinished is settled by reconcile.ts.
  */
-export { createArchives } from './archives.ts';
+export { createActivePushes } from './active-pushes.ts';
+export { createArchives, type Archives } from './archives.ts';
+export { createCommitDeployer } from './commit-deployer.ts';
+export { createLiveRefs } from './live-refs.ts';
+export type * from './ports.ts';
 export { createPublisher } from './publisher.ts';
-export { createPushes } from './push.ts';
+export { createPushes, type Pushes } from './push.ts';
 export { createReconciler } from './reconcile.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';
-export { createRollbacks } from './rollback.ts';
+export { createRollbacks, type RolledBack } from './rollback.ts';

@@ -52,6 +52,10 @@ export interface ExplainPort {
 /** The environment that a deployment's workers get. */
 export interface SealPort {
   seal(deploymentId: string, environment: Environment): Promise<void>;
+  /** No harm where there is none. */
+  remove(deploymentIds: string[]): Promise<void>;
+  /** The deployments that have one, sealed at least so long ago. */
+  listOlderThan(ageMs: number): Promise<string[]>;
 }
 
 /** The repositories. */

@@ -8,6 +8,8 @@ export interface Publisher {
    * Calls that come while one is being published share the next one.
    */
   publish(): Promise<void>;
+  /** Something was committed that no successful run has published: `publish` is to be tried again. */
+  readonly isBehind: boolean;
 }
 
 interface Deps {
@@ -20,11 +22,14 @@ interface Deps {
 export function createPublisher(deps: Deps): Publisher {
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
+  let isBehind = false;
 
   async function publishOnce(): Promise<void> {
+    isBehind = true;
     const snapshot = await deps.readSnapshot();
     await deps.writeSnapshot(snapshot);
     await deps.data.applySnapshot(snapshot.generation);
+    isBehind = false;
   }
 
   function start(): Promise<void> {
@@ -37,6 +42,9 @@ export function createPublisher(deps: Deps): Publisher {
   }
 
   return {
+    get isBehind() {
+      return isBehind;
+    },
     publish() {
       if (running === null) return start();
       // The run under way may have read the database before the caller's commit.

@@ -1,16 +1,19 @@
-import { MAX_TIPS_PER_PUSH } from '../model/limits.ts';
+import { MAX_REFS_PER_PUSH } from '../model/limits.ts';
 import type { PublicAddress } from '../model/address.ts';
+import { refKind } from '../model/ref.ts';
 import { shortRefName } from '../model/slug.ts';
+import { shortSha } from '../protocol/display.ts';
 import type { PushedRefs, RefUpdate } from '../protocol/git-front.ts';
 import type { Clock } from '../std/clock.ts';
+import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, type App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { findDeployment, findReserved, type Deployment } from '../store/deployments.ts';
-import { findSlug } from '../store/refs.ts';
+import { findRecordedSha, findSlug } from '../store/refs.ts';
 import { findRoute, PRODUCTION_ROUTE, type RouteTarget } from '../store/routes.ts';
-import type { CommitDeployer } from './commit-deployer.ts';
+import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
 import type { Report } from './ports.ts';
-import { detailLine, problemLine, shortSha, stepLine, summaryLines } from './report.ts';
+import { detailLine, problemLine, stepLine, summaryLines } from './report.ts';
 import type { Releases } from './release.ts';
 import { kindOfRef, type Reservation, type Reservations } from './reservation.ts';
 
@@ -20,12 +23,16 @@ export interface Pushes {
   preReceive(pushed: PushedRefs, report: Report, signal: AbortSignal): Promise<boolean>;
   /** The refs have moved: makes the reserved deployments live. Repeating it changes nothing. */
   postReceive(pushed: PushedRefs, report: Report): Promise<boolean>;
-  /** Releases what a ref points at: its reserved deployment, or one that is built now. */
+  /**
+   * Releases what a ref points at: its reserved deployment, or one that is built now. The caller has the lock of the
+   * ref (`refKey`).
+   */
   releaseRef(app: App, push: RefRelease, report: Report): Promise<boolean>;
 }
 
 interface RefRelease {
-  update: Pick<RefUpdate, 'ref' | 'commit'>;
+  ref: string;
+  commit: DeployRequest['commit'];
   pushId: string;
   createdBy: string | null;
   trigger: 'push' | 'reconcile';
@@ -37,14 +44,21 @@ interface Deps {
   reservations: Reservations;
   releases: Releases;
   address: PublicAddress;
+  /** One settlement of a ref at a time, by `refKey`: the hook's or the reconciler's. */
+  refLocks: KeyedMutex;
   clock: Clock;
 }
 
 /** How long after an accepted pre-receive its post-receive may come; then the reconciler settles the push. */
 const HOOK_GAP_MS = 60_000;
 
+/** Names a ref among all apps. */
+export function refKey(appId: string, ref: string): string {
+  return `${appId} ${ref}`;
+}
+
 export function createPushes(deps: Deps): Pushes {
-  const { db, deployer, reservations, releases, address, clock } = deps;
+  const { db, deployer, reservations, releases, address, refLocks, clock } = deps;
   const startedAt = new Map<string, number>();
 
   async function deployAll(
@@ -52,7 +66,8 @@ export function createPushes(deps: Deps): Pushes {
     pushed: PushedRefs,
     context: { report: Report; signal: AbortSignal; reserved: Reservation[] },
   ): Promise<boolean> {
-    const productionRef = provisionalProductionRef(app, pushed.updates);
+    const refs = pushed.updates.map((update) => update.ref);
+    const productionRef = provisionalProductionRef(app, refs);
     for (const { ref, commit } of pushed.updates) {
       if (commit === null) continue;
       const kind = kindOfRef(ref, productionRef);
@@ -61,28 +76,75 @@ export function createPushes(deps: Deps): Pushes {
       const by = { trigger: 'push' as const, pushId, createdBy: principal.tokenId };
       const request = { app, ref, kind, commit, ...by };
       const answer = await deployer.deploy(request, context.report, context.signal);
-      if (answer.kind === 'rejected') return false;
+      if (answer.kind !== 'reserved') return false;
       context.reserved.push(answer.reservation);
     }
+    return true;
+  }
+
+  /** What a rejected push had reserved must not wait for the reconciler. */
+  async function settleReserved(
+    pushId: string,
+    reserved: Reservation[],
+    isAccepted: boolean,
+  ): Promise<void> {
+    if (isAccepted) {
+      clock.after(HOOK_GAP_MS, () => {
+        startedAt.delete(pushId);
+        for (const { id } of reserved) reservations.letGo(id);
+      });
+      return;
+    }
+    startedAt.delete(pushId);
+    const reason = 'another ref of the same push was rejected';
+    for (const reservation of reserved) await reservations.fail(reservation, reason);
+  }
+
+  async function settleUpdate(
+    pushed: PushedRefs,
+    update: RefUpdate,
+    report: Report,
+  ): Promise<boolean> {
+    // Read for each update: an earlier one of the same push may have settled the production branch.
+    const app = await findApp(db, pushed.appId);
+    if (app === null) return false;
+    const { pushId, principal } = pushed;
+    const { ref, commit } = update;
+    if (commit !== null) {
+      const by = { pushId, createdBy: principal.tokenId, trigger: 'push' as const };
+      return pushes.releaseRef(app, { ref, commit, ...by }, report);
+    }
+    const recorded = await findRecordedSha(db, app.id, ref);
+    // A branch that was pushed again before this deletion's turn lives on. (A tag's old value may be an annotated
+    // tag's own id, which says nothing; if such a tag was pushed again, the reconciler brings it back.)
+    const wasPushedAgain = recorded !== null && recorded !== update.oldSha;
+    if (wasPushedAgain && refKind(ref) === 'branch') return true;
+    await releases.remove(app, ref);
+    report(stepLine(`Removed ${shortRefName(ref)}: its URL answers 404 now`));
     return true;
   }
 
   async function finish(
     app: App,
     deploymentId: string,
-    options: { report: Report; beganAt: number },
+    { report, beganAt }: { report: Report; beganAt: number },
   ): Promise<boolean> {
-    const released = await releases.release(app, deploymentId, { isPush: true });
-    reservations.letGo(deploymentId);
-    if (released === null) return false;
-    const totalMs = clock.monotonicMs() - options.beganAt;
-    summaryLines(address, app.name, { ...released, totalMs }).forEach(options.report);
-    return true;
+    try {
+      const released = await releases.release(app, deploymentId, { isPush: true });
+      if (released === null) {
+        report(problemLine('not released: another push of this ref was faster'));
+        return false;
+      }
+      const totalMs = clock.monotonicMs() - beganAt;
+      summaryLines(address, app.name, { ...released, totalMs }).forEach(report);
+      return true;
+    } finally {
+      reservations.letGo(deploymentId);
+    }
   }
 
   const pushes: Pushes = {
     async preReceive(pushed, report, signal) {
-      startedAt.set(pushed.pushId, clock.monotonicMs());
       const app = await findApp(db, pushed.appId);
       if (app === null) return false;
       const problem = policyProblem(app, pushed.updates);
@@ -90,69 +152,47 @@ export function createPushes(deps: Deps): Pushes {
         report(problemLine(problem));
         return false;
       }
+      startedAt.set(pushed.pushId, clock.monotonicMs());
       const reserved: Reservation[] = [];
       let isAccepted = false;
       try {
         isAccepted = await deployAll(app, pushed, { report, signal, reserved });
       } finally {
-        if (isAccepted) {
-          clock.after(HOOK_GAP_MS, () => {
-            startedAt.delete(pushed.pushId);
-            reserved.forEach(({ id }) => reservations.letGo(id));
-          });
-        } else {
-          startedAt.delete(pushed.pushId);
-          const reason = 'another ref of the same push was rejected';
-          for (const reservation of reserved) await reservations.fail(reservation, reason);
-        }
+        await settleReserved(pushed.pushId, reserved, isAccepted);
       }
       return isAccepted;
     },
 
     async postReceive(pushed, report) {
-      const app = await findApp(db, pushed.appId);
-      if (app === null) return false;
-      const { pushId, principal } = pushed;
       let isReleased = true;
       for (const update of pushed.updates) {
-        if (update.commit === null) {
-          await releases.remove(app, update.ref);
-          report(stepLine(`Removed ${shortRefName(update.ref)}: its URL answers 404 now`));
-          continue;
-        }
-        const by = { pushId, createdBy: principal.tokenId, trigger: 'push' as const };
-        isReleased = (await pushes.releaseRef(app, { update, ...by }, report)) && isReleased;
+        const settle = () => settleUpdate(pushed, update, report);
+        isReleased = (await refLocks.run(refKey(pushed.appId, update.ref), settle)) && isReleased;
       }
-      startedAt.delete(pushId);
+      startedAt.delete(pushed.pushId);
       return isReleased;
     },
 
     async releaseRef(app, push, report) {
-      const { ref, commit } = push.update;
-      if (commit === null) return false;
-      const beganAt = startedAt.get(push.pushId) ?? clock.monotonicMs();
-      const where = { appId: app.id, ref, commit: commit.sha };
-      const waiting = await findReserved(db, where);
+      const { ref, commit, pushId } = push;
+      const beganAt = startedAt.get(pushId) ?? clock.monotonicMs();
+      const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha });
       if (waiting !== null) return finish(app, waiting.id, { report, beganAt });
-      const kind = kindOfRef(
-        ref,
-        app.productionRef ?? provisionalProductionRef(app, [push.update]),
-      );
+      const kind = kindOfRef(ref, provisionalProductionRef(app, [ref]));
       const live = await findLive(db, app, { ref, kind, sha: commit.sha });
       if (live !== null) {
         report(stepLine(`${shortSha(commit.sha)} is live already, as v${live.version}`));
-        await releases.keep(app, { ref, sha: commit.sha, pushId: push.pushId });
+        await releases.keep(app, { ref, sha: commit.sha, pushId });
         return true;
       }
-      const request = { app, ref, kind, commit, ...push };
-      const answer = await deployer.deploy(request, report, new AbortController().signal);
-      if (answer.kind === 'rejected') {
-        report(detailLine('What was live before still serves.'));
-        // Recorded all the same, or the reconciler would build the same failure again and again.
-        await releases.keep(app, { ref, sha: commit.sha, pushId: push.pushId });
-        return false;
-      }
-      return finish(app, answer.reservation.id, { report, beganAt });
+      const { signal } = new AbortController();
+      const answer = await deployer.deploy({ app, kind, ...push }, report, signal);
+      if (answer.kind === 'reserved')
+        return finish(app, answer.reservation.id, { report, beganAt });
+      report(detailLine('What was live before still serves.'));
+      // Recorded all the same, or the reconciler would build the same failure again and again.
+      if (answer.kind === 'rejected') await releases.keep(app, { ref, sha: commit.sha, pushId });
+      return false;
     },
   };
   return pushes;
@@ -160,9 +200,9 @@ export function createPushes(deps: Deps): Pushes {
 
 /** Why a push may not be accepted whatever its code, or null. */
 function policyProblem(app: App, updates: RefUpdate[]): string | null {
-  const tips = new Set(updates.flatMap((update) => (update.commit ? [update.commit.sha] : [])));
-  if (tips.size > MAX_TIPS_PER_PUSH) {
-    return `one push deploys at most ${MAX_TIPS_PER_PUSH} commits, this one has ${tips.size}: push fewer refs at a time`;
+  const deployed = updates.filter((update) => update.commit !== null);
+  if (deployed.length > MAX_REFS_PER_PUSH) {
+    return `one push deploys at most ${MAX_REFS_PER_PUSH} branches and tags, this one has ${deployed.length}: push fewer at a time`;
   }
   const doomed = updates.find(
     (update) => update.commit === null && update.ref === app.productionRef,
@@ -174,10 +214,9 @@ function policyProblem(app: App, updates: RefUpdate[]): string | null {
 }
 
 /** The production branch, or the one that this first push would make it. */
-function provisionalProductionRef(app: App, updates: Pick<RefUpdate, 'ref'>[]): string | null {
+function provisionalProductionRef(app: App, refs: string[]): string | null {
   if (app.productionRef !== null) return app.productionRef;
-  const refs = new Set(updates.map((update) => update.ref));
-  return ['refs/heads/main', 'refs/heads/master'].find((ref) => refs.has(ref)) ?? null;
+  return ['refs/heads/main', 'refs/heads/master'].find((ref) => refs.includes(ref)) ?? null;
 }
 
 /** The deployment that serves this very commit on the ref's host, if one does: then there is nothing to deploy. */

@@ -1,26 +1,29 @@
-import { ZERO_OID } from '../model/ref.ts';
 import type { Clock } from '../std/clock.ts';
 import { newId } from '../std/ids.ts';
+import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, listApps, type App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import {
-  advanceDeployment,
+  filterEnded,
   listUnsettled,
   retireDrained,
   type Deployment,
 } from '../store/deployments.ts';
-import { listRecordedRefs } from '../store/refs.ts';
-import type { DataPlanePort, RepositoryPort, RepositoryRef } from './ports.ts';
-import type { Pushes } from './push.ts';
+import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
+import type { LiveRefs } from './live-refs.ts';
+import type { RepositoryPort, SealPort } from './ports.ts';
+import type { Publisher } from './publisher.ts';
+import { refKey, type Pushes } from './push.ts';
 import type { Releases } from './release.ts';
 import type { Reservations } from './reservation.ts';
 
 /**
  * Settles what a crash, or a process that was away, left open, so that an accepted push is never lost: compares every
- * repository with what was released, fails reservations that nobody waits for, retires what has drained.
+ * repository with what was released, fails reservations that nobody waits for, repeats what could not be told to the
+ * router or to git, and clears away what has ended.
  */
 export interface Reconciler {
-  /** One round over all apps. */
+  /** One round over all apps. Trouble with one thing is reported and does not keep the others waiting. */
   reconcile(): Promise<void>;
   /** A round now and then; stops when the signal aborts. */
   start(signal: AbortSignal): void;
@@ -29,10 +32,13 @@ export interface Reconciler {
 interface Deps {
   db: Database;
   repository: RepositoryPort;
-  data: DataPlanePort;
   pushes: Pushes;
   reservations: Reservations;
   releases: Releases;
+  publisher: Publisher;
+  liveRefs: LiveRefs;
+  seal: SealPort;
+  refLocks: KeyedMutex;
   clock: Clock;
   drainMs: number;
   onError: (error: unknown) => void;
@@ -41,68 +47,113 @@ interface Deps {
 const ROUND_MS = 30_000;
 /** While the git front is still starting there is nothing to compare with yet. */
 const RETRY_MS = 1_000;
+/** A build of one app must not keep all others waiting. */
+const APPS_AT_A_TIME = 4;
+/** An environment is sealed shortly before its deployment has a row. */
+const SEALED_BEFORE_ROW_MS = 10 * 60_000;
 
 export function createReconciler(deps: Deps): Reconciler {
-  const { db, reservations, clock } = deps;
+  const { db, publisher, liveRefs, onError } = deps;
 
-  async function reconcile(): Promise<void> {
-    await retireDrained(db, deps.drainMs);
-    const skipped = new Set<string>();
-    for (const app of await listApps(db, null)) {
-      const { isBusy, refs } = await deps.repository.listRefs(app.id);
-      if (isBusy) skipped.add(app.id);
-      else await reconcileRefs(deps, app, refs);
-    }
-    for (const deployment of await listUnsettled(db)) {
-      const isOpen = reservations.isHeld(deployment.id) || skipped.has(deployment.appId);
-      if (!isOpen) await abandon(deps, deployment);
-    }
+  /** Returns whether nothing went wrong. */
+  async function round(): Promise<boolean> {
+    let isWhole = true;
+    const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        isWhole = false;
+        onError(error);
+      }
+    };
+    await attempt(async () => deps.seal.remove(await retireDrained(db, deps.drainMs)));
+    await attempt(async () => publisher.isBehind && (await publisher.publish()));
+    await attempt(() => liveRefs.retry());
+    const busy = new Set<string>();
+    await attempt(async () => {
+      const apps = await listApps(db, null);
+      const next = apps.values();
+      const work = async (): Promise<void> => {
+        for (const app of next) {
+          await attempt(async () => {
+            if (!(await reconcileApp(deps, app))) busy.add(app.id);
+          });
+        }
+      };
+      await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
+    });
+    await attempt(() => failAbandoned(deps, busy, attempt));
+    return isWhole;
   }
 
   return {
-    reconcile,
+    reconcile: async () => void (await round()),
     start(signal) {
       let cancel = (): void => {};
       signal.addEventListener('abort', () => cancel(), { once: true });
-      const again = (delayMs: number): void => {
-        if (!signal.aborted) cancel = clock.after(delayMs, round);
+      const next = async (): Promise<void> => {
+        const isWhole = await round();
+        const delayMs = isWhole ? ROUND_MS : RETRY_MS;
+        if (!signal.aborted) cancel = deps.clock.after(delayMs, () => void next());
       };
-      const round = (): void => {
-        reconcile().then(
-          () => again(ROUND_MS),
-          (error: unknown) => {
-            deps.onError(error);
-            again(RETRY_MS);
-          },
-        );
-      };
-      round();
+      void next();
+      removeEndedEnvironments(deps).catch(onError);
     },
   };
 }
 
-/** Releases each ref that differs from its last recorded push, and forgets those that are gone. */
-async function reconcileRefs(deps: Deps, app: App, refs: RepositoryRef[]): Promise<void> {
-  const recorded = new Map(
-    (await listRecordedRefs(deps.db, app.id)).map((entry) => [entry.ref, entry.sha]),
+/**
+ * Releases each ref that differs from its last recorded push, and removes those that are gone. False when a push is
+ * under way, which settles its refs by itself.
+ */
+async function reconcileApp(deps: Deps, app: App): Promise<boolean> {
+  const { isBusy, refs } = await deps.repository.listRefs(app.id);
+  if (isBusy) return false;
+  const recorded = await listRecordedRefs(deps.db, app.id);
+  const alive = new Map(refs.map(({ ref, commit }) => [ref, commit.sha]));
+  const known = new Map(recorded.map(({ ref, sha }) => [ref, sha]));
+  const differing = [...new Set([...alive.keys(), ...known.keys()])].filter(
+    (ref) => alive.get(ref) !== known.get(ref),
   );
-  const silent = (): void => {};
-  for (const { ref, commit } of refs) {
-    if (recorded.get(ref) === commit.sha) continue;
-    // The app is read again: an earlier ref of this round may have become its production branch.
-    const current = (await findApp(deps.db, app.id)) ?? app;
-    const by = { pushId: newId('push'), createdBy: null, trigger: 'reconcile' as const };
-    await deps.pushes.releaseRef(current, { update: { ref, commit }, ...by }, silent);
+  for (const ref of differing) {
+    await deps.refLocks.run(refKey(app.id, ref), () => reconcileRef(deps, app.id, ref));
   }
-  const alive = new Set(refs.map((entry) => entry.ref));
-  for (const [ref, sha] of recorded) {
-    if (!alive.has(ref) && sha !== ZERO_OID) await deps.releases.remove(app, ref);
+  return true;
+}
+
+/** Everything is read again: while the lock was waited for, a push may have settled the ref. */
+async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<void> {
+  const { isBusy, refs } = await deps.repository.listRefs(appId);
+  const app = await findApp(deps.db, appId);
+  if (isBusy || app === null) return;
+  const commit = refs.find((entry) => entry.ref === ref)?.commit;
+  const recorded = await findRecordedSha(deps.db, appId, ref);
+  if (commit === undefined) {
+    if (recorded !== null) await deps.releases.remove(app, ref);
+  } else if (commit.sha !== recorded) {
+    const by = { pushId: newId('push'), createdBy: null, trigger: 'reconcile' as const };
+    await deps.pushes.releaseRef(app, { ref, commit, ...by }, () => {});
   }
 }
 
-/** A reservation whose push ended without moving its ref. */
-async function abandon(deps: Deps, deployment: Deployment): Promise<void> {
-  const reason = 'interrupted: the push ended before its ref moved';
-  await advanceDeployment(deps.db, deployment.id, 'failed', { reason });
-  await deps.data.release(deployment.id).catch(deps.onError);
+/** Reservations whose push ended without moving its ref. */
+async function failAbandoned(
+  deps: Deps,
+  busyApps: Set<string>,
+  attempt: (work: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const isOpen = ({ id, appId }: Deployment): boolean =>
+    deps.reservations.isHeld(id) || busyApps.has(appId);
+  for (const deployment of await listUnsettled(deps.db)) {
+    if (isOpen(deployment)) continue;
+    await attempt(() =>
+      deps.reservations.fail(deployment, 'interrupted: the push ended before its ref moved'),
+    );
+  }
+}
+
+/** What was not removed when it ended, because of a crash: secrets of the past need not lie about. */
+async function removeEndedEnvironments({ db, seal }: Deps): Promise<void> {
+  const sealed = await seal.listOlderThan(SEALED_BEFORE_ROW_MS);
+  await seal.remove(await filterEnded(db, sealed));
 }

@@ -1,4 +1,4 @@
-import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../model/address.ts';
+import type { PublicAddress } from '../model/address.ts';
 import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { settleProductionRef, type App } from '../store/apps.ts';
@@ -10,7 +10,7 @@ import {
   insertDeployment,
   type Deployment,
 } from '../store/deployments.ts';
-import { findSlug, forgetRef, recordRef, releaseSlug } from '../store/refs.ts';
+import { claimSlug, findSlug, forgetRef, recordRef, releaseSlug } from '../store/refs.ts';
 import {
   deleteRoute,
   findRoute,
@@ -18,18 +18,20 @@ import {
   setRoute,
   type RouteTarget,
 } from '../store/routes.ts';
-import type { RepositoryPort, SealPort } from './ports.ts';
+import type { LiveRefs } from './live-refs.ts';
+import type { SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
-import { platformVariables } from './variables.ts';
+import { deploymentUrl, platformVariables } from './variables.ts';
 
 /** The moment of truth: which deployment a host serves. */
 export interface Releases {
   /**
    * Makes a warm deployment live on its host and lets the one before it drain. Resolves when no new request can
-   * reach the old one. Null when the deployment is not waiting any more (released or failed by somebody else).
+   * reach the old one. Null when the deployment may not go live: it was settled by somebody else, or its host now
+   * belongs to another ref.
    */
   release(app: App, deploymentId: string, options: { isPush: boolean }): Promise<Released | null>;
-  /** A ref moved to the commit that its host serves already: only the record changes. */
+  /** Notes that a ref's commit was dealt with, without a release. */
   keep(app: App, push: { ref: string; sha: string; pushId: string }): Promise<void>;
   /** A branch or tag is gone: so are its host, its workers and its slug. */
   remove(app: App, ref: string): Promise<void>;
@@ -46,44 +48,53 @@ interface Deps {
   db: Database;
   publisher: Publisher;
   seal: SealPort;
-  repository: Pick<RepositoryPort, 'publishLive'>;
+  liveRefs: LiveRefs;
   address: PublicAddress;
-  /** One release at a time for each app, so that versions go live in the order of their numbers. */
+  /** One release at a time for each app. */
   locks: KeyedMutex;
-  onError: (error: unknown) => void;
 }
 
 export function createReleases(deps: Deps): Releases {
-  const { db, publisher, locks, address } = deps;
+  const { db, publisher, liveRefs, locks, address } = deps;
+
+  async function switchTo(
+    app: App,
+    deploymentId: string,
+    isPush: boolean,
+  ): Promise<Released | null> {
+    const reserved = await findDeployment(db, deploymentId);
+    if (reserved?.state !== 'warming') return null;
+    const sleeping = isPush ? await sealSleeping(deps, app, reserved) : null;
+    const switched = await db.transaction((tx) => switchRoutes(tx, app, { reserved, sleeping }));
+    if (switched === null) {
+      if (sleeping !== null) await deps.seal.remove([sleeping]);
+      return null;
+    }
+    await publisher.publish();
+    const { slug, kind, commit: sha, subject, author } = reserved;
+    const commit = { sha, tree: '', subject, author };
+    return {
+      deployment: (await findDeployment(db, deploymentId)) ?? reserved,
+      url: deploymentUrl(address, { appName: app.name, kind, slug, commit }),
+      bundleBytes: await bundleBytes(db, reserved),
+      previousVersion: switched.previousVersion,
+    };
+  }
+
   return {
-    release(app, deploymentId, { isPush }) {
-      return locks.run(app.id, async () => {
-        const reserved = await findDeployment(db, deploymentId);
-        if (reserved?.state !== 'warming') return null;
-        const [slug, sleeping] = await Promise.all([
-          findSlug(db, app.id, reserved.ref),
-          isPush ? sealSleeping(deps, app, reserved) : null,
-        ]);
-        const switched = await db.transaction((tx) =>
-          switchRoutes(tx, app, { reserved, slug, sleeping }),
-        );
-        if (switched === null) return null;
-        await publisher.publish();
-        await publishLive(deps, app, { kind: reserved.kind, slug, sha: reserved.commit });
-        return {
-          deployment: (await findDeployment(db, deploymentId)) ?? reserved,
-          url: urlOf(address, app, reserved, slug),
-          bundleBytes: await bundleBytes(db, reserved),
-          previousVersion: switched.previousVersion,
-        };
-      });
+    async release(app, deploymentId, { isPush }) {
+      const released = await locks.run(app.id, () => switchTo(app, deploymentId, isPush));
+      if (released === null) return null;
+      const { kind, slug, commit } = released.deployment;
+      await liveRefs.publish(app.id, { kind, slug, sha: commit });
+      return released;
     },
 
     keep: (app, push) => locks.run(app.id, () => recordRef(db, app.id, push)),
 
-    remove(app, ref) {
-      return locks.run(app.id, async () => {
-        const slug = await findSlug(db, app.id, ref);
+    async remove(app, ref) {
+      const slug = await findSlug(db, app.id, ref);
+      await locks.run(app.id, async () => {
         await db.transaction(async (tx) => {
           if (slug !== null) {
             const last = await deleteRoute(tx, app.id, { kind: 'ref', target: slug });
@@ -93,48 +104,57 @@ export function createReleases(deps: Deps): Releases {
           await forgetRef(tx, app.id, ref);
         });
         await publisher.publish();
-        if (slug !== null) await publishLive(deps, app, { kind: 'branch', slug, sha: null });
       });
+      if (slug !== null) await liveRefs.publish(app.id, { kind: 'branch', slug, sha: null });
     },
   };
 }
 
 interface Switch {
   reserved: Deployment;
-  slug: string | null;
   /** Id of the sealed deployment that the commit's host shall get, if it gets one. */
   sleeping: string | null;
 }
 
-/** All changes of one release, in one transaction. Null when the deployment may not go live any more. */
+/** All changes of one release, in one transaction. Null, and nothing changed, when it may not go live. */
 async function switchRoutes(
   tx: Queryable,
   app: App,
-  { reserved, slug, sleeping }: Switch,
+  { reserved, sleeping }: Switch,
 ): Promise<{ previousVersion: number | null } | null> {
-  const { id, kind, ref, commit, pushId } = reserved;
-  // Of two first pushes at once, to main and to master, one becomes production.
-  const isProduction = kind === 'production';
-  if (isProduction && (await settleProductionRef(tx, app.id, ref)) !== ref) return null;
-  if (!(await advanceDeployment(tx, id, 'released'))) return null;
-  const previousId = await setRoute(tx, app.id, { ...routeOf(kind, slug), deploymentId: id });
+  const { id, ref, commit, pushId } = reserved;
+  const route = await claimRoute(tx, app, reserved);
+  if (route === null || !(await advanceDeployment(tx, id, 'released'))) return null;
+  const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
   if (pushId !== null) await recordRef(tx, app.id, { ref, sha: commit, pushId });
-  const previous = previousId === null ? null : await findDeployment(tx, previousId);
-  return { previousVersion: isProduction ? (previous?.version ?? null) : null };
+  if (previousId === null || route !== PRODUCTION_ROUTE) return { previousVersion: null };
+  return { previousVersion: (await findDeployment(tx, previousId))?.version ?? null };
 }
 
-function routeOf(kind: Deployment['kind'], slug: string | null): RouteTarget {
-  if (kind === 'production' || slug === null) return PRODUCTION_ROUTE;
-  return { kind: 'ref', target: slug };
+/** The host that a deployment was made for, if it is still its ref's. */
+async function claimRoute(
+  tx: Queryable,
+  app: App,
+  { kind, ref, slug }: Deployment,
+): Promise<RouteTarget | null> {
+  if (kind === 'production') {
+    // Of two first pushes at once, to main and to master, one becomes production.
+    return (await settleProductionRef(tx, app.id, ref)) === ref ? PRODUCTION_ROUTE : null;
+  }
+  if (slug === null) return null;
+  // The slug may have gone with a deletion of the ref, which was then pushed again.
+  await claimSlug(tx, app.id, { ref, slug });
+  return (await findSlug(tx, app.id, ref)) === slug ? { kind: 'ref', target: slug } : null;
 }
 
 /** The unnumbered deployment of the same bundle that the commit's own host serves, asleep until it is asked. */
 async function routeCommit(tx: Queryable, app: App, like: Deployment): Promise<void> {
   const { id, commit } = like;
   if ((await findRoute(tx, app.id, { kind: 'commit', target: commit })) !== null) return;
-  await insertDeployment(tx, { ...like, kind: 'commit', version: null, createdBy: null });
+  const unnumbered = { kind: 'commit', version: null, slug: null, createdBy: null } as const;
+  await insertDeployment(tx, { ...like, ...unnumbered });
   await advanceDeployment(tx, id, 'built', like.bundle === null ? {} : { bundle: like.bundle });
   await advanceDeployment(tx, id, 'released');
   await setRoute(tx, app.id, { kind: 'commit', target: commit, deploymentId: id });
@@ -151,29 +171,6 @@ async function sealSleeping(deps: Deps, app: App, like: Deployment): Promise<str
   const names = { id, appName: app.name, kind: 'commit' as const, ref, slug: null, version: null };
   await seal.seal(id, platformVariables(address, { ...names, commit, envVersion }));
   return id;
-}
-
-/** Shows in git what is live. The release stands even when the git front is away: the reconciler repeats it. */
-async function publishLive(
-  deps: Deps,
-  app: App,
-  live: { kind: Deployment['kind']; slug: string | null; sha: string | null },
-): Promise<void> {
-  const name =
-    live.kind === 'production' ? 'refs/live/production' : `refs/live/preview/${live.slug}`;
-  await deps.repository.publishLive(app.id, [{ name, sha: live.sha }]).catch(deps.onError);
-}
-
-function urlOf(
-  address: PublicAddress,
-  app: App,
-  deployment: Deployment,
-  slug: string | null,
-): string {
-  if (deployment.kind === 'production') return productionUrl(address, app.name);
-  return slug === null
-    ? commitUrl(address, app.name, deployment.commit)
-    : refUrl(address, app.name, slug);
 }
 
 async function bundleBytes(db: Queryable, deployment: Deployment): Promise<number> {

@@ -5,9 +5,8 @@
 import { commitUrl, type PublicAddress } from '../model/address.ts';
 import { shortRefName } from '../model/slug.ts';
 import type { InitFailure } from '../protocol/data-plane.ts';
+import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { Deployment } from '../store/deployments.ts';
-
-const SHORT_SHA_DIGITS = 7;
 
 export function stepLine(text: string): string {
   return `-----> ${text}`;
@@ -19,17 +18,6 @@ export function detailLine(text: string): string {
 
 export function problemLine(text: string): string {
   return ` !     ${text}`;
-}
-
-export function shortSha(sha: string): string {
-  return sha.slice(0, SHORT_SHA_DIGITS);
-}
-
-/** `1.2 kB`: decimal units, as file managers and browsers have them. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const kilobytes = bytes / 1000;
-  return kilobytes < 1000 ? `${kilobytes.toFixed(1)} kB` : `${(kilobytes / 1000).toFixed(1)} MB`;
 }
 
 /** What a failed start means for the pusher, before the source frame. */

@@ -1,5 +1,5 @@
 import type { DeploymentKind } from '../model/deployment.ts';
-import { refKind, type RefKind } from '../model/ref.ts';
+import { refKind } from '../model/ref.ts';
 import { slugForRef } from '../model/slug.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { ServedDeployment } from '../model/served.ts';
@@ -12,9 +12,10 @@ import type { Database, Queryable } from '../store/database.ts';
 import {
   advanceDeployment,
   insertDeployment,
+  type Deployment,
   type DeploymentTrigger,
 } from '../store/deployments.ts';
-import { claimSlug, findSlug, listRecordedRefs, mapSlugs, releaseSlug } from '../store/refs.ts';
+import { claimSlug, findSlug, mapSlugs, releaseUnusedSlug } from '../store/refs.ts';
 import type { BuiltBundle, DataPlanePort, SealPort } from './ports.ts';
 import { platformVariables, type DescribedDeployment } from './variables.ts';
 
@@ -45,13 +46,18 @@ export interface Reservations {
     bundle: BuiltBundle,
     buildMs: number | null,
   ): Promise<PrepareResult>;
-  /** The deployment will not go live: its row says why, its workers end. */
-  fail(reservation: Reservation, reason: string): Promise<void>;
+  /**
+   * The deployment will not go live: its row says why; its workers, environment and unused slug go. Nothing happens to
+   * one that is live or has ended.
+   */
+  fail(deployment: FailedDeployment, reason: string): Promise<void>;
   /** Nobody waits for it any more: it is live, or the reconciler may settle it. */
   letGo(id: string): void;
   /** Whether somebody in this process still works on it. */
   isHeld(id: string): boolean;
 }
+
+type FailedDeployment = Pick<Deployment, 'id' | 'appId' | 'ref' | 'slug'>;
 
 interface Deps {
   db: Database;
@@ -70,31 +76,19 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
     isHeld: (id) => held.has(id),
 
     async reserve(request) {
-      const { app, ref, kind, commit } = request;
+      const { app, ref, kind, commit, trigger, pushId, createdBy, sourceVersion } = request;
       const slug = kind === 'production' ? null : await ownSlug(db, app, ref);
       const id = newId('dep');
-      held.add(id);
+      const { sha, subject, author } = commit;
+      const names = { id, appId: app.id, kind, ref, slug };
+      const origin = { commit: sha, subject, author, trigger, sourceVersion, pushId, createdBy };
       const version = await db.transaction(async (tx) => {
         const number = await takeVersion(tx, app.id);
-        await insertDeployment(tx, {
-          id,
-          appId: app.id,
-          version: number,
-          kind,
-          ref,
-          commit: commit.sha,
-          subject: commit.subject,
-          author: commit.author,
-          trigger: request.trigger,
-          sourceVersion: request.sourceVersion,
-          pushId: request.pushId,
-          createdBy: request.createdBy,
-        });
+        await insertDeployment(tx, { ...names, ...origin, version: number });
         return number;
       });
-      const { trigger, pushId } = request;
-      const names = { id, appId: app.id, appName: app.name, kind, ref, slug };
-      return { ...names, version, commit, envVersion: 0, trigger, pushId };
+      held.add(id);
+      return { ...names, appName: app.name, version, commit, envVersion: 0, trigger, pushId };
     },
 
     async warm(reservation, bundle, buildMs) {
@@ -107,20 +101,21 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
       return data.prepare(servedDeployment(reservation, bundle));
     },
 
-    async fail(reservation, reason) {
-      await advanceDeployment(db, reservation.id, 'failed', { reason });
-      held.delete(reservation.id);
-      await dropUnusedSlug(db, reservation);
-      await data.release(reservation.id).catch(() => {}); // A data process that is away holds nothing.
+    async fail({ id, appId, ref, slug }, reason) {
+      // First, so that the reconciler settles the row if the database is away now.
+      held.delete(id);
+      // What went live, or was settled by somebody else, keeps all that it has.
+      if (!(await advanceDeployment(db, id, 'failed', { reason }))) return;
+      await data.release(id).catch(() => {}); // A data process that is away holds nothing.
+      if (slug !== null) await releaseUnusedSlug(db, appId, ref);
+      await seal.remove([id]);
     },
   };
 }
 
 /** What kind of deployment a push of this ref makes. */
 export function kindOfRef(ref: string, productionRef: string | null): ReserveRequest['kind'] {
-  if (ref === productionRef) return 'production';
-  const kind: RefKind = refKind(ref);
-  return kind;
+  return ref === productionRef ? 'production' : refKind(ref);
 }
 
 function servedDeployment(reservation: Reservation, bundle: BuiltBundle): ServedDeployment {
@@ -138,12 +133,4 @@ async function ownSlug(db: Queryable, app: App, ref: string): Promise<string> {
     if (await claimSlug(db, app.id, { ref, slug })) return slug;
   }
   throw new Error(`no slug could be claimed for ${ref}`);
-}
-
-/** A ref that never came to be must not keep the clean name from another. */
-async function dropUnusedSlug(db: Queryable, reservation: Reservation): Promise<void> {
-  if (reservation.slug === null) return;
-  const recorded = await listRecordedRefs(db, reservation.appId);
-  const isRefAlive = recorded.some((entry) => entry.ref === reservation.ref);
-  if (!isRefAlive) await releaseSlug(db, reservation.appId, reservation.ref);
 }

@@ -1,12 +1,13 @@
+import { shortSha } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import type { App } from '../store/apps.ts';
 import { findBundle } from '../store/builds.ts';
 import type { Database } from '../store/database.ts';
 import { listReleases, type Deployment } from '../store/deployments.ts';
-import { describeInitFailure, shortSha } from './report.ts';
+import { describeInitFailure } from './report.ts';
 import type { Releases, Released } from './release.ts';
-import type { Reservations } from './reservation.ts';
+import type { Reservation, Reservations } from './reservation.ts';
 
 /** Makes an old bundle live again, as a new version. The branch stays where it is. */
 export interface Rollbacks {
@@ -34,8 +35,6 @@ export function createRollbacks({ db, reservations, releases, clock }: Deps): Ro
       const beganAt = clock.monotonicMs();
       const history = await listReleases(db, app.id);
       const source = target === null ? previousRelease(history) : findRelease(history, target);
-      const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
-      if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
       const reservation = await reservations.reserve({
         app,
         ref: source.ref,
@@ -46,20 +45,32 @@ export function createRollbacks({ db, reservations, releases, clock }: Deps): Ro
         createdBy: by.tokenId,
         sourceVersion: source.version,
       });
-      const prepared = await reservations.warm(reservation, { ...bundle, entries: {} }, null);
-      if (prepared.kind === 'failed') {
-        const reason = describeInitFailure(prepared.failure);
-        await reservations.fail(reservation, reason);
-        throw new PlatformError('release-failed', `v${source.version} does not start: ${reason}`, {
-          hint: 'what was live before still serves; choose another version with: fn releases',
-        });
+      try {
+        await warm(app, reservation, source);
+        const released = await releases.release(app, reservation.id, { isPush: false });
+        if (released === null) throw new PlatformError('conflict', 'the rollback was overtaken');
+        return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
+      } catch (error) {
+        await reservations.fail(reservation, 'the rollback did not succeed');
+        throw error;
+      } finally {
+        reservations.letGo(reservation.id);
       }
-      const released = await releases.release(app, reservation.id, { isPush: false });
-      reservations.letGo(reservation.id);
-      if (released === null) throw new PlatformError('conflict', 'the rollback was overtaken');
-      return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
     },
   };
+
+  /** @throws PlatformError release-failed, or busy when no worker can be had */
+  async function warm(app: App, reservation: Reservation, source: Deployment): Promise<void> {
+    const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
+    if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
+    const prepared = await reservations.warm(reservation, { ...bundle, entries: {} }, null);
+    if (prepared.kind === 'unavailable') throw new PlatformError('busy', prepared.message);
+    if (prepared.kind === 'ready') return;
+    const reason = describeInitFailure(prepared.failure);
+    throw new PlatformError('release-failed', `v${source.version} does not start: ${reason}`, {
+      hint: 'what was live before still serves; choose another version with: fn releases',
+    });
+  }
 }
 
 /** The release before the live one; before the one that the live one went back to, if it is a rollback itself. */

@@ -3,7 +3,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { CommitInfo, GitForControl } from '../protocol/git-front.ts';
 import type { RpcHandlers } from '../protocol/rpc.ts';
 import { sendArchive } from './archive.ts';
-import { readCommit, toCommitInfo, type ReadCommit } from './commits.ts';
+import { readCommit } from './commits.ts';
 import { withObjects } from './object-reader.ts';
 import type { GitPlace, GitRunner } from './git-runner.ts';
 import type { GitLimits } from './limits.ts';
@@ -21,19 +21,12 @@ interface Deps {
 const DEADLINE_MS = 30_000;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 const FULL_SHA = /^[0-9a-f]{40}$/;
-const REVISION = /^[0-9a-f]{7,40}$/;
-/** Objects that share a prefix of seven digits and are looked at. */
-const MAX_CANDIDATES = 100;
 const LIVE_PREFIX = 'refs/live/';
 
 /** What control may ask of the repositories. */
 export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<GitForControl> {
   const { git, pushes, repositories } = deps;
   return {
-    async createRepository({ appId }) {
-      await repositories.ensure(appId);
-      return null;
-    },
     async sendArchive({ appId, sha, ticket, pushId }, { signal }) {
       if (!FULL_SHA.test(sha)) throw new PlatformError('bad-request', 'not a full commit id');
       const repository = await existing(repositories, appId);
@@ -51,11 +44,6 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
       const refs = repository === null ? [] : await listRefs(git, acceptedIn(repository));
       // A push that began meanwhile may have moved refs that were read already.
       return pushes.isBusy(appId) ? { isBusy: true, refs: [] } : { isBusy: false, refs };
-    },
-    async findCommit({ appId, revision }) {
-      const repository = await repositories.find(appId);
-      if (repository === null || !REVISION.test(revision)) return null;
-      return findCommit(git, acceptedIn(repository), revision);
     },
     async publishLive({ appId, refs }) {
       await publishLive(git, acceptedIn(await existing(repositories, appId)), refs);
@@ -84,45 +72,13 @@ async function listRefs(
     const space = line.indexOf(' ');
     return space === -1 ? [] : [{ sha: line.slice(0, space), ref: line.slice(space + 1) }];
   });
-  const commits = await readCommits(
-    git,
-    place,
-    refs.map((ref) => ref.sha),
+  const commits = await withObjects(git, place, (objects) =>
+    Promise.all(refs.map(({ sha }) => readCommit(objects, sha))),
   );
   return refs.flatMap(({ ref, sha }, index) => {
     const commit = commits[index] ?? null;
-    return commit === null ? [] : [{ ref, sha, commit: toCommitInfo(commit) }];
+    return commit === null ? [] : [{ ref, sha, commit }];
   });
-}
-
-async function findCommit(
-  git: GitRunner,
-  place: GitPlace,
-  revision: string,
-): Promise<CommitInfo | null> {
-  // A branch may be called like a short id, so git is asked for objects and never for a name.
-  const candidates = FULL_SHA.test(revision)
-    ? [revision]
-    : (await read(git, place, ['rev-parse', `--disambiguate=${revision}`])).split(
-        '\n',
-        MAX_CANDIDATES,
-      );
-  const ids = candidates.filter((id) => FULL_SHA.test(id));
-  const commits = (await readCommits(git, place, ids)).filter(
-    (commit): commit is ReadCommit => commit !== null && commit.sha.startsWith(revision),
-  );
-  const [commit] = commits;
-  return commit === undefined || commits.length > 1 ? null : toCommitInfo(commit);
-}
-
-function readCommits(
-  git: GitRunner,
-  place: GitPlace,
-  ids: string[],
-): Promise<(ReadCommit | null)[]> {
-  return withObjects(git, place, (objects) =>
-    Promise.all(ids.map((id) => readCommit(objects, id))),
-  );
 }
 
 async function publishLive(

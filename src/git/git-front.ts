@@ -10,7 +10,6 @@ import { admit } from './guard.ts';
 import { createHookServer } from './hook-server.ts';
 import type { GitLimits } from './limits.ts';
 import { createNodeGitServerEngine } from './node-git-server-engine.ts';
-import { createPeerCheck, type PeerCheck } from './peer.ts';
 import { Places } from './places.ts';
 import type { ControlPort, LogPort } from './ports.ts';
 import { Pushes } from './pushes.ts';
@@ -29,7 +28,6 @@ interface Deps {
 interface Options {
   repositoriesDir: string;
   stateDir: string;
-  trustedProxies: string[];
   maxPackBytes: number;
   limits: GitLimits;
 }
@@ -57,7 +55,7 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   const repositories = await openRepositories(options);
   const pushes = new Pushes();
   const receiveHooks = createReceiveHooks({ control, git, clock, log }, limits);
-  const http = createHttpServer(deps, createPeerCheck(options.trustedProxies), {
+  const http = createHttpServer(deps, {
     control,
     engine: createNodeGitServerEngine({ log }, limits),
     repositories,
@@ -83,7 +81,7 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   };
 }
 
-function createHttpServer({ control, log }: Deps, peers: PeerCheck, deps: ExchangeDeps): Server {
+function createHttpServer({ control, log }: Deps, deps: ExchangeDeps): Server {
   const server = createServer({
     headersTimeout: HEADERS_MS,
     requestTimeout: 0,
@@ -91,7 +89,7 @@ function createHttpServer({ control, log }: Deps, peers: PeerCheck, deps: Exchan
   });
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await serveGit(deps, await admit({ control, peers }, request, response));
+      await serveGit(deps, await admit(control, request, response));
     } catch (error) {
       const refusal = toRefusal(error);
       if (refusal.status === 500) log.warn({ err: error }, 'a git request failed');

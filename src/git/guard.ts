@@ -8,8 +8,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal } from '../protocol/git-front.ts';
+import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.ts';
 import { readToken } from './credentials.ts';
-import type { PeerCheck } from './peer.ts';
 import type { ControlPort } from './ports.ts';
 import { Refusal } from './refusal.ts';
 import { parseTarget, type Target } from './target.ts';
@@ -25,19 +25,19 @@ export interface AdmittedRequest {
   appId: string | null;
 }
 
-interface Deps {
-  control: ControlPort;
-  peers: PeerCheck;
-}
+const NOT_PRIVATE = [
+  'tokens are not accepted over plain http: anyone on the way could read them.',
+  PRIVATE_CONNECTION_HINT,
+].join('\n');
 
 /** @throws Refusal, or control's PlatformError */
 export async function admit(
-  { control, peers }: Deps,
+  control: ControlPort,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AdmittedRequest> {
   const target = parseTarget(request.method, request.url);
-  peers.requirePrivate(request.headers);
+  if (!isPrivateConnection(request.headers)) throw new Refusal(403, NOT_PRIVATE);
   const token = readToken(request.headers.authorization);
   const action = target.service === 'receive-pack' ? 'push' : 'read';
   const { principal, app } = await control('authorize', {

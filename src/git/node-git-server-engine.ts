@@ -9,9 +9,9 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { Git, type HttpDuplex } from 'node-git-server';
+import { printable } from '../std/printable.ts';
 import type { EngineExchange, EngineRun, GitEngine } from './engine.ts';
 import type { LogPort } from './ports.ts';
-import { printable } from './printable.ts';
 import { endProcessGroup } from './process-group.ts';
 import type { GitService } from './target.ts';
 

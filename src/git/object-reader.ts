@@ -3,7 +3,7 @@
  * milliseconds of a push, so all that is read for one goes through one of these.
  *
  *     → contents <name>\n | info <name>\n
- *     ← <id> <type> <size>\n<content>\n | <id> <type> <size>\n | <name> missing|ambiguous\n      in order
+ *     ← <id> <type> <size>\n<content>\n | <id> <type> <size>\n | <name> missing\n      in order
  */
 import { PlatformError } from '../protocol/errors.ts';
 import type { GitPlace, GitRunner } from './git-runner.ts';
@@ -14,9 +14,9 @@ interface GitObject {
   content: Buffer;
 }
 
-/** Names are ids, full or abbreviated, with `^{…}` at most. */
+/** Names are full ids, with `^{…}` at most. */
 export interface ObjectReader {
-  /** Null for what is missing or ambiguous. @throws too-large above `MAX_CONTENT_BYTES` */
+  /** Null for what is missing. @throws too-large above `MAX_CONTENT_BYTES` */
   read(name: string): Promise<GitObject | null>;
   /** The inflated size; 0 for what is missing. */
   sizeOf(name: string): Promise<number>;

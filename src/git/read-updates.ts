@@ -1,15 +1,13 @@
-import { MAX_TIPS_PER_PUSH } from '../model/limits.ts';
+import { MAX_REFS_PER_PUSH } from '../model/limits.ts';
 import { refProblem, ZERO_OID } from '../model/ref.ts';
-import type { RefUpdate } from '../protocol/git-front.ts';
-import { readCommit, toCommitInfo, type ReadCommit } from './commits.ts';
+import { shortSha } from '../protocol/display.ts';
+import type { CommitInfo, RefUpdate } from '../protocol/git-front.ts';
+import { readCommit } from './commits.ts';
 import type { GitPlace, GitRunner } from './git-runner.ts';
 import type { UpdateLine } from './hook-server.ts';
 import type { TreeLimits } from './limits.ts';
 import { withObjects, type ObjectReader } from './object-reader.ts';
 import { createTreeCheck } from './tree-check.ts';
-
-const ANCESTRY_MS = 60_000;
-const SHORT_SHA = 12;
 
 export type ReadUpdates =
   | { kind: 'updates'; updates: RefUpdate[] }
@@ -27,40 +25,36 @@ export async function readUpdates(
   place: GitPlace,
   lines: UpdateLine[],
 ): Promise<ReadUpdates> {
-  const tips = [...new Set(lines.map((line) => line.newSha).filter((sha) => sha !== ZERO_OID))];
-  const refused = refProblems(lines, tips);
+  const newShas = lines.map((line) => line.newSha).filter((sha) => sha !== ZERO_OID);
+  const refused = [...refProblems(lines), ...countProblem(newShas.length)];
   if (refused.length > 0) return { kind: 'refused', lines: refused };
 
+  const tips = [...new Set(newShas)];
   // Nothing is read for a push that only deletes.
   const { byTip, problems } =
     tips.length === 0
-      ? { byTip: new Map<string, ReadCommit>(), problems: [] }
+      ? { byTip: new Map<string, CommitInfo>(), problems: [] }
       : await withObjects(deps.git, place, (objects) => readTips(objects, tips, deps.limits));
   if (problems.length > 0) return { kind: 'refused', lines: problems };
 
-  const updates = lines.map(async (line): Promise<RefUpdate> => {
-    const commit = byTip.get(line.newSha) ?? null;
-    return {
-      ...line,
-      commit: commit === null ? null : toCommitInfo(commit),
-      isForced: commit !== null && (await isForced(deps.git, place, { line, commit })),
-    };
-  });
-  return { kind: 'updates', updates: await Promise.all(updates) };
+  const updates = lines.map((line) => ({ ...line, commit: byTip.get(line.newSha) ?? null }));
+  return { kind: 'updates', updates };
 }
 
-function refProblems(lines: UpdateLine[], tips: string[]): string[] {
-  const problems = lines.flatMap(({ ref }) => {
+function refProblems(lines: UpdateLine[]): string[] {
+  return lines.flatMap(({ ref }) => {
     const problem = refProblem(ref);
     return problem === null ? [] : [` !     ${ref}: ${problem}`];
   });
-  if (tips.length > MAX_TIPS_PER_PUSH) {
-    problems.push(
-      ` !     ${tips.length} different commits in one push; at most ${MAX_TIPS_PER_PUSH} can be deployed at once.`,
-      '       Push fewer branches and tags at a time.',
-    );
-  }
-  return problems;
+}
+
+/** Refs count, not commits: each gets a URL and workers of its own, also when all point to one commit. */
+function countProblem(count: number): string[] {
+  if (count <= MAX_REFS_PER_PUSH) return [];
+  return [
+    ` !     ${count} branches and tags in one push; at most ${MAX_REFS_PER_PUSH} can be deployed at once.`,
+    '       Name fewer at a time: git push REMOTE BRANCH TAG …',
+  ];
 }
 
 /** The commit of each tip, and what keeps some from being deployed. */
@@ -68,9 +62,9 @@ async function readTips(
   objects: ObjectReader,
   tips: string[],
   limits: TreeLimits,
-): Promise<{ byTip: Map<string, ReadCommit>; problems: string[] }> {
+): Promise<{ byTip: Map<string, CommitInfo>; problems: string[] }> {
   const trees = createTreeCheck(objects, limits);
-  const byTip = new Map<string, ReadCommit>();
+  const byTip = new Map<string, CommitInfo>();
   const problems: string[] = [];
   for (const tip of tips) {
     const commit = await readCommit(objects, tip);
@@ -83,27 +77,9 @@ async function readTips(
 }
 
 function notDeployable(tip: string, problem: string): string {
-  return ` !     commit ${tip.slice(0, SHORT_SHA)} can't be deployed: ${problem}`;
+  return ` !     commit ${shortSha(tip)} can't be deployed: ${problem}`;
 }
 
 function notACommit(tip: string): string {
-  return ` !     ${tip.slice(0, SHORT_SHA)} is no commit: only commits, and tags of commits, can be pushed`;
-}
-
-/** Whether the new tip lacks the old one. Most pushes add commits on top, which a look at the parents shows. */
-async function isForced(
-  git: GitRunner,
-  place: GitPlace,
-  { line, commit }: { line: UpdateLine; commit: ReadCommit },
-): Promise<boolean> {
-  const { oldSha, newSha } = line;
-  if (oldSha === ZERO_OID || commit.parents.includes(oldSha)) return false;
-  const { code } = await git.run({
-    place,
-    args: ['merge-base', '--is-ancestor', oldSha, newSha],
-    input: '',
-    deadlineMs: ANCESTRY_MS,
-    maxOutputBytes: 0,
-  });
-  return code !== 0;
+  return ` !     ${shortSha(tip)} is no commit: only commits, and tags of commits, can be pushed`;
 }

@@ -82,7 +82,8 @@ async function postReceive(
   { push, updates: lines }: HookCall,
   terminal: Terminal,
 ): Promise<boolean> {
-  const moved = push.updates.filter((update) => lines.some((line) => line.ref === update.ref));
+  const movedRefs = new Set(lines.map((line) => line.ref));
+  const moved = push.updates.filter((update) => movedRefs.has(update.ref));
   try {
     await followFirstBranch(push.repository, moved);
     await deps.control('postReceive', pushedRefs(push, moved), {

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
-import { printable } from './printable.ts';
+import { printable } from '../std/printable.ts';
 
 /** Longer lines do not fit one packet of git's side band. */
 const MAX_LINE_CHARACTERS = 900;

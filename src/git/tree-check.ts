@@ -1,7 +1,9 @@
 /**
  * Measures the files of a commit before anything lists or unpacks them. git's own limit is on the compressed pack
  * only, and ten kilobytes of trees can describe a billion files: so each tree is read once, however often it
- * occurs, and what it holds is added up from what its parts hold.
+ * occurs, and what it holds is added up from what its parts hold. A megabyte of trees that resemble each other can
+ * describe a hundred different ones of a hundred thousand files: so one tree is read after the other, and reading
+ * ends as soon as what was read is too much, since each distinct tree occurs at least once.
  */
 import { PlatformError } from '../protocol/errors.ts';
 import type { TreeLimits } from './limits.ts';
@@ -9,7 +11,10 @@ import type { ObjectReader } from './object-reader.ts';
 
 /** Finds what is wrong with trees; one for all commits of a push, which have most trees in common. */
 export interface TreeCheck {
-  /** Says in which way the files are too many or too large, or null when they may be built. */
+  /**
+   * Says in which way the files are too many or too large, or null when they may be built. One commit at a time: the
+   * next when the answer is there.
+   */
   problemOf(tree: string): Promise<string | null>;
 }
 
@@ -31,36 +36,59 @@ interface TreeEntry {
 
 const ID_BYTES = 20;
 const SPACE = 32;
+/** Sizes that are asked for together: enough to hide the way to git and back, few enough to cost nothing. */
+const SIZES_AT_ONCE = 1_000;
 
 export function createTreeCheck(objects: ObjectReader, limits: TreeLimits): TreeCheck {
-  const known = new Map<string, Promise<Extent>>();
+  const known = new Map<string, Extent>();
+  /** Of the trees that were read for the commit at hand. */
+  let entriesRead = 0;
 
-  function extentOf(tree: string, level: number): Promise<Extent> {
-    if (level > limits.depth)
+  async function extentOf(tree: string, level: number): Promise<Extent> {
+    if (level > limits.depth) {
       throw new TreeProblem(`its folders are more than ${limits.depth} deep`);
+    }
     const before = known.get(tree);
     if (before !== undefined) return before;
-    // Each distinct tree is at least one entry of the whole.
-    if (known.size >= limits.entries) throw new TreeProblem(tooMany(limits));
-    const extent = measure(tree, level);
+    const extent = await measure(tree, level);
     known.set(tree, extent);
     return extent;
   }
 
   async function measure(tree: string, level: number): Promise<Extent> {
+    const entries = await readTree(tree);
+    let extent = await extentOfFiles(entries.filter(({ kind }) => kind !== 'tree'));
+    for (const { kind, id, nameBytes } of entries) {
+      if (kind === 'tree') extent = sum(extent, below(await extentOf(id, level + 1), nameBytes));
+    }
+    return extent;
+  }
+
+  async function readTree(tree: string): Promise<TreeEntry[]> {
     const object = await objects.read(tree);
-    const entries = parseTree(object?.content ?? Buffer.alloc(0));
-    if (entries.length > limits.entries) throw new TreeProblem(tooMany(limits));
-    const parts = entries.map(async ({ kind, id, nameBytes }): Promise<Extent> => {
-      const flat = { entries: 1, bytes: 0, pathBytes: nameBytes, depth: 1 };
-      if (kind === 'blob') return { ...flat, bytes: await objects.sizeOf(id) };
-      return kind === 'tree' ? below(await extentOf(id, level + 1), nameBytes) : flat;
-    });
-    return (await Promise.all(parts)).reduce(sum, { entries: 0, bytes: 0, pathBytes: 0, depth: 0 });
+    const room = limits.entries - entriesRead;
+    const entries = parseTree(object?.content ?? Buffer.alloc(0), room + 1);
+    if (entries.length > room) throw new TreeProblem(tooMany(limits));
+    entriesRead += entries.length;
+    return entries;
+  }
+
+  async function extentOfFiles(files: TreeEntry[]): Promise<Extent> {
+    let bytes = 0;
+    for (let at = 0; at < files.length; at += SIZES_AT_ONCE) {
+      const blobs = files.slice(at, at + SIZES_AT_ONCE).filter(({ kind }) => kind === 'blob');
+      const sizes = await Promise.all(blobs.map(({ id }) => objects.sizeOf(id)));
+      bytes = sizes.reduce((total, size) => total + size, bytes);
+    }
+    const pathBytes = files.reduce((longest, { nameBytes }) => Math.max(longest, nameBytes), 0);
+    return { entries: files.length, bytes, pathBytes, depth: files.length === 0 ? 0 : 1 };
   }
 
   return {
     async problemOf(tree) {
+      entriesRead = 0;
+      // Kept for the commits of one push, which may be all different.
+      if (known.size > limits.entries) known.clear();
       try {
         return problemIn(await extentOf(tree, 1), limits);
       } catch (error) {
@@ -109,11 +137,11 @@ function sum(left: Extent, right: Extent): Extent {
   };
 }
 
-/** `<mode> <name>NUL<20 bytes of id>`, again and again. */
-function parseTree(content: Buffer): TreeEntry[] {
+/** `<mode> <name>NUL<20 bytes of id>`, again and again; at most so many of them. */
+function parseTree(content: Buffer, maxEntries: number): TreeEntry[] {
   const entries: TreeEntry[] = [];
   let at = 0;
-  while (at < content.length) {
+  while (at < content.length && entries.length < maxEntries) {
     const space = content.indexOf(SPACE, at);
     const nameEnd = content.indexOf(0, space);
     if (space === -1 || nameEnd === -1) break; // fsck has refused what is not a tree.

@@ -33,20 +33,20 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     options,
   );
 
-  async function applySnapshot(): Promise<number> {
+  async function applySnapshot(named: number): Promise<number> {
     const snapshot = await readSnapshotFile(options.snapshotFile);
-    // A slower read of an older file must not undo a newer one.
-    if (snapshot.generation >= door.generation) {
+    // A slower read of an older file must not undo a newer one. A restored database counts from its own number on.
+    if (snapshot.generation >= door.generation || snapshot.generation === named) {
       door.applySnapshot(snapshot);
       pool.keepOnly(snapshot.deployments);
     }
     return door.generation;
   }
 
-  await applySnapshot();
+  await applySnapshot(0);
   const rpc = createRpcServer<DataForControl>(
     {
-      applySnapshot: async () => ({ generation: await applySnapshot() }),
+      applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
       prepare: ({ deployment }) => pool.prepare(deployment),
       release: async ({ deployment }) => {
         pool.release(deployment);
@@ -57,6 +57,8 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     (method, error) => log.error({ method, err: error }, 'call failed'),
   );
   await listenOnSocket(rpc, options.sockets.dataForControl);
+  // What was published between the first look and now was told to nobody.
+  await applySnapshot(0);
   door.server.listen({ fd: options.listenFd });
   await once(door.server, 'listening');
 

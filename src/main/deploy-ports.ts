@@ -1,4 +1,5 @@
 /** What deploy needs of other processes and of other stages, as the ports that it declares. */
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeProblems, explainStack, type Builds } from '../build/index.ts';
 import type { BundleManifest, BundleStore } from '../bundles/index.ts';
@@ -9,7 +10,7 @@ import type {
   ExplainPort,
   RepositoryPort,
   SealPort,
-} from '../deploy/ports.ts';
+} from '../deploy/index.ts';
 import type { ServedFunction } from '../model/served.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -18,22 +19,30 @@ import { createRpcClient } from '../protocol/rpc.ts';
 import { sealEnvironment } from '../secrets/sealed.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 
-/** Data answers within milliseconds; one that does not is stuck, and a push must not hang with it. */
-const APPLY_DEADLINE_MS = 10_000;
+/** The other processes answer within milliseconds; one that does not is stuck, and a push must not hang with it. */
+const CALL_DEADLINE_MS = 10_000;
+/** Longer than a worker may take to load. */
+const PREPARE_DEADLINE_MS = 60_000;
+const ARCHIVE_DEADLINE_MS = 5 * 60_000;
+
+const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
 
 export function createDataPlane(socket: string): DataPlanePort {
   const call = createRpcClient<DataForControl>(socket, 'the router');
   return {
-    prepare: (deployment) => call('prepare', { deployment }),
-    release: async (deployment) => void (await call('release', { deployment })),
+    prepare: (deployment) => call('prepare', { deployment }, within(PREPARE_DEADLINE_MS)),
+    release: async (deployment) =>
+      void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
     async applySnapshot(generation) {
-      const signal = AbortSignal.timeout(APPLY_DEADLINE_MS);
-      try {
-        await call('applySnapshot', { generation }, { signal });
-      } catch (error) {
+      const deadline = within(CALL_DEADLINE_MS);
+      const applied = await call('applySnapshot', { generation }, deadline).catch((error) => {
         // A data process that is away reads the newest snapshot when it starts: there is nobody to wait for.
         const isAway = error instanceof PlatformError && error.code === 'unavailable';
-        if (!isAway || signal.aborted) throw error;
+        if (isAway && !deadline.signal.aborted) return null;
+        throw error;
+      });
+      if (applied !== null && applied.generation < generation) {
+        throw new PlatformError('unavailable', 'the router did not take over the new routes');
       }
     },
   };
@@ -42,19 +51,33 @@ export function createDataPlane(socket: string): DataPlanePort {
 export function createRepositories(socket: string): RepositoryPort {
   const call = createRpcClient<GitForControl>(socket, 'the git front');
   return {
-    listRefs: (appId) => call('listRefs', { appId }),
-    sendArchive: async (request) => void (await call('sendArchive', request)),
-    publishLive: async (appId, refs) => void (await call('publishLive', { appId, refs })),
+    listRefs: (appId) => call('listRefs', { appId }, within(CALL_DEADLINE_MS)),
+    sendArchive: async (request) =>
+      void (await call('sendArchive', request, within(ARCHIVE_DEADLINE_MS))),
+    publishLive: async (appId, refs) =>
+      void (await call('publishLive', { appId, refs }, within(CALL_DEADLINE_MS))),
   };
 }
 
+const SEALED_ENDING = '.sealed';
+
 export function createSeal(masterKey: Buffer, sealedDir: string): SealPort {
+  const fileOf = (id: string): string => join(sealedDir, id + SEALED_ENDING);
   return {
     seal: (id, environment) =>
-      writeFileAtomically(
-        join(sealedDir, `${id}.sealed`),
-        sealEnvironment(masterKey, id, environment),
-      ),
+      writeFileAtomically(fileOf(id), sealEnvironment(masterKey, id, environment)),
+    remove: async (ids) => {
+      await Promise.all(ids.map((id) => rm(fileOf(id), { force: true })));
+    },
+    listOlderThan: async (ageMs) => {
+      const old: string[] = [];
+      for (const name of await readdir(sealedDir)) {
+        if (!name.endsWith(SEALED_ENDING)) continue;
+        const { mtimeMs } = await stat(join(sealedDir, name));
+        if (Date.now() - mtimeMs >= ageMs) old.push(name.slice(0, -SEALED_ENDING.length));
+      }
+      return old;
+    },
   };
 }
 

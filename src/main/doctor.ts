@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
+import { DEFAULT_MEMORY_MIB } from '../model/limits.ts';
 import { nodeWorkerProgram } from '../runtimes/nodejs/index.ts';
 import {
   type CgroupDriver,
@@ -30,7 +31,6 @@ import { ROOT_RUNTIME_PARENT } from './supervisor/runtime-folder.ts';
 import { leaseUids } from './supervisor/runtime-root.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
-const PROBE_MEMORY_MIB = 128;
 
 interface Finding {
   status: 'ok' | 'warn' | 'fail';
@@ -53,6 +53,7 @@ export async function runDoctor(_args: readonly string[]): Promise<void> {
 }
 
 async function examine(): Promise<Finding[]> {
+  process.umask(0o022); // As the server's.
   const { toolFolders } = readHostEnvironment();
   const missing = missingPackages(toolFolders);
   const tools = Object.fromEntries(
@@ -176,8 +177,8 @@ async function examineSandbox(tools: HostTools, cgroups: CgroupDriver): Promise<
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
     });
     const libraries = await findSharedLibraries(node);
-    const program = nodeWorkerProgram({ node, libraries, runner: node }, PROBE_MEMORY_MIB);
-    await testSandbox(sandboxes, `doctor-${randomName(6)}`, program);
+    const runtime = nodeWorkerProgram({ node, libraries, runner: node }, DEFAULT_MEMORY_MIB);
+    await testSandbox(sandboxes, { name: `doctor-${randomName(6)}`, runtime });
     return { status: 'ok', subject, detail: 'starts, and holds against the self-test' };
   } catch (error) {
     return failure(subject, error);

@@ -1,6 +1,5 @@
 import { can, type Access, type Action } from '../access/index.ts';
-import type { Archives } from '../deploy/archives.ts';
-import type { Pushes } from '../deploy/push.ts';
+import type { Archives, Pushes } from '../deploy/index.ts';
 import { appNameProblem } from '../model/app.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ControlForGit } from '../protocol/git-front.ts';

@@ -16,7 +16,7 @@ import type { GitOptions } from './start-options.ts';
 startChild<GitOptions>(startGitFront);
 
 async function startGitFront(options: GitOptions): Promise<RunningChild> {
-  const { sockets, repositoriesDir, stateDir, trustedProxies, maxPackBytes } = options;
+  const { sockets, repositoriesDir, stateDir, maxPackBytes } = options;
   const environment = await prepareGitEnvironment({
     stateDir,
     hooksDir: options.hooksDir,
@@ -34,7 +34,6 @@ async function startGitFront(options: GitOptions): Promise<RunningChild> {
     {
       repositoriesDir,
       stateDir,
-      trustedProxies,
       maxPackBytes,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
     },

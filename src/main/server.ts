@@ -12,6 +12,9 @@ import { ensurePrivateNamespace, IN_PRIVATE_NAMESPACE } from './supervisor/priva
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 
+/** Whoever may read a file is said by the mode it is made with; a stricter umask would close what others shall read. */
+const UMASK = 0o022;
+
 /** Resolves when the platform serves; the process then lives until it is told to end. */
 export async function runServer(args: readonly string[]): Promise<void> {
   try {
@@ -22,6 +25,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
 }
 
 async function serve(args: readonly string[]): Promise<void> {
+  process.umask(UMASK);
   const unknown = args.find((argument) => argument !== IN_PRIVATE_NAMESPACE);
   if (unknown !== undefined) throw unknownArgument(unknown);
   const config = parseConfig(readServerEnvironment(), {

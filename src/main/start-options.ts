@@ -30,7 +30,6 @@ export interface GitOptions {
   stateDir: string;
   address: PublicAddress;
   maxPackBytes: number;
-  trustedProxies: string[];
   isVerbose: boolean;
   /** Tests replace some of the defaults, so as not to wait for minutes. */
   limits?: Partial<GitLimits>;

@@ -3,10 +3,11 @@ import { createAccess } from '../access/index.ts';
 import { createApi } from '../api/index.ts';
 import { createBuilds } from '../build/index.ts';
 import { createBundleStore } from '../bundles/index.ts';
-import { createActivePushes } from '../deploy/active-pushes.ts';
-import { createCommitDeployer } from '../deploy/commit-deployer.ts';
 import {
+  createActivePushes,
   createArchives,
+  createCommitDeployer,
+  createLiveRefs,
   createPublisher,
   createPushes,
   createReconciler,
@@ -28,7 +29,7 @@ import { writeFileAtomically } from '../std/atomic-file.ts';
 import { systemClock } from '../std/clock.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import { findBuild, recordBuild } from '../store/builds.ts';
-import { openDatabase } from '../store/database.ts';
+import { isDatabaseUp, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { readSnapshot } from '../store/routes.ts';
 import type { SupervisorHost } from './child-process.ts';
@@ -114,10 +115,18 @@ export async function wireControl(
       writeFileAtomically(options.snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
     data,
   });
-  const locks = new KeyedMutex();
+  const refLocks = new KeyedMutex();
+  const liveRefs = createLiveRefs(repository, onError);
   const archives = createArchives(repository);
   const reservations = createReservations({ db, data, seal, address });
-  const releases = createReleases({ db, publisher, seal, repository, address, locks, onError });
+  const releases = createReleases({
+    db,
+    publisher,
+    seal,
+    liveRefs,
+    address,
+    locks: new KeyedMutex(),
+  });
   const deployer = createCommitDeployer({
     db,
     reservations,
@@ -126,18 +135,29 @@ export async function wireControl(
     explain: createExplain(bundles),
     active: createActivePushes(),
   });
-  const pushes = createPushes({ db, deployer, reservations, releases, address, clock });
+  const pushes = createPushes({
+    db,
+    deployer,
+    reservations,
+    releases,
+    address,
+    refLocks,
+    clock,
+  });
   const rollbacks = createRollbacks({ db, reservations, releases, clock });
   const reconciler = createReconciler({
     db,
     repository,
-    data,
     pushes,
     reservations,
     releases,
+    publisher,
+    liveRefs,
+    seal,
+    refLocks,
     clock,
-    onError,
     drainMs: options.drainMs,
+    onError,
   });
 
   const api = await createApi({
@@ -145,6 +165,7 @@ export async function wireControl(
     access,
     rollbacks,
     address,
+    isDatabaseUp: () => isDatabaseUp(db),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });
   stack.defer(() => api.close());

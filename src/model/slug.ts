@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
 const LABEL_LIMIT = 63; // RFC 1035 section 2.3.4
-const HASH_CHARACTERS = 6;
+/** More only where a shorter hash is taken as well. */
+const HASH_CHARACTERS = [6, 9, 12];
 
 /** Separates the slug from the app in `<slug>--<app>.<base>`. */
 export const SLUG_SEPARATOR = '--';
@@ -31,10 +32,17 @@ export function slugForRef(
     /^[0-9a-f]{7,40}$/.test(clean) ||
     isTaken(clean);
   if (!isAmbiguous) return clean;
-  const hash = createHash('sha256').update(ref).digest('hex').slice(0, HASH_CHARACTERS);
-  const stem = trimHyphens(clean.slice(0, room - HASH_CHARACTERS - 1));
+  const hash = createHash('sha256').update(ref).digest('hex');
+  const hashed = HASH_CHARACTERS.map((count) => withHash(clean, hash.slice(0, count), room));
+  const free = hashed.find((slug) => !isTaken(slug));
+  // With 12 digits the odds are none; whoever claims it finds out.
+  return free ?? hashed.at(-1) ?? hash;
+}
+
+function withHash(clean: string, hash: string, room: number): string {
+  const stem = trimHyphens(clean.slice(0, Math.max(0, room - hash.length - 1)));
   // An empty stem must not leave a label that starts with a hyphen.
-  return stem === '' ? `r-${hash}` : `${stem}-${hash}`;
+  return (stem === '' ? `r-${hash}` : `${stem}-${hash}`).slice(0, room);
 }
 
 function cleanSlug(name: string): string {

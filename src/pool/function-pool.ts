@@ -5,9 +5,10 @@
  */
 import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import { backoffMs, chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
+import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
 import { failureOfExit, PooledWorker } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
+import { RestartGate } from './restart-gate.ts';
 import { WaitingLine } from './waiting-line.ts';
 import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
 import type { Zygote } from './zygotes.ts';
@@ -26,13 +27,12 @@ export class FunctionPool {
   readonly #options: PoolOptions;
   readonly #source: FunctionSource;
   readonly #waiting: WaitingLine;
+  readonly #gate: RestartGate;
   /** Those that may be leased, oldest first. */
   readonly #workers: PooledWorker[] = [];
   /** Those that finish what they have. */
   readonly #leaving = new Set<PooledWorker>();
   #starting = 0;
-  #failuresInRow = 0;
-  #blockedUntilMs = 0;
   #isHeld = false;
   #isScaleTimerSet = false;
   #cancelIdleTimer: (() => void) | null = null;
@@ -48,6 +48,8 @@ export class FunctionPool {
     this.served = subject.served;
     this.#source = sourceOf(subject);
     this.#options = options;
+    // Those who wait get their worker when it opens.
+    this.#gate = new RestartGate(deps.clock, () => this.#pump());
     this.#waiting = new WaitingLine(deps.clock, {
       length: options.queueLength,
       waitMs: options.queueMs,
@@ -74,7 +76,7 @@ export class FunctionPool {
       this.#lease(worker, invocation, null);
       return;
     }
-    const blockedMs = this.#blockedUntilMs - this.#deps.clock.monotonicMs();
+    const blockedMs = this.#gate.opensInMs;
     if (blockedMs > 0 && this.#workers.length === 0 && this.#starting === 0) {
       invocation.failed({ kind: 'backing-off', retryAfterMs: blockedMs });
     } else if (this.#waiting.push(invocation)) {
@@ -140,7 +142,7 @@ export class FunctionPool {
 
   #startWhatIsNeeded(): void {
     if (this.#waiting.length === 0) return;
-    if (this.#blockedUntilMs > this.#deps.clock.monotonicMs()) return;
+    if (this.#gate.opensInMs > 0) return;
     const isServing = this.#workers.some(({ isSuspect }) => !isSuspect);
     if (isServing) this.#armScaleTimer();
     const count = workersToStart({
@@ -185,7 +187,7 @@ export class FunctionPool {
       settled: (succeeded) => this.#settled(worker, succeeded),
       nacked: (invocation) => this.#nacked(invocation),
       retiring: () => {
-        this.#countFailure();
+        this.#gate.failed();
         this.#retire(worker);
         this.#pump();
       },
@@ -198,7 +200,7 @@ export class FunctionPool {
 
   /** Nobody else will start one for those who wait, unless another start still runs. */
   #startFailed(result: Exclude<StartResult, { kind: 'started' }>): void {
-    this.#countFailure();
+    this.#gate.failed();
     if (this.#workers.length > 0 || this.#starting > 0) return;
     const failure: InvocationFailure =
       result.kind === 'init-failed'
@@ -210,7 +212,7 @@ export class FunctionPool {
   }
 
   #settled(worker: PooledWorker, succeeded: boolean): void {
-    if (succeeded) this.#failuresInRow = 0;
+    if (succeeded) this.#gate.succeeded();
     const { link } = worker.zygote;
     if (this.#leaving.has(worker)) {
       this.#endIfDone(worker);
@@ -225,14 +227,6 @@ export class FunctionPool {
   #nacked(invocation: Invocation): void {
     this.#waiting.unshift(invocation);
     this.#pump();
-  }
-
-  #countFailure(): void {
-    this.#failuresInRow++;
-    const blockedMs = backoffMs(this.#failuresInRow);
-    this.#blockedUntilMs = this.#deps.clock.monotonicMs() + blockedMs;
-    // Those who wait get their worker when the block is over.
-    if (blockedMs > 0) this.#deps.clock.after(blockedMs, () => this.#pump());
   }
 
   #retireAll(): void {
@@ -267,7 +261,7 @@ export class FunctionPool {
     // One that hung up by itself is about to tell with which code it exited.
     if (reason !== null) sandbox.kill();
     const hadWork = link.inFlight > 0;
-    if (!wasLeaving || hadWork) this.#countFailure();
+    if (!wasLeaving || hadWork) this.#gate.failed();
     const failure =
       reason === null
         ? await failureOfExit(sandbox, this.served.memoryMib, this.#deps.clock)

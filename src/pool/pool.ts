@@ -75,7 +75,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   async function prepareFunction(
     deployment: ServedDeployment,
     served: ServedFunction,
-  ): Promise<{ initMs: number; convention: string } | Extract<PrepareResult, { kind: 'failed' }>> {
+  ): Promise<{ initMs: number; convention: string } | Exclude<PrepareResult, { kind: 'ready' }>> {
     const result = await functionPool(deployment, served).hold();
     switch (result.kind) {
       case 'started':
@@ -84,10 +84,8 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
         return { initMs: 0, convention: 'running' };
       case 'init-failed':
         return { kind: 'failed', function: served.name, failure: result.failure };
-      case 'unavailable': {
-        const failure = { reason: 'exited', message: result.message, stack: '' } as const;
-        return { kind: 'failed', function: served.name, failure };
-      }
+      case 'unavailable':
+        return result;
       default:
         return result satisfies never;
     }

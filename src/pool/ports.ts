@@ -64,6 +64,8 @@ export interface InvocationLink {
   credit(stream: number, bytes: number): void;
   /** The client has gone: no more calls to the invocation. The worker is held until its handler settles. */
   cancel(stream: number): void;
+  /** The worker did what the protocol forbids: it is ended, and its invocations fail. */
+  breach(reason: string): void;
 }
 
 export type InvocationFailure =

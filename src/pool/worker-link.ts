@@ -134,6 +134,10 @@ export class WorkerLink implements InvocationLink {
     this.#writer.u8(WORKER_FRAME.CANCEL, stream, CANCEL_REASON.CLIENT_GONE);
   }
 
+  breach(reason: string): void {
+    this.#broken(reason);
+  }
+
   drain(): void {
     this.#writer.empty(WORKER_FRAME.DRAIN, 0);
   }

@@ -10,7 +10,9 @@ export type PrepareResult =
       /** What each function was found to export, e.g. `{ main: 'web' }`. */
       conventions: Record<string, string>;
     }
-  | { kind: 'failed'; function: string; failure: InitFailure };
+  | { kind: 'failed'; function: string; failure: InitFailure }
+  /** The platform, not the code, is at fault: nothing could be tried. */
+  | { kind: 'unavailable'; message: string };
 
 /** Why a function's code did not start. */
 export interface InitFailure {
@@ -21,7 +23,10 @@ export interface InitFailure {
 }
 
 export interface DataForControl {
-  /** Loads the snapshot from its file; resolves when no new request can reach a deployment that it dropped. */
+  /**
+   * Loads the snapshot from its file; resolves when no new request can reach a deployment that it dropped. The answer
+   * is the generation that is served then: the one that was named, or a newer one.
+   */
   applySnapshot: { params: { generation: number }; result: { generation: number } };
   /** Starts one worker for each function and holds them until the deployment is routed to or released. */
   prepare: { params: { deployment: ServedDeployment }; result: PrepareResult };

@@ -21,8 +21,6 @@ export interface RefUpdate {
   newSha: string;
   /** What the ref points to, tags peeled; null for a deletion. */
   commit: CommitInfo | null;
-  /** The new tip does not contain the old one. */
-  isForced: boolean;
 }
 
 export interface PushedRefs {
@@ -69,8 +67,6 @@ export interface ControlForGit {
 
 /** Methods that the git front serves to control. */
 export interface GitForControl {
-  /** Makes the bare repository; no harm when it exists. */
-  createRepository: { params: { appId: string }; result: null };
   /**
    * Streams `git archive <sha>` to control's `archive` under the ticket; resolves when it was taken. `pushId` finds
    * objects that are still in that push's quarantine.
@@ -84,8 +80,6 @@ export interface GitForControl {
     params: { appId: string };
     result: { isBusy: boolean; refs: { ref: string; sha: string; commit: CommitInfo }[] };
   };
-  /** Reads one commit by its full SHA or a unique prefix; null when there is none. */
-  findCommit: { params: { appId: string; revision: string }; result: CommitInfo | null };
   /** Moves `refs/live/*`; a null SHA removes the ref. */
   publishLive: {
     params: { appId: string; refs: { name: string; sha: string | null }[] };

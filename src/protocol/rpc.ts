@@ -7,13 +7,14 @@
  *                           {"result":…}  or  {"error":{code,message,hint}}   exactly one, last
  *
  * A call whose connection ends before its last line has failed with `unavailable`; whether the callee did the work
- * is unknown, so methods are idempotent or say otherwise.
+ * is unknown, so methods are idempotent or say otherwise. Neither side trusts the other with its memory: a line has
+ * at most MAX_PARAMS_BYTES or MAX_ANSWER_LINE_BYTES.
  */
 import http from 'node:http';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { PassThrough, type Readable } from 'node:stream';
 import { fromWireError, PlatformError, toWireError, type WireError } from './errors.ts';
+import { LineSplitter, LineTooLongError } from './line-splitter.ts';
 
 /** One method's types. Everything must survive JSON. */
 export interface Method {
@@ -55,6 +56,8 @@ interface CallOptions<Progress> {
 }
 
 const MAX_PARAMS_BYTES = 4 * 1024 * 1024;
+/** The longest answers list all refs of a repository. */
+const MAX_ANSWER_LINE_BYTES = 16 * 1024 * 1024;
 
 /** An HTTP server that answers the methods; the caller of this function makes it listen. */
 export function createRpcServer<T extends Methods<T>>(
@@ -122,71 +125,80 @@ export function createRpcClient<T extends Methods<T>>(
       options.body.on('error', (error) => request.destroy(error));
       options.body.pipe(request);
     }
-    const away = (cause: unknown): PlatformError =>
-      new PlatformError('unavailable', `${peerName} is not answering`, {
-        hint: 'try again in a moment; `fn doctor` shows what is down',
-        cause,
-      });
     let response: http.IncomingMessage;
     try {
       [response] = (await once(request, 'response')) as [http.IncomingMessage];
     } catch (error) {
-      throw away(error);
+      throw away(peerName, error);
     }
-    return readAnswer(response, options.onProgress, away);
+    return readAnswer(response, options.onProgress, peerName);
   };
 }
 
-async function readAnswer(
+function away(peerName: string, cause: unknown): PlatformError {
+  return new PlatformError('unavailable', `${peerName} is not answering`, {
+    hint: 'try again in a moment; `fn doctor` shows what is down',
+    cause,
+  });
+}
+
+function readAnswer(
   response: http.IncomingMessage,
   onProgress: ((value: never) => void) | undefined,
-  away: (cause: unknown) => PlatformError,
+  peerName: string,
 ): Promise<unknown> {
-  try {
-    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+  const splitter = new LineSplitter(MAX_ANSWER_LINE_BYTES);
+  return new Promise((resolve, reject) => {
+    let isAnswered = false;
+    const takeLine = (line: string): void => {
+      // Nothing follows the last line; who goes on sending is not listened to.
+      if (isAnswered) throw new Error('a line after the last one');
       const message = JSON.parse(line) as { progress?: never; error?: WireError; result?: unknown };
-      if ('error' in message && message.error) throw fromWireError(message.error);
-      if ('result' in message) return message.result;
-      if ('progress' in message) onProgress?.(message.progress);
-    }
-  } catch (error) {
-    throw error instanceof PlatformError ? error : away(error);
-  } finally {
-    response.resume();
-  }
-  throw away(new Error(`HTTP ${response.statusCode}, ended without a result`));
+      isAnswered = 'error' in message || 'result' in message;
+      if (message.error) reject(fromWireError(message.error));
+      else if ('result' in message) resolve(message.result);
+      else if ('progress' in message) onProgress?.(message.progress);
+    };
+    response.on('data', (chunk: Buffer) => {
+      try {
+        let found = splitter.take(chunk);
+        for (; found !== null; found = splitter.take(found.rest)) takeLine(found.line);
+      } catch (error) {
+        reject(brokenAnswer(peerName, error));
+        response.destroy();
+      }
+    });
+    const onEnd = (): void =>
+      reject(away(peerName, new Error(`HTTP ${response.statusCode}, ended without a result`)));
+    response.on('end', onEnd).on('close', onEnd);
+    response.on('error', (error) => reject(away(peerName, error)));
+  });
+}
+
+function brokenAnswer(peerName: string, cause: unknown): PlatformError {
+  if (!(cause instanceof LineTooLongError)) return away(peerName, cause);
+  return new PlatformError('internal', `${peerName} answered more than a call may`, { cause });
 }
 
 /** Splits the request at its first newline: params, and the stream of all that follows. */
 async function readParams(
   request: http.IncomingMessage,
 ): Promise<{ params: unknown; body: Readable }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const splitter = new LineSplitter(MAX_PARAMS_BYTES);
   return new Promise((resolve, reject) => {
-    const onData = (chunk: Buffer): void => {
-      const end = chunk.indexOf(10);
-      size += chunk.length;
-      if (size > MAX_PARAMS_BYTES && end === -1) {
-        finish();
-        reject(new PlatformError('too-large', 'call parameters are too large'));
-        return;
-      }
-      if (end === -1) {
-        chunks.push(chunk);
-        return;
-      }
+    const take = (chunk: Buffer): void => {
+      const found = splitter.take(chunk);
+      if (found === null) return;
       finish();
-      request.pause();
-      chunks.push(chunk.subarray(0, end));
-      if (end + 1 < chunk.length) request.unshift(chunk.subarray(end + 1));
-      const body = request.pipe(new PassThrough());
-      request.on('error', (error) => body.destroy(error));
-      request.on('aborted', () => body.destroy(new Error('caller went away')));
+      const params: unknown = JSON.parse(found.line);
+      resolve({ params, body: bodyOf(request, found.rest) });
+    };
+    const onData = (chunk: Buffer): void => {
       try {
-        resolve({ params: JSON.parse(Buffer.concat(chunks).toString()), body });
+        take(chunk);
       } catch (error) {
-        reject(new PlatformError('bad-request', 'call parameters are not JSON', { cause: error }));
+        finish();
+        reject(badParams(error));
       }
     };
     const onEnd = (): void => reject(new PlatformError('bad-request', 'call without parameters'));
@@ -198,4 +210,20 @@ async function readParams(
     request.on('end', onEnd);
     request.on('error', reject);
   });
+}
+
+function badParams(cause: unknown): PlatformError {
+  return cause instanceof LineTooLongError
+    ? new PlatformError('too-large', 'call parameters are too large', { cause })
+    : new PlatformError('bad-request', 'call parameters are not JSON', { cause });
+}
+
+/** What is left of a request, beginning with bytes that were read already. */
+function bodyOf(request: http.IncomingMessage, read: Buffer): Readable {
+  request.pause();
+  if (read.length > 0) request.unshift(read);
+  const body = request.pipe(new PassThrough());
+  request.on('error', (error) => body.destroy(error));
+  request.on('aborted', () => body.destroy(new Error('caller went away')));
+  return body;
 }

@@ -168,10 +168,10 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   }
 
   async function sendReadiness(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const readiness = await readReadiness(routing.table.generation, [
-      { ...control, name: 'control' },
-      { ...git, name: 'git' },
-    ]);
+    const readiness = await readReadiness(routing.table.generation, {
+      control: { ...control, name: 'control' },
+      git: { ...git, name: 'git' },
+    });
     sendAnswer(request, response, {
       status: 200,
       body: `${JSON.stringify(readiness)}\n`,

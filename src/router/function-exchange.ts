@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServedDeployment } from '../model/served.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
-import { WINDOW_BYTES } from '../protocol/worker.ts';
+import { BODY_CHUNK_BYTES, WINDOW_BYTES } from '../protocol/worker.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
 import { failureAnswer } from './failure-answer.ts';
 import type { Dispatcher, FailureLog } from './ports.ts';
@@ -54,6 +54,8 @@ export class FunctionExchange implements Invocation {
   #replay: Buffer[] | null = [];
   #declaredLength: number | null = null;
   #responded = 0;
+  /** Response bytes that the client has not taken. */
+  #unwritten = 0;
   #hasWritten = false;
 
   constructor(subject: ExchangeSubject, target: ExchangeTarget, tools: ExchangeTools) {
@@ -127,9 +129,15 @@ export class FunctionExchange implements Invocation {
     if (this.#declaredLength !== null && this.#responded > this.#declaredLength) {
       return this.#breakOff();
     }
-    const link = this.#link;
-    const stream = this.#stream;
-    this.#subject.response.write(chunk, () => link?.credit(stream, chunk.length));
+    this.#unwritten += chunk.length;
+    // The client's pace must not become our memory: who ignores the window is no worker of ours.
+    if (this.#unwritten > WINDOW_BYTES + BODY_CHUNK_BYTES) {
+      return this.#link?.breach('a body beyond its window');
+    }
+    this.#subject.response.write(chunk, () => {
+      this.#unwritten -= chunk.length;
+      this.#link?.credit(this.#stream, chunk.length);
+    });
   }
 
   ended(): void {

@@ -1,6 +1,8 @@
-import net from 'node:net';
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
 
-const PROBE_MS = 500;
+/** A process that is this slow to say how it is counts as away. */
+const PROBE_MS = 1_000;
 
 export interface Readiness {
   serving: true;
@@ -9,25 +11,39 @@ export interface Readiness {
   degraded: string[];
 }
 
-/** Whether each of the other processes takes connections. */
+interface Peer {
+  name: string;
+  socketPath: string;
+}
+
+/** Asks control, which also tells of what it needs itself, and the git front. */
 export async function readReadiness(
   generation: number,
-  peers: readonly { name: string; socketPath: string }[],
+  peers: { control: Peer; git: Peer },
 ): Promise<Readiness> {
-  const answers = await Promise.all(peers.map(({ socketPath }) => isListening(socketPath)));
-  const degraded = peers.filter((_, index) => answers[index] === false).map(({ name }) => name);
+  const [control, git] = await Promise.all([ask(peers.control), ask(peers.git)]);
+  const degraded: string[] = [];
+  if (control === null) degraded.push(peers.control.name);
+  else degraded.push(...degradedOf(control));
+  if (git === null) degraded.push(peers.git.name);
   return { serving: true, generation, degraded };
 }
 
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(path);
-    const settle = (result: boolean): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(PROBE_MS, () => settle(false));
-    socket.on('connect', () => settle(true));
-    socket.on('error', () => settle(false));
-  });
+/** The body of any answer, whatever its status: a process whose event loop turns. Null when there is none in time. */
+async function ask({ socketPath }: Peer): Promise<string | null> {
+  const signal = AbortSignal.timeout(PROBE_MS);
+  const request = http.get({ socketPath, path: '/readyz', agent: false, signal });
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      request.on('error', reject);
+      request.on('response', (response) => void text(response).then(resolve, reject));
+    });
+  } catch {
+    return null; // Away, or too slow: both are what is asked.
+  }
+}
+
+function degradedOf(answer: string): string[] {
+  const { degraded } = JSON.parse(answer) as { degraded?: string[] };
+  return degraded ?? [];
 }

@@ -7,6 +7,8 @@ import type { SandboxProgram } from './ports.ts';
 import type { Sandboxes } from './start-sandbox.ts';
 
 const PROBE_MEMORY_MIB = 128;
+/** It takes a tenth of a second where all is well. */
+const DEADLINE_MS = 15_000;
 
 /** Runs inside; prints one line for each thing that should not have been possible. */
 const PROBE = `
@@ -29,12 +31,17 @@ must(/^NoNewPrivs:\\s1$/m.test(status), 'it may gain privileges');
 fs.writeSync(2, found.join('\\n'));
 `;
 
-/** @throws PlatformError `sandbox-failed` when a sandbox does not start, or does not hold. */
-export async function testSandbox(
-  sandboxes: Sandboxes,
-  name: string,
-  runtime: SandboxProgram,
-): Promise<void> {
+interface SelfTest {
+  /** Of the sandbox. */
+  name: string;
+  /** The first word of its command runs the probe. */
+  runtime: SandboxProgram;
+  deadlineMs?: number;
+}
+
+/** @throws PlatformError `sandbox-failed` when a sandbox does not start, does not hold or does not answer. */
+export async function testSandbox(sandboxes: Sandboxes, test: SelfTest): Promise<void> {
+  const { name, runtime, deadlineMs = DEADLINE_MS } = test;
   const [node = ''] = runtime.command;
   const sandbox = sandboxes.start({
     name,
@@ -42,8 +49,15 @@ export async function testSandbox(
     limits: { memoryMib: PROBE_MEMORY_MIB, maxTasks: 64, tmpMib: 4, cpuWeight: 100 },
   });
   sandbox.boot();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    sandbox.kill();
+  }, deadlineMs);
   const exit = await sandbox.exited;
+  clearTimeout(timer);
   await sandbox.released;
+  if (isLate) throw sandboxFails(`the self-test has not ended after ${deadlineMs / 1000} s`);
   const holds = exit.code === 0 && exit.stderrTail === '';
   if (!holds) throw sandboxFails(exit.stderrTail || `ended with ${exit.signal ?? exit.code}`);
 }

@@ -13,6 +13,7 @@ import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { ARGUMENTS_FD, bubblewrapArguments } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
+import { type Killed, killCgroup, killSandbox } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
 import { keepTail } from './output-tail.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
@@ -53,9 +54,12 @@ export interface Sandbox {
   readonly released: Promise<void>;
 }
 
+const STDERR_FD = 2;
 const STDERR_TAIL_BYTES = 4 * 1024;
 /** A process that inherited stderr may outlive the program by the time that its namespace takes to end. */
 const STDERR_GRACE_MS = 500;
+/** Each lasts about two seconds when something is left. */
+const RELEASE_ATTEMPTS = 3;
 
 export function createSandboxes(deps: SandboxesDeps): Sandboxes {
   return { start: (spec) => startSandbox(deps, spec) };
@@ -64,29 +68,32 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
 function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
   const uid = leaseUid(deps.slotUids);
   const cgroup = makeCgroup(deps, spec, uid);
-  const child = spawnChain(deps.tools, { ...spec, uid, cgroup });
-  const argumentsPipe = descriptor(child, ARGUMENTS_FD);
-  const environmentPipe = descriptor(child, WORKER_ENVIRONMENT_FD);
-  const stderr = child.stderr;
-  assert(stderr !== null, 'a sandbox has a pipe for its standard error');
+  const { child, stderr, socket, argumentsPipe, environmentPipe } = launch(deps, {
+    ...spec,
+    uid,
+    cgroup,
+  });
   const tail = keepTail(stderr, STDERR_TAIL_BYTES);
   let hasEnded = false;
+  let killed: Killed | null = null;
   const exited = endOf(child).then(async ({ code, signal }): Promise<SandboxExit> => {
     hasEnded = true;
+    tail.finish();
     await Promise.race([streamEnd(stderr), delay(STDERR_GRACE_MS)]);
+    stderr.destroy();
     const stderrTail = tail.text();
     const gaveUp = code !== 0 && saysOutOfMemory(spec.program, stderrTail);
-    return { code, signal, wasOutOfMemory: cgroup.wasOutOfMemory() || gaveUp, stderrTail };
+    const wasOutOfMemory = wasOutOfMemoryBy(cgroup) || gaveUp;
+    const end = killed === 'inside' ? { code: null, signal: 'SIGKILL' } : { code, signal };
+    return { ...end, wasOutOfMemory, stderrTail };
   });
   return {
-    socket: descriptor(child, WORKER_SOCKET_FD),
+    socket,
     boot: () =>
       void argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits))),
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
     kill: () => {
-      if (hasEnded) return;
-      child.kill('SIGKILL');
-      cgroup.kill();
+      if (!hasEnded && killed === null) killed = killSandbox(child, cgroup);
     },
     exited,
     released: exited.then(() => release(deps, uid, cgroup)),
@@ -114,6 +121,32 @@ interface Placement extends SandboxSpec {
   cgroup: SandboxCgroup;
 }
 
+interface Launched {
+  child: ChildProcess;
+  stderr: Socket;
+  socket: Socket;
+  argumentsPipe: Socket;
+  environmentPipe: Socket;
+}
+
+/** Gives uid and cgroup back when the system refuses: a shortage of memory or descriptors passes. */
+function launch(deps: SandboxesDeps, placement: Placement): Launched {
+  try {
+    const child = spawnChain(deps.tools, placement);
+    return {
+      child,
+      stderr: descriptor(child, STDERR_FD),
+      socket: descriptor(child, WORKER_SOCKET_FD),
+      argumentsPipe: descriptor(child, ARGUMENTS_FD),
+      environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
+    };
+  } catch (error) {
+    void release(deps, placement.uid, placement.cgroup);
+    throw new PlatformError('sandbox-failed', 'a sandbox cannot be started', { cause: error });
+  }
+}
+
+/** @throws when no process was made. */
 function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
   const { program, limits, uid, cgroup } = placement;
   const [file, ...args] = launchCommand(tools, {
@@ -122,7 +155,7 @@ function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
     uid,
     cgroupFiles: cgroup.procsFiles,
   });
-  return spawn(file, args, {
+  const child = spawn(file, args, {
     cwd: '/',
     env: {},
     // Its own session: a terminal's signals are for the supervisor alone.
@@ -130,6 +163,12 @@ function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
     // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'pipe', 'pipe'],
   });
+  // Comes later when there is no process, and after a signal that could not be sent; the end says all that matters.
+  child.on('error', () => {});
+  if (child.pid !== undefined) return child;
+  // Short of descriptors, Node has not even made the list.
+  for (const stream of (child.stdio as typeof child.stdio | undefined) ?? []) stream?.destroy();
+  throw new Error('no process could be made');
 }
 
 /** One end of a socketpair that the child inherits under that number. */
@@ -148,9 +187,16 @@ function nulTerminated(words: string[]): string {
 function endOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
-    // The chain itself could not be spawned: no exit will follow.
-    child.once('error', () => resolve({ code: null, signal: null }));
   });
+}
+
+/** False as well when the counter cannot be read, for want of a descriptor: the end itself must be told. */
+function wasOutOfMemoryBy(cgroup: SandboxCgroup): boolean {
+  try {
+    return cgroup.wasOutOfMemory();
+  } catch {
+    return false;
+  }
 }
 
 function saysOutOfMemory({ outOfMemoryMessage }: SandboxProgram, stderrTail: string): boolean {
@@ -167,8 +213,11 @@ async function release(
   uid: number | null,
   cgroup: SandboxCgroup,
 ): Promise<void> {
-  cgroup.kill();
-  const isGone = await cgroup.remove();
+  for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt += 1) {
+    killCgroup(cgroup);
+    if (!(await cgroup.remove())) continue;
+    if (uid !== null) deps.slotUids?.release(uid);
+    return;
+  }
   // A uid with processes left would let the next sandbox reach them: it stays out of use.
-  if (isGone && uid !== null) deps.slotUids?.release(uid);
 }

@@ -55,6 +55,19 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
   };
 }
 
+/** Below the second that a readiness probe waits. */
+const PROBE_MS = 700;
+
+/** Whether the server answers now. */
+export async function isDatabaseUp(db: Queryable): Promise<boolean> {
+  const tooLate = new Promise<boolean>((resolve) => setTimeout(resolve, PROBE_MS, false).unref());
+  const answers = db.query('SELECT 1').then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answers, tooLate]);
+}
+
 function isConnectionLost(error: Error | undefined): boolean {
   return error !== undefined && !('severity' in error) && !(error instanceof PlatformError);
 }

@@ -14,6 +14,8 @@ export interface Deployment {
   version: number | null;
   kind: DeploymentKind;
   ref: string;
+  /** The host-name part that its ref had claimed; null in production and for commit hosts. */
+  slug: string | null;
   commit: string;
   subject: string;
   author: string;
@@ -37,6 +39,7 @@ export type NewDeployment = Pick<
   | 'version'
   | 'kind'
   | 'ref'
+  | 'slug'
   | 'commit'
   | 'subject'
   | 'author'
@@ -45,7 +48,7 @@ export type NewDeployment = Pick<
   | 'pushId'
 > & { createdBy: string | null };
 
-const COLUMNS = `id, app_id AS "appId", version, kind, ref, commit_sha AS commit, subject, author,
+const COLUMNS = `id, app_id AS "appId", version, kind, ref, slug, commit_sha AS commit, subject, author,
   bundle, state, reason, trigger, source_version AS "sourceVersion", push_id AS "pushId",
   env_version AS "envVersion", build_ms AS "buildMs", created_at AS "createdAt",
   live_at AS "liveAt"`;
@@ -54,8 +57,8 @@ const COLUMNS = `id, app_id AS "appId", version, kind, ref, commit_sha AS commit
 export async function insertDeployment(db: Queryable, row: NewDeployment): Promise<void> {
   await db.query(
     `INSERT INTO deployments (id, app_id, version, kind, ref, commit_sha, subject, author, trigger,
-       source_version, push_id, created_by, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'queued')`,
+       source_version, push_id, created_by, slug, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'queued')`,
     [
       row.id,
       row.appId,
@@ -69,6 +72,7 @@ export async function insertDeployment(db: Queryable, row: NewDeployment): Promi
       row.sourceVersion,
       row.pushId,
       row.createdBy,
+      row.slug,
     ],
   );
 }
@@ -109,7 +113,7 @@ export async function findDeployment(db: Queryable, id: string): Promise<Deploym
   return rows[0] ?? null;
 }
 
-/** The deployments that one push reserved for a ref, newest first. */
+/** The newest deployment of a ref's commit that is built, warm and not yet live. */
 export async function findReserved(
   db: Queryable,
   where: { appId: string; ref: string; commit: string },
@@ -137,11 +141,12 @@ export async function listDeployments(
   return rows;
 }
 
-/** Production deployments that were live once, newest first: what a rollback can go back to. */
+/** Production deployments that were live once, the last one first: what a rollback can go back to. */
 export async function listReleases(db: Queryable, appId: string): Promise<Deployment[]> {
   const { rows } = await db.query<Deployment>(
     `SELECT ${COLUMNS} FROM deployments
-     WHERE app_id = $1 AND kind = 'production' AND live_at IS NOT NULL ORDER BY version DESC`,
+     WHERE app_id = $1 AND kind = 'production' AND live_at IS NOT NULL
+     ORDER BY live_at DESC, version DESC`,
     [appId],
   );
   return rows;
@@ -157,10 +162,21 @@ export async function listUnsettled(db: Queryable): Promise<Deployment[]> {
 
 /** Marks as retired what has been draining for longer than the drain deadline; returns the ids. */
 export async function retireDrained(db: Queryable, drainMs: number): Promise<string[]> {
+  const { from, to } = transitionOf('drained');
   const { rows } = await db.query<{ id: string }>(
-    `UPDATE deployments SET state = 'retired'
-     WHERE state = 'draining' AND ended_at < now() - $1 * interval '1 millisecond' RETURNING id`,
-    [drainMs],
+    `UPDATE deployments SET state = $2
+     WHERE state = ANY ($3) AND ended_at < now() - $1 * interval '1 millisecond' RETURNING id`,
+    [drainMs, to, from],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Of these ids, the ones that no worker will ever start for again. */
+export async function filterEnded(db: Queryable, ids: string[]): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT given.id FROM unnest($1::text[]) AS given (id) WHERE NOT EXISTS (
+       SELECT FROM deployments d WHERE d.id = given.id AND d.state NOT IN ('retired', 'failed'))`,
+    [ids],
   );
   return rows.map((row) => row.id);
 }

@@ -31,8 +31,20 @@ export async function claimSlug(
   return rowCount === 1;
 }
 
+/** Gives up a ref's slug, whatever stands on it. */
 export async function releaseSlug(db: Queryable, appId: string, ref: string): Promise<void> {
   await db.query('DELETE FROM ref_slugs WHERE app_id = $1 AND ref = $2', [appId, ref]);
+}
+
+/** Gives up the slug of a ref that never came to be, unless another deployment of the ref counts on it. */
+export async function releaseUnusedSlug(db: Queryable, appId: string, ref: string): Promise<void> {
+  await db.query(
+    `DELETE FROM ref_slugs s WHERE s.app_id = $1 AND s.ref = $2
+       AND NOT EXISTS (SELECT FROM recorded_refs r WHERE r.app_id = s.app_id AND r.ref = s.ref)
+       AND NOT EXISTS (SELECT FROM deployments d WHERE d.app_id = s.app_id AND d.ref = s.ref
+         AND d.slug = s.slug AND d.state IN ('queued', 'building', 'warming', 'live'))`,
+    [appId, ref],
+  );
 }
 
 export interface RecordedRef {
@@ -56,6 +68,19 @@ export async function recordRef(
 
 export async function forgetRef(db: Queryable, appId: string, ref: string): Promise<void> {
   await db.query('DELETE FROM recorded_refs WHERE app_id = $1 AND ref = $2', [appId, ref]);
+}
+
+/** The commit of the ref's last released push. */
+export async function findRecordedSha(
+  db: Queryable,
+  appId: string,
+  ref: string,
+): Promise<string | null> {
+  const { rows } = await db.query<{ sha: string }>(
+    'SELECT sha FROM recorded_refs WHERE app_id = $1 AND ref = $2',
+    [appId, ref],
+  );
+  return rows[0]?.sha ?? null;
 }
 
 export async function listRecordedRefs(db: Queryable, appId: string): Promise<RecordedRef[]> {

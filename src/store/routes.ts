@@ -17,13 +17,17 @@ export async function setRoute(
   appId: string,
   route: RouteTarget & { deploymentId: string },
 ): Promise<string | null> {
-  const before = await findRoute(db, appId, route);
+  const { rows } = await db.query<{ id: string }>(
+    `SELECT deployment_id AS id FROM routes WHERE app_id = $1 AND kind = $2 AND target = $3
+     FOR UPDATE`,
+    [appId, route.kind, route.target],
+  );
   await db.query(
     `INSERT INTO routes (app_id, kind, target, deployment_id) VALUES ($1, $2, $3, $4)
      ON CONFLICT (app_id, kind, target) DO UPDATE SET deployment_id = EXCLUDED.deployment_id`,
     [appId, route.kind, route.target, route.deploymentId],
   );
-  return before;
+  return rows[0]?.id ?? null;
 }
 
 /** The deployment that a route points at. */
@@ -33,8 +37,7 @@ export async function findRoute(
   route: RouteTarget,
 ): Promise<string | null> {
   const { rows } = await db.query<{ id: string }>(
-    `SELECT deployment_id AS id FROM routes WHERE app_id = $1 AND kind = $2 AND target = $3
-     FOR UPDATE`,
+    'SELECT deployment_id AS id FROM routes WHERE app_id = $1 AND kind = $2 AND target = $3',
     [appId, route.kind, route.target],
   );
   return rows[0]?.id ?? null;

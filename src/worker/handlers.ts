@@ -27,13 +27,14 @@ export const WEB_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OP
 export function lambdaHandle(handler: UserFunction, host: HandlerHost): Handle {
   const takesCallback = handler.length >= 3;
   return async (invocation) => {
-    const body = await readLambdaBody(invocation.body);
+    const body = invocation.body === null ? null : await readLambdaBody(invocation.body);
     const event = createLambdaEvent(invocation.head, body);
     const context = lambdaContext(invocation, host);
     const result = takesCallback
       ? await callWithCallback(handler, event, context)
       : await handler(event, context);
-    await sendResult(invocation, result);
+    const sending = sendResult(invocation, result);
+    if (sending !== null) await sending;
   };
 }
 
@@ -72,13 +73,15 @@ function lambdaContext(invocation: Invocation, host: HandlerHost): Record<string
 /** A function of one plain object `{ method, path, headers, body, query }`. */
 export function plainHandle(handler: UserFunction): Handle {
   return async (invocation) => {
-    const body = await readLambdaBody(invocation.body);
+    const body = invocation.body === null ? null : await readLambdaBody(invocation.body);
     await sendResult(invocation, await handler(createLambdaEvent(invocation.head, body)));
   };
 }
 
 export function webHandle(handler: UserFunction): Handle {
-  return async (invocation) => sendResult(invocation, await handler(createWebRequest(invocation)));
+  return async (invocation) => {
+    await sendResult(invocation, await handler(createWebRequest(invocation)));
+  };
 }
 
 /** `export default { fetch(request, env, ctx) }`. */

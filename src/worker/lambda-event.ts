@@ -6,7 +6,6 @@ import type { InvokeHead } from '../protocol/worker.ts';
 
 export type LambdaEvent = Record<string, unknown>;
 
-const EMPTY = Buffer.alloc(0);
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 export function createLambdaEvent(head: InvokeHead, body: Buffer | null): LambdaEvent {
@@ -150,9 +149,7 @@ function formatTime(epochMs: number): string {
 }
 
 /** An empty body counts as none. */
-export async function readLambdaBody(
-  body: { readAll(): Promise<Buffer> } | null,
-): Promise<Buffer | null> {
-  const bytes = body === null ? EMPTY : await body.readAll();
+export async function readLambdaBody(body: { readAll(): Promise<Buffer> }): Promise<Buffer | null> {
+  const bytes = await body.readAll();
   return bytes.length === 0 ? null : bytes;
 }

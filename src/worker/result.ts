@@ -1,5 +1,5 @@
 /** What a handler returned, as a response: the rules that Lambda's HTTP API and plain-object handlers share. */
-import type { Invocation } from './invocation.ts';
+import type { Invocation, Sending } from './invocation.ts';
 import { hasHeader, headersOfResult, type HeaderPairs } from './response-headers.ts';
 import { isWebResponse, sendWebResponse } from './web-response.ts';
 
@@ -22,7 +22,7 @@ interface ResultObject {
  *
  * @throws TypeError when the result is no response that HTTP can carry.
  */
-export async function sendResult(invocation: Invocation, result: unknown): Promise<void> {
+export function sendResult(invocation: Invocation, result: unknown): Sending {
   if (result === undefined || result === null) return invocation.reply(200, [], '');
   if (typeof result === 'string') {
     return invocation.reply(200, [['content-type', TEXT_TYPE]], result);
@@ -37,7 +37,7 @@ export async function sendResult(invocation: Invocation, result: unknown): Promi
   return invocation.reply(200, [['content-type', JSON_TYPE]], JSON.stringify(result) ?? '');
 }
 
-function sendResultObject(invocation: Invocation, result: ResultObject): Promise<void> {
+function sendResultObject(invocation: Invocation, result: ResultObject): Sending {
   const status = Number(result.statusCode ?? result.status);
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new TypeError(

@@ -38,9 +38,9 @@ export async function sendWebResponse(invocation: Invocation, response: Response
   }
   if (response.bodyUsed) throw new TypeError('the body of the returned Response was already read');
   const headers: HeaderPairs = [...response.headers];
-  if (response.body === null) return invocation.reply(response.status, headers, '');
   responseHeadText(headers); // A bad header is an error before anything is sent.
-  await sendStream(invocation, response.status, { headers, body: response.body });
+  if (response.body === null) await invocation.reply(response.status, headers, '');
+  else await sendStream(invocation, response.status, { headers, body: response.body });
 }
 
 /** A body of one chunk, which most are, goes as a whole response; any other is streamed. */
@@ -52,10 +52,15 @@ async function sendStream(
   const reader = body.getReader();
   try {
     const first = await reader.read();
-    if (first.done) return await invocation.reply(status, headers, '');
+    if (first.done) {
+      await invocation.reply(status, headers, '');
+      return;
+    }
     const second = reader.read();
-    if (await endsAtOnce(second))
-      return await invocation.reply(status, headers, bytes(first.value));
+    if (await endsAtOnce(second)) {
+      await invocation.reply(status, headers, bytes(first.value));
+      return;
+    }
     invocation.start(status, headers, null);
     await invocation.write(bytes(first.value));
     for (let next = await second; !next.done; next = await reader.read()) {

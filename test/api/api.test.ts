@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { instanceName } from '../../src/main/supervisor/layout.ts';
 import type { Answer } from '../support/ask.ts';
 import { ask } from '../support/ask.ts';
 import { usePlatform } from '../support/use-platform.ts';
@@ -84,6 +88,23 @@ describe('the control API', () => {
     expect((await call(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
     expect((await call('/whoami', { token })).status).toBe(401);
     expect((await call('/tokens/tok-none', { method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('takes no token over plain http from another machine, right or wrong', async () => {
+    const forwarded = { 'x-gitfn-peer-address': '203.0.113.9', 'x-gitfn-peer-scheme': 'http' };
+    // The door drops what a client says of itself, so control is asked on its own socket.
+    const folder = `/run/gitfn/${instanceName(platform().dataDir)}/sockets/control-for-data`;
+    const socketPath = `/proc/${platform().pid}/root${folder}/api.sock`;
+    for (const token of [platform().adminToken, 'fn_wrong']) {
+      const request = http.get({
+        socketPath,
+        path: '/apps',
+        headers: { authorization: `Bearer ${token}`, ...forwarded },
+      });
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      expect(response.statusCode).toBe(403);
+      expect(await text(response)).toContain('https');
+    }
   });
 
   it('never shows a token again', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { expect, test, vi } from 'vitest';
+import { MIN_MEMORY_MIB } from '../../src/model/limits.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { createBuildHarness, MAXIMA } from './build-harness.ts';
 import { startBuilderProcess, startFakeBuilder } from './builder-process.ts';
@@ -94,6 +95,51 @@ test('a shared build goes on while one of two wants it, and ends when nobody doe
   expect((await second).answer.kind).toBe('built');
 });
 
+test('a shared build takes its source from who is left when the first has gone', async () => {
+  const harness = createBuildHarness({ maxBuilds: 1 });
+  const held = heldSource();
+  const before = harness.build(held, { appId: 'app-before' });
+  await held.isOpen;
+  const source = fixtureSource('common-js');
+  const superseded = new AbortController();
+  const openGone = vi.fn(source.openArchive);
+  const first = harness.build({ ...source, openArchive: openGone }, { signal: superseded.signal });
+  const second = harness.build(source);
+  superseded.abort();
+  expect((await first).answer).toEqual({ kind: 'cancelled' });
+  held.release();
+  expect((await before).answer.kind).toBe('built');
+  expect((await second).answer.kind).toBe('built');
+  expect(openGone).not.toHaveBeenCalled();
+});
+
+test.each([
+  ['no archive', async () => Promise.reject(new PlatformError('not-found', 'no archive'))],
+  ['half an archive', async () => Readable.from(tornTar())],
+])('a shared build whose first caller delivers %s takes it from the next', async (_, open) => {
+  const harness = createBuildHarness();
+  const source = fixtureSource('common-js');
+  const asked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const openArchive = async () => {
+    asked.resolve();
+    await goOn.promise;
+    return open();
+  };
+  const first = harness.build({ ...source, openArchive });
+  await asked.promise;
+  const second = harness.build(source);
+  // The second joins within a few turns: it only looks for a stored bundle before.
+  setImmediate(() => goOn.resolve());
+  expect((await second).answer).toMatchObject({ kind: 'built', isCached: false });
+  expect((await first).answer).toEqual((await second).answer);
+});
+
+function* tornTar(): Generator<Buffer> {
+  yield Buffer.alloc(100);
+  throw new Error('the quarantine is gone');
+}
+
 test('a cancelled build is cancelled at once, and its builder is dead', async () => {
   const builders: Awaited<ReturnType<typeof startBuilderProcess>>[] = [];
   const harness = createBuildHarness({
@@ -182,7 +228,7 @@ test.each([
   [
     'names a function without its file',
     `socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [],
-      functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: 1, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
+      functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: 64, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
     'answered what no build answers',
   ],
   [
@@ -200,6 +246,18 @@ test.each([
   [
     'sends more bytes than announced',
     `socket.write(frame(5, '{"path":"main.js","bytes":1}')); socket.write(frame(6, 'ab'))`,
+    'answered what no build answers',
+  ],
+  [
+    'sends chunks without bytes',
+    `socket.write(frame(5, '{"path":"main.js","bytes":1}')); socket.write(frame(6, ''))`,
+    'answered what no build answers',
+  ],
+  [
+    'asks for less memory than a sandbox has',
+    `socket.write(frame(5, '{"path":"main.js","bytes":0}'));
+    socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [],
+      functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: ${MIN_MEMORY_MIB - 1}, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
     'answered what no build answers',
   ],
 ])(
@@ -220,7 +278,7 @@ test('a builder that names a file outside the bundle stores nothing', async () =
       socket.resume();
       socket.write(frame(5, '{"path":"../main.js","bytes":0}'));
       socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], functions: [
-        { name: 'main', file: '../main.js', entry: 'a', memoryMib: 1, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })));`);
+        { name: 'main', file: '../main.js', entry: 'a', memoryMib: 64, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })));`);
   const harness = createBuildHarness({ startBuilder });
   const { answer } = await harness.build(fixtureSource('hello-typescript'));
   expect(answer).toMatchObject({ kind: 'failed' });
@@ -232,12 +290,12 @@ test('what a builder says cannot control the pusher’s terminal', async () => {
     startFakeBuilder(`${encodeFrames}
       socket.resume();
       socket.write(frame(4, 'a\\u001b[2Jb\\rc\\u202ed'));
-      socket.write(frame(7, JSON.stringify({ kind: 'failed', problems: [{ message: '\\u001b]0;x\\u0007', at: null, frame: [] }] })));`);
+      socket.write(frame(7, JSON.stringify({ kind: 'failed', problems: [{ message: 'no \\u001b]0;x\\u0007title', at: null, frame: [] }] })));`);
   const { answer, lines } = await createBuildHarness({ startBuilder }).build(
     fixtureSource('hello-typescript'),
   );
-  expect(lines).toEqual(['       a[2Jbcd']);
-  expect(answer).toMatchObject({ problems: [{ message: ']0;x' }] });
+  expect(lines).toEqual(['       abcd']);
+  expect(answer).toMatchObject({ problems: [{ message: 'no title' }] });
 });
 
 test('an out-of-memory kill is named as such, with the limit', async () => {

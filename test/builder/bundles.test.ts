@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import vm from 'node:vm';
 import { createBuildHarness, type BuildHarness } from '../build/build-harness.ts';
 import { fixtureSource, folderSource, type Source } from '../build/source-repository.ts';
+import { MIN_MEMORY_MIB } from '../../src/model/limits.ts';
 import type { BuildProblem } from '../../src/protocol/builder.ts';
 
 type Namespace = Record<string, unknown>;
@@ -150,6 +151,15 @@ test('an error shows the lines around it and a caret below its column', async ()
     '  3 |   return new Response(String(grüße));',
     '  4 | };',
   ]);
+});
+
+test('memory that no sandbox can be given is reported at its place in fn.json', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'fn.json'), `{ "memory": ${MIN_MEMORY_MIB - 1} }`);
+  writeFileSync(join(folder, 'index.js'), 'export default () => new Response();');
+  const [problem] = await problemsOf(folderSource(folder));
+  expect(problem).toMatchObject({ at: { file: 'fn.json', line: 1, column: 13 } });
+  expect(problem?.message).toContain('"memory" must be a number from 64');
 });
 
 test('all wrong fields of fn.json are reported at once', async () => {

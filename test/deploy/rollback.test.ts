@@ -9,6 +9,7 @@ function release(version: number, sourceVersion: number | null = null): Deployme
     version,
     kind: 'production',
     ref: 'refs/heads/main',
+    slug: null,
     commit: String(sourceVersion ?? version).repeat(40),
     subject: '',
     author: '',

@@ -94,6 +94,24 @@ describe('kill -9', () => {
   });
 });
 
+describe('with the database stopped', () => {
+  it('functions serve, and what needs it is told as degraded', async () => {
+    const repository = await createRepository(platform(), 'degraded');
+    await repository.commit({ 'index.ts': greeting('serves') });
+    await repository.push('main');
+    const stopped = pidsOf(platform(), /postgres/);
+    for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+    try {
+      expect((await ask(platform(), 'degraded')).body).toBe('serves');
+      const { body } = await ask(platform(), '', { path: '/readyz' });
+      expect(JSON.parse(body)).toMatchObject({ serving: true, degraded: ['database'] });
+    } finally {
+      for (const pid of stopped) process.kill(pid, 'SIGCONT');
+    }
+    await becomesReady(platform());
+  });
+});
+
 describe('with control and the database stopped', () => {
   it('a data process that has just started wakes a sleeping function with its environment', async () => {
     const repository = await createRepository(platform(), 'alone');
@@ -110,6 +128,8 @@ describe('with control and the database stopped', () => {
         expect(asked.status).toBe(200);
         return asked;
       });
+      const readiness = await ask(platform(), '', { path: '/readyz' });
+      expect(JSON.parse(readiness.body)).toMatchObject({ serving: true, degraded: ['control'] });
       expect(JSON.parse(answer.body)).toEqual({ app: 'alone' });
       expect(answer.headers['x-fn-cold-start']).toMatch(/^\d/);
     } finally {

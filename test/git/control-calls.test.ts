@@ -120,37 +120,6 @@ describe('listRefs', () => {
   });
 });
 
-describe('findCommit', () => {
-  it('finds by the full id and by a unique prefix, also when a branch has that name', async () => {
-    const first = await work.commit('index.ts', '1', 'First');
-    const second = await work.commit('index.ts', '2', 'Second');
-    await work.must('branch', first.slice(0, 8), second);
-    await work.must('push', url, 'main', first.slice(0, 8));
-    for (const revision of [first, first.slice(0, 7), first.slice(0, 8)]) {
-      expect(await front.calls('findCommit', { appId, revision })).toMatchObject({
-        subject: 'First',
-      });
-    }
-  });
-
-  it('finds nothing else', async () => {
-    await work.commit('index.ts', '1');
-    await work.must('push', url, 'main');
-    const tree = await work.must('rev-parse', 'HEAD^{tree}');
-    for (const revision of [
-      tree,
-      tree.slice(0, 10),
-      'main',
-      'HEAD',
-      'abc',
-      '--all',
-      'f'.repeat(40),
-    ]) {
-      expect(await front.calls('findCommit', { appId, revision })).toBeNull();
-    }
-  });
-});
-
 describe('publishLive', () => {
   it('moves and removes refs that fetches see and pushes can not touch', async () => {
     const sha = await work.commit('index.ts', '1');
@@ -177,27 +146,19 @@ describe('publishLive', () => {
   it.each(['refs/heads/main', 'refs/live/', 'refs/live/../heads/main', 'refs/live/a b'])(
     'refuses %s',
     async (name) => {
-      await front.calls('createRepository', { appId });
+      await work.commit('index.ts', '1');
+      await work.must('push', url, 'main');
       const call = front.calls('publishLive', { appId, refs: [{ name, sha: null }] });
       await expect(call).rejects.toMatchObject({ code: 'bad-request' });
     },
   );
 });
 
-describe('createRepository', () => {
-  it('may be repeated, and be asked for twice at once', async () => {
-    const calls = [1, 2, 3].map(() => front.calls('createRepository', { appId }));
-    await Promise.all(calls);
-    await front.calls('createRepository', { appId });
-    expect(await work.must('ls-remote', url)).toBe('');
-  });
-
-  it('is not needed before a push: a lost repository is made again', async () => {
-    await work.commit('index.ts', '1');
-    await work.must('push', url, 'main');
-    await rm(front.repositoryOf(app), { recursive: true });
-    await work.must('push', url, 'main');
-    await mkdir(join(work.path, 'copy'));
-    await work.must('clone', '--quiet', url, 'copy');
-  });
+it('makes a lost repository again with the next push', async () => {
+  await work.commit('index.ts', '1');
+  await work.must('push', url, 'main');
+  await rm(front.repositoryOf(app), { recursive: true });
+  await work.must('push', url, 'main');
+  await mkdir(join(work.path, 'copy'));
+  await work.must('clone', '--quiet', url, 'copy');
 });

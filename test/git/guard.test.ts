@@ -127,7 +127,7 @@ describe('a token', () => {
     ];
     const answer = await get(INFO, peer('203.0.113.9'));
     expect(answer.status).toBe(403);
-    expect(answer.body).toContain('Use the https address');
+    expect(answer.body).toContain('use the https address');
     for (const headers of [
       peer('203.0.113.9', 'X-Forwarded-Proto: https'),
       peer('', 'X-Forwarded-For: 127.0.0.1'),

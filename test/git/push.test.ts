@@ -56,7 +56,6 @@ describe('a push to a new name', () => {
               subject: 'Say hello',
               author: 'Ada <ada@example.com>',
             },
-            isForced: false,
           },
         ],
       },
@@ -139,17 +138,6 @@ describe('the pusher', () => {
 });
 
 describe('what a push reports of its updates', () => {
-  it('tells a forced update from one that adds commits', async () => {
-    const first = await work.commit('index.ts', '1');
-    await work.must('push', url, 'main');
-    await work.commit('index.ts', '2');
-    await work.commit('index.ts', '3');
-    await work.must('push', url, 'main');
-    await work.must('push', '--force', url, `${first}:main`);
-    const forced = front.control.received.map(({ updates }) => updates[0]?.isForced);
-    expect(forced).toEqual([false, false, true]);
-  });
-
   it('peels annotated tags, also of tags', async () => {
     const sha = await work.commit('index.ts', '1');
     await work.must('tag', '--annotate', '--message', 'one', 'v1');
@@ -171,7 +159,7 @@ describe('what a push reports of its updates', () => {
     await work.must('push', url, 'main', 'main:feature/x');
     await work.must('push', url, ':feature/x');
     expect(front.control.received[1]?.updates).toMatchObject([
-      { ref: 'refs/heads/feature/x', newSha: ZERO, commit: null, isForced: false },
+      { ref: 'refs/heads/feature/x', newSha: ZERO, commit: null },
     ]);
     expect(await refsOf()).not.toContain('feature');
   });
@@ -217,15 +205,34 @@ describe('a push is rejected whole', () => {
     expect(await refsOf()).toBe('');
   });
 
-  it('for more than 20 different tips', async () => {
+  it.each([
+    ['of a commit each', true],
+    ['of one commit', false],
+  ])('for more than 20 branches %s, and says what to do', async (_, hasOwnCommits) => {
+    await work.commit('index.ts', '1');
     for (let index = 0; index <= 20; index += 1) {
-      await work.commit('index.ts', String(index));
+      if (hasOwnCommits) await work.commit('index.ts', `${index}`);
       await work.must('branch', `b${index}`);
     }
     const { code, text } = await work.git('push', url, 'refs/heads/b*:refs/heads/b*');
     expect(code).toBe(1);
-    expect(text).toContain('21 different commits in one push; at most 20');
+    expect(text).toContain('21 branches and tags in one push; at most 20 can be deployed');
+    expect(text).toContain('git push REMOTE BRANCH TAG');
+    expect(front.control.received).toEqual([]);
+    await work.must('push', url, ...Array.from({ length: 20 }, (__, index) => `b${index}`));
   });
+});
+
+it('takes any number of deletions', async () => {
+  const sha = await work.commit('index.ts', '1');
+  const branches = Array.from({ length: 30 }, (_, index) => `b${index}`);
+  await work.must('push', url, 'main');
+  for (const branch of branches) {
+    await writeFile(join(front.repositoryOf(app), 'refs/heads', branch), `${sha}\n`);
+  }
+  await work.must('push', url, '--delete', ...branches);
+  expect(front.control.released[1]?.updates.length).toBe(30);
+  expect(await refsOf()).not.toContain('refs/heads/b');
 });
 
 it('keeps apart branches that the engine takes for one another', async () => {
@@ -263,7 +270,7 @@ it('takes a push from a shallow clone', async () => {
   await work.must('clone', '--quiet', '--depth', '1', url, 'shallow');
   await work.must('-C', 'shallow', 'commit', '--quiet', '--allow-empty', '--message', '3');
   await work.must('-C', 'shallow', 'push', url, 'HEAD:refs/heads/main');
-  expect(front.control.received[1]?.updates[0]?.isForced).toBe(false);
+  expect(front.control.received[1]?.updates[0]?.commit?.subject).toBe('3');
 });
 
 it('takes push options', async () => {

@@ -1,12 +1,15 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
-import { createPeerCheck } from '../../src/git/peer.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Places } from '../../src/git/places.ts';
-import { printable } from '../../src/git/printable.ts';
+import { openRepositories } from '../../src/git/repositories.ts';
 import { createPushHeadParser } from '../../src/git/request-head.ts';
 import { createTerminal } from '../../src/git/terminal.ts';
 import type { Clock } from '../../src/std/clock.ts';
+import { newId } from '../../src/std/ids.ts';
 import { commandList, packet } from './support/raw-request.ts';
 
 const SHA = 'a'.repeat(40);
@@ -31,61 +34,6 @@ function standingClock(): Clock & { advance(ms: number): void } {
     },
   };
 }
-
-describe('printable text', () => {
-  it.each([
-    ['\u001b[31mred\u001b[0m', 'red'],
-    ['\u001b]0;title\u0007shown', 'shown'],
-    ['\u001b]8;;http://evil\u001b\\link', '\\link'],
-    ['\u009b2Jcleared', '2Jcleared'],
-    ['a\tb\r\nc\u0000\u0008', 'a\tbc'],
-    ['\u202eturned\u2066', 'turned'],
-    ['größe 日本 🚀', 'größe 日本 🚀'],
-  ])('of %j is %j', (raw, shown) => {
-    expect(printable(raw)).toBe(shown);
-  });
-});
-
-describe('a peer over http', () => {
-  const check = createPeerCheck(['10.0.0.0/8', '192.0.2.7', 'fd00::/8']);
-  const judge = (address: string, proto?: string): string => {
-    const headers = { 'x-gitfn-peer-address': address, 'x-gitfn-peer-scheme': 'http' };
-    try {
-      check.requirePrivate({
-        ...headers,
-        ...(proto !== undefined && { 'x-forwarded-proto': proto }),
-      });
-      return 'let in';
-    } catch {
-      return 'refused';
-    }
-  };
-  it.each([
-    ['127.0.0.1', undefined, 'let in'],
-    ['127.8.9.1', undefined, 'let in'],
-    ['::1', undefined, 'let in'],
-    ['203.0.113.1', undefined, 'refused'],
-    ['203.0.113.1', 'https', 'refused'],
-    ['10.1.2.3', 'https', 'let in'],
-    ['10.1.2.3', 'http', 'refused'],
-    ['10.1.2.3', 'https, http', 'refused'],
-    ['10.1.2.3', undefined, 'refused'],
-    ['::ffff:192.0.2.7', 'https', 'let in'],
-    ['fd00::1', 'https', 'let in'],
-    ['not an address', 'https', 'refused'],
-  ])('from %s that says %s is %s', (address, proto, expected) => {
-    expect(judge(address, proto)).toBe(expected);
-  });
-
-  it('from a proxy on this machine is judged by what the proxy says', () => {
-    const strict = createPeerCheck(['127.0.0.1']);
-    const headers = { 'x-gitfn-peer-address': '127.0.0.1', 'x-gitfn-peer-scheme': 'http' };
-    expect(() => strict.requirePrivate({ ...headers, 'x-forwarded-proto': 'http' })).toThrow(
-      'https',
-    );
-    expect(() => strict.requirePrivate(headers)).not.toThrow();
-  });
-});
 
 describe('places', () => {
   const limits = { overall: 2, perRepository: 1, queueLength: 2, queueMs: 100 };
@@ -130,6 +78,17 @@ describe('places', () => {
     first();
     await places.take('a', signal);
   });
+});
+
+it('makes one repository for all who need it at once', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-repositories-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const repositoriesDir = join(folder, 'repositories');
+  const repositories = await openRepositories({ repositoriesDir, stateDir: folder });
+  const appId = newId('app');
+  await Promise.all([1, 2, 3].map(() => repositories.ensure(appId)));
+  await repositories.ensure(appId);
+  expect(await readdir(repositoriesDir)).toEqual([`${appId}.git`]);
 });
 
 describe('the head of a push', () => {

@@ -51,7 +51,7 @@ describe('the configuration', () => {
     ['VERBOSE', 'TRUE', { isVerbose: true }],
     ['VERBOSE', '0', { isVerbose: false }],
     ['HTTPS_PORT', '8443', { httpsPort: 8443 }],
-    ['MAX_MEMORY', '512', { maxMemoryMib: 512 }],
+    ['MAX_MEMORY', '128', { maxMemoryMib: 128, builds: { memoryMib: 1024 } }],
     [
       'FN_DATA_DIR',
       '/var/lib/fn',
@@ -75,7 +75,7 @@ describe('the configuration', () => {
     ['HOST', 'example.com'],
     ['VERBOSE', 'perhaps'],
     ['HTTPS_PORT', '0'],
-    ['MAX_MEMORY', '63'],
+    ['MAX_MEMORY', '127'],
     ['MAX_MEMORY', '512MB'],
     ['MAX_TIMEOUT', '999'],
     ['FN_BASE_DOMAIN', 'https://example.com'],

@@ -62,7 +62,7 @@ async function openBroker(maxSandboxes = 8) {
       openSealed: (deployment) => openSealedEnvironment(sealedDir, MASTER_KEY, deployment),
       say: (line) => void said.push(line),
     },
-    { maxMemoryMib: 512, maxSandboxes },
+    { maxMemoryMib: { zygote: 512, builder: 1024 }, maxSandboxes },
   );
   onTestFinished(() => broker.close());
 
@@ -167,6 +167,34 @@ describe('the supervisor', () => {
     peer.ask(request);
     await once(peer.child, 'exit');
     expect(said.join()).toContain('what it may not');
+  });
+
+  it.each([
+    ['zygote', { type: 'start-zygote', request: 5, runtime: 'nodejs', memoryMib: 513 }],
+    ['zygote', { type: 'start-zygote', request: 5, runtime: 'nodejs', memoryMib: 31 }],
+    ['builder', { type: 'start-builder', request: 5, memoryMib: 1025 }],
+  ] as const)(
+    'starts nothing for a %s owner that asks for memory out of range (%j), and leaves it alive',
+    async (kind, request) => {
+      const { connect } = await openBroker();
+      const peer = connect(kind);
+      peer.ask(request);
+      const refused = await eventually(
+        () => peer.heard.notices.find((notice) => notice.type === 'sandbox-failed') ?? false,
+      );
+      expect(refused).toMatchObject({
+        request: 5,
+        reason: expect.stringContaining('MB') as string,
+      });
+      expect(peer.child.exitCode ?? peer.child.signalCode).toBe(null);
+    },
+  );
+
+  it('lets a builder have more memory than a function may', async () => {
+    const { connect } = await openBroker();
+    const control = connect('builder');
+    control.ask({ type: 'start-builder', request: 7, memoryMib: 1024 });
+    await eventually(() => control.heard.notices.some(({ type }) => type === 'sandbox-started'));
   });
 
   it('refuses more sandboxes than there may be', async () => {

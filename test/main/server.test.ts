@@ -187,6 +187,11 @@ describe('a running server', () => {
     },
   );
 
+  it('runs no database process that it has no work for', () => {
+    const names = descendantsOf(platform.pid).map(({ commandLine }) => commandLine);
+    expect(names.filter((name) => name.includes('replication launcher'))).toEqual([]);
+  });
+
   it.runIf(IS_ROOT)('gives its processes an empty environment', async () => {
     for (const { pid, commandLine } of descendantsOf(platform.pid)) {
       if (!/(control|git|data)\.mjs/.test(commandLine)) continue;
@@ -277,6 +282,32 @@ describe('where a server can live', () => {
     expect(new Set(descendantsOf(platform.pid).map(({ uid }) => uid))).toEqual(
       new Set([ORDINARY_UID]),
     );
+    expect(await platform.stop()).toBe(0);
+  });
+
+  it('boots functions and builds where a function may have no more memory than the default', async () => {
+    await using platform = await startPlatform({ env: { MAX_MEMORY: '128' } });
+    const sandboxes = () =>
+      descendantsOf(platform.pid).filter(({ commandLine }) =>
+        /^\/usr\/bin\/node .*\/runner\.mjs$/.test(commandLine),
+      );
+    await eventually(() => {
+      const isWorker = sandboxes().map(({ commandLine }) => commandLine.includes('max-old-space'));
+      expect(isWorker).toEqual(expect.arrayContaining([true, false]));
+    });
+    expect(platform.output()).not.toContain('what it may not');
+  });
+
+  it('serves when it is started under a strict umask', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, 'bin'));
+    const script = `#!/bin/sh\numask 077\nexec ${PROJECT_DIR}/bin/fn "$@"\n`;
+    await writeFile(join(folder, 'bin/fn'), script, { mode: 0o755 });
+    await using platform = await startPlatform({ projectDir: folder });
+    const answer = await fetch(`${platform.url}/whoami`, {
+      headers: { authorization: `Bearer ${platform.adminToken}` },
+    });
+    expect(answer.status).toBe(200);
     expect(await platform.stop()).toBe(0);
   });
 

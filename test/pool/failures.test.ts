@@ -1,4 +1,7 @@
+import http from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { StreamSlots } from '../../src/pool/stream-slots.ts';
+import { WORKER_FRAME, WORKER_SOCKET_FD } from '../../src/protocol/worker.ts';
 import { ask } from '../support/ask.ts';
 import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -38,6 +41,53 @@ async function pid(data: DataPlane): Promise<string> {
   expect(status).toBe(200);
   return body;
 }
+
+/** The stream that a worker's first invocation gets. */
+function firstStream(): number {
+  return new StreamSlots<null>(32).take(null, 0);
+}
+
+describe('a hostile function', () => {
+  it('that sends a body beyond its window loses its worker, not the router its memory', async () => {
+    const data = await start();
+    await data.deploy(`
+      import fs from 'node:fs';
+      const frame = (type, stream, payload) => {
+        const head = Buffer.alloc(9);
+        head.writeUInt32BE(payload.length + 5);
+        head[4] = type;
+        head.writeUInt32BE(stream, 5);
+        return Buffer.concat([head, payload]);
+      };
+      const chunk = frame(${WORKER_FRAME.BODY}, ${firstStream()}, Buffer.alloc(60_000));
+      let rest = chunk; // What the kernel did not take of a frame goes first, or the frames would be broken.
+      const flood = () => {
+        try {
+          for (;;) {
+            rest = rest.subarray(fs.writeSync(${WORKER_SOCKET_FD}, rest));
+            if (rest.length === 0) rest = chunk;
+          }
+        } catch {
+          setTimeout(flood, 1);
+        }
+      };
+      const answer = () => new Response(new ReadableStream({
+        start(controller) { controller.enqueue(Buffer.from('begun')); setTimeout(flood, 20); },
+      }));
+      export default { fetch: answer };`);
+    const request = http.get({
+      host: '127.0.0.1',
+      port: data.port,
+      headers: { host: 'hello.localhost' },
+      agent: false,
+    });
+    request.on('response', (response) => response.pause()); // A client that takes nothing.
+    request.on('error', () => {}); // Its connection breaks with the worker.
+    await eventually(() => data.failures.some((failure) => failure.kind === 'worker-gone'));
+    request.destroy();
+    expect(JSON.stringify(data.failures)).toContain('beyond its window');
+  });
+});
 
 describe('a failing function', () => {
   it('that throws gives 502 without its message, and its worker lives on', async () => {

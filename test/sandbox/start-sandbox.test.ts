@@ -190,7 +190,48 @@ describe('life of a sandbox', () => {
     expect((await sandbox.exited).wasOutOfMemory).toBe(false);
     await sandbox.released;
   });
+
+  it('leaves no process behind, dead or alive, when it is killed', async () => {
+    const sandbox = await lab.start(`
+      import net from 'node:net';
+      new net.Socket({ fd: 5 }).write('up');
+      setInterval(() => {}, 1000);
+    `);
+    sandbox.boot();
+    await once(sandbox.socket, 'data');
+    const inside = childrenOf(childrenOf(process.pid).at(-1) ?? 0)[0] ?? 0;
+    expect(readProcFile(String(inside), 'status')).toMatch(/^NSpid:\t\d+\t1$/m);
+    sandbox.kill();
+    expect(await sandbox.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
+    expect(readProcFile(String(inside), 'status')).toBe('');
+    await sandbox.released;
+  });
+
+  it('is killed as well before it was booted', async () => {
+    const sandbox = await lab.start('');
+    sandbox.kill();
+    expect(await sandbox.exited).toMatchObject({ code: null, signal: 'SIGKILL' });
+    await sandbox.released;
+  });
+
+  it('is killed while it floods its standard error', async () => {
+    const sandbox = await lab.start(`
+      import fs from 'node:fs'; import net from 'node:net';
+      new net.Socket({ fd: 5 }).write('up');
+      setImmediate(() => { for (;;) fs.writeSync(2, 'x'.repeat(65_536)); });
+    `);
+    sandbox.boot();
+    await once(sandbox.socket, 'data');
+    sandbox.kill();
+    expect((await sandbox.exited).signal).toBe('SIGKILL');
+    await sandbox.released;
+  });
 });
+
+function childrenOf(pid: number): number[] {
+  const children = readProcFile(`${pid}/task/${pid}`, 'children');
+  return children.split(' ').filter(Boolean).map(Number);
+}
 
 describe('limits', () => {
   const hasCgroups = () => lab.cgroups.version !== 'none';

@@ -18,6 +18,7 @@ async function addLive(database: Database, id: string): Promise<void> {
     version: await takeVersion(database, 'app-1'),
     kind: 'production',
     ref: 'refs/heads/main',
+    slug: null,
     commit: 'c'.repeat(40),
     subject: 'Say hello',
     author: 'A <a@example.com>',

@@ -22,6 +22,7 @@ async function deployed(code: string): Promise<{
   const deployment = await data.deployment(code, {}, name);
   const prepared = await data.pool.prepare(deployment);
   if (prepared.kind === 'failed') throw new Error(prepared.failure.message);
+  if (prepared.kind === 'unavailable') throw new Error(prepared.message);
   data.route(deployment);
   return {
     convention: prepared.conventions['main'] ?? '',

@@ -1,5 +1,4 @@
 import { listDeployments } from '../../store/deployments.ts';
-import { mapSlugs } from '../../store/refs.ts';
 import { AppParams } from '../apps/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -21,12 +20,9 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async (request) => {
       const app = await access.requireApp(request.actor, 'app.read', request.params.app);
-      const slugs = await mapSlugs(db, app.id);
       const deployments = await listDeployments(db, app.id, request.query.limit);
       return {
-        items: deployments.map((deployment) =>
-          presentDeployment(address, app, { deployment, slugs }),
-        ),
+        items: deployments.map((deployment) => presentDeployment(address, app, deployment)),
       };
     },
   );
@@ -47,7 +43,7 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
       const released = await rollbacks.rollback(app, target, request.actor);
       const { deployment, elapsedMs } = released;
       return {
-        deployment: presentDeployment(address, app, { deployment, slugs: new Map() }),
+        deployment: presentDeployment(address, app, deployment),
         environmentVersion: deployment.envVersion,
         elapsedMs,
       };

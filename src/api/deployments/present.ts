@@ -3,16 +3,12 @@ import type { DeploymentView } from '../../protocol/control-api.ts';
 import type { App } from '../../store/apps.ts';
 import type { Deployment } from '../../store/deployments.ts';
 
-/** `slugs` has the host-name part of each ref that has a host of its own. */
 export function presentDeployment(
   address: PublicAddress,
   app: App,
-  context: { deployment: Deployment; slugs: Map<string, string> },
+  deployment: Deployment,
 ): DeploymentView {
-  const { deployment } = context;
   const { id, version, kind, ref, commit, subject, author, state, bundle } = deployment;
-  const slug = context.slugs.get(ref);
-  const ownUrl = slug === undefined ? commitUrl(address, app.name, commit) : null;
   return {
     id,
     version,
@@ -27,12 +23,14 @@ export function presentDeployment(
     createdAt: deployment.createdAt.toISOString(),
     liveAt: deployment.liveAt?.toISOString() ?? null,
     buildMs: deployment.buildMs,
-    url:
-      kind === 'production'
-        ? productionUrl(address, app.name)
-        : (ownUrl ?? refUrl(address, app.name, slug ?? '')),
+    url: urlOf(address, app, deployment),
     isCurrent: state === 'live',
     reason: deployment.reason,
     trigger: deployment.trigger,
   };
+}
+
+function urlOf(address: PublicAddress, app: App, { kind, slug, commit }: Deployment): string {
+  if (kind === 'production') return productionUrl(address, app.name);
+  return slug === null ? commitUrl(address, app.name, commit) : refUrl(address, app.name, slug);
 }

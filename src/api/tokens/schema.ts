@@ -30,10 +30,3 @@ export const TokenBody = Type.Object(
   },
   { additionalProperties: false },
 );
-
-export const WhoAmISchema = Type.Object({
-  tokenId: Type.String(),
-  name: Type.String(),
-  role: Type.Enum([...ROLES]),
-  apps: Type.Union([Type.Array(Type.String()), Type.Null()]),
-});

@@ -1,7 +1,7 @@
 import { namesOfApps } from '../../store/apps.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
-import { WhoAmISchema } from '../tokens/schema.ts';
+import { WhoAmISchema } from './schema.ts';
 
 export function whoAmIRoutes(api: ApiInstance, { db }: ApiDeps): void {
   api.get(

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { PoolOptions } from '../start-options.ts';
 import type { ServerEnvironment } from './env.ts';
@@ -82,7 +83,12 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
     acmeDirectoryUrl: read.url('ACME_DIRECTORY_URL', ['https:']),
     acmeEmail: read.email('ACME_EMAIL'),
-    maxMemoryMib: read.integer('MAX_MEMORY', { fallback: 10_240, min: 64, max: 1_048_576 }),
+    maxMemoryMib: read.integer('MAX_MEMORY', {
+      fallback: 10_240,
+      // A function that asks for nothing must fit.
+      min: DEFAULT_MEMORY_MIB,
+      max: 1_048_576,
+    }),
     maxTimeoutMs: read.integer('MAX_TIMEOUT', { fallback: 900_000, min: 1_000, max: 86_400_000 }),
     builds: {
       // A build is one busy core; the other half of the machine keeps serving.

@@ -6,11 +6,9 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
   existsSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   mkdirSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,6 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { HostTools } from './host-tools.ts';
+import { isServerOf, readPidFile } from './postgres-pid-file.ts';
 
 interface PostgresOptions {
   tools: HostTools;
@@ -61,6 +60,7 @@ const SETTINGS: Record<string, string> = {
   io_method: 'sync',
   wal_level: 'minimal',
   max_wal_senders: '0',
+  max_logical_replication_workers: '0',
   max_parallel_workers: '0',
   autovacuum_max_workers: '1',
   max_wal_size: '256MB',
@@ -190,7 +190,6 @@ function collectLog(child: ChildProcess, isVerbose: boolean): () => string {
   return () => tail.trim();
 }
 
-/** The server writes "ready" into the eighth line of its pid file (LOCK_FILE_LINE_PM_STATUS). */
 async function readiness(
   cluster: string,
   child: ChildProcess,
@@ -215,15 +214,6 @@ function databaseDown(reason: string): PlatformError {
   });
 }
 
-function readPidFile(cluster: string): { pid: number; status: string } | null {
-  try {
-    const lines = readFileSync(`${cluster}/postmaster.pid`, 'utf8').split('\n');
-    return { pid: Number(lines[0]), status: (lines[7] ?? '').trim() };
-  } catch {
-    return null; // None, or not whole yet.
-  }
-}
-
 /**
  * The lock on the data folder says that no other supervisor is there. A server that still runs on the cluster is one
  * that is about to end; a pid file of another process is left over from a crash, its number used again since.
@@ -242,15 +232,5 @@ async function endStaleServer(cluster: string): Promise<void> {
     }
     process.kill(pid, 'SIGQUIT');
     await delay(STALE_POLL_MS);
-  }
-}
-
-function isServerOf(cluster: string, pid: number): boolean {
-  try {
-    if (basename(readlinkSync(`/proc/${pid}/exe`)) !== 'postgres') return false;
-    const [cwd, folder] = [statSync(`/proc/${pid}/cwd`), statSync(cluster)];
-    return cwd.dev === folder.dev && cwd.ino === folder.ino;
-  } catch {
-    return false; // It has ended, or is not ours.
   }
 }

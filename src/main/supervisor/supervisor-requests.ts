@@ -3,18 +3,17 @@ import type { SupervisorRequest } from '../../protocol/supervisor.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
 const SLOT_ID = /^slot-[a-z2-7]{12}$/;
-const MIN_MEMORY_MIB = 32;
 
-/** The request, or null when it is not one that a correct process sends. */
-export function parseSupervisorRequest(
-  message: unknown,
-  maxMemoryMib: number,
-): SupervisorRequest | null {
+/**
+ * The request, or null when it is not one that a correct process sends. How much memory it asks for is not judged
+ * here: a correct process passes on what a function once asked for, and the operator's limit may be lower today.
+ */
+export function parseSupervisorRequest(message: unknown): SupervisorRequest | null {
   if (typeof message !== 'object' || message === null) return null;
   const fields = message as Record<string, unknown>;
   const { type, request, runtime, memoryMib, slot, deployment } = fields;
-  const isMemory = isIntegerBetween(memoryMib, MIN_MEMORY_MIB, maxMemoryMib);
-  const isRequest = isIntegerBetween(request, 0, Number.MAX_SAFE_INTEGER);
+  const isMemory = isNatural(memoryMib);
+  const isRequest = isNatural(request);
   switch (type) {
     case 'start-zygote':
       if (!isRequest || !isMemory || runtime !== 'nodejs') return null;
@@ -31,8 +30,8 @@ export function parseSupervisorRequest(
   }
 }
 
-function isIntegerBetween(value: unknown, min: number, max: number): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
+function isNatural(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function matches(value: unknown, pattern: RegExp): value is string {

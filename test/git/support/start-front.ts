@@ -35,7 +35,6 @@ export interface RunningFront extends AsyncDisposable {
 interface StartOptions {
   limits?: Partial<GitLimits>;
   maxPackBytes?: number;
-  trustedProxies?: string[];
 }
 
 export const TOKEN = 'token-of-ada';
@@ -60,7 +59,6 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
     stateDir: join(folder, 'state'),
     address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 3000 },
     maxPackBytes: options.maxPackBytes ?? 64 * 1024 * 1024,
-    trustedProxies: options.trustedProxies ?? [],
     isVerbose: false,
     ...(options.limits && { limits: options.limits }),
   });

@@ -1,0 +1,62 @@
+import type { DeploymentKind } from '../model/deployment.ts';
+import { KeyedMutex } from '../std/mutex.ts';
+import type { RepositoryPort } from './ports.ts';
+
+/**
+ * `refs/live/*`: what is live, as git shows it (`git log fn/live/production..main`). A release stands even when the
+ * git front is away; what could not be written is tried again.
+ */
+export interface LiveRefs {
+  /** Never rejects: what fails is left for `retry`. A null SHA removes the ref. */
+  publish(appId: string, live: LiveRef): Promise<void>;
+  /** Writes what is missing. */
+  retry(): Promise<void>;
+}
+
+interface LiveRef {
+  kind: DeploymentKind;
+  /** Null in production. */
+  slug: string | null;
+  sha: string | null;
+}
+
+export function createLiveRefs(
+  repository: Pick<RepositoryPort, 'publishLive'>,
+  onError: (error: unknown) => void,
+): LiveRefs {
+  /** By app: ref name → SHA, the newest only. */
+  const missing = new Map<string, Map<string, string | null>>();
+  const turns = new KeyedMutex();
+
+  async function write(appId: string): Promise<void> {
+    const refs = missing.get(appId);
+    if (refs === undefined) return;
+    missing.delete(appId);
+    try {
+      await repository.publishLive(
+        appId,
+        [...refs].map(([name, sha]) => ({ name, sha })),
+      );
+    } catch (error) {
+      onError(error);
+      // What was asked for meanwhile is newer.
+      missing.set(appId, new Map([...refs, ...(missing.get(appId) ?? [])]));
+    }
+  }
+
+  /** One write at a time for an app, in the order of the releases. */
+  const enqueue = (appId: string): Promise<void> => turns.run(appId, () => write(appId));
+
+  return {
+    publish(appId, { kind, slug, sha }) {
+      const name =
+        kind === 'production' ? 'refs/live/production' : `refs/live/preview/${slug ?? ''}`;
+      const refs = missing.get(appId) ?? new Map<string, string | null>();
+      missing.set(appId, refs.set(name, sha));
+      return enqueue(appId);
+    },
+    retry: async () => {
+      await Promise.all([...missing.keys()].map(enqueue));
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * Who is at the other end of a request that data hands on to control or the git front. Data sets both headers and
+ * drops what a client sends under these names; only sockets that data alone can reach may trust them.
+ */
+import { createAddressList } from '../std/address-list.ts';
+
+export const PEER_ADDRESS_HEADER = 'x-gitfn-peer-address';
+/** `https`, or `http` for everything else. */
+export const PEER_SCHEME_HEADER = 'x-gitfn-peer-scheme';
+
+const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
+
+/**
+ * Whether a client may send a token over its connection: TLS, or this very machine. To be asked before any 401, or
+ * the client would send its token in clear.
+ */
+export function isPrivateConnection(
+  headers: Record<string, string | string[] | undefined>,
+): boolean {
+  if (headers[PEER_SCHEME_HEADER] === 'https') return true;
+  const header = headers[PEER_ADDRESS_HEADER];
+  return typeof header === 'string' && LOOPBACK.has(header);
+}
+
+/** How to mend it, for whoever is refused. */
+export const PRIVATE_CONNECTION_HINT =
+  'use the https address; behind a proxy that ends TLS, list its address in FN_TRUSTED_PROXIES and let it send X-Forwarded-Proto: https';

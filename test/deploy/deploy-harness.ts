@@ -1,0 +1,173 @@
+import { Readable } from 'node:stream';
+import {
+  createActivePushes,
+  createCommitDeployer,
+  createLiveRefs,
+  createPublisher,
+  createPushes,
+  createReconciler,
+  createReleases,
+  createReservations,
+  createRollbacks,
+  type BuildAnswer,
+} from '../../src/deploy/index.ts';
+import { ZERO_OID } from '../../src/model/ref.ts';
+import type { PrepareResult } from '../../src/protocol/data-plane.ts';
+import type { CommitInfo, PushedRefs } from '../../src/protocol/git-front.ts';
+import type { Snapshot } from '../../src/protocol/snapshot.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { newId } from '../../src/std/ids.ts';
+import { KeyedMutex } from '../../src/std/mutex.ts';
+import { ensureApp, findApp, type App } from '../../src/store/apps.ts';
+import type { Database } from '../../src/store/database.ts';
+import { readSnapshot } from '../../src/store/routes.ts';
+
+/**
+ * The deploy stage over a real database. What stands at its rim does what a test tells it: builds end when they are
+ * let, the router may refuse a snapshot, refs are a map.
+ */
+export class DeployHarness {
+  /** What the router serves: the last snapshot that it took. */
+  served: Snapshot = { generation: 0, apps: [], deployments: [] };
+  /** Branches and tags of the one repository. */
+  readonly refs = new Map<string, CommitInfo>();
+  readonly errors: unknown[] = [];
+  readonly sealed = new Set<string>();
+  build: (sha: string, signal: AbortSignal) => Promise<BuildAnswer> = async (sha) => built(sha);
+  prepare: () => Promise<PrepareResult> = async () => READY;
+  applySnapshot: () => Promise<void> = async () => {};
+  isBusy = false;
+  readonly pushes;
+  readonly rollbacks;
+  readonly reconciler;
+  readonly #db: Database;
+  #written: Snapshot | null = null;
+
+  private constructor(db: Database) {
+    this.#db = db;
+    const address = {
+      baseDomain: 'localhost',
+      controlHost: 'localhost',
+      scheme: 'http',
+      port: 80,
+    } as const;
+    const data = {
+      prepare: () => this.prepare(),
+      release: async () => {},
+      applySnapshot: async () => {
+        await this.applySnapshot();
+        if (this.#written !== null) this.served = this.#written;
+      },
+    };
+    const seal = {
+      seal: async (id: string) => void this.sealed.add(id),
+      remove: async (ids: string[]) => ids.forEach((id) => this.sealed.delete(id)),
+      listOlderThan: async () => [...this.sealed],
+    };
+    const repository = {
+      listRefs: async () => ({
+        isBusy: this.isBusy,
+        refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
+      }),
+      sendArchive: async () => {},
+      publishLive: async () => {},
+    };
+    const onError = (error: unknown): void => void this.errors.push(error);
+    const publisher = createPublisher({
+      readSnapshot: () => readSnapshot(db),
+      writeSnapshot: async (snapshot) => void (this.#written = snapshot),
+      data,
+    });
+    const liveRefs = createLiveRefs(repository, onError);
+    const refLocks = new KeyedMutex();
+    const clock = systemClock;
+    const reservations = createReservations({ db, data, seal, address });
+    const locks = new KeyedMutex();
+    const releases = createReleases({ db, publisher, seal, liveRefs, address, locks });
+    const deployer = createCommitDeployer({
+      db,
+      reservations,
+      builds: { build: (request, _, signal) => this.build(request.commit.sha, signal) },
+      archives: { open: async () => Readable.from([]), deliver: async () => {} },
+      explain: { explain: async () => [] },
+      active: createActivePushes(),
+    });
+    this.pushes = createPushes({ db, deployer, reservations, releases, address, refLocks, clock });
+    this.rollbacks = createRollbacks({ db, reservations, releases, clock });
+    this.reconciler = createReconciler({
+      db,
+      repository,
+      pushes: this.pushes,
+      reservations,
+      releases,
+      publisher,
+      liveRefs,
+      seal,
+      refLocks,
+      clock,
+      drainMs: 0,
+      onError,
+    });
+  }
+
+  static async create(db: Database): Promise<DeployHarness> {
+    await ensureApp(db, { id: 'app-1', name: 'hello' });
+    return new DeployHarness(db);
+  }
+
+  get app(): Promise<App> {
+    return findApp(this.#db, 'app-1').then((app) => {
+      if (app === null) throw new Error('the harness has an app');
+      return app;
+    });
+  }
+
+  /** The whole of a push: hook, ref, hook. Returns what the pusher saw, or null when it was rejected. */
+  async push(ref: string, sha: string | null): Promise<string[] | null> {
+    const pushed = this.pushOf(ref, sha);
+    const lines: string[] = [];
+    const report = (line: string): void => void lines.push(line);
+    const { signal } = new AbortController();
+    if (!(await this.pushes.preReceive(pushed, report, signal))) return null;
+    this.moveRef(ref, sha);
+    await this.pushes.postReceive(pushed, report);
+    return lines;
+  }
+
+  pushOf(ref: string, sha: string | null): PushedRefs {
+    const oldSha = this.refs.get(ref)?.sha ?? ZERO_OID;
+    const commit = sha === null ? null : commitOf(sha);
+    return {
+      pushId: newId('push'),
+      appId: 'app-1',
+      principal: { tokenId: 'tok-1', tokenName: 'test', role: 'deploy' },
+      updates: [{ ref, oldSha, newSha: sha ?? ZERO_OID, commit }],
+    };
+  }
+
+  moveRef(ref: string, sha: string | null): void {
+    if (sha === null) this.refs.delete(ref);
+    else this.refs.set(ref, commitOf(sha));
+  }
+
+  /** The commit that production, or the host of a slug, answers with. */
+  commitServed(slug: string | null = null): string | undefined {
+    const [app] = this.served.apps;
+    const id = slug === null ? app?.production : app?.slugs[slug];
+    return this.served.deployments.find((deployment) => deployment.id === id)?.commit;
+  }
+}
+
+const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
+
+/** A SHA of one repeated digit. */
+export const sha = (digit: string): string => digit.repeat(40);
+
+export function built(commit: string): BuildAnswer {
+  const bundle = { hash: commit.padEnd(64, '0'), functions: [], bytes: 1, entries: {} };
+  return { kind: 'built', bundle, isCached: false, buildMs: 1, warnings: [] };
+}
+
+function commitOf(commit: string): CommitInfo {
+  return { sha: commit, tree: commit, subject: 'Change', author: 'A <a@example.com>' };
+}

@@ -1,0 +1,221 @@
+import { describe, expect, it } from 'vitest';
+import { PlatformError } from '../../src/protocol/errors.ts';
+import { listDeployments } from '../../src/store/deployments.ts';
+import { createDatabase } from '../support/database.ts';
+import { usePlatform } from '../support/use-platform.ts';
+import { built, DeployHarness, sha } from './deploy-harness.ts';
+
+const platform = usePlatform();
+const MAIN = 'refs/heads/main';
+const TOPIC = 'refs/heads/topic';
+
+async function setUp() {
+  const database = await createDatabase(platform());
+  return { database, harness: await DeployHarness.create(database) };
+}
+
+/** A build that ends when it is let, or with its signal. */
+function heldBuilds(harness: DeployHarness): Map<string, () => void> {
+  const release = new Map<string, () => void>();
+  harness.build = (commit, signal) =>
+    new Promise((resolve) => {
+      release.set(commit, () => resolve(built(commit)));
+      signal.addEventListener('abort', () => resolve({ kind: 'cancelled' }));
+    });
+  return release;
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await nextTurn();
+}
+
+describe('a push', () => {
+  it('is superseded by a newer one of its branch, which keeps to its own host', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    const builds = heldBuilds(harness);
+    const older = harness.push(TOPIC, sha('a'));
+    await until(() => builds.has(sha('a')));
+    const newer = harness.push(TOPIC, sha('b'));
+    await until(() => builds.has(sha('b')));
+    expect(await older).toBeNull();
+    builds.get(sha('b'))?.();
+    expect(await newer).toContainEqual(expect.stringContaining('http://topic--hello.localhost'));
+    expect(harness.commitServed('topic')).toBe(sha('b'));
+    expect(harness.commitServed()).toBe(sha('1'));
+  });
+
+  it('that is rejected gives back the clean host name of a ref that never came to be', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.build = async () => ({ kind: 'failed', summary: 'broken', lines: [' !     broken'] });
+    expect(await harness.push('refs/heads/a/bc', sha('2'))).toBeNull();
+    harness.build = async (commit) => built(commit);
+    await harness.push('refs/heads/a-bc', sha('3'));
+    expect(harness.commitServed('a-bc')).toBe(sha('3'));
+    expect(harness.sealed.size).toBe(harness.served.deployments.length);
+  });
+
+  it('for which no worker can be had fails as the platform’s trouble, and changes nothing', async () => {
+    const { harness } = await setUp();
+    harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
+    await expect(harness.push(MAIN, sha('1'))).rejects.toMatchObject({ code: 'busy' });
+    expect(harness.commitServed()).toBeUndefined();
+  });
+
+  it('of too many refs is refused before anything is built', async () => {
+    const { harness } = await setUp();
+    const pushed = harness.pushOf(MAIN, sha('1'));
+    const [update] = pushed.updates;
+    if (update === undefined) throw new Error('one update');
+    pushed.updates = Array.from({ length: 21 }, (_, at) => ({ ...update, ref: `${TOPIC}-${at}` }));
+    const lines: string[] = [];
+    const { signal } = new AbortController();
+    expect(await harness.pushes.preReceive(pushed, (line) => lines.push(line), signal)).toBe(false);
+    expect(lines).toEqual([expect.stringContaining('at most 20')]);
+  });
+
+  it('whose branch was pushed again before its deletion was settled lives on', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(TOPIC, sha('2'));
+    const deletion = harness.pushOf(TOPIC, null);
+    harness.moveRef(TOPIC, null);
+    await harness.push(TOPIC, sha('3'));
+    await harness.pushes.postReceive(deletion, () => {});
+    expect(harness.commitServed('topic')).toBe(sha('3'));
+    await harness.push(TOPIC, null);
+    expect(harness.commitServed('topic')).toBeUndefined();
+  });
+});
+
+describe('the reconciler', () => {
+  it('releases what was reserved when the second hook never came', async () => {
+    const { database, harness } = await setUp();
+    const pushed = harness.pushOf(MAIN, sha('1'));
+    const { signal } = new AbortController();
+    expect(await harness.pushes.preReceive(pushed, () => {}, signal)).toBe(true);
+    harness.moveRef(MAIN, sha('1'));
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+    await harness.pushes.postReceive(pushed, () => {});
+    expect(await listDeployments(database, 'app-1', 10)).toHaveLength(1);
+  });
+
+  it('builds a ref that nobody recorded, and once is enough for code that does not build', async () => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.moveRef(MAIN, sha('2'));
+    harness.build = async () => ({ kind: 'failed', summary: 'broken', lines: [] });
+    await harness.reconciler.reconcile();
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(await listDeployments(database, 'app-1', 10)).toHaveLength(2);
+  });
+
+  it('tries again what failed by the platform’s fault', async () => {
+    const { harness } = await setUp();
+    harness.moveRef(MAIN, sha('1'));
+    harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
+    await harness.reconciler.reconcile();
+    expect(harness.errors).toHaveLength(1);
+    harness.prepare = async () => ({ kind: 'ready', initMs: 1, conventions: {} });
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+  });
+
+  it('never brings back a commit that a push has replaced meanwhile', async () => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    // topic keeps the round busy while main, seen as differing, is pushed.
+    harness.moveRef(TOPIC, sha('a'));
+    harness.moveRef(MAIN, sha('2'));
+    const builds = heldBuilds(harness);
+    const round = harness.reconciler.reconcile();
+    await until(() => builds.size > 0);
+    const [first] = builds.keys();
+    const pushing = harness.push(MAIN, sha('3'));
+    await until(() => builds.has(sha('3')));
+    for (const commit of [first, sha('3'), sha('a')]) {
+      await until(() => builds.has(commit ?? ''));
+      builds.get(commit ?? '')?.();
+    }
+    await Promise.all([round, pushing]);
+    expect(harness.commitServed()).toBe(sha('3'));
+    const served = (await listDeployments(database, 'app-1', 20))
+      .filter((deployment) => deployment.kind === 'production' && deployment.liveAt !== null)
+      .map((deployment) => deployment.commit);
+    expect(served[0]).toBe(sha('3'));
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('3'));
+  });
+
+  it('fails a reservation whose ref never moved, and a busy repository is left alone', async () => {
+    const { database, harness } = await setUp();
+    const pushed = harness.pushOf(MAIN, sha('1'));
+    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
+    // Another process: nothing is held in its memory.
+    const restarted = await DeployHarness.create(database);
+    restarted.isBusy = true;
+    await restarted.reconciler.reconcile();
+    expect((await listDeployments(database, 'app-1', 1))[0]?.state).toBe('warming');
+    restarted.isBusy = false;
+    await restarted.reconciler.reconcile();
+    expect((await listDeployments(database, 'app-1', 1))[0]).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining('interrupted'),
+    });
+  });
+
+  it('publishes again what the router did not take', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.applySnapshot = () => Promise.reject(new PlatformError('unavailable', 'stuck'));
+    await expect(harness.push(MAIN, sha('2'))).rejects.toThrow('stuck');
+    expect(harness.commitServed()).toBe(sha('1'));
+    harness.applySnapshot = async () => {};
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('2'));
+  });
+
+  it('removes the environments of what has ended, and no other', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(MAIN, sha('2'));
+    await harness.reconciler.reconcile();
+    const live = harness.served.deployments.map((deployment) => deployment.id);
+    expect([...harness.sealed].toSorted()).toEqual(live.toSorted());
+  });
+});
+
+describe('a rollback', () => {
+  it('goes back from what is live, whichever number is the highest', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(MAIN, sha('2'));
+    const builds = heldBuilds(harness);
+    const slow = harness.push(MAIN, sha('3')); // Takes its number before the rollback does.
+    await until(() => builds.has(sha('3')));
+    await harness.rollbacks.rollback(await harness.app, 'v1', { tokenId: 'tok-1' });
+    builds.get(sha('3'))?.();
+    await slow;
+    expect(harness.commitServed()).toBe(sha('3'));
+    await harness.rollbacks.rollback(await harness.app, null, { tokenId: 'tok-1' });
+    expect(harness.commitServed()).toBe(sha('2'));
+  });
+
+  it('that fails leaves no reservation behind', async () => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(MAIN, sha('2'));
+    harness.prepare = () => Promise.reject(new PlatformError('unavailable', 'away'));
+    const app = await harness.app;
+    await expect(harness.rollbacks.rollback(app, null, { tokenId: 'tok-1' })).rejects.toThrow(
+      'away',
+    );
+    expect((await listDeployments(database, 'app-1', 1))[0]?.state).toBe('failed');
+    expect(harness.commitServed()).toBe(sha('2'));
+  });
+});
