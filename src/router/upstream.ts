@@ -1,5 +1,6 @@
 /** Streams a request to one of the platform's own processes, unbuffered both ways. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
 import { sendAnswer } from './answers.ts';
 import type { Peer } from './peer.ts';
 
@@ -71,7 +72,7 @@ function forwardedHeaders(raw: readonly string[], peer: Peer, isBodyChunked: boo
     if (namesPeer || CONNECTION_HEADERS.has(name) || name.includes('_')) continue;
     headers.push(name, raw[at + 1] ?? '');
   }
-  headers.push('x-gitfn-peer-address', peer.address, 'x-gitfn-peer-scheme', peer.scheme);
+  headers.push(PEER_ADDRESS_HEADER, peer.address, PEER_SCHEME_HEADER, peer.scheme);
   if (isBodyChunked) headers.push('transfer-encoding', 'chunked');
   return headers;
 }
