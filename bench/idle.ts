@@ -1,6 +1,6 @@
 /** What the platform costs while nothing happens: PSS of all its processes, with one function and with 200 more. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { startPlatform } from '../test/support/platform.ts';
+import { startPlatform, type Platform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
 import type { BenchResult } from './support/result.ts';
 
@@ -15,17 +15,13 @@ export async function benchIdle(): Promise<BenchResult> {
   try {
     await app.commit('main');
     await app.git('push', '-q', 'fn', 'main');
-    await settle();
-    const before = proportionalSizes(platform.pid);
+    const before = await measureIdle(platform, app);
     for (let first = 0; first < BRANCHES; first += REFS_PER_PUSH) {
       await app.commit(`from ${first}`);
       const refs = Array.from({ length: REFS_PER_PUSH }, (_, i) => `main:branch-${first + i}`);
       await app.git('push', '-q', 'fn', ...refs);
     }
-    // Branches that nobody asks go to sleep; a restart is the quickest way to see them asleep.
-    await platform.restart();
-    await settle();
-    const after = proportionalSizes(platform.pid);
+    const after = await measureIdle(platform, app);
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     return {
       name: 'idle',
@@ -43,8 +39,12 @@ export async function benchIdle(): Promise<BenchResult> {
   }
 }
 
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+/** One function awake, the rest asleep: what nobody asks goes to sleep, and a restart is the quickest way there. */
+async function measureIdle(platform: Platform, app: DeployedApp): Promise<Record<string, number>> {
+  await platform.restart();
+  await app.ask();
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  return proportionalSizes(platform.pid);
 }
 
 /** PSS in kB by what the process is, for a process and all its descendants. */

@@ -84,6 +84,12 @@ export class DeployedApp {
     throw new Error(`${label} never answered with ${commit}`);
   }
 
+  /** Wakes production. */
+  async ask(): Promise<void> {
+    const commit = await this.#commitThatAnswers(this.#name);
+    if (commit === undefined) throw new Error(`${this.host} does not answer`);
+  }
+
   async dispose(): Promise<void> {
     this.#agent.destroy();
     await rm(this.#folder, { recursive: true, force: true });

@@ -78,7 +78,7 @@ interface BuildTarget {
 }
 
 /** Booting the next builder at once would compete for the processor with the start of what was just built. */
-const SPARE_DELAY_MS = 300;
+const SPARE_DELAY_MS = 150;
 
 export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
   const { bundles, records, clock } = deps;

@@ -9,9 +9,14 @@ export type CommandDefinition = (program: Command, ctx: CommandContext) => void;
  * summary so that whoever prints the failure finds it.
  */
 export function newCommand(name: string, doing: string): Command {
-  return new Command(name)
-    .summary(doing)
-    .description(`${doing.charAt(0).toUpperCase()}${doing.slice(1)}`)
+  return newGroup(name, doing)
     .option('--json', 'print the result as JSON')
     .option('-y, --yes', 'ask nothing');
+}
+
+/** A command that only has commands below it: an option of its own would be taken from theirs. */
+export function newGroup(name: string, doing: string): Command {
+  return new Command(name)
+    .summary(doing)
+    .description(`${doing.charAt(0).toUpperCase()}${doing.slice(1)}`);
 }

@@ -1,13 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreatedToken, CreateTokenRequest, Page, TokenView } from '../protocol/control-api.ts';
-import { type CommandDefinition, newCommand } from './command.ts';
+import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { formatAge, formatTable } from './output.ts';
 
 const UNIT_SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
 
 export const tokens: CommandDefinition = (program, ctx) => {
-  const command = newCommand('tokens', 'manage access tokens');
+  const command = newGroup('tokens', 'manage access tokens');
   command.addCommand(createToken(ctx));
   command.addCommand(listTokens(ctx), { isDefault: true });
   command.addCommand(revokeToken(ctx));

@@ -66,7 +66,7 @@ export async function wireControl(
   const db = openDatabase(options.databaseUrl, (error) => log.warn({ err: error }, 'database'));
   stack.defer(() => db.close());
   const migrated = await migrate(db, options.migrationsDir);
-  if (migrated.length > 0) log.info({ migrated }, 'migrated the database');
+  if (migrated.length > 0) log.debug({ migrated }, 'migrated the database');
 
   const access = createAccess({ db, now: () => clock.now(), onError });
   await access.adoptAdminToken(options.adminToken);

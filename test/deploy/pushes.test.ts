@@ -129,27 +129,39 @@ describe('the reconciler', () => {
   it('never brings back a commit that a push has replaced meanwhile', async () => {
     const { database, harness } = await setUp();
     await harness.push(MAIN, sha('1'));
-    // topic keeps the round busy while main, seen as differing, is pushed.
+    // The round sees both as differing, and topic comes first: it is still building when main is pushed.
+    harness.moveRef(MAIN, null);
     harness.moveRef(TOPIC, sha('a'));
     harness.moveRef(MAIN, sha('2'));
     const builds = heldBuilds(harness);
     const round = harness.reconciler.reconcile();
-    await until(() => builds.size > 0);
-    const [first] = builds.keys();
+    await until(() => builds.has(sha('a')));
     const pushing = harness.push(MAIN, sha('3'));
     await until(() => builds.has(sha('3')));
-    for (const commit of [first, sha('3'), sha('a')]) {
-      await until(() => builds.has(commit ?? ''));
-      builds.get(commit ?? '')?.();
-    }
-    await Promise.all([round, pushing]);
+    builds.get(sha('3'))?.();
+    await pushing;
+    builds.get(sha('a'))?.();
+    await round;
     expect(harness.commitServed()).toBe(sha('3'));
-    const served = (await listDeployments(database, 'app-1', 20))
-      .filter((deployment) => deployment.kind === 'production' && deployment.liveAt !== null)
-      .map((deployment) => deployment.commit);
-    expect(served[0]).toBe(sha('3'));
+    expect(harness.commitServed('topic')).toBe(sha('a'));
+    const commits = (await listDeployments(database, 'app-1', 20)).map(({ commit }) => commit);
+    expect(commits).not.toContain(sha('2'));
+  });
+
+  it('takes up again what a newer push superseded and was then rejected', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.moveRef(MAIN, sha('2'));
+    const builds = heldBuilds(harness);
+    const round = harness.reconciler.reconcile();
+    await until(() => builds.has(sha('2')));
+    harness.build = async () => ({ kind: 'failed', summary: 'broken', lines: [] });
+    expect(await harness.push(MAIN, sha('3'))).toBeNull();
+    await round;
+    expect(harness.commitServed()).toBe(sha('1'));
+    harness.build = async (commit) => built(commit);
     await harness.reconciler.reconcile();
-    expect(harness.commitServed()).toBe(sha('3'));
+    expect(harness.commitServed()).toBe(sha('2'));
   });
 
   it('fails a reservation whose ref never moved, and a busy repository is left alone', async () => {

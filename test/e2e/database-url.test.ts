@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { ask } from '../support/ask.ts';
-import { createEmptyDatabase, databaseUrl } from '../support/database.ts';
-import { startPlatform } from '../support/platform.ts';
+import { createDatabase, createEmptyDatabase, databaseUrl } from '../support/database.ts';
+import { spawnServer, startPlatform } from '../support/platform.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
@@ -40,4 +42,27 @@ it('with DATABASE_URL the platform uses that server and starts none', async () =
   expect((await ask(platform, 'lent')).body).toBe('lent');
   const apps = await database.query('SELECT name FROM apps');
   expect(apps.rows).toEqual([{ name: 'lent' }]);
+});
+
+it('a database of a newer schema is refused, and says what to do', async () => {
+  const database = await createDatabase(lender());
+  await database.query(
+    "INSERT INTO schema_migrations (name, sha256) VALUES ('9999_future.sql', '')",
+  );
+  const { rows } = await database.query<{ name: string }>('SELECT current_database() AS name');
+  const folder = new URL(databaseUrl(lender(), 'x')).searchParams.get('host');
+  const port = await listenFor(`${folder}/.s.PGSQL.5432`);
+  const dataDir = await mkdtemp(join(tmpdir(), 'gitfn-newer-'));
+  onTestFinished(() => rm(dataDir, { recursive: true }));
+  const { child, output } = spawnServer({
+    env: {
+      PORT: '0',
+      FN_DATA_DIR: dataDir,
+      DATABASE_URL: `postgresql://gitfn@127.0.0.1:${port}/${rows[0]?.name}`,
+    },
+  });
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect(code).toBe(1);
+  expect(output()).toContain('9999_future.sql');
+  expect(output()).toContain('start the version of gitfn that last used this database');
 });

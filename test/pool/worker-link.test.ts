@@ -6,7 +6,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Invocation, InvocationFailure, InvocationLink } from '../../src/pool/ports.ts';
 import { WorkerLink } from '../../src/pool/worker-link.ts';
 import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
-import { encodeResponseHead, WORKER_FRAME } from '../../src/protocol/worker.ts';
+import {
+  BODY_CHUNK_BYTES,
+  encodeResponseHead,
+  MAX_WORKER_FRAME_BYTES,
+  WINDOW_BYTES,
+  WORKER_FRAME,
+} from '../../src/protocol/worker.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { randomName } from '../../src/std/ids.ts';
 import { eventually } from '../support/eventually.ts';
@@ -48,6 +54,9 @@ async function openLink(concurrency: number, timeoutMs = 60_000) {
     send: (type: number, stream: number, payload: Buffer = Buffer.alloc(0)) =>
       void far.write(encodeFrame(type, stream, payload)),
     sendRaw: (bytes: Buffer) => void far.write(bytes),
+    /** The worker reads no more of what it is sent. */
+    stopReading: () => void far.pause(),
+    bufferedBytes: () => near.writableLength,
   };
 }
 
@@ -61,6 +70,9 @@ class Recorder implements Invocation {
   begun(link: InvocationLink, stream: number): void {
     this.link = link;
     this.stream = stream;
+  }
+  refused(): void {
+    this.events.push('refused');
   }
   credited(bytes: number): void {
     this.events.push(`credited ${bytes}`);
@@ -82,8 +94,22 @@ class Recorder implements Invocation {
   }
 }
 
-function reply(text: string): Buffer {
-  return Buffer.concat([encodeResponseHead(200, ''), Buffer.from(text)]);
+function reply(body: string | Buffer): Buffer {
+  return Buffer.concat([encodeResponseHead(200, ''), Buffer.from(body)]);
+}
+
+function bytes(length: number): Buffer {
+  return Buffer.alloc(length, 'x');
+}
+
+/** A link with one invocation, whose worker may do wrong. */
+async function openBusyLink(concurrency: number) {
+  const opened = await openLink(concurrency);
+  const reasons: string[] = [];
+  opened.link.listen({ unusable: (reason) => reasons.push(reason) });
+  const recorder = new Recorder();
+  opened.link.invoke(recorder, null);
+  return { ...opened, reasons, recorder, stream: await opened.streamOf(0) };
 }
 
 describe('WorkerLink', () => {
@@ -119,7 +145,7 @@ describe('WorkerLink', () => {
     send(WORKER_FRAME.NACK, await streamOf(1));
     await eventually(() => nacked.length === 1);
     expect(nacked[0]).toBe(refused);
-    expect(refused.events).toEqual([]);
+    expect(refused.events).toEqual(['refused']);
     expect(link.room).toBe(0);
     send(WORKER_FRAME.REPLY, await streamOf(0), reply('done'));
     await eventually(() => settled === 1);
@@ -158,12 +184,135 @@ describe('WorkerLink', () => {
     ['a credit of no size', encodeFrame(WORKER_FRAME.CREDIT, 1, '')],
     ['a log line that is no JSON', encodeFrame(WORKER_FRAME.LOG, 0, '{')],
     ['a log line that is no object', encodeFrame(WORKER_FRAME.LOG, 0, '7')],
+    ['an answer to no ping', encodeFrame(WORKER_FRAME.PONG, 0, '')],
+    ['an empty body frame', encodeFrame(WORKER_FRAME.BODY, 1, '')],
+    ['a body frame above a chunk', encodeFrame(WORKER_FRAME.BODY, 1, bytes(BODY_CHUNK_BYTES + 1))],
+    [
+      'a reply above a chunk',
+      encodeFrame(WORKER_FRAME.REPLY, 1, reply(bytes(BODY_CHUNK_BYTES + 1))),
+    ],
+    ['a frame that none needs', encodeFrame(WORKER_FRAME.FAILED, 1, bytes(MAX_WORKER_FRAME_BYTES))],
   ])('calls a worker unusable that sends %s', async (_what, bytes) => {
     const { link, sendRaw } = await openLink(1);
     const reasons: string[] = [];
     link.listen({ unusable: (reason) => reasons.push(reason) });
     sendRaw(bytes);
     await eventually(() => reasons.length === 1);
+  });
+
+  it('takes the largest reply that a worker may send', async () => {
+    const { send, stream, recorder } = await openBusyLink(1);
+    send(WORKER_FRAME.REPLY, stream, reply(bytes(BODY_CHUNK_BYTES)));
+    await eventually(() => recorder.events.length === 1);
+    expect(recorder.events[0]).toMatch(/^replied 200 x+$/);
+  });
+
+  it('counts a refusal by a worker that has nothing else as a breach', async () => {
+    const { send, stream, reasons, recorder } = await openBusyLink(2);
+    send(WORKER_FRAME.NACK, stream);
+    await eventually(() => reasons.length === 1);
+    expect(recorder.events).toEqual([]);
+  });
+
+  it.each([
+    ['credit', WORKER_FRAME.CREDIT, Buffer.from([0, 0, 0, 1])],
+    ['head', WORKER_FRAME.HEAD, encodeResponseHead(200, '')],
+    ['body', WORKER_FRAME.BODY, bytes(1)],
+  ])('counts a refusal after a %s as a breach', async (_what, type, payload) => {
+    const { link, send, stream, reasons, recorder } = await openBusyLink(2);
+    link.invoke(new Recorder(), null);
+    send(type, stream, payload);
+    send(WORKER_FRAME.NACK, stream);
+    await eventually(() => reasons.length === 1);
+    expect(recorder.events).not.toContain('refused');
+  });
+
+  it('hands a refused invocation back with the time since when it waits', async () => {
+    const { link, send, streamOf } = await openBusyLink(2);
+    const seen: number[] = [];
+    link.listen({ nacked: (_invocation, waitedSinceMs) => seen.push(waitedSinceMs) });
+    link.invoke(new Recorder(), null, 123);
+    send(WORKER_FRAME.NACK, await streamOf(1));
+    await eventually(() => seen.length === 1);
+    expect(seen).toEqual([123]);
+  });
+
+  it('charges small body frames by more than their bytes', async () => {
+    const { sendRaw, stream, reasons, recorder } = await openBusyLink(1);
+    const frame = encodeFrame(WORKER_FRAME.BODY, stream, 'x');
+    sendRaw(Buffer.concat(Array.from({ length: 10_000 }, () => frame)));
+    await eventually(() => reasons.length === 1);
+    expect(reasons[0]).toContain('beyond its window');
+    expect(recorder.events.length).toBeLessThan(WINDOW_BYTES / 256);
+  });
+
+  it('takes small body frames without end from a worker that is given credit for them', async () => {
+    const { link, sendRaw, stream, reasons, recorder, received } = await openBusyLink(1);
+    recorder.body = () => link.credit(stream, 1);
+    const frame = encodeFrame(WORKER_FRAME.BODY, stream, 'x');
+    const count = 10_000;
+    sendRaw(Buffer.concat(Array.from({ length: count }, () => frame)));
+    await eventually(
+      () => received.filter(({ type }) => type === WORKER_FRAME.CREDIT).length === count,
+    );
+    expect(reasons).toEqual([]);
+  });
+
+  it('gives up a worker that makes it write and reads nothing', async () => {
+    const { link, sendRaw, stream, reasons, stopReading, bufferedBytes } = await openBusyLink(1);
+    link.cancel(stream);
+    stopReading();
+    const frame = encodeFrame(WORKER_FRAME.BODY, stream, 'x');
+    const frames = Buffer.concat(Array.from({ length: 10_000 }, () => frame));
+    await eventually(() => {
+      sendRaw(frames); // Each frame of a stream that nobody has is answered with a credit.
+      return reasons.length === 1;
+    });
+    expect(reasons[0]).toContain('does not read');
+    expect(bufferedBytes()).toBeLessThan(2 * 1024 * 1024);
+  });
+
+  it('reads nothing of what follows a breach in the same chunk', async () => {
+    const { sendRaw, stream, reasons, recorder } = await openBusyLink(1);
+    sendRaw(
+      Buffer.concat([
+        encodeFrame(200, 0, ''),
+        encodeFrame(WORKER_FRAME.REPLY, stream, reply('too late')),
+        encodeFrame(201, 0, ''),
+      ]),
+    );
+    await eventually(() => reasons.length > 0);
+    expect([reasons.length, recorder.events]).toEqual([1, []]);
+  });
+
+  it('drops log lines above its budget, says how many, and gives up a worker that floods', async () => {
+    const { link, sendRaw } = await openLink(1);
+    const reasons: string[] = [];
+    let lines = 0;
+    link.listen({ log: () => lines++, unusable: (reason) => reasons.push(reason) });
+    const frame = encodeFrame(WORKER_FRAME.LOG, 0, '{"level":"info","text":"x"}');
+    const frames = Buffer.concat(Array.from({ length: 10_000 }, () => frame));
+    await eventually(() => {
+      sendRaw(frames);
+      return reasons.length === 1;
+    });
+    expect(lines).toBeLessThan(100_000);
+  });
+
+  it('tells once that a worker retires, and the next holder if none heard it', async () => {
+    const { link, send, stream, recorder } = await openBusyLink(1);
+    send(WORKER_FRAME.READY, 0, Buffer.from('{}'));
+    for (let times = 0; times < 3; times++) send(WORKER_FRAME.RETIRING, 0);
+    send(WORKER_FRAME.REPLY, stream, reply('done'));
+    await eventually(() => recorder.events.length === 1);
+    let heard = 0;
+    link.listen({ retiring: () => heard++ });
+    send(WORKER_FRAME.RETIRING, 0);
+    const next = new Recorder();
+    link.invoke(next, null);
+    send(WORKER_FRAME.REPLY, next.stream, reply('done'));
+    await eventually(() => next.events.length === 1);
+    expect(heard).toBe(1);
   });
 
   it('fails what it has when it is told that the worker is gone', async () => {

@@ -1,0 +1,246 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { PoolOptions } from '../../src/main/start-options.ts';
+import { FunctionPool } from '../../src/pool/function-pool.ts';
+import type { Invocation, InvocationFailure, Sandbox } from '../../src/pool/ports.ts';
+import { Zygotes } from '../../src/pool/zygotes.ts';
+import { PlatformError } from '../../src/protocol/errors.ts';
+import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
+import { encodeResponseHead, WORKER_FRAME, type LogLine } from '../../src/protocol/worker.ts';
+import type { SandboxExit } from '../../src/protocol/supervisor.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { randomName } from '../../src/std/ids.ts';
+import { eventually } from '../support/eventually.ts';
+import { servedDeployment, servedFunction } from '../support/function-code.ts';
+
+const cleanups: (() => void)[] = [];
+afterEach(() => {
+  for (const cleanup of cleanups.splice(0)) cleanup();
+});
+
+/** A worker that the test plays: it becomes ready by itself, ends when drained, and answers when told to. */
+class PlayedWorker {
+  readonly streams: number[] = [];
+  drains = 0;
+  readonly #far: net.Socket;
+  readonly #whenReady: Buffer;
+
+  constructor(far: net.Socket, whenReady: Buffer) {
+    this.#far = far;
+    this.#whenReady = whenReady;
+    const decoder = new FrameDecoder(({ type, stream }) => this.#receive(type, stream));
+    far.on('data', (chunk: Buffer) => decoder.push(chunk));
+    far.on('error', () => {}); // The other end may hang up first.
+    this.send(WORKER_FRAME.HELLO, 0);
+  }
+
+  send(type: number, stream: number, payload: Buffer = Buffer.alloc(0)): void {
+    this.#far.write(encodeFrame(type, stream, payload));
+  }
+
+  reply(index: number): void {
+    this.send(WORKER_FRAME.REPLY, this.streams[index] ?? 0, encodeResponseHead(200, ''));
+  }
+
+  #receive(type: number, stream: number): void {
+    if (type === WORKER_FRAME.SPECIALISE) {
+      this.#far.write(Buffer.concat([encodeFrame(WORKER_FRAME.READY, 0, '{}'), this.#whenReady]));
+    }
+    if (type === WORKER_FRAME.INVOKE) this.streams.push(stream);
+    if (type === WORKER_FRAME.DRAIN) {
+      this.drains++;
+      this.#far.end();
+    }
+  }
+}
+
+interface PlayOptions {
+  pool?: Partial<PoolOptions>;
+  concurrency?: number;
+  /** Which starts the platform fails, counted from 0. */
+  failsStart?: (index: number) => boolean;
+  /** Sent along with READY. */
+  whenReady?: Buffer;
+}
+
+async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOptions = {}) {
+  const path = join(tmpdir(), `function-pool-${randomName(8)}.sock`);
+  const server = net.createServer().listen(path);
+  await once(server, 'listening');
+  cleanups.push(() => void server.close());
+  const workers: PlayedWorker[] = [];
+  const lines: LogLine[] = [];
+  let starts = 0;
+
+  async function start(): Promise<Sandbox> {
+    if (failsStart?.(starts++) === true) throw new PlatformError('sandbox-failed', 'none today');
+    const connected = once(server, 'connection');
+    const socket = net.connect(path);
+    const [far] = (await connected) as [net.Socket];
+    cleanups.push(() => {
+      socket.destroy();
+      far.destroy();
+    });
+    const exit: SandboxExit = { code: 0, signal: null, wasOutOfMemory: false, stderrTail: '' };
+    const exited = once(socket, 'close').then(() => exit);
+    workers.push(new PlayedWorker(far, whenReady ?? Buffer.alloc(0)));
+    return { socket, specialise: () => {}, kill: () => void far.destroy(), exited };
+  }
+
+  const clock = systemClock;
+  const served = servedFunction({ concurrency });
+  const functionPool = new FunctionPool(
+    {
+      zygotes: new Zygotes({ sandboxes: { start }, clock }, { memoryMib: 128, reserve: 0 }),
+      code: { read: async () => Buffer.alloc(0) },
+      log: { line: (_source, line) => void lines.push(line) },
+      clock,
+    },
+    {
+      deployment: servedDeployment({ bundle: 'b', appName: 'hello', functions: [served] }),
+      served,
+    },
+    {
+      ...{ zygotes: 0, queueLength: 100, queueMs: 10_000, idleMs: 60_000 },
+      ...{ initTimeoutMs: 10_000, drainMs: 60_000 },
+      ...pool,
+    },
+  );
+  return { pool: functionPool, workers, lines, startCount: () => starts };
+}
+
+class Request implements Invocation {
+  readonly text = 'id\nGET\n/\nhttp\n127.0.0.1';
+  readonly hasBody = false;
+  outcome: string | null = null;
+  begun(): void {}
+  refused(): void {}
+  credited(): void {}
+  headed(): void {}
+  body(): void {}
+  replied(status: number): void {
+    this.outcome = String(status);
+  }
+  ended(): void {
+    this.outcome = 'ended';
+  }
+  failed({ kind }: InvocationFailure): void {
+    this.outcome = kind;
+  }
+}
+
+function dispatch(pool: FunctionPool): Request {
+  const request = new Request();
+  pool.dispatch(request);
+  return request;
+}
+
+describe('FunctionPool', () => {
+  it('counts a worker that retires over and over as one failure', async () => {
+    const { pool, workers } = await play();
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    for (let times = 0; times < 50; times++) workers[0]?.send(WORKER_FRAME.RETIRING, 0);
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200');
+    const next = dispatch(pool);
+    await eventually(() => workers[1]?.streams.length === 1);
+    expect(next.outcome).toBeNull();
+    await eventually(() => pool.workerCount === 1);
+    expect(workers[0]?.drains).toBe(1);
+  });
+
+  it('starts a worker for those who waited through a back-off', async () => {
+    const { pool, workers } = await play();
+    for (let failures = 0; failures < 3; failures++) {
+      const request = dispatch(pool);
+      await eventually(() => workers[failures]?.streams.length === 1);
+      // The last one is asked to keep a second request waiting while it fails.
+      const waiting = failures === 2 ? dispatch(pool) : null;
+      workers[failures]?.send(200, 0);
+      await eventually(() => request.outcome === 'worker-gone');
+      if (waiting === null) continue;
+      await eventually(() =>
+        workers.some(({ streams }, index) => index > 2 && streams.length === 1),
+      );
+      workers.at(-1)?.reply(0);
+      await eventually(() => waiting.outcome === '200');
+    }
+  });
+
+  it.each(['withdrawal', 'timeout'])(
+    'ends its drain when the last waiting request goes by %s',
+    async (way) => {
+      const { pool, workers, startCount } = await play({
+        failsStart: (index) => index > 0,
+        pool: { queueMs: way === 'timeout' ? 1_000 : 60_000 },
+      });
+      const served = dispatch(pool);
+      await eventually(() => workers[0]?.streams.length === 1);
+      const waiting = dispatch(pool);
+      await eventually(() => startCount() > 1);
+      const drained = pool.drain();
+      if (way === 'withdrawal') pool.withdraw(waiting);
+      else await eventually(() => waiting.outcome === 'queue-timeout');
+      workers[0]?.reply(0);
+      await drained;
+      expect(served.outcome).toBe('200');
+    },
+  );
+
+  it('never blames the function when the platform can start no worker', async () => {
+    const { pool, workers } = await play({ failsStart: (index) => index < 4 });
+    for (let times = 0; times < 4; times++) {
+      const request = dispatch(pool);
+      await eventually(() => request.outcome !== null);
+      expect(request.outcome).toBe('unavailable');
+    }
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200');
+  });
+
+  it('gives a request that every worker refuses no more time than its queue does', async () => {
+    const { pool, workers } = await play({ concurrency: 2, pool: { queueMs: 1_000 } });
+    const kept = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    const refused = dispatch(pool);
+    await eventually(() => {
+      for (const worker of workers) {
+        for (const stream of worker.streams.splice(1)) worker.send(WORKER_FRAME.NACK, stream);
+        if (worker !== workers[0] && worker.streams.length === 1) return true;
+      }
+      return refused.outcome !== null;
+    });
+    // A worker that has nothing else may not refuse: it is ended, with what it has.
+    workers[1]?.send(WORKER_FRAME.NACK, workers[1].streams[0] ?? 0);
+    await eventually(() => refused.outcome === 'worker-gone');
+    expect(kept.outcome).toBeNull();
+  });
+
+  it('loses nothing that a worker says along with READY', async () => {
+    const line = { level: 'warn', text: 'early', requestId: null, dropped: 0 };
+    const { pool, workers, lines } = await play({
+      whenReady: Buffer.concat([
+        encodeFrame(WORKER_FRAME.LOG, 0, JSON.stringify(line)),
+        encodeFrame(WORKER_FRAME.RETIRING, 0, ''),
+      ]),
+    });
+    dispatch(pool);
+    await eventually(() => workers[0]?.drains === 1);
+    expect(lines).toEqual([line]);
+    expect(workers[0]?.streams).toEqual([]);
+  });
+
+  it('ends a worker that breaks the protocol along with READY', async () => {
+    const { pool, workers } = await play({ whenReady: encodeFrame(200, 0, '') });
+    const request = dispatch(pool);
+    await eventually(() => workers.length === 2);
+    expect(workers[0]?.streams).toEqual([]);
+    expect(request.outcome).toBeNull();
+  });
+});

@@ -1,0 +1,88 @@
+/** A door whose functions are played by the test: it says what a worker says, also what none should say. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Invocation, InvocationFailure, InvocationLink } from '../../src/pool/ports.ts';
+import { createDoor } from '../../src/router/index.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { eventually } from './eventually.ts';
+import { servedDeployment, servedFunction } from './function-code.ts';
+
+/** What the exchange asked of its worker, in order. */
+export class RecordingLink implements InvocationLink {
+  readonly calls: string[] = [];
+  received = Buffer.alloc(0);
+
+  sendBody(_stream: number, chunk: Buffer): void {
+    this.received = Buffer.concat([this.received, chunk]);
+  }
+
+  endBody(): void {
+    this.calls.push('end of body');
+  }
+
+  credit(): void {}
+
+  cancel(): void {
+    this.calls.push('cancel');
+  }
+
+  breach(reason: string): void {
+    this.calls.push(`breach: ${reason}`);
+  }
+}
+
+export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
+  const waiting: Invocation[] = [];
+  const withdrawn: Invocation[] = [];
+  const failures: InvocationFailure[] = [];
+  const dispatcher = {
+    dispatch: (invocation: Invocation) => void waiting.push(invocation),
+    withdraw: (invocation: Invocation) => void withdrawn.push(invocation),
+  };
+  const door = createDoor(
+    {
+      functions: { functionPool: () => dispatcher },
+      failures: { failed: (_deployment, _requestId, failure) => void failures.push(failure) },
+      clock: systemClock,
+    },
+    {
+      address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
+      sockets: { controlApi: '/nowhere', gitHttp: '/nowhere' },
+      trustedProxies: [],
+      drainMs: 10_000,
+    },
+  );
+  const deployment = servedDeployment({
+    bundle: 'none',
+    appName: 'hello',
+    functions: [servedFunction({ maxBodyBytes })],
+  });
+  door.applySnapshot({
+    generation: 1,
+    deployments: [deployment],
+    apps: [{ name: 'hello', production: deployment.id, slugs: {}, commits: {} }],
+  });
+  door.server.listen(0, '127.0.0.1');
+  await once(door.server, 'listening');
+
+  return {
+    port: (door.server.address() as AddressInfo).port,
+    door,
+    failures,
+    withdrawn,
+    /** The oldest request that nobody has taken yet. */
+    async next(): Promise<Invocation> {
+      await eventually(() => waiting.length > 0);
+      const invocation = waiting.shift();
+      if (invocation === undefined) throw new Error('nothing waits');
+      return invocation;
+    },
+    /** The same, with a worker that has begun it. */
+    async begun(): Promise<{ invocation: Invocation; link: RecordingLink }> {
+      const invocation = await this.next();
+      const link = new RecordingLink();
+      invocation.begun(link, 1, null);
+      return { invocation, link };
+    },
+  };
+}
