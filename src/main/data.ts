@@ -12,7 +12,10 @@ import { startChild, type RunningChild, type SupervisorHost } from './child-proc
 import type { DataOptions } from './start-options.ts';
 
 const CODE_CACHE_BYTES = 64 * 1024 * 1024;
+/** Of each function, and of each deployment's failures. */
 const MAX_LINES_PER_SECOND = 200;
+/** Sources that are told apart within a second; lines of any more are dropped. */
+const MAX_LOG_SOURCES = 1_000;
 
 startChild(startData);
 
@@ -77,7 +80,7 @@ function functionLog(log: Logger): FunctionLog {
   const allows = createRateLimit(MAX_LINES_PER_SECOND);
   return {
     line: (source, line) => {
-      if (!allows()) return;
+      if (!allows(`${source.deployment}/${source.functionName}`)) return;
       if (line.level === 'error') log.info({ ...source, line }, 'function printed');
       else log.debug({ ...source, line }, 'function printed');
     },
@@ -88,20 +91,23 @@ function failureLog(log: Logger): DoorDeps['failures'] {
   const allows = createRateLimit(MAX_LINES_PER_SECOND);
   return {
     failed: ({ appName, id }, requestId, failure) => {
-      if (allows())
+      if (allows(id))
         log.warn({ app: appName, deployment: id, requestId, failure }, 'request failed');
     },
   };
 }
 
 /** Functions and their callers decide how often something is logged, so it is bounded here. */
-function createRateLimit(perSecond: number): () => boolean {
+function createRateLimit(perSecond: number): (source: string) => boolean {
   let second = 0;
-  let count = 0;
-  return () => {
+  const counts = new Map<string, number>();
+  return (source) => {
     const now = Math.floor(systemClock.monotonicMs() / 1000);
-    if (now !== second) count = 0;
+    if (now !== second) counts.clear();
     second = now;
-    return ++count <= perSecond;
+    const count = (counts.get(source) ?? 0) + 1;
+    if (count === 1 && counts.size >= MAX_LOG_SOURCES) return false;
+    counts.set(source, count);
+    return count <= perSecond;
   };
 }

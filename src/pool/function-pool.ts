@@ -2,6 +2,8 @@
  * The workers of one function of one deployment. Requests go to a worker with room at once; the others wait in a
  * bounded queue, which starts as many workers as it needs. It serves from its making until it is drained, and while
  * it drains it still serves what had come before.
+ *
+ * Over 300 lines: its counts of workers, starts and waiting requests only make sense when they change together.
  */
 import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
@@ -9,7 +11,7 @@ import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
 import { failureOfExit, PooledWorker } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { WaitingLine, type Next } from './waiting-line.ts';
 import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
 import type { Zygote } from './zygotes.ts';
 
@@ -19,6 +21,8 @@ const RETRY_AFTER_MS = 1_000;
  * in less, and each worker costs memory and a share of the batching.
  */
 const SCALE_UP_WAIT_MS = 5;
+/** After the platform could not start a worker, the next is tried this much later. */
+const UNAVAILABLE_PAUSE_MS = 500;
 
 export class FunctionPool {
   readonly deployment: ServedDeployment;
@@ -53,8 +57,10 @@ export class FunctionPool {
     this.#waiting = new WaitingLine(deps.clock, {
       length: options.queueLength,
       waitMs: options.queueMs,
-      onTimeout: (invocation) =>
-        invocation.failed({ kind: 'queue-timeout', retryAfterMs: RETRY_AFTER_MS }),
+      onTimeout: (invocation) => {
+        invocation.failed({ kind: 'queue-timeout', retryAfterMs: RETRY_AFTER_MS });
+        this.#afterQueueShrank();
+      },
     });
   }
 
@@ -76,7 +82,7 @@ export class FunctionPool {
       this.#lease(worker, invocation, null);
       return;
     }
-    const blockedMs = this.#gate.opensInMs;
+    const blockedMs = this.#gate.backsOffForMs;
     if (blockedMs > 0 && this.#workers.length === 0 && this.#starting === 0) {
       invocation.failed({ kind: 'backing-off', retryAfterMs: blockedMs });
     } else if (this.#waiting.push(invocation)) {
@@ -89,7 +95,7 @@ export class FunctionPool {
   /** Takes back an invocation that no worker has yet. */
   withdraw(invocation: Invocation): void {
     this.#waiting.remove(invocation);
-    this.#checkDrained();
+    this.#afterQueueShrank();
   }
 
   /** Starts a worker, unless there is one, and keeps it until released or drained. */
@@ -112,15 +118,15 @@ export class FunctionPool {
       this.#drained = Promise.withResolvers<void>();
       const cancel = this.#deps.clock.after(this.#options.drainMs, () => this.#killAll());
       void this.#drained.promise.then(cancel);
-      if (this.#waiting.length === 0) this.#retireAll();
-      this.#checkDrained();
+      this.#afterQueueShrank();
     }
     return this.#drained.promise;
   }
 
-  #lease(worker: PooledWorker, invocation: Invocation, coldStartMs: number | null): void {
+  #lease(worker: PooledWorker, invocation: Invocation, next: Next | null): void {
     worker.idleSinceMs = null;
-    worker.zygote.link.invoke(invocation, coldStartMs);
+    const coldStartMs = next?.isForStart === true ? next.waitedMs : null;
+    worker.zygote.link.invoke(invocation, coldStartMs, next?.sinceMs);
   }
 
   /** Gives waiting invocations to workers with room. */
@@ -131,13 +137,17 @@ export class FunctionPool {
       if (worker === null) break;
       const next = this.#waiting.shift();
       if (next === null) break;
-      this.#lease(worker, next.invocation, next.isForStart ? next.waitedMs : null);
+      this.#lease(worker, next.invocation, next);
     }
     this.#startWhatIsNeeded();
-    if (this.#drained !== null && this.#waiting.length === 0) {
-      this.#retireAll();
-      this.#checkDrained();
-    }
+    this.#afterQueueShrank();
+  }
+
+  /** A pool that drains is done with its workers once nobody waits for one. */
+  #afterQueueShrank(): void {
+    if (this.#drained === null || this.#waiting.length > 0) return;
+    this.#retireAll();
+    this.#checkDrained();
   }
 
   #startWhatIsNeeded(): void {
@@ -185,9 +195,12 @@ export class FunctionPool {
     this.#workers.push(worker);
     zygote.link.listen({
       settled: (succeeded) => this.#settled(worker, succeeded),
-      nacked: (invocation) => this.#nacked(invocation),
+      nacked: (invocation, waitedSinceMs) => {
+        this.#waiting.putBack(invocation, waitedSinceMs);
+        this.#pump();
+      },
       retiring: () => {
-        this.#gate.failed();
+        this.#failed(worker);
         this.#retire(worker);
         this.#pump();
       },
@@ -200,7 +213,8 @@ export class FunctionPool {
 
   /** Nobody else will start one for those who wait, unless another start still runs. */
   #startFailed(result: Exclude<StartResult, { kind: 'started' }>): void {
-    this.#gate.failed();
+    if (result.kind === 'init-failed') this.#gate.failed();
+    else this.#gate.pause(UNAVAILABLE_PAUSE_MS);
     if (this.#workers.length > 0 || this.#starting > 0) return;
     const failure: InvocationFailure =
       result.kind === 'init-failed'
@@ -223,10 +237,10 @@ export class FunctionPool {
     if (link.inFlight === 0) worker.idleSinceMs = this.#deps.clock.monotonicMs();
   }
 
-  /** Back to the front of the line: it has waited longest. */
-  #nacked(invocation: Invocation): void {
-    this.#waiting.unshift(invocation);
-    this.#pump();
+  #failed(worker: PooledWorker): void {
+    if (worker.hasFailed) return;
+    worker.hasFailed = true;
+    this.#gate.failed();
   }
 
   #retireAll(): void {
@@ -244,7 +258,8 @@ export class FunctionPool {
 
   #endIfDone(worker: PooledWorker): void {
     const { link, sandbox } = worker.zygote;
-    if (link.inFlight > 0) return;
+    if (link.inFlight > 0 || worker.isEnding) return;
+    worker.isEnding = true;
     link.drain();
     // It may still finish what it was asked to wait for.
     this.#deps.clock.after(this.#options.drainMs, () => sandbox.kill());
@@ -261,7 +276,7 @@ export class FunctionPool {
     // One that hung up by itself is about to tell with which code it exited.
     if (reason !== null) sandbox.kill();
     const hadWork = link.inFlight > 0;
-    if (!wasLeaving || hadWork) this.#gate.failed();
+    if (!wasLeaving || hadWork) this.#failed(worker);
     const failure =
       reason === null
         ? await failureOfExit(sandbox, this.served.memoryMib, this.#deps.clock)

@@ -10,6 +10,10 @@ const EXIT_NOTICE_MS = 2_000;
 export class PooledWorker {
   readonly zygote: Zygote;
   idleSinceMs: number | null = null;
+  /** Told to end when it has finished. */
+  isEnding = false;
+  /** Its failure was counted: however it goes on, it is one failed worker. */
+  hasFailed = false;
 
   constructor(zygote: Zygote) {
     this.zygote = zygote;

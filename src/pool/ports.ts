@@ -37,8 +37,9 @@ export interface FunctionSource {
 }
 
 /**
- * One request as the pool sees it. The pool calls `begun` once a worker has it, again only when that worker refused
- * it, and then at most one `headed`, any `body`, and exactly one of `replied`, `ended` and `failed`.
+ * One request as the pool sees it. The pool calls `begun` once a worker has it. When that worker refuses it, `refused`
+ * follows, and `begun` again once another has it. Then come at most one `headed`, any `body`, and exactly one of
+ * `replied`, `ended` and `failed`. Nothing but `begun` and `failed` comes while no worker has it.
  */
 export interface Invocation {
   /** The text of INVOKE, see protocol/worker.ts. */
@@ -46,6 +47,8 @@ export interface Invocation {
   readonly hasBody: boolean;
   /** The body may now be sent to `link` from its start. `coldStartMs` is null when no start was waited for. */
   begun(link: InvocationLink, stream: number, coldStartMs: number | null): void;
+  /** The worker took nothing of it: the link of `begun` is not to be used any more, and the invocation waits again. */
+  refused(): void;
   /** The worker consumed so many bytes of the request body. */
   credited(bytes: number): void;
   /** `headers` is the text of HEAD. The views are valid until the call returns or, if kept, read only. */
@@ -61,6 +64,7 @@ export interface Invocation {
 export interface InvocationLink {
   sendBody(stream: number, chunk: Buffer): void;
   endBody(stream: number): void;
+  /** `bytes` is the length of one chunk that `body` got; each is credited on its own. */
   credit(stream: number, bytes: number): void;
   /** The client has gone: no more calls to the invocation. The worker is held until its handler settles. */
   cancel(stream: number): void;

@@ -1,14 +1,19 @@
 import type { Clock } from '../std/clock.ts';
 import { backoffMs } from './decisions.ts';
 
-/** Closed for a while after workers failed several times in a row, so that a crash loop costs little. */
+/**
+ * Closed for a while after workers failed several times in a row, so that a crash loop costs little, and for a moment
+ * after the platform could not start one.
+ */
 export class RestartGate {
   readonly #clock: Clock;
   readonly #onOpened: () => void;
   #failuresInRow = 0;
-  #closedUntilMs = 0;
+  #backingOffUntilMs = 0;
+  #pausedUntilMs = 0;
+  #cancelTimer: (() => void) | null = null;
 
-  /** `onOpened` is called each time that it has been closed. */
+  /** `onOpened` is called when it has been closed and `opensInMs` is zero again. */
   constructor(clock: Clock, onOpened: () => void) {
     this.#clock = clock;
     this.#onOpened = onOpened;
@@ -16,7 +21,13 @@ export class RestartGate {
 
   /** Zero when workers may be started. */
   get opensInMs(): number {
-    return Math.max(0, this.#closedUntilMs - this.#clock.monotonicMs());
+    const untilMs = Math.max(this.#backingOffUntilMs, this.#pausedUntilMs);
+    return Math.max(0, untilMs - this.#clock.monotonicMs());
+  }
+
+  /** Like `opensInMs`, as far as the function's own failures are the reason. */
+  get backsOffForMs(): number {
+    return Math.max(0, this.#backingOffUntilMs - this.#clock.monotonicMs());
   }
 
   succeeded(): void {
@@ -26,7 +37,24 @@ export class RestartGate {
   failed(): void {
     this.#failuresInRow++;
     const closedMs = backoffMs(this.#failuresInRow);
-    this.#closedUntilMs = this.#clock.monotonicMs() + closedMs;
-    if (closedMs > 0) this.#clock.after(closedMs, this.#onOpened);
+    if (closedMs === 0) return;
+    this.#backingOffUntilMs = this.#clock.monotonicMs() + closedMs;
+    this.#arm();
+  }
+
+  /** Closes it for what is no failure of the function. */
+  pause(pauseMs: number): void {
+    this.#pausedUntilMs = this.#clock.monotonicMs() + pauseMs;
+    this.#arm();
+  }
+
+  /** A timer may fire a little before the monotonic clock agrees that it is time: it is then set again. */
+  #arm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#clock.after(Math.max(1, Math.ceil(this.opensInMs)), () => {
+      this.#cancelTimer = null;
+      if (this.opensInMs > 0) this.#arm();
+      else this.#onOpened();
+    });
   }
 }

@@ -13,6 +13,9 @@ export class StreamSlots<T> {
   readonly #streams: number[];
   readonly #generations: number[];
   readonly #startedAtMs: number[];
+  readonly #waitedSinceMs: number[];
+  readonly #isBegun: boolean[];
+  readonly #charged: number[];
   readonly #free: number[];
   readonly #maxGeneration: number;
   #isSpent = false;
@@ -24,6 +27,9 @@ export class StreamSlots<T> {
     this.#streams = Array.from({ length: size }, () => 0);
     this.#generations = Array.from({ length: size }, () => 0);
     this.#startedAtMs = Array.from({ length: size }, () => 0);
+    this.#waitedSinceMs = Array.from({ length: size }, () => 0);
+    this.#isBegun = Array.from({ length: size }, () => false);
+    this.#charged = Array.from({ length: size }, () => 0);
     this.#free = Array.from({ length: size }, (_, index) => size - 1 - index);
     this.#maxGeneration = Math.floor(MAX_STREAM / 2 ** this.#indexBits) - 1;
   }
@@ -41,8 +47,8 @@ export class StreamSlots<T> {
     return this.#isSpent;
   }
 
-  /** Takes a free slot and returns its stream id. */
-  take(value: T, nowMs: number): number {
+  /** Takes a free slot and returns its stream id. `waitedSinceMs` is kept for who asks. */
+  take(value: T, nowMs: number, waitedSinceMs: number = nowMs): number {
     const index = this.#free.pop();
     assert(index !== undefined, 'the caller saw room');
     const generation = (this.#generations[index] ?? 0) + 1;
@@ -52,6 +58,9 @@ export class StreamSlots<T> {
     this.#values[index] = value;
     this.#streams[index] = stream;
     this.#startedAtMs[index] = nowMs;
+    this.#waitedSinceMs[index] = waitedSinceMs;
+    this.#isBegun[index] = false;
+    this.#charged[index] = 0;
     return stream;
   }
 
@@ -64,6 +73,31 @@ export class StreamSlots<T> {
   /** Whether the stream still holds its slot. */
   has(stream: number): boolean {
     return this.#indexOf(stream) !== -1;
+  }
+
+  waitedSinceMs(stream: number): number | null {
+    const index = this.#indexOf(stream);
+    return index === -1 ? null : (this.#waitedSinceMs[index] ?? null);
+  }
+
+  /** Notes that the worker has said something of the stream. */
+  begin(stream: number): void {
+    const index = this.#indexOf(stream);
+    if (index !== -1) this.#isBegun[index] = true;
+  }
+
+  isBegun(stream: number): boolean {
+    const index = this.#indexOf(stream);
+    return index !== -1 && this.#isBegun[index] === true;
+  }
+
+  /** Adds to what the stream has of its window; returns what it has then. */
+  charge(stream: number, bytes: number): number {
+    const index = this.#indexOf(stream);
+    if (index === -1) return 0;
+    const charged = Math.max(0, (this.#charged[index] ?? 0) + bytes);
+    this.#charged[index] = charged;
+    return charged;
   }
 
   /** Forgets whose the stream is; it keeps its slot until released. */

@@ -10,6 +10,7 @@ interface Waiting {
 
 export interface Next {
   invocation: Invocation;
+  sinceMs: number;
   waitedMs: number;
   isForStart: boolean;
 }
@@ -41,9 +42,16 @@ export class WaitingLine {
     return true;
   }
 
-  /** Puts one that was refused back in front; it had its place already, so the length does not bound it. */
-  unshift(invocation: Invocation): void {
-    this.#line.unshift({ invocation, sinceMs: this.#clock.monotonicMs(), isForStart: false });
+  /**
+   * Puts one that was refused back to its place among those who wait, with the time that it has waited already. It was
+   * counted when it came, so the length does not bound it.
+   */
+  putBack(invocation: Invocation, sinceMs: number): void {
+    const younger = this.#line.findIndex((waiting) => waiting.sinceMs > sinceMs);
+    const index = younger === -1 ? this.#line.length : younger;
+    this.#line.splice(index, 0, { invocation, sinceMs, isForStart: false });
+    // The timer stands for whoever was the oldest.
+    this.#disarm();
     this.#arm();
   }
 
@@ -51,8 +59,8 @@ export class WaitingLine {
     const first = this.#line.shift();
     if (first === undefined) return null;
     if (this.#line.length === 0) this.#disarm();
-    const waitedMs = this.#clock.monotonicMs() - first.sinceMs;
-    return { invocation: first.invocation, waitedMs, isForStart: first.isForStart };
+    const { invocation, sinceMs, isForStart } = first;
+    return { invocation, sinceMs, waitedMs: this.#clock.monotonicMs() - sinceMs, isForStart };
   }
 
   remove(invocation: Invocation): void {

@@ -1,6 +1,8 @@
 /**
  * The platform's end of one worker's socket: encodes, decodes, and keeps which invocation each stream is. Nothing
  * that comes from the other end is trusted: what does not follow the protocol ends the worker.
+ *
+ * Over 300 lines: every frame of the protocol passes through this one place, where what it may do is checked.
  */
 import type { Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
@@ -10,6 +12,9 @@ import {
   CANCEL_REASON,
   decodeResponseHead,
   encodeSpecialise,
+  MAX_WORKER_FRAME_BYTES,
+  WINDOW_BYTES,
+  windowCharge,
   WORKER_FRAME,
   type FailedHead,
   type InitFailedHead,
@@ -18,6 +23,7 @@ import {
   type SpecialiseHead,
 } from '../protocol/worker.ts';
 import type { Clock } from '../std/clock.ts';
+import { LogBudget } from './log-budget.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from './ports.ts';
 import { StreamSlots } from './stream-slots.ts';
 import {
@@ -29,6 +35,10 @@ import {
 
 /** How long a worker may take to answer a ping before it counts as stuck. */
 const PING_DEADLINE_MS = 1_000;
+/** What of one stream may be under way to a worker: its window, the chunk that fills it, its INVOKE and CREDITs. */
+const STREAM_BACKLOG_BYTES = WINDOW_BYTES + 2 * BODY_CHUNK_BYTES;
+/** However many streams it has: a worker whose event loop turns reads its socket. */
+const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 /** What a worker tells whoever holds it. Each holder listens with its own. */
 export interface WorkerListener {
@@ -37,10 +47,12 @@ export interface WorkerListener {
   initFailed?(head: InitFailedHead): void;
   /** An invocation left; there is room. `succeeded` tells whether the handler answered. */
   settled?(succeeded: boolean): void;
-  nacked?(invocation: Invocation): void;
+  /** An invocation, which has waited since then, is to have another worker. */
+  nacked?(invocation: Invocation, waitedSinceMs: number): void;
+  /** Once in its life. */
   retiring?(): void;
   log?(line: LogLine): void;
-  /** The event loop turns no more, or the protocol was broken: it is to be killed. */
+  /** The event loop turns no more, or the protocol was broken: it is to be killed. Nothing but `closed` follows. */
   unusable?(reason: string): void;
   closed?(): void;
 }
@@ -54,14 +66,18 @@ export class WorkerLink implements InvocationLink {
   #timeoutMs = 0;
   #cancelTimer: (() => void) | null = null;
   #cancelPing: (() => void) | null = null;
+  readonly #logBudget = new LogBudget();
+  #isReady = false;
   #isRefusing = false;
+  #isRetiring = false;
+  #brokenReason: string | null = null;
   #isClosed = false;
 
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
     this.#writer = new FrameWriter(socket);
-    const decoder = new FrameDecoder((frame) => this.#receive(frame));
+    const decoder = new FrameDecoder((frame) => this.#receive(frame), MAX_WORKER_FRAME_BYTES);
     socket.on('data', (chunk: Buffer) => {
       try {
         decoder.push(chunk);
@@ -73,10 +89,12 @@ export class WorkerLink implements InvocationLink {
     socket.on('close', () => this.#closed());
   }
 
-  /** Replaces the listener: a worker has one holder at a time. */
+  /** Replaces the listener: a worker has one holder at a time. What came between two holders is told to the next. */
   listen(listener: WorkerListener): void {
     this.#listener = listener;
-    if (this.#isClosed) listener.closed?.();
+    if (this.#isRetiring) this.#listener.retiring?.();
+    if (this.#brokenReason !== null) this.#listener.unusable?.(this.#brokenReason);
+    if (this.#isClosed) this.#listener.closed?.();
   }
 
   get room(): number {
@@ -102,12 +120,22 @@ export class WorkerLink implements InvocationLink {
   specialise(head: SpecialiseHead, code: Uint8Array): void {
     this.#slots = new StreamSlots(head.concurrency);
     this.#timeoutMs = head.timeoutMs;
+    const streamsBytes = Math.min(head.concurrency * STREAM_BACKLOG_BYTES, MAX_BACKLOG_BYTES);
+    // It may not yet have read its code.
+    this.#writer.limitBacklog(streamsBytes + code.length + BODY_CHUNK_BYTES, () =>
+      this.#broken('it does not read what it is sent'),
+    );
     this.#writer.bytes(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(head, code));
   }
 
-  /** Hands an invocation over; the caller saw room. */
-  invoke(invocation: Invocation, coldStartMs: number | null): void {
-    const stream = this.#slots.take(invocation, this.#clock.monotonicMs());
+  /** Hands an invocation over; the caller saw room. `waitedSinceMs` is null for one that has not waited. */
+  invoke(
+    invocation: Invocation,
+    coldStartMs: number | null,
+    waitedSinceMs: number | null = null,
+  ): void {
+    const now = this.#clock.monotonicMs();
+    const stream = this.#slots.take(invocation, now, waitedSinceMs ?? now);
     this.#writer.text(WORKER_FRAME.INVOKE, stream, invocation.hasBody ? 1 : 0, invocation.text);
     if (this.#cancelTimer === null) this.#armTimer(this.#timeoutMs);
     invocation.begun(this, stream, coldStartMs);
@@ -125,7 +153,10 @@ export class WorkerLink implements InvocationLink {
   }
 
   credit(stream: number, bytes: number): void {
-    if (this.#slots.has(stream)) this.#writer.u32(WORKER_FRAME.CREDIT, stream, bytes);
+    if (!this.#slots.has(stream)) return;
+    const charged = windowCharge(bytes);
+    this.#slots.charge(stream, -charged);
+    this.#writer.u32(WORKER_FRAME.CREDIT, stream, charged);
   }
 
   cancel(stream: number): void {
@@ -157,12 +188,14 @@ export class WorkerLink implements InvocationLink {
   }
 
   #receive({ type, stream, payload }: Frame): void {
+    if (this.#brokenReason !== null) return;
     switch (type) {
       case WORKER_FRAME.REPLY:
         return this.#reply(stream, payload);
       case WORKER_FRAME.HEAD: {
         const head = decodeResponseHead(payload);
         if (head === null) return this.#broken('malformed response head');
+        this.#slots.begin(stream);
         return this.#slots.get(stream)?.headed(head.status, head.text);
       }
       case WORKER_FRAME.BODY:
@@ -175,6 +208,7 @@ export class WorkerLink implements InvocationLink {
         return this.#nack(stream);
       case WORKER_FRAME.CREDIT:
         if (payload.length !== 4) return this.#broken('malformed credit');
+        this.#slots.begin(stream);
         return this.#slots.get(stream)?.credited(payload.readUInt32BE(0));
       default:
         return this.#receiveAboutWorker(type, payload);
@@ -183,30 +217,51 @@ export class WorkerLink implements InvocationLink {
 
   #receiveAboutWorker(type: number, payload: Buffer): void {
     switch (type) {
-      case WORKER_FRAME.LOG: {
-        const line = parseLogLine(payload);
-        return this.#listener.log?.(line);
-      }
+      case WORKER_FRAME.LOG:
+        return this.#log(payload);
       case WORKER_FRAME.PONG:
-        this.#cancelPing?.();
-        this.#cancelPing = null;
-        return this.#listener.settled?.(false);
+        return this.#pong();
       case WORKER_FRAME.HELLO:
         return this.#listener.hello?.();
       case WORKER_FRAME.READY:
+        this.#isReady = true;
         return this.#listener.ready?.(parseReadyHead(payload));
       case WORKER_FRAME.INIT_FAILED:
         return this.#listener.initFailed?.(parseInitFailedHead(payload));
       case WORKER_FRAME.RETIRING:
-        return this.#listener.retiring?.();
+        return this.#retire();
       default:
         return this.#broken(`unknown frame type ${type}`);
     }
   }
 
+  #log(payload: Buffer): void {
+    const decision = this.#logBudget.decide(payload.length, this.#clock.monotonicMs());
+    if (decision === 'hostile') return this.#broken('more log lines than anybody reads');
+    if (decision === 'drop') return;
+    const line = parseLogLine(payload);
+    line.dropped += this.#logBudget.takeDropped();
+    this.#listener.log?.(line);
+  }
+
+  #pong(): void {
+    if (this.#cancelPing === null) return this.#broken('an answer to no ping');
+    this.#cancelPing();
+    this.#cancelPing = null;
+    this.#listener.settled?.(false);
+  }
+
+  /** Before it is ready, nobody leases it, and an error then shows in how its start ends. */
+  #retire(): void {
+    if (!this.#isReady || this.#isRetiring) return;
+    this.#isRetiring = true;
+    this.#listener.retiring?.();
+  }
+
   #reply(stream: number, payload: Buffer): void {
     const head = decodeResponseHead(payload);
     if (head === null) return this.#broken('malformed response head');
+    if (head.rest.length > BODY_CHUNK_BYTES) return this.#broken('a reply beyond its size');
     const invocation = this.#slots.get(stream);
     if (!this.#slots.release(stream)) return;
     this.#isRefusing = false;
@@ -216,8 +271,14 @@ export class WorkerLink implements InvocationLink {
 
   /** A body that nobody takes any more is credited at once, so that its writer comes to its end. */
   #body(stream: number, payload: Buffer): void {
+    const { length } = payload;
+    if (length === 0 || length > BODY_CHUNK_BYTES) return this.#broken('a body frame of no size');
     const invocation = this.#slots.get(stream);
-    if (invocation === null) this.credit(stream, payload.length);
+    this.#slots.begin(stream);
+    const charged = this.#slots.charge(stream, windowCharge(length));
+    // The receiver's pace must not become our memory.
+    if (charged > WINDOW_BYTES + BODY_CHUNK_BYTES) return this.#broken('a body beyond its window');
+    if (invocation === null) this.credit(stream, length);
     else invocation.body(payload);
   }
 
@@ -238,11 +299,18 @@ export class WorkerLink implements InvocationLink {
   }
 
   #nack(stream: number): void {
+    const waitedSinceMs = this.#slots.waitedSinceMs(stream);
+    if (waitedSinceMs === null) return;
+    if (this.#slots.isBegun(stream)) return this.#broken('a refusal of what was begun');
     const invocation = this.#slots.get(stream);
-    if (!this.#slots.release(stream)) return;
+    // One that refuses with nothing else to do would be asked again at once, for ever.
+    if (this.#slots.taken === 1) return this.#broken('a refusal without a reason');
+    this.#slots.release(stream);
     // It knows better than its number of slots; it is asked again when something of its own has ended.
-    this.#isRefusing = this.#slots.taken > 0;
-    if (invocation !== null) this.#listener.nacked?.(invocation);
+    this.#isRefusing = true;
+    if (invocation === null) return;
+    invocation.refused();
+    this.#listener.nacked?.(invocation, waitedSinceMs);
   }
 
   #armTimer(delayMs: number): void {
@@ -264,6 +332,7 @@ export class WorkerLink implements InvocationLink {
     const invocation = this.#slots.get(stream);
     this.#writer.u8(WORKER_FRAME.CANCEL, stream, CANCEL_REASON.TIMED_OUT);
     this.#slots.release(stream);
+    this.#isRefusing = false;
     invocation?.failed({ kind: 'timeout', timeoutMs: this.#timeoutMs });
   }
 
@@ -276,8 +345,10 @@ export class WorkerLink implements InvocationLink {
   }
 
   #broken(reason: string): void {
+    if (this.#brokenReason !== null) return;
+    this.#brokenReason = `Worker broke the protocol: ${reason}`;
     this.#socket.pause();
-    this.#listener.unusable?.(`Worker broke the protocol: ${reason}`);
+    this.#listener.unusable?.(this.#brokenReason);
   }
 
   #closed(): void {

@@ -2,7 +2,7 @@
 import { PlatformError } from '../protocol/errors.ts';
 import type { InitFailure } from '../protocol/data-plane.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
-import type { ReadyHead, SpecialiseHead } from '../protocol/worker.ts';
+import type { LogLine, ReadyHead, SpecialiseHead } from '../protocol/worker.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
 import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
@@ -77,9 +77,11 @@ function initialise(
   const { sandbox, link } = zygote;
   const source = sourceOf(request);
   return new Promise((resolve) => {
+    const printed = (line: LogLine): void => log.line(source, line);
     const settle = (outcome: InitOutcome): void => {
       cancelDeadline();
-      link.listen({});
+      // Lines that came along with READY are heard; whatever else did, the link keeps for who adopts it.
+      link.listen('ready' in outcome ? { log: printed } : {});
       resolve(outcome);
     };
     const fail = (reason: InitFailure['reason'], message: string, stack = ''): void =>
@@ -90,7 +92,7 @@ function initialise(
     const listener: WorkerListener = {
       ready: (ready) => settle({ ready }),
       initFailed: ({ reason, message, stack }) => fail(reason, message, stack),
-      log: (line) => log.line(source, line),
+      log: printed,
       unusable: (reason) => fail('exited', reason),
       closed: () =>
         void sandbox.exited.then((exit) =>

@@ -2,6 +2,9 @@
  * Gathers the frames of one turn of the event loop into one write: at tens of thousands of frames a second the
  * write calls are what costs. Small frames are copied into a buffer that is used again whenever the kernel took
  * all of it; large payloads are written as they are, so the caller must not change them afterwards.
+ *
+ * Towards a reader that lags, small frames gather in the batch until the socket has drained: what they cost then is
+ * their bytes, not a buffer and a write each. A reader that lags too far can be given up, see `limitBacklog`.
  */
 import type { Socket } from 'node:net';
 import { FRAME_HEADER_BYTES, writeFrameHeader } from './framing.ts';
@@ -12,13 +15,25 @@ const COPY_LIMIT_BYTES = 8 * 1024;
 
 export class FrameWriter {
   readonly #socket: Socket;
-  readonly #flushSoon = (): void => this.flush();
+  readonly #flushSoon = (): void => {
+    this.#isScheduled = false;
+    if (!this.#socket.writableNeedDrain) this.flush();
+  };
   #batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
   #filled = 0;
   #isScheduled = false;
+  #maxBacklogBytes = Infinity;
+  #onBacklog = (): void => {};
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    socket.on('drain', this.#flushSoon);
+  }
+
+  /** Calls back, once and not within a call of the writer, when the socket holds more than so many unread bytes. */
+  limitBacklog(maxBytes: number, onExceeded: () => void): void {
+    this.#maxBacklogBytes = maxBytes;
+    this.#onBacklog = onExceeded;
   }
 
   /** A frame without payload. */
@@ -56,6 +71,7 @@ export class FrameWriter {
     if (total > COPY_LIMIT_BYTES) {
       this.#beginLarge(type, stream, total);
       for (const part of parts) this.#socket.write(part);
+      this.#checkBacklog();
       return;
     }
     let at = this.#begin(type, stream, total);
@@ -73,10 +89,26 @@ export class FrameWriter {
   flush(): void {
     this.#isScheduled = false;
     if (this.#filled === 0) return;
-    this.#socket.write(this.#batch.subarray(0, this.#filled));
+    const frames = this.#batch.subarray(0, this.#filled);
     this.#filled = 0;
+    // Behind what still waits it has to wait as well: a copy keeps no more memory than the frames need.
+    if (this.#socket.writableLength > 0 && frames.length <= COPY_LIMIT_BYTES) {
+      this.#socket.write(Buffer.from(frames));
+      this.#checkBacklog();
+      return;
+    }
+    this.#socket.write(frames);
     // What the kernel did not take at once still points into the batch.
-    if (this.#socket.writableLength > 0) this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+    if (this.#socket.writableLength > 0) {
+      this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+      this.#checkBacklog();
+    }
+  }
+
+  #checkBacklog(): void {
+    if (this.#socket.writableLength <= this.#maxBacklogBytes) return;
+    this.#maxBacklogBytes = Infinity;
+    process.nextTick(this.#onBacklog);
   }
 
   /** Writes the header and returns where the payload goes. */

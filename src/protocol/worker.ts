@@ -23,8 +23,10 @@
  *                              ←   RETIRING                 lease me no more: something went wrong in here
  *                              ←   LOG  LogLine
  *
- * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. NACK, when it comes, is
- * the first frame of its stream and comes before any CREDIT, so that the body can be sent again to another worker.
+ * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. From the worker, a BODY is
+ * never empty and counts as `windowCharge` of its length, and CREDIT to it counts alike: small frames cost more than
+ * their bytes. NACK, when it comes, is the first frame of its stream, so that the body can be sent again to another
+ * worker, and only a worker that has another invocation sends it. RETIRING comes once; later ones mean nothing.
  * Exactly one of REPLY, END, FAILED and NACK ends a stream on the worker's side, also after CANCEL.
  * A worker that breaks the protocol is killed.
  */
@@ -51,8 +53,17 @@ export const WORKER_FRAME = {
 } as const;
 
 export const WINDOW_BYTES = 256 * 1024;
-/** Bodies travel in frames of at most this many bytes, so that no stream holds up the others. */
+/** Bodies travel in frames of at most this many bytes, also in a REPLY, so that no stream holds up the others. */
 export const BODY_CHUNK_BYTES = 64 * 1024;
+/** Largest frame that a worker may send: a REPLY's head and body, or the longest FAILED. */
+export const MAX_WORKER_FRAME_BYTES = 3 * BODY_CHUNK_BYTES;
+/** About what keeping a frame costs beside its payload. */
+const MIN_WINDOW_CHARGE_BYTES = 512;
+
+/** How much of the window a worker's BODY of that length takes. */
+export function windowCharge(bytes: number): number {
+  return Math.max(bytes, MIN_WINDOW_CHARGE_BYTES);
+}
 
 /** Descriptors that a sandboxed process inherits; 3 and 4 are bubblewrap's. */
 export const WORKER_SOCKET_FD = 5;
@@ -134,8 +145,8 @@ export interface InvokeHead {
   target: string;
   scheme: string;
   peer: string;
-  /** name, value, name, value, … */
-  headers: string[];
+  /** name, value, name, value, …; the same array for the same headers. */
+  headers: readonly string[];
 }
 
 const INVOKE_FIELDS = 5;
@@ -148,10 +159,22 @@ export function invokeText(
   return `${head.requestId}\n${head.method}\n${head.target}\n${head.scheme}\n${head.peer}${headerLines}`;
 }
 
+let lastHeaderText = '';
+let lastHeaders: readonly string[] = [];
+
+/** Requests of one client have the same headers again and again: those of the last one are not cut up twice. */
 export function decodeInvoke(payload: Buffer): InvokeHead {
-  const fields = payload.toString('latin1', 1).split('\n');
+  const text = payload.toString('latin1', 1);
+  const fields = text.split('\n', INVOKE_FIELDS);
   const [requestId = '', method = '', target = '', scheme = '', peer = ''] = fields;
-  const headers = fields.slice(INVOKE_FIELDS);
+  const fieldCharacters =
+    requestId.length + method.length + target.length + scheme.length + peer.length;
+  const headerText = text.slice(fieldCharacters + INVOKE_FIELDS);
+  if (headerText !== lastHeaderText) {
+    lastHeaderText = headerText;
+    lastHeaders = headerText.split('\n');
+  }
+  const headers = lastHeaders;
   return { hasBody: payload[0] === 1, requestId, method, target, scheme, peer, headers };
 }
 
@@ -168,8 +191,9 @@ export interface ResponseHead {
   rest: Buffer;
 }
 
-export function encodeResponseHead(status: number, text: string): Buffer {
-  const head = Buffer.allocUnsafe(RESPONSE_HEAD_BYTES + text.length);
+/** With room behind it for a body of so many bytes, which the caller fills. */
+export function encodeResponseHead(status: number, text: string, bodyBytes: number = 0): Buffer {
+  const head = Buffer.allocUnsafe(RESPONSE_HEAD_BYTES + text.length + bodyBytes);
   head.writeUInt16BE(status, 0);
   head.writeUInt32BE(text.length, 2);
   head.write(text, RESPONSE_HEAD_BYTES, 'latin1');

@@ -1,9 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../std/clock.ts';
 
-/** A body must come at this rate at least, or it only holds up a connection. */
-const MIN_BYTES_PER_SECOND = 1024;
-const WINDOW_MS = 30_000;
+export interface BodyRate {
+  /** A body must come at this rate at least, or it only holds up a connection. */
+  minBytesPerSecond: number;
+  windowMs: number;
+  lookEveryMs: number;
+}
+
+const BODY_RATE: BodyRate = { minBytesPerSecond: 1024, windowMs: 30_000, lookEveryMs: 5_000 };
 
 interface Watched {
   request: IncomingMessage;
@@ -14,13 +19,12 @@ interface Watched {
 }
 
 /** Whether the sender was slower than allowed over a whole window. */
-export function isTooSlow(window: {
-  bytes: number;
-  elapsedMs: number;
-  wasPaused: boolean;
-}): boolean {
-  if (window.wasPaused || window.elapsedMs < WINDOW_MS) return false;
-  return window.bytes < (window.elapsedMs / 1000) * MIN_BYTES_PER_SECOND;
+export function isTooSlow(
+  window: { bytes: number; elapsedMs: number; wasPaused: boolean },
+  rate = BODY_RATE,
+): boolean {
+  if (window.wasPaused || window.elapsedMs < rate.windowMs) return false;
+  return window.bytes < (window.elapsedMs / 1000) * rate.minBytesPerSecond;
 }
 
 export interface BodyRateWatch {
@@ -30,7 +34,7 @@ export interface BodyRateWatch {
 }
 
 /** Ends connections whose request body comes too slowly. One timer looks at all of them. */
-export function createBodyRateWatch(clock: Clock, lookEveryMs = 5_000): BodyRateWatch {
+export function createBodyRateWatch(clock: Clock, rate = BODY_RATE): BodyRateWatch {
   const watched = new Set<Watched>();
   let cancel: (() => void) | null = null;
 
@@ -42,19 +46,20 @@ export function createBodyRateWatch(clock: Clock, lookEveryMs = 5_000): BodyRate
         watched.delete(one);
         continue;
       }
-      if (request.isPaused()) one.wasPaused = true;
+      // Null while it waits for a worker.
+      if (request.readableFlowing !== true) one.wasPaused = true;
       const elapsedMs = now - one.windowStartMs;
       const bytes = request.socket.bytesRead - one.bytesAtStart;
-      if (isTooSlow({ bytes, elapsedMs, wasPaused: one.wasPaused })) request.socket.destroy();
-      else if (elapsedMs >= WINDOW_MS) Object.assign(one, windowOf(request, now));
+      if (isTooSlow({ bytes, elapsedMs, wasPaused: one.wasPaused }, rate)) request.socket.destroy();
+      else if (elapsedMs >= rate.windowMs) Object.assign(one, windowOf(request, now));
     }
-    cancel = watched.size > 0 ? clock.after(lookEveryMs, look) : null;
+    cancel = watched.size > 0 ? clock.after(rate.lookEveryMs, look) : null;
   }
 
   return {
     watch: (request) => {
       watched.add({ request, ...windowOf(request, clock.monotonicMs()) });
-      cancel ??= clock.after(lookEveryMs, look);
+      cancel ??= clock.after(rate.lookEveryMs, look);
     },
     close: () => cancel?.(),
   };

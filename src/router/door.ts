@@ -1,39 +1,27 @@
 /** The HTTP server on the public port, and what becomes of each request. */
 import { randomUUID } from 'node:crypto';
-import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { invokeText } from '../protocol/worker.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
-import {
-  FunctionExchange,
-  tooLargeAnswer,
-  type ExchangeTarget,
-  type ExchangeTools,
-} from './function-exchange.ts';
+import { noFunctionAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
+import { FunctionExchange, type ExchangeTarget, type ExchangeTools } from './function-exchange.ts';
 import { functionForPath } from './function-path.ts';
 import { readReadiness } from './health.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
+import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
 import { headerLines } from './response-head.ts';
 import { createRouteTable, type Route, type RouteTable } from './route-table.ts';
 import { forwardToUpstream } from './upstream.ts';
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const CHECK_EVERY_MS = 2_000;
-const KEEP_ALIVE_MS = 5_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_CONNECTIONS = 20_000;
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
 const QUICK_BODY_BYTES = 16 * 1024;
-const MAX_REQUESTS_PER_SOCKET = 1_000;
-/** How often connections that became idle are closed while the door closes. */
-const CLOSE_IDLE_EVERY_MS = 50;
 /** Host headers whose route is remembered. */
 const MAX_REMEMBERED_HOSTS = 4_096;
 const GIT_PATH = /^\/[^/?]+\.git\//;
@@ -46,7 +34,7 @@ export interface DoorOptions {
 }
 
 export interface Door {
-  readonly server: http.Server;
+  readonly server: Server;
   readonly generation: number;
   /** Requests that come from now on are routed by this snapshot, and no later one by the one before. */
   applySnapshot(snapshot: Snapshot): void;
@@ -117,14 +105,15 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const { request, response, head } = incoming;
     const target = request.url ?? '';
     const served = functionForPath(deployment, target);
+    const requestId = randomUUID();
     if (served === null) {
-      sendAnswer(request, response, { status: 404, body: 'There is no function at this path.\n' });
+      sendAnswer(request, response, noFunctionAnswer(errorContext(deployment, requestId)));
       return;
     }
-    const requestId = randomUUID();
-    if (head.contentLength !== null && head.contentLength > served.maxBodyBytes) {
-      const { maxBodyBytes } = served;
-      sendAnswer(request, response, tooLargeAnswer({ requestId, maxBodyBytes }));
+    const { maxBodyBytes } = served;
+    if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
+      const context = errorContext(deployment, requestId);
+      sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, context));
       return;
     }
     const exchangeTarget = targetOf(deployment, served);
@@ -137,7 +126,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
         host: head.host,
         text: functionText(requestId, { request, head, peer }),
         hasBody: head.hasBody,
-        maxBodyBytes: served.maxBodyBytes,
+        maxBodyBytes,
       },
       exchangeTarget,
       tools,
@@ -186,11 +175,13 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     });
   }
 
-  const server = createServer();
-  server.on('request', onRequest);
+  const publicServer = createPublicServer(deps.clock, {
+    isExempt: (address) => peers.standsForMany(address),
+    onRequest,
+  });
 
   return {
-    server,
+    server: publicServer.server,
     get generation() {
       return routing.table.generation;
     },
@@ -198,7 +189,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       routing = routingOf(snapshot);
     },
     close: async () => {
-      await closeServer(server, options.drainMs);
+      await publicServer.close(options.drainMs);
       bodyRate.close();
     },
   };
@@ -210,47 +201,14 @@ interface Incoming {
   head: RequestHead;
 }
 
-/** A server with the limits that do not depend on what is asked of it. */
-function createServer(): http.Server {
-  const server = http.createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: 0, // Bodies have a minimum rate instead: functions may run, and uploads last, long.
-    connectionsCheckingInterval: CHECK_EVERY_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
-    noDelay: true,
-    optimizeEmptyRequests: true, // No stream machinery for bodies that are not there.
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
-  server.maxHeadersCount = 0; // Node would drop what is above it silently; they are counted instead.
-  server.timeout = 0;
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseRaw(socket, error.code));
-  server.on('connect', (_request, socket) => endRaw(socket, '405 Method Not Allowed'));
-  return server;
-}
-
-function refuseRaw(socket: Duplex, code: string | undefined): void {
-  if (code === 'HPE_HEADER_OVERFLOW') endRaw(socket, '431 Request Header Fields Too Large');
-  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') endRaw(socket, '408 Request Timeout');
-  else endRaw(socket, '400 Bad Request');
-}
-
-/** For connections that have no response object. */
-function endRaw(socket: Duplex, status: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
-}
-
 function deploymentHeaders(deployment: ServedDeployment): string[] {
   const headers = ['x-fn-deployment', deployment.id, 'x-fn-commit', deployment.commit];
   if (deployment.version !== null) headers.push('x-fn-version', `v${deployment.version}`);
   return headers;
+}
+
+function errorContext(deployment: ServedDeployment, requestId: string): ErrorContext {
+  return { requestId, headers: [...deploymentHeaders(deployment), 'x-request-id', requestId] };
 }
 
 /** INVOKE's text, with the headers that tell a function about its client. */
@@ -269,17 +227,4 @@ function functionText(
     `${head.headerLines}\nx-forwarded-for\n${peer.address}\nx-forwarded-proto\n${peer.scheme}` +
       `\nx-forwarded-host\n${head.hostHeader}\nx-request-id\n${requestId}`,
   );
-}
-
-function closeServer(server: http.Server, drainMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    const giveUp = setTimeout(() => server.closeAllConnections(), drainMs);
-    server.close(() => {
-      clearInterval(closeIdle);
-      clearTimeout(giveUp);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

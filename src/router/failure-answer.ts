@@ -1,9 +1,43 @@
 import type { InvocationFailure } from '../pool/ports.ts';
+import type { Answer } from './answers.ts';
 
 export interface FailureAnswer {
   status: number;
   message: string;
   retryAfterSeconds: number | null;
+}
+
+/** What every answer to a request for a deployment carries. */
+export interface ErrorContext {
+  requestId: string;
+  /** name, value, name, value, … */
+  headers: readonly string[];
+}
+
+/** An answer in place of the function's: JSON, so that its callers need to read one kind of error only. */
+export function errorAnswer(
+  { status, message, retryAfterSeconds }: FailureAnswer,
+  { requestId, headers }: ErrorContext,
+): Answer {
+  return {
+    status,
+    body: `${JSON.stringify({ error: message, requestId })}\n`,
+    headers: {
+      ...fieldsOf(headers),
+      'content-type': 'application/json',
+      ...(retryAfterSeconds !== null && { 'retry-after': String(retryAfterSeconds) }),
+    },
+  };
+}
+
+export function tooLargeAnswer(maxBodyBytes: number, context: ErrorContext): Answer {
+  const message = `The request body is larger than ${maxBodyBytes} bytes`;
+  return errorAnswer({ status: 413, message, retryAfterSeconds: null }, context);
+}
+
+export function noFunctionAnswer(context: ErrorContext): Answer {
+  const message = 'There is no function at this path';
+  return errorAnswer({ status: 404, message, retryAfterSeconds: null }, context);
 }
 
 /** What the caller of a function learns of its failure: never a stack, a path or an address. */
@@ -42,4 +76,10 @@ export function failureAnswer(failure: InvocationFailure): FailureAnswer {
 
 function waiting(message: string, retryAfterMs: number): FailureAnswer {
   return { status: 503, message, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
+}
+
+function fieldsOf(list: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let at = 0; at + 1 < list.length; at += 2) fields[list[at] ?? ''] = list[at + 1] ?? '';
+  return fields;
 }

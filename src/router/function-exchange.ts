@@ -7,7 +7,8 @@ import type { ServedDeployment } from '../model/served.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
 import { BODY_CHUNK_BYTES, WINDOW_BYTES } from '../protocol/worker.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
-import { failureAnswer } from './failure-answer.ts';
+import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-state.ts';
+import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
 import type { Dispatcher, FailureLog } from './ports.ts';
 import type { QuickReply } from './quick-reply.ts';
 import { readFunctionHeaders } from './response-head.ts';
@@ -37,30 +38,33 @@ export interface ExchangeTools {
   quickReply: QuickReply;
 }
 
+const NO_STATUS = 'the status is none of HTTP';
+
 export class FunctionExchange implements Invocation {
   readonly text: string;
   readonly hasBody: boolean;
   readonly #subject: ExchangeSubject;
   readonly #target: ExchangeTarget;
   readonly #tools: ExchangeTools;
+  #state: ExchangeState = 'queued';
+  /** Null while no worker has it. */
   #link: InvocationLink | null = null;
   #stream = 0;
   #coldStartMs: number | null = null;
-  #state: 'waiting' | 'headed' | 'over' = 'waiting';
   /** Request bytes that the worker has not consumed. */
   #unacknowledged = 0;
   #received = 0;
-  /** What was sent before the worker's first credit: needed again if it refuses. */
-  #replay: Buffer[] | null = [];
+  /** The body so far, which another worker gets if this one refuses; null once a worker took some of it. */
+  #replay: Buffer[] | null;
   #declaredLength: number | null = null;
   #responded = 0;
   /** Response bytes that the client has not taken. */
   #unwritten = 0;
-  #hasWritten = false;
 
   constructor(subject: ExchangeSubject, target: ExchangeTarget, tools: ExchangeTools) {
     this.text = subject.text;
     this.hasBody = subject.hasBody;
+    this.#replay = subject.hasBody ? [] : null;
     this.#subject = subject;
     this.#target = target;
     this.#tools = tools;
@@ -68,16 +72,27 @@ export class FunctionExchange implements Invocation {
   }
 
   begun(link: InvocationLink, stream: number, coldStartMs: number | null): void {
-    const isFirst = this.#link === null;
+    if (!this.#advance('begun')) return link.cancel(stream);
     this.#link = link;
     this.#stream = stream;
     this.#coldStartMs ??= coldStartMs;
     if (!this.hasBody) return;
-    if (isFirst) this.#readBody();
-    else this.#sendAgain(link);
+    this.#sendAgain(link);
+    const isUntouched = this.#subject.request.readableFlowing === null;
+    if (isUntouched) this.#readBody();
+  }
+
+  refused(): void {
+    const tookOfBody = this.hasBody && this.#replay === null;
+    if (tookOfBody) return this.#violated('refused what it had taken of');
+    if (this.#advance('refused')) this.#link = null;
   }
 
   credited(bytes: number): void {
+    if (this.#state === 'over') return;
+    if (bytes === 0 || bytes > this.#unacknowledged) {
+      return this.#violated('credit for what was not sent');
+    }
     this.#replay = null;
     this.#unacknowledged -= bytes;
     const { request } = this.#subject;
@@ -85,10 +100,11 @@ export class FunctionExchange implements Invocation {
   }
 
   replied(status: number, headers: string, body: Buffer): void {
+    if (!this.#advance('replied')) return;
     const { response, request } = this.#subject;
     const known = readFunctionHeaders(headers, this.#subject.host);
-    if (known.kind === 'bad' || !isStatus(status)) return this.#badResponse(known);
-    this.#state = 'over';
+    if (known.kind === 'bad') return this.#badResponse(known.message);
+    if (!isStatus(status)) return this.#badResponse(NO_STATUS);
     const isRequestPending = this.hasBody && !request.complete;
     const lines = known.lines + this.#ownLines();
     if (!isRequestPending && this.#tools.quickReply.send(response, { status, lines, body })) return;
@@ -104,11 +120,11 @@ export class FunctionExchange implements Invocation {
   }
 
   headed(status: number, headers: string): void {
+    if (!this.#advance('headed')) return;
     const { response } = this.#subject;
     const known = readFunctionHeaders(headers, this.#subject.host);
-    if (known.kind === 'bad' || !isStatus(status)) return this.#badResponse(known);
-    if (this.#state !== 'waiting') return this.#breakOff();
-    this.#state = 'headed';
+    if (known.kind === 'bad') return this.#badResponse(known.message);
+    if (!isStatus(status)) return this.#badResponse(NO_STATUS);
     const head = this.#head(known.list);
     const hasNoBody = status === 204 || status === 304 || this.#subject.request.method === 'HEAD';
     if (known.contentLength !== null && status !== 204) {
@@ -118,21 +134,20 @@ export class FunctionExchange implements Invocation {
     response.writeHead(status, head);
     // When no body frame came along with the head, the client still gets the head now.
     process.nextTick(() => {
-      if (!this.#hasWritten && this.#state === 'headed') response.flushHeaders();
+      if (this.#responded === 0 && this.#state === 'headed') response.flushHeaders();
     });
   }
 
   body(chunk: Buffer): void {
-    if (this.#state !== 'headed') return this.#breakOff();
-    this.#hasWritten = true;
+    if (!this.#advance('body')) return;
     this.#responded += chunk.length;
     if (this.#declaredLength !== null && this.#responded > this.#declaredLength) {
-      return this.#breakOff();
+      return this.#badResponse('the body is longer than its Content-Length');
     }
     this.#unwritten += chunk.length;
     // The client's pace must not become our memory: who ignores the window is no worker of ours.
     if (this.#unwritten > WINDOW_BYTES + BODY_CHUNK_BYTES) {
-      return this.#link?.breach('a body beyond its window');
+      return this.#violated('a body beyond its window');
     }
     this.#subject.response.write(chunk, () => {
       this.#unwritten -= chunk.length;
@@ -141,37 +156,71 @@ export class FunctionExchange implements Invocation {
   }
 
   ended(): void {
-    if (this.#state !== 'headed') return this.#badResponse({ kind: 'bad', message: 'no response' });
-    const isShort = this.#declaredLength !== null && this.#responded < this.#declaredLength;
-    if (isShort) return this.#breakOff();
-    this.#state = 'over';
+    if (!this.#advance('ended')) return;
+    if (this.#declaredLength !== null && this.#responded < this.#declaredLength) {
+      return this.#badResponse('the body is shorter than its Content-Length');
+    }
     endAfterRequest(this.#subject.request, this.#subject.response);
   }
 
   failed(failure: InvocationFailure): void {
-    if (this.#state === 'over') return;
-    const { requestId, request, response } = this.#subject;
-    this.#tools.failures.failed(this.#target.deployment, requestId, failure);
-    if (this.#state === 'headed') return this.#breakOff();
-    this.#state = 'over';
-    const { status, message, retryAfterSeconds } = failureAnswer(failure);
-    sendAnswer(request, response, {
-      status,
-      body: `${JSON.stringify({ error: message, requestId })}\n`,
-      headers: {
-        ...Object.fromEntries(pairs(this.#head([]))),
-        'content-type': 'application/json',
-        ...(retryAfterSeconds !== null && { 'retry-after': String(retryAfterSeconds) }),
-      },
-    });
+    if (this.#advance('failed')) this.#fail(failure);
   }
 
-  /** Refuses the request because its body is too large. */
-  #tooLarge(): void {
-    this.#link?.cancel(this.#stream);
-    if (this.#state !== 'waiting') return this.#breakOff();
+  /** Takes the state that follows. False when there is nothing to do any more: it was over, or this ended it. */
+  #advance(event: ExchangeEvent): boolean {
+    if (this.#state === 'over') return false;
+    const next = nextState(this.#state, event);
+    if (next === 'breach') {
+      this.#violated(`${event} while ${this.#state}`);
+      return false;
+    }
+    this.#state = next;
+    return true;
+  }
+
+  #fail(failure: InvocationFailure): void {
     this.#state = 'over';
-    sendAnswer(this.#subject.request, this.#subject.response, tooLargeAnswer(this.#subject));
+    this.#link?.cancel(this.#stream);
+    const { requestId, request, response } = this.#subject;
+    this.#tools.failures.failed(this.#target.deployment, requestId, failure);
+    // The head is out, so only the end of the connection can tell the client.
+    if (response.headersSent) response.destroy();
+    else sendAnswer(request, response, errorAnswer(failureAnswer(failure), this.#errorContext()));
+  }
+
+  #badResponse(message: string): void {
+    this.#fail({ kind: 'threw', errorType: 'BadResponse', message, stack: '' });
+  }
+
+  /** The worker said what it may not say here: the end of it, and of this exchange. */
+  #violated(what: string): void {
+    const link = this.#link;
+    this.#badResponse(`the worker broke the protocol: ${what}`);
+    link?.breach(what);
+  }
+
+  /** Nobody waits for the function's response any more. */
+  #abandon(): void {
+    const state = this.#state;
+    this.#state = 'over';
+    if (state === 'queued') this.#target.dispatcher.withdraw(this);
+    else this.#link?.cancel(this.#stream);
+  }
+
+  #clientClosed(): void {
+    if (this.#state !== 'over') this.#abandon();
+  }
+
+  #tooLarge(): void {
+    this.#abandon();
+    const { request, response, maxBodyBytes } = this.#subject;
+    if (response.headersSent) response.destroy();
+    else sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, this.#errorContext()));
+  }
+
+  #errorContext(): ErrorContext {
+    return { requestId: this.#subject.requestId, headers: this.#head([]) };
   }
 
   #ownLines(): string {
@@ -202,50 +251,14 @@ export class FunctionExchange implements Invocation {
     request.on('end', () => this.#link?.endBody(this.#stream));
   }
 
+  /** What was read for a worker that refused; nothing the first time. */
   #sendAgain(link: InvocationLink): void {
     for (const chunk of this.#replay ?? []) link.sendBody(this.#stream, chunk);
-    if (this.#subject.request.complete) link.endBody(this.#stream);
+    // Not `complete`: then all has arrived, but some may still wait in the stream to be read.
+    if (this.#subject.request.readableEnded) link.endBody(this.#stream);
   }
-
-  #clientClosed(): void {
-    if (this.#state === 'over') return;
-    this.#state = 'over';
-    if (this.#link === null) this.#target.dispatcher.withdraw(this);
-    else this.#link.cancel(this.#stream);
-  }
-
-  #badResponse(reason: { kind: string; message?: string }): void {
-    this.#link?.cancel(this.#stream);
-    const message = reason.message ?? 'the status is none of HTTP';
-    this.failed({ kind: 'threw', errorType: 'BadResponse', message, stack: '' });
-  }
-
-  /** The head is out, so only the end of the connection can tell the client. */
-  #breakOff(): void {
-    this.#state = 'over';
-    this.#link?.cancel(this.#stream);
-    this.#subject.response.destroy();
-  }
-}
-
-export function tooLargeAnswer(subject: { requestId: string; maxBodyBytes: number }): {
-  status: number;
-  body: string;
-  headers: Record<string, string>;
-} {
-  return {
-    status: 413,
-    body: `The request body is larger than ${subject.maxBodyBytes} bytes.\n`,
-    headers: { 'x-request-id': subject.requestId },
-  };
 }
 
 function isStatus(status: number): boolean {
   return status >= 200 && status <= 599;
-}
-
-function pairs(list: readonly string[]): [string, string][] {
-  const result: [string, string][] = [];
-  for (let at = 0; at + 1 < list.length; at += 2) result.push([list[at] ?? '', list[at + 1] ?? '']);
-  return result;
 }

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 
 // RFC 9110 section 7.2, without user information and percent signs, which no host of ours has.
-const HOST = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::\d{1,5})?$/;
+const HOST = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::(\d{1,5}))?$/;
+const MAX_PORT = 65_535;
 
 /** Clients send the same few again and again. */
 const MEMO_ENTRIES = 1_024;
@@ -22,7 +23,8 @@ export function hostName(header: string): string | null {
 function parseHost(header: string): string | null {
   const match = HOST.exec(header);
   if (match === null) return null;
-  const [, address, name] = match;
+  const [, address, name, port] = match;
+  if (Number(port ?? 0) > MAX_PORT) return null;
   if (address !== undefined) return isIP(address) === 6 ? address.toLowerCase() : null;
   if (name === undefined || name.startsWith('.') || name.includes('..')) return null;
   const lower = name.toLowerCase();

@@ -6,9 +6,13 @@ export interface Peer {
   scheme: 'http' | 'https';
 }
 
+const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
+
 export interface PeerReader {
   /** Who really sent the request; `X-Forwarded-*` count only when they come from a trusted proxy. */
   read(socketAddress: string | undefined, forwarded: { for: string; proto: string }): Peer;
+  /** Whether connections from this address need not be one client's: a trusted proxy's, or this machine's own. */
+  standsForMany(address: string): boolean;
 }
 
 /** `trustedProxies` are addresses or CIDR ranges. */
@@ -24,6 +28,7 @@ export function createPeerReader(trustedProxies: readonly string[]): PeerReader 
       const scheme = forwarded.proto.trim().toLowerCase() === 'https' ? 'https' : 'http';
       return { address: lastUntrusted(trusted, forwarded.for) ?? address, scheme };
     },
+    standsForMany: (address) => LOOPBACK.has(address) || trusted.has(address),
   };
 }
 

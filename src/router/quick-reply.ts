@@ -54,6 +54,7 @@ export function createQuickReply(clock: Clock, options: QuickReplyOptions): Quic
       const internals = response as unknown as Internals;
       const isUsual =
         isSafe &&
+        !response.headersSent &&
         internals.shouldKeepAlive &&
         !internals.maxRequestsOnConnectionReached &&
         body.length > 0 &&

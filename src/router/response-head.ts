@@ -8,8 +8,11 @@ const MAX_HEAD_CHARACTERS = 64 * 1024;
 const MEMO_ENTRIES = 512;
 const MEMO_TEXT_CHARACTERS = 1024;
 
+/** Any cookie in the text, also one that will be dropped. */
+const COOKIE = /(?:^|\n)set-cookie\n/i;
+
 /**
- * Of the connection (RFC 9110 section 7.6.1), or with effect beyond the function's own host: a neighbour's host
+ * Of the connection (RFC 9110 section 7.6.1), the door's own (`date`), or with effect beyond the function's own host: a neighbour's host
  * is under the same domain.
  */
 const DROPPED = new Set([
@@ -23,6 +26,7 @@ const DROPPED = new Set([
   'upgrade',
   'alt-svc',
   'clear-site-data',
+  'date',
   'strict-transport-security',
   'x-request-id',
 ]);
@@ -46,15 +50,15 @@ const memo = new Map<string, FunctionHeaders>();
 
 /**
  * Reads the text of HEAD or REPLY. Functions answer with the same few heads again and again, so results are kept;
- * cookies, whose treatment depends on the host, are not.
+ * those with cookies, whose treatment depends on the host, are not.
  */
 export function readFunctionHeaders(text: string, host: string): FunctionHeaders | BadHeaders {
   const known = memo.get(text);
   if (known !== undefined) return known;
   if (text.length > MAX_HEAD_CHARACTERS) return bad('the response head is too large');
   const result = parse(text, host);
-  const isReusable = result.kind === 'ok' && !result.list.includes('set-cookie');
-  if (isReusable && text.length <= MEMO_TEXT_CHARACTERS) {
+  const isReusable = text.length <= MEMO_TEXT_CHARACTERS && !COOKIE.test(text);
+  if (result.kind === 'ok' && isReusable) {
     if (memo.size >= MEMO_ENTRIES) memo.clear();
     memo.set(text, result);
   }

@@ -1,6 +1,7 @@
 /** How each convention's handler is called. */
 import type { Invocation } from './invocation.ts';
-import { createLambdaEvent, readLambdaBody } from './lambda-event.ts';
+import { createLambdaEvent, type LambdaEvent } from './lambda-event.ts';
+import type { RequestBody } from './request-body.ts';
 import { sendResult } from './result.ts';
 import { createWebRequest } from './web-response.ts';
 
@@ -20,61 +21,119 @@ export interface HandlerHost {
 export type Handle = (invocation: Invocation) => Promise<void>;
 
 type UserFunction = (...parameters: unknown[]) => unknown;
-type Callback = (error: unknown, result?: unknown) => void;
 
 export const WEB_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
+/**
+ * Lambda's own limit of a payload. An event holds the body whole, and several times over while it is made: what a
+ * streaming handler may be sent would end a worker of ordinary size.
+ */
+const MAX_EVENT_BODY_BYTES = 6 * 1024 * 1024;
+
+/**
+ * What comes first is the answer: the callback's, or what is returned. Code that declares a callback often returns
+ * whatever its last call did; only a promise counts then.
+ */
 export function lambdaHandle(handler: UserFunction, host: HandlerHost): Handle {
-  const takesCallback = handler.length >= 3;
+  const declaresCallback = handler.length >= 3;
+  const contextOf = lambdaContexts(host);
   return async (invocation) => {
-    const body = invocation.body === null ? null : await readLambdaBody(invocation.body);
-    const event = createLambdaEvent(invocation.head, body);
-    const context = lambdaContext(invocation, host);
-    const result = takesCallback
-      ? await callWithCallback(handler, event, context)
-      : await handler(event, context);
+    const event =
+      invocation.body === null
+        ? createLambdaEvent(invocation.head, null)
+        : await readEvent(invocation, invocation.body);
+    if (event === null) return;
+    const call = new LambdaCall(invocation);
+    let result: unknown;
+    try {
+      const returned = handler(event, contextOf(invocation), call.callback);
+      if (declaresCallback && !isThenable(returned)) return;
+      result = await returned;
+    } catch (error) {
+      if (call.begin()) throw error;
+    }
+    if (!call.begin()) return;
     const sending = sendResult(invocation, result);
     if (sending !== null) await sending;
   };
 }
 
-/** Whichever comes first: the callback, or a returned promise. */
-function callWithCallback(
-  handler: UserFunction,
-  event: unknown,
-  context: unknown,
-): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const callback: Callback = (error, result) => {
-      if (error === undefined || error === null) resolve(result);
-      else reject(error);
-    };
-    const returned = handler(event, context, callback);
-    if (returned instanceof Promise) returned.then(resolve, reject);
-  });
+/** Lets one answer through, the first. */
+class LambdaCall {
+  readonly #invocation: Invocation;
+  #isAnswered = false;
+
+  constructor(invocation: Invocation) {
+    this.#invocation = invocation;
+  }
+
+  readonly callback = (error: unknown, result?: unknown): void => {
+    if (this.begin()) void answerByCallback(this.#invocation, error, result);
+  };
+
+  /** Whether this answer is the first. */
+  begin(): boolean {
+    if (this.#isAnswered) return false;
+    this.#isAnswered = true;
+    return true;
+  }
 }
 
-function lambdaContext(invocation: Invocation, host: HandlerHost): Record<string, unknown> {
-  return {
+async function answerByCallback(
+  invocation: Invocation,
+  error: unknown,
+  result: unknown,
+): Promise<void> {
+  if (error !== undefined && error !== null) return invocation.fail(error);
+  try {
+    await sendResult(invocation, result);
+  } catch (thrown) {
+    invocation.fail(thrown);
+  }
+}
+
+/** Null when the body is too large for an event: that is answered already. An empty body counts as none. */
+async function readEvent(invocation: Invocation, body: RequestBody): Promise<LambdaEvent | null> {
+  const bytes = await body.readAll(MAX_EVENT_BODY_BYTES);
+  if (bytes !== null) return createLambdaEvent(invocation.head, bytes.length === 0 ? null : bytes);
+  const error = `The request body is larger than ${MAX_EVENT_BODY_BYTES} bytes`;
+  const { requestId } = invocation.head;
+  await invocation.reply(
+    413,
+    [['content-type', 'application/json']],
+    JSON.stringify({ error, requestId }),
+  );
+  return null;
+}
+
+/** Makes each call's context; what is the same in all is made once. */
+function lambdaContexts(host: HandlerHost): (invocation: Invocation) => Record<string, unknown> {
+  const memoryLimitInMB = String(host.memoryMib);
+  const invokedFunctionArn = `arn:fn:function:${host.functionName}:${host.version}`;
+  const logGroupName = `/fn/${host.functionName}`;
+  return (invocation) => ({
     functionName: host.functionName,
     functionVersion: host.version,
-    memoryLimitInMB: String(host.memoryMib),
+    memoryLimitInMB,
     awsRequestId: invocation.head.requestId,
-    invokedFunctionArn: `arn:fn:function:${host.functionName}:${host.version}`,
-    logGroupName: `/fn/${host.functionName}`,
+    invokedFunctionArn,
+    logGroupName,
     logStreamName: host.deployment,
     callbackWaitsForEmptyEventLoop: false,
     getRemainingTimeInMillis: () =>
       Math.max(0, Math.round(host.timeoutMs - (performance.now() - invocation.startedAtMs))),
     waitUntil: host.waitUntil,
-  };
+  });
 }
 
 /** A function of one plain object `{ method, path, headers, body, query }`. */
 export function plainHandle(handler: UserFunction): Handle {
   return async (invocation) => {
-    const body = invocation.body === null ? null : await readLambdaBody(invocation.body);
-    await sendResult(invocation, await handler(createLambdaEvent(invocation.head, body)));
+    const event =
+      invocation.body === null
+        ? createLambdaEvent(invocation.head, null)
+        : await readEvent(invocation, invocation.body);
+    if (event !== null) await sendResult(invocation, await handler(event));
   };
 }
 
@@ -112,4 +171,10 @@ export function methodsHandle(methods: ReadonlyMap<string, UserFunction>): Handl
     }
     await sendResult(invocation, await handler(createWebRequest(invocation)));
   };
+}
+
+/** A promise of any implementation. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value !== 'object' && typeof value !== 'function') return false;
+  return value !== null && typeof (value as Partial<PromiseLike<unknown>>).then === 'function';
 }

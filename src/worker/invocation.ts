@@ -5,6 +5,7 @@ import {
   CANCEL_REASON,
   encodeResponseHead,
   WINDOW_BYTES,
+  windowCharge,
   WORKER_FRAME,
   type FailedHead,
   type InvokeHead,
@@ -36,6 +37,7 @@ export class Invocation {
   #abort: AbortController | null = null;
   #unacknowledged = 0;
   #creditArrived: (() => void) | null = null;
+  #onCancelled: ((reason: Error) => void) | null = null;
 
   constructor(
     head: InvokeHead,
@@ -69,13 +71,23 @@ export class Invocation {
     return this.#abort.signal;
   }
 
+  /** Calls back, once, when nobody waits for the response any more; at once when that is so already. */
+  whenCancelled(callback: (reason: Error) => void): void {
+    if (this.#isCancelled) callback(new InvocationCancelled('cancelled'));
+    else this.#onCancelled = callback;
+  }
+
   /** Answers with the whole response. Null when it is sent already. */
   reply(status: number, headers: HeaderPairs, body: string | Uint8Array): Sending {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    if (bytes.length > BODY_CHUNK_BYTES) return this.#replyInChunks(status, headers, bytes);
     if (this.#state !== 'open') return null;
-    const head = encodeResponseHead(status, responseHeadText(headers));
-    this.#writer.bytes(WORKER_FRAME.REPLY, this.#stream, head, bytes);
+    const isText = typeof body === 'string';
+    const bodyBytes = isText ? Buffer.byteLength(body) : body.length;
+    if (bodyBytes > BODY_CHUNK_BYTES) return this.#replyInChunks(status, headers, body);
+    const payload = encodeResponseHead(status, responseHeadText(headers), bodyBytes);
+    // Bytes are copied as well: the function may use its memory again before they are written.
+    if (isText) payload.write(body, payload.length - bodyBytes);
+    else payload.set(body, payload.length - bodyBytes);
+    this.#writer.bytes(WORKER_FRAME.REPLY, this.#stream, payload);
     this.#settle();
     return null;
   }
@@ -97,14 +109,18 @@ export class Invocation {
 
   /** Resolves when there is room for more. @throws when nobody waits for the response any more. */
   async write(chunk: Uint8Array): Promise<void> {
+    // The function may use its memory again as soon as this returns, so it is copied.
+    await this.#writeOwned(Buffer.from(chunk));
+  }
+
+  async #writeOwned(chunk: Buffer): Promise<void> {
     for (let at = 0; at < chunk.length; at += BODY_CHUNK_BYTES) {
       while (this.#unacknowledged >= WINDOW_BYTES && !this.#isCancelled) {
         await new Promise<void>((resolve) => (this.#creditArrived = resolve));
       }
       if (this.#isCancelled || this.#state !== 'headed') throw new InvocationCancelled('cancelled');
-      // The function may use its memory again as soon as this returns, so it is copied.
-      const part = Buffer.from(chunk.subarray(at, at + BODY_CHUNK_BYTES));
-      this.#unacknowledged += part.length;
+      const part = chunk.subarray(at, at + BODY_CHUNK_BYTES);
+      this.#unacknowledged += windowCharge(part.length);
       this.#writer.bytes(WORKER_FRAME.BODY, this.#stream, part);
     }
   }
@@ -127,16 +143,24 @@ export class Invocation {
   }
 
   cancel(reason: number): void {
+    const error = new InvocationCancelled('the request was cancelled');
     this.#isCancelled = true;
     this.#abort?.abort();
-    this.body?.fail(new InvocationCancelled('the request was cancelled'));
+    this.body?.fail(error);
     this.#creditArrived?.();
+    this.#onCancelled?.(error);
+    this.#onCancelled = null;
     if (reason === CANCEL_REASON.TIMED_OUT && this.#state !== 'settled') this.#settle();
   }
 
-  async #replyInChunks(status: number, headers: HeaderPairs, bytes: Uint8Array): Promise<void> {
+  async #replyInChunks(
+    status: number,
+    headers: HeaderPairs,
+    body: string | Uint8Array,
+  ): Promise<void> {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
     this.start(status, headers, bytes.length);
-    await this.write(bytes);
+    await this.#writeOwned(bytes);
     this.end();
   }
 

@@ -2,9 +2,12 @@
  * The event of one HTTP request: AWS's HTTP API payload format 2.0, plus `method`, `path`, `query` and `rawBody`
  * for handlers that were written for plain objects. What AWS leaves out when there is none is left out here too.
  */
+import { isUtf8 } from 'node:buffer';
 import type { InvokeHead } from '../protocol/worker.ts';
 
 export type LambdaEvent = Record<string, unknown>;
+
+const DATA_PROPERTY = { enumerable: true, configurable: true, writable: true };
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -13,7 +16,7 @@ export function createLambdaEvent(head: InvokeHead, body: Buffer | null): Lambda
   const queryAt = target.indexOf('?');
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
   const rawQuery = queryAt === -1 ? '' : target.slice(queryAt + 1);
-  const { headers, cookies } = collectHeaders(head.headers);
+  const { headers, cookies } = headersOf(head.headers);
   const query = parseQuery(rawQuery);
   const host = headers['host'] ?? '';
   const timeEpoch = Date.now();
@@ -27,7 +30,7 @@ export function createLambdaEvent(head: InvokeHead, body: Buffer | null): Lambda
       accountId: 'anonymous',
       apiId: 'fn',
       domainName: host,
-      domainPrefix: host.split('.', 1)[0],
+      domainPrefix: firstLabel(host),
       http: {
         method,
         path,
@@ -48,40 +51,75 @@ export function createLambdaEvent(head: InvokeHead, body: Buffer | null): Lambda
   };
   if (cookies !== null) event['cookies'] = cookies;
   if (query !== null) event['queryStringParameters'] = query;
-  if (body !== null) addBody(event, headers['content-type'] ?? '', body);
+  if (body !== null) addBody(event, headers, body);
   return event;
 }
 
-function collectHeaders(pairs: string[]): {
+function firstLabel(host: string): string {
+  const dotAt = host.indexOf('.');
+  return dotAt === -1 ? host : host.slice(0, dotAt);
+}
+
+interface CollectedHeaders {
   headers: Record<string, string>;
   cookies: string[] | null;
-} {
+}
+
+let lastPairs: readonly string[] = [];
+let lastCollected: CollectedHeaders = { headers: {}, cookies: null };
+
+/** A copy of its own for each event, since handlers may change it. */
+function headersOf(pairs: readonly string[]): CollectedHeaders {
+  if (pairs !== lastPairs) {
+    lastCollected = collectHeaders(pairs);
+    lastPairs = pairs;
+  }
+  const { headers, cookies } = lastCollected;
+  return { headers: { ...headers }, cookies: cookies === null ? null : [...cookies] };
+}
+
+function collectHeaders(pairs: readonly string[]): CollectedHeaders {
   const headers: Record<string, string> = {};
-  let cookies: string[] | null = null;
+  let cookie: string | null = null;
   for (let at = 0; at + 1 < pairs.length; at += 2) {
     const name = pairs[at] ?? '';
     const value = pairs[at + 1] ?? '';
-    const before = headers[name];
-    headers[name] =
-      before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ','}${value}`;
-    if (name === 'cookie') cookies = [...(cookies ?? []), ...value.split(/; */)];
+    if (name === 'cookie') cookie = cookie === null ? value : `${cookie}; ${value}`;
+    else add(headers, name, value);
   }
-  return { headers, cookies };
+  if (cookie === null) return { headers, cookies: null };
+  headers['cookie'] = cookie;
+  return { headers, cookies: cookie.split(/; */) };
 }
 
-/** Repeated names are joined by commas, as AWS does. */
+/**
+ * Repeated names are joined by commas, as AWS does. The names come from outside: what an object inherits is no value
+ * that came before, and `__proto__` is a name like any other.
+ */
+function add(values: Record<string, string>, name: string, value: string): void {
+  const before = values[name];
+  if (before !== undefined && Object.hasOwn(values, name)) {
+    values[name] = `${before},${value}`;
+  } else if (name === '__proto__') {
+    Object.defineProperty(values, name, { value, ...DATA_PROPERTY });
+  } else {
+    values[name] = value;
+  }
+}
+
 function parseQuery(raw: string): Record<string, string> | null {
   if (raw === '') return null;
   const query: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(raw)) {
-    query[name] = Object.hasOwn(query, name) ? `${query[name]},${value}` : value;
+    add(query, name, value);
   }
   return query;
 }
 
-function addBody(event: LambdaEvent, contentType: string, body: Buffer): void {
-  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (!isText(type, body)) {
+function addBody(event: LambdaEvent, headers: Record<string, string>, body: Buffer): void {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const isEncoded = (headers['content-encoding'] ?? 'identity') !== 'identity';
+  if (isEncoded || !isText(type) || !isUtf8(body)) {
     const encoded = body.toString('base64');
     Object.assign(event, { body: encoded, rawBody: encoded, isBase64Encoded: true });
     return;
@@ -95,9 +133,9 @@ function isJson(type: string): boolean {
   return type === 'application/json' || type.endsWith('+json');
 }
 
-function isText(type: string, body: Buffer): boolean {
-  if (type === '') return isUtf8(body);
+function isText(type: string): boolean {
   return (
+    type === '' ||
     type.startsWith('text/') ||
     isJson(type) ||
     /^application\/(x-www-form-urlencoded|javascript|xml|graphql|x-ndjson)$/.test(type) ||
@@ -105,13 +143,10 @@ function isText(type: string, body: Buffer): boolean {
   );
 }
 
-function isUtf8(body: Buffer): boolean {
-  return Buffer.from(body.toString()).equals(body);
-}
-
 /**
  * The parsed value. An object or array also turns back into the text that it came from, because code written for
- * Lambda calls `JSON.parse(event.body)`. What does not parse stays text.
+ * Lambda calls `JSON.parse(event.body)`; unless the data has a `toString` of its own, which stays. What does not
+ * parse stays text.
  */
 function parsedBody(text: string): unknown {
   let value: unknown;
@@ -120,7 +155,7 @@ function parsedBody(text: string): unknown {
   } catch {
     return text;
   }
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || Object.hasOwn(value, 'toString')) return value;
   return Object.defineProperty(value, 'toString', {
     value: () => text,
     enumerable: false,
@@ -146,10 +181,4 @@ function formatTime(epochMs: number): string {
     formattedSecond = second;
   }
   return formattedText;
-}
-
-/** An empty body counts as none. */
-export async function readLambdaBody(body: { readAll(): Promise<Buffer> }): Promise<Buffer | null> {
-  const bytes = await body.readAll();
-  return bytes.length === 0 ? null : bytes;
 }

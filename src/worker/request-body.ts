@@ -48,9 +48,13 @@ export class RequestBody {
     }
   }
 
-  async readAll(): Promise<Buffer> {
+  /** Null when there is more than `maxBytes`; the rest is then never taken. */
+  async readAll(maxBytes: number): Promise<Buffer | null> {
     const chunks: Buffer[] = [];
+    let size = 0;
     for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) {
+      size += chunk.length;
+      if (size > maxBytes) return null;
       chunks.push(chunk);
     }
     return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);

@@ -4,6 +4,9 @@ export type HeaderPairs = [name: string, value: string][];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** The platform takes no more, and a frame that is much larger ends the worker. */
+const MAX_HEAD_CHARACTERS = 64 * 1024;
+
 /**
  * Headers as the protocol carries them. The other end checks them again; checking here as well gives the function
  * an error that names the header.
@@ -19,13 +22,13 @@ export function responseHeadText(headers: HeaderPairs): string {
     }
     text += text === '' ? `${name}\n${value}` : `\n${name}\n${value}`;
   }
+  if (text.length > MAX_HEAD_CHARACTERS) throw new TypeError('the response headers are too large');
   return text;
 }
 
-/** The headers of a result object: any value, or a list of values, per name. */
-export function headersOfResult(headers: unknown): HeaderPairs {
-  const pairs: HeaderPairs = [];
-  if (typeof headers !== 'object' || headers === null) return pairs;
+/** Adds the headers of a result object: any value, or a list of values, per name. */
+export function addResultHeaders(pairs: HeaderPairs, headers: unknown): void {
+  if (typeof headers !== 'object' || headers === null) return;
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || value === null) continue;
     if (Array.isArray(value)) {
@@ -34,7 +37,6 @@ export function headersOfResult(headers: unknown): HeaderPairs {
       pairs.push([name, String(value)]);
     }
   }
-  return pairs;
 }
 
 export function hasHeader(headers: HeaderPairs, wanted: string): boolean {

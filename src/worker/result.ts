@@ -1,10 +1,11 @@
 /** What a handler returned, as a response: the rules that Lambda's HTTP API and plain-object handlers share. */
 import type { Invocation, Sending } from './invocation.ts';
-import { hasHeader, headersOfResult, type HeaderPairs } from './response-headers.ts';
+import { addResultHeaders, hasHeader, type HeaderPairs } from './response-headers.ts';
 import { isWebResponse, sendWebResponse } from './web-response.ts';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
+const THREE_DIGITS = /^\d{3}$/;
 
 interface ResultObject {
   statusCode?: unknown;
@@ -17,8 +18,8 @@ interface ResultObject {
 }
 
 /**
- * An object with `statusCode` or `status` is a response; a string is a text; nothing is an empty answer; all else
- * is JSON.
+ * An object with `statusCode`, or with a `status` that is a number, is a response; a string is a text; nothing is an
+ * empty answer; all else is JSON.
  *
  * @throws TypeError when the result is no response that HTTP can carry.
  */
@@ -31,10 +32,17 @@ export function sendResult(invocation: Invocation, result: unknown): Sending {
   if (result instanceof Uint8Array) {
     return invocation.reply(200, [['content-type', 'application/octet-stream']], result);
   }
-  if (typeof result === 'object' && ('statusCode' in result || 'status' in result)) {
+  if (typeof result === 'object' && isResultObject(result)) {
     return sendResultObject(invocation, result);
   }
   return invocation.reply(200, [['content-type', JSON_TYPE]], JSON.stringify(result) ?? '');
+}
+
+/** `status` is also a word of everyday data: `{ status: 'ok' }` is no response, and neither is `{ status: null }`. */
+function isResultObject(result: ResultObject): boolean {
+  if ('statusCode' in result) return true;
+  const { status } = result;
+  return typeof status === 'string' ? THREE_DIGITS.test(status) : Number.isInteger(status);
 }
 
 function sendResultObject(invocation: Invocation, result: ResultObject): Sending {
@@ -44,10 +52,9 @@ function sendResultObject(invocation: Invocation, result: ResultObject): Sending
       `the handler returned status ${String(result.statusCode ?? result.status)}`,
     );
   }
-  const headers: HeaderPairs = [
-    ...headersOfResult(result.headers),
-    ...headersOfResult(result.multiValueHeaders),
-  ];
+  const headers: HeaderPairs = [];
+  addResultHeaders(headers, result.headers);
+  addResultHeaders(headers, result.multiValueHeaders);
   if (Array.isArray(result.cookies)) {
     for (const cookie of result.cookies) headers.push(['set-cookie', String(cookie)]);
   }
@@ -56,6 +63,7 @@ function sendResultObject(invocation: Invocation, result: ResultObject): Sending
   return invocation.reply(status, headers, body);
 }
 
+/** The type is what the body says of itself; null when it says nothing. */
 function bodyOfResult(result: ResultObject): { body: string | Uint8Array; type: string | null } {
   const { body } = result;
   if (body === undefined || body === null) return { body: '', type: null };

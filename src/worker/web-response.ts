@@ -50,6 +50,8 @@ async function sendStream(
   { headers, body }: { headers: HeaderPairs; body: ReadableStream<Uint8Array> },
 ): Promise<void> {
   const reader = body.getReader();
+  // A source that waits for something else than the reader would wait for ever.
+  invocation.whenCancelled((reason) => void reader.cancel(reason).catch(() => {}));
   try {
     const first = await reader.read();
     if (first.done) {

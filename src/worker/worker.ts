@@ -11,7 +11,7 @@ import {
 } from '../protocol/worker.ts';
 import { findHandler, noHandlerMessage } from './conventions.ts';
 import { applyEnvironment, type Environment } from './environment.ts';
-import type { Handle } from './handlers.ts';
+import { isThenable, type Handle } from './handlers.ts';
 import { describeError, Invocation } from './invocation.ts';
 import { loadBundle } from './load-bundle.ts';
 import { captureConsole, createLogCapture, type LogCapture } from './log-capture.ts';
@@ -50,7 +50,7 @@ export function startWorker(
 class Worker {
   readonly #writer: FrameWriter;
   readonly #environment: Promise<Environment>;
-  readonly #running = new AsyncLocalStorage<Invocation>();
+  readonly #running = new AsyncLocalStorage<Invocation | undefined>();
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
   readonly #exit = process.exit.bind(process);
@@ -59,6 +59,7 @@ class Worker {
   #concurrency = 1;
   #background = 0;
   #isDraining = false;
+  #isRetiring = false;
   #cancelWarmUp = (): void => {};
   readonly #onSettled = (stream: number): void => {
     this.#invocations.delete(stream);
@@ -90,9 +91,9 @@ class Worker {
   }
 
   receive({ type, stream, payload }: Frame): void {
+    if (type === WORKER_FRAME.INVOKE) return this.#invoke(stream, payload);
+    this.#leaveInvocation();
     switch (type) {
-      case WORKER_FRAME.INVOKE:
-        return this.#invoke(stream, payload);
       case WORKER_FRAME.BODY:
         return this.#invocations.get(stream)?.body?.push(payload);
       case WORKER_FRAME.BODY_END:
@@ -110,6 +111,11 @@ class Worker {
       default:
         throw new Error(`unknown frame ${type}`);
     }
+  }
+
+  /** What a later frame of the same read sets off belongs to no invocation that an earlier one began. */
+  #leaveInvocation(): void {
+    if (this.#running.getStore() !== undefined) this.#running.enterWith(undefined);
   }
 
   #specialise(payload: Buffer): void {
@@ -176,9 +182,9 @@ class Worker {
       onSettled: this.#onSettled,
     });
     this.#invocations.set(stream, invocation);
-    this.#running
-      .run(invocation, handle, invocation)
-      .catch((error: unknown) => invocation.fail(error));
+    // Half of what `run` costs, which also makes the context to return to.
+    this.#running.enterWith(invocation);
+    handle(invocation).catch((error: unknown) => invocation.fail(error));
   }
 
   /** An error that nothing caught: the request that caused it fails, and this process is no longer to be trusted. */
@@ -190,11 +196,13 @@ class Worker {
       stack === '' ? `Uncaught ${errorType}: ${message}` : `Uncaught ${stack}`,
     );
     this.#running.getStore()?.fail(error);
+    if (this.#isRetiring) return;
+    this.#isRetiring = true;
     this.#writer.empty(WORKER_FRAME.RETIRING, 0);
   }
 
   #waitUntil(promise: unknown): void {
-    if (!(promise instanceof Promise)) return;
+    if (!isThenable(promise)) return;
     this.#background++;
     let isOver = false;
     const over = (): void => {
@@ -205,7 +213,7 @@ class Worker {
       this.#exitWhenDrained();
     };
     const timer = setTimeout(over, MAX_BACKGROUND_MS);
-    promise.then(over, (error: unknown) => {
+    Promise.resolve(promise).then(over, (error: unknown) => {
       this.#log.write('error', `waitUntil: ${describeError(error).stack}`);
       over();
     });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import http from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StreamSlots } from '../../src/pool/stream-slots.ts';
@@ -86,6 +87,44 @@ describe('a hostile function', () => {
     await eventually(() => data.failures.some((failure) => failure.kind === 'worker-gone'));
     request.destroy();
     expect(JSON.stringify(data.failures)).toContain('beyond its window');
+  });
+});
+
+describe('a function that streams in small pieces', () => {
+  it('keeps its worker when a client takes nothing for a while, and loses no byte', async () => {
+    const data = await start();
+    const [pieces, pieceBytes] = [200_000, 64];
+    await data.deploy(`
+      let sent = 0;
+      export default { fetch: (request) => {
+        if (new URL(request.url).pathname === '/sent') return new Response(String(sent));
+        return new Response(new ReadableStream({
+          pull(controller) {
+            if (sent++ === ${pieces}) controller.close();
+            else controller.enqueue(Buffer.alloc(${pieceBytes}));
+          },
+        }, { highWaterMark: 1 }));
+      } };`);
+    const request = http.get({
+      host: '127.0.0.1',
+      port: data.port,
+      headers: { host: 'hello.localhost' },
+      agent: false,
+    });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.pause();
+    let last = '';
+    await eventually(async () => {
+      const { body } = await ask(data, 'hello', { path: '/sent' });
+      const isStalled = body === last;
+      last = body;
+      return isStalled;
+    });
+    expect(Number(last)).toBeLessThan(pieces);
+    let received = 0;
+    for await (const chunk of response) received += (chunk as Buffer).length;
+    expect(received).toBe(pieces * pieceBytes);
+    expect(data.failures).toEqual([]);
   });
 });
 

@@ -24,14 +24,14 @@ function createLine(waitMs: number) {
 }
 
 /** The line never looks into them. */
-function invocation(): Invocation {
+function newInvocation(): Invocation {
   return {} as Invocation;
 }
 
 describe('WaitingLine', () => {
   it('puts one back to its place, with the time that it has waited', () => {
     const { clock, line } = createLine(500);
-    const [first, second, third] = [invocation(), invocation(), invocation()];
+    const [first, second, third] = [newInvocation(), newInvocation(), newInvocation()];
     for (const one of [first, second, third]) {
       line.push(one);
       clock.nowMs += 10;
@@ -46,8 +46,8 @@ describe('WaitingLine', () => {
   it('times one out that was put back when it would have without', () => {
     const { clock, line, expired, timer } = createLine(500);
     clock.nowMs = 1_400;
-    line.push(invocation());
-    const back = invocation();
+    line.push(newInvocation());
+    const back = newInvocation();
     line.putBack(back, 1_000);
     expect(timer()?.delayMs).toBe(100);
     clock.nowMs = 1_500;

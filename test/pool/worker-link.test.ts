@@ -53,7 +53,7 @@ async function openLink(concurrency: number, timeoutMs = 60_000) {
     },
     send: (type: number, stream: number, payload: Buffer = Buffer.alloc(0)) =>
       void far.write(encodeFrame(type, stream, payload)),
-    sendRaw: (bytes: Buffer) => void far.write(bytes),
+    sendRaw: (raw: Buffer) => void far.write(raw),
     /** The worker reads no more of what it is sent. */
     stopReading: () => void far.pause(),
     bufferedBytes: () => near.writableLength,
@@ -98,7 +98,7 @@ function reply(body: string | Buffer): Buffer {
   return Buffer.concat([encodeResponseHead(200, ''), Buffer.from(body)]);
 }
 
-function bytes(length: number): Buffer {
+function filler(length: number): Buffer {
   return Buffer.alloc(length, 'x');
 }
 
@@ -186,23 +186,26 @@ describe('WorkerLink', () => {
     ['a log line that is no object', encodeFrame(WORKER_FRAME.LOG, 0, '7')],
     ['an answer to no ping', encodeFrame(WORKER_FRAME.PONG, 0, '')],
     ['an empty body frame', encodeFrame(WORKER_FRAME.BODY, 1, '')],
-    ['a body frame above a chunk', encodeFrame(WORKER_FRAME.BODY, 1, bytes(BODY_CHUNK_BYTES + 1))],
+    ['a body frame above a chunk', encodeFrame(WORKER_FRAME.BODY, 1, filler(BODY_CHUNK_BYTES + 1))],
     [
       'a reply above a chunk',
-      encodeFrame(WORKER_FRAME.REPLY, 1, reply(bytes(BODY_CHUNK_BYTES + 1))),
+      encodeFrame(WORKER_FRAME.REPLY, 1, reply(filler(BODY_CHUNK_BYTES + 1))),
     ],
-    ['a frame that none needs', encodeFrame(WORKER_FRAME.FAILED, 1, bytes(MAX_WORKER_FRAME_BYTES))],
-  ])('calls a worker unusable that sends %s', async (_what, bytes) => {
+    [
+      'a frame that none needs',
+      encodeFrame(WORKER_FRAME.FAILED, 1, filler(MAX_WORKER_FRAME_BYTES)),
+    ],
+  ])('calls a worker unusable that sends %s', async (_what, sent) => {
     const { link, sendRaw } = await openLink(1);
     const reasons: string[] = [];
     link.listen({ unusable: (reason) => reasons.push(reason) });
-    sendRaw(bytes);
+    sendRaw(sent);
     await eventually(() => reasons.length === 1);
   });
 
   it('takes the largest reply that a worker may send', async () => {
     const { send, stream, recorder } = await openBusyLink(1);
-    send(WORKER_FRAME.REPLY, stream, reply(bytes(BODY_CHUNK_BYTES)));
+    send(WORKER_FRAME.REPLY, stream, reply(filler(BODY_CHUNK_BYTES)));
     await eventually(() => recorder.events.length === 1);
     expect(recorder.events[0]).toMatch(/^replied 200 x+$/);
   });
@@ -217,7 +220,7 @@ describe('WorkerLink', () => {
   it.each([
     ['credit', WORKER_FRAME.CREDIT, Buffer.from([0, 0, 0, 1])],
     ['head', WORKER_FRAME.HEAD, encodeResponseHead(200, '')],
-    ['body', WORKER_FRAME.BODY, bytes(1)],
+    ['body', WORKER_FRAME.BODY, filler(1)],
   ])('counts a refusal after a %s as a breach', async (_what, type, payload) => {
     const { link, send, stream, reasons, recorder } = await openBusyLink(2);
     link.invoke(new Recorder(), null);

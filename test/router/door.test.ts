@@ -90,6 +90,11 @@ describe('what the door refuses', () => {
     ['a folded header', 'GET / HTTP/1.1\r\nHost: hello.localhost\r\nX-A: b\r\n c\r\n\r\n', 400],
     ['a space before the colon', 'GET / HTTP/1.1\r\nHost : hello.localhost\r\n\r\n', 400],
     ['bare line feeds', 'GET / HTTP/1.1\nHost: hello.localhost\n\n', 400],
+    [
+      'a port above 65535',
+      'GET / HTTP/1.1\r\nHost: hello.localhost:65536\r\nConnection: close\r\n\r\n',
+      400,
+    ],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
     ['two Hosts', 'GET / HTTP/1.1\r\nHost: hello.localhost\r\nHost: x.localhost\r\n\r\n', 400],
     [
@@ -131,6 +136,11 @@ describe('what the door refuses', () => {
     expect(at).toMatchObject({ status: 200, body: '1000' });
     const above = await ask(data, 'small', { method: 'POST', body: 'a'.repeat(1001) });
     expect(above.status).toBe(413);
+    expect(JSON.parse(above.body)).toEqual({
+      error: 'The request body is larger than 1000 bytes',
+      requestId: above.headers['x-request-id'],
+    });
+    expect(above.headers['x-fn-deployment']).toBeDefined();
     const chunked = await ask(data, 'small', {
       method: 'POST',
       headers: { 'transfer-encoding': 'chunked' },

@@ -144,24 +144,19 @@ describe('a refused invocation', () => {
   });
 
   it('is withdrawn when its body turns out too large', async () => {
-    const chunk = 'a'.repeat(200 * KIB);
-    client.send('POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
-    const { invocation } = await functions.begun();
-    invocation.credited(0);
-    await client.has('HTTP/1.1 502 ');
-    const other = new RawConnection(functions.port);
+    const small = await startScriptedFunctions(100);
+    const other = new RawConnection(small.port);
     other.send('POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
-    const again = await functions.begun();
-    for (let at = 0; at < 6; at++) {
-      other.send(`${(200 * KIB).toString(16)}\r\n${chunk}\r\n`);
-      await eventually(() => again.link.received.length > at * 200 * KIB || other.received !== '');
-      if (at < 5) await eventually(() => again.link.received.length === (at + 1) * 200 * KIB);
-      if (at < 5) again.invocation.credited(200 * KIB);
-    }
-    await other.has('The request body is larger than 1048576 bytes');
-    expect(other.received).toMatch(/x-fn-deployment: .*\r\n(?:.*\r\n)*x-request-id: /);
-    expect(again.link.calls).toEqual(['cancel']);
+    const { invocation, link } = await small.begun();
+    invocation.refused();
+    other.send(`65\r\n${'a'.repeat(101)}\r\n0\r\n\r\n`);
+    await other.has('The request body is larger than 100 bytes');
+    expect(other.received).toMatch(/^HTTP\/1\.1 413 /);
+    expect(other.received).toMatch(/\r\nx-fn-deployment: .*\r\n(?:.*\r\n)*x-request-id: /);
+    expect(small.withdrawn).toEqual([invocation]);
+    expect(link.calls).toEqual([]);
     other.socket.destroy();
+    await small.door.close();
   });
 });
 

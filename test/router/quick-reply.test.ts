@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQuickReply } from '../../src/router/quick-reply.ts';
 import { systemClock } from '../../src/std/clock.ts';
@@ -48,6 +48,13 @@ describe('quick reply', () => {
     ['204', { path: '/5', headers: { ...KEEP_ALIVE, 'x-status': '204' } }],
   ])('leaves %s to the usual way', async (_what, options) => {
     expect((await ask({ port }, '', options)).headers['x-usual']).toBe('yes');
+  });
+
+  it('leaves a response alone whose head is out', () => {
+    const response = new http.ServerResponse(new http.IncomingMessage(new Socket()));
+    response.writeHead(200);
+    const reply = { status: 200, lines: '', body: Buffer.from('x') };
+    expect(quickReply.send(response, reply)).toBe(false);
   });
 
   it('keeps the connection usable for what follows', async () => {

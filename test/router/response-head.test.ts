@@ -39,6 +39,7 @@ describe('function headers', () => {
     'strict-transport-security',
     'alt-svc',
     'clear-site-data',
+    'date',
   ])('drops %s', (name) => {
     expect(read(name, 'a')).toMatchObject({ kind: 'ok', list: [] });
   });
@@ -49,6 +50,13 @@ describe('function headers', () => {
     expect(read('set-cookie', `a=1; Domain=${HOST}`)).toMatchObject({
       list: ['set-cookie', `a=1; Domain=${HOST}`],
     });
+    // Nor is what one host may not: the same text is read for another after it.
+    expect(readFunctionHeaders('set-cookie\na=1; Domain=b.localhost', HOST)).toMatchObject({
+      list: [],
+    });
+    expect(readFunctionHeaders('set-cookie\na=1; Domain=b.localhost', 'b.localhost')).toMatchObject(
+      { list: ['set-cookie', 'a=1; Domain=b.localhost'] },
+    );
     // What one host may set is no rule for another.
     expect(readFunctionHeaders(`set-cookie\na=1; Domain=${HOST}`, 'x.localhost')).toMatchObject({
       list: [],

@@ -6,6 +6,7 @@ import {
   decodeResponseHead,
   encodeSpecialise,
   invokeText,
+  WINDOW_BYTES,
   WORKER_FRAME,
 } from '../../src/protocol/worker.ts';
 import { eventually } from '../support/eventually.ts';
@@ -29,19 +30,18 @@ afterAll(() => processes.close());
 
 /** A worker of this CommonJS module, and what it sent. */
 async function startWorker(source: string) {
-  const { socket, specialise, exited } = await processes.start();
+  const limits = { memoryMib: 128, timeoutMs: 30_000, concurrency: 8 };
+  const sandbox = await processes.start(limits.memoryMib);
+  const { socket, exited } = sandbox;
   const received: ReceivedFrame[] = [];
   const decoder = new FrameDecoder((frame) => {
     received.push({ ...frame, payload: Buffer.from(frame.payload) });
-    if (frame.type === WORKER_FRAME.CREDIT) credit += frame.payload.readUInt32BE(0);
   });
-  let credit = 256 * 1024;
   let streams = 0;
   socket.on('data', (chunk: Buffer) => decoder.push(chunk));
   const code = Buffer.from(wrapCommonJs(source));
   const names = { functionName: 'main', version: 'v1', deployment: 'd', file: 'f', entry: 'e' };
-  const limits = { memoryMib: 128, timeoutMs: 30_000, concurrency: 8 };
-  specialise('d');
+  sandbox.specialise('d');
   socket.write(
     encodeFrame(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise({ ...names, ...limits }, code)),
   );
@@ -51,12 +51,17 @@ async function startWorker(source: string) {
   const settled = (stream: number): ReceivedFrame | undefined =>
     received.find((frame) => frame.stream === stream && SETTLING.has(frame.type));
 
+  const consumed = (stream: number): number =>
+    received
+      .filter((frame) => frame.stream === stream && frame.type === WORKER_FRAME.CREDIT)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+
   /** Sends the body as far as the worker gives credit for it, until it has answered. */
   async function sendBody(stream: number, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length && settled(stream) === undefined; at += BODY_CHUNK_BYTES) {
       const chunk = body.subarray(at, at + BODY_CHUNK_BYTES);
-      await eventually(() => credit >= chunk.length || settled(stream) !== undefined);
-      credit -= chunk.length;
+      const mayBegin = (): boolean => at + chunk.length - consumed(stream) <= WINDOW_BYTES;
+      await eventually(() => mayBegin() || settled(stream) !== undefined);
       socket.write(encodeFrame(WORKER_FRAME.BODY, stream, chunk));
     }
     socket.write(encodeFrame(WORKER_FRAME.BODY_END, stream, ''));
@@ -106,6 +111,14 @@ describe('a result with a status', () => {
   it('that is no status code fails when the handler calls it one', async () => {
     const worker = await startWorker(`exports.handler = () => ({ statusCode: 'ok' });`);
     expect(await worker.ask()).toMatch(/^failed .*returned status ok/);
+  });
+
+  it('that has too many headers fails, and the worker serves on', async () => {
+    const worker = await startWorker(`exports.handler = ({ path }) => ({
+      statusCode: 200, headers: { 'x-a': 'a'.repeat(path === '/large' ? 70_000 : 1) },
+    });`);
+    expect(await worker.ask('/large')).toMatch(/^failed .*too large/);
+    expect(await worker.ask()).toBe('200 ');
   });
 });
 

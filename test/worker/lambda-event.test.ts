@@ -81,3 +81,15 @@ describe('the names in an event', () => {
     });
   });
 });
+
+describe('the headers of an event', () => {
+  it('are its own, also when a handler changes those of another with the same headers', () => {
+    const headers = ['host', 'h', 'cookie', 'a=1'];
+    const first = eventOf({ headers });
+    Object.assign(first['headers'] as object, { host: 'changed', added: 'x' });
+    (first['cookies'] as string[]).push('b=2');
+    expect(eventOf({ headers })).toMatchObject({ headers: { host: 'h' }, cookies: ['a=1'] });
+    expect(eventOf({ headers })['headers']).toEqual({ host: 'h', cookie: 'a=1' });
+    expect(eventOf({ headers: ['host', 'other'] })['headers']).toEqual({ host: 'other' });
+  });
+});

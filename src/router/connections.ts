@@ -1,0 +1,112 @@
+/** The connections of the public port: how many one peer may have, whether they move, and which answer they are at. */
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { plainAddress } from '../std/address-list.ts';
+import type { Clock } from '../std/clock.ts';
+
+export interface ConnectionLimits {
+  /** Of one address. Generous: whole offices share one. */
+  maxPerPeer: number;
+  /**
+   * How long what was written may wait without any of it being taken. Flow control keeps that below 400 KB, so the
+   * least rate of a client is some KB a second.
+   */
+  stallMs: number;
+  lookEveryMs: number;
+}
+
+const LIMITS: ConnectionLimits = { maxPerPeer: 1_000, stallMs: 60_000, lookEveryMs: 5_000 };
+
+export interface ConnectionsOptions {
+  /** Peers that stand for many, such as a proxy. */
+  isExempt(address: string): boolean;
+  limits?: ConnectionLimits;
+}
+
+export interface Connections {
+  /** Called for each request, before it is answered. */
+  began(socket: Duplex, response: ServerResponse): void;
+  /** Whether a response is owed or on its way: nothing else may be written then. */
+  isAnswering(socket: Duplex): boolean;
+  /** From now on the last answer of each connection says that it closes. */
+  drain(): void;
+  close(): void;
+}
+
+interface Connection {
+  socket: Socket;
+  /** Of the request that came last: those before it are answered when it is. */
+  response: ServerResponse | null;
+  /** Bytes that the peer had taken when it last took any. */
+  taken: number;
+  takenAtMs: number;
+}
+
+export function createConnections(
+  server: Server,
+  clock: Clock,
+  options: ConnectionsOptions,
+): Connections {
+  const limits = options.limits ?? LIMITS;
+  const connections = new Map<Duplex, Connection>();
+  const countByPeer = new Map<string, number>();
+  let isDraining = false;
+  let cancel: (() => void) | null = null;
+
+  function admit(socket: Socket): void {
+    const peer = plainAddress(socket.remoteAddress ?? '');
+    const count = (countByPeer.get(peer) ?? 0) + 1;
+    if (count > limits.maxPerPeer && !options.isExempt(peer)) {
+      socket.destroy();
+      return;
+    }
+    countByPeer.set(peer, count);
+    connections.set(socket, { socket, response: null, taken: 0, takenAtMs: clock.monotonicMs() });
+    socket.on('close', () => forget(socket, peer));
+    cancel ??= clock.after(limits.lookEveryMs, look);
+  }
+
+  function forget(socket: Socket, peer: string): void {
+    connections.delete(socket);
+    const left = (countByPeer.get(peer) ?? 1) - 1;
+    if (left === 0) countByPeer.delete(peer);
+    else countByPeer.set(peer, left);
+  }
+
+  function look(): void {
+    const now = clock.monotonicMs();
+    for (const connection of connections.values()) {
+      if (isStalled(connection, now)) connection.socket.destroy();
+    }
+    cancel = connections.size > 0 ? clock.after(limits.lookEveryMs, look) : null;
+  }
+
+  function isStalled(connection: Connection, nowMs: number): boolean {
+    const { socket } = connection;
+    const taken = socket.bytesWritten - socket.writableLength;
+    if (socket.writableLength === 0 || taken !== connection.taken) {
+      connection.taken = taken;
+      connection.takenAtMs = nowMs;
+    }
+    return nowMs - connection.takenAtMs >= limits.stallMs;
+  }
+
+  server.on('connection', admit);
+
+  return {
+    began: (socket, response) => {
+      if (isDraining) response.shouldKeepAlive = false;
+      const connection = connections.get(socket);
+      if (connection !== undefined) connection.response = response;
+    },
+    isAnswering: (socket) => connections.get(socket)?.response?.writableFinished === false,
+    drain: () => {
+      isDraining = true;
+      for (const { response } of connections.values()) {
+        if (response?.headersSent === false) response.shouldKeepAlive = false;
+      }
+    },
+    close: () => cancel?.(),
+  };
+}

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createConnections, type ConnectionLimits } from '../../src/router/connections.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { RawConnection } from '../support/raw-connection.ts';
+
+const MIB = 1024 * 1024;
+const LIMITS: ConnectionLimits = { maxPerPeer: 3, stallMs: 500, lookEveryMs: 20 };
+const closing: (() => void)[] = [];
+
+afterEach(() => closing.splice(0).forEach((close) => close()));
+
+async function startServer(options: { limits: ConnectionLimits; exempt?: string }) {
+  const server = http.createServer((_request, response) => response.end(Buffer.alloc(64 * MIB)));
+  const connections = createConnections(server, systemClock, {
+    isExempt: (address) => address === options.exempt,
+    limits: options.limits,
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    connections.close();
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { server, port };
+}
+
+async function countOf(server: http.Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+}
+
+describe('connections', () => {
+  it('end when their client takes nothing of what is written', async () => {
+    const { server, port } = await startServer({ limits: LIMITS });
+    const client = net.connect(port, '127.0.0.1');
+    client.on('error', () => {});
+    client.pause();
+    client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await eventually(async () => (await countOf(server)) === 1);
+    await eventually(async () => (await countOf(server)) === 0);
+    client.destroy();
+  });
+
+  it('last while nothing is to be written', async () => {
+    const { server, port } = await startServer({ limits: { ...LIMITS, stallMs: 1 } });
+    const idle = new RawConnection(port);
+    await eventually(async () => (await countOf(server)) === 1);
+    const other = new RawConnection(port);
+    other.socket.end('GET / HTTP/1.1\r\nHost: x\r\n\r\nGET');
+    await other.closed();
+    expect(idle.isClosed).toBe(false);
+    idle.socket.destroy();
+  });
+
+  it.each([
+    ['are bounded for one address', '', 3],
+    ['are not bounded for who stands for many', '127.0.0.1', 5],
+  ])('%s', async (_what, exempt, expected) => {
+    const { server, port } = await startServer({ limits: LIMITS, exempt });
+    const clients = Array.from({ length: 5 }, () => new RawConnection(port));
+    await eventually(() => clients.filter(({ isClosed }) => isClosed).length === 5 - expected);
+    await eventually(async () => (await countOf(server)) === expected);
+    for (const { socket } of clients) socket.destroy();
+    await eventually(async () => (await countOf(server)) === 0);
+    const after = new RawConnection(port);
+    await eventually(async () => (await countOf(server)) === 1);
+    expect(after.isClosed).toBe(false);
+    after.socket.destroy();
+  });
+});
