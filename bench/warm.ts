@@ -14,7 +14,7 @@ import { median, spread } from './support/statistics.ts';
 import { freePort, portOpens, startUntilReady, stopProcess } from './support/processes.ts';
 import { runWrk, type LoadResult, type LoadTarget } from './support/wrk.ts';
 
-const ROUNDS = 11;
+const ROUNDS = 21;
 const SECONDS = 2;
 const CONNECTIONS = 64;
 const NODE_SERVER = join(import.meta.dirname, 'peers/node-server.ts');

@@ -26,11 +26,18 @@ import {
 } from './supervisor/host-tools.ts';
 import { mountedLayout } from './supervisor/layout.ts';
 import { packagedFile } from './supervisor/packaged-files.ts';
-import { ensurePrivateNamespace, mountRuntime } from './supervisor/private-mounts.ts';
+import {
+  ensurePrivateNamespace,
+  IN_PRIVATE_NAMESPACE,
+  mountRuntime,
+} from './supervisor/private-mounts.ts';
 import { ROOT_RUNTIME_PARENT } from './supervisor/runtime-folder.ts';
 import { leaseUids } from './supervisor/runtime-root.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
+
+/** The second is doctor's own, when it has started itself again. */
+const KNOWN_ARGUMENTS = ['--json', IN_PRIVATE_NAMESPACE];
 
 interface Finding {
   status: 'ok' | 'warn' | 'fail';
@@ -40,16 +47,30 @@ interface Finding {
   fix?: string;
 }
 
-/** Prints one line for each thing that was looked at; exits 0, or 6 when the server could not run. */
-export async function runDoctor(_args: readonly string[]): Promise<void> {
+/**
+ * Prints one line for each thing that was looked at, or with `--json` all of it as `{ findings: Finding[] }`; exits 0,
+ * or 6 when the server could not run.
+ */
+export async function runDoctor(args: readonly string[]): Promise<void> {
   try {
+    const unknown = args.find((argument) => !KNOWN_ARGUMENTS.includes(argument));
+    if (unknown !== undefined) throw unknownArgument(unknown);
     const findings = await examine();
-    process.stdout.write(`${findings.map(present).join('\n')}\n`);
+    const text = args.includes('--json')
+      ? JSON.stringify({ findings }, null, 2)
+      : findings.map(present).join('\n');
+    process.stdout.write(`${text}\n`);
     const isBroken = findings.some((finding) => finding.status === 'fail');
     process.exit(isBroken ? ERROR_TABLE.unavailable.exit : 0);
   } catch (error) {
     reportFailure('fn doctor', error);
   }
+}
+
+function unknownArgument(argument: string): PlatformError {
+  return new PlatformError('bad-request', `fn doctor does not know ${argument}`, {
+    hint: 'fn doctor --json is all that there is to say',
+  });
 }
 
 async function examine(): Promise<Finding[]> {

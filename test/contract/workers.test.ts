@@ -1,0 +1,127 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Sandboxes } from '../../src/pool/index.ts';
+import { WorkerLink } from '../../src/pool/worker-link.ts';
+import { nodeWorkerProgram } from '../../src/runtimes/nodejs/index.ts';
+import { findSharedLibraries } from '../../src/sandbox/index.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { randomName } from '../../src/std/ids.ts';
+import { wrapModule } from '../support/function-code.ts';
+import { openSandboxLab } from '../support/sandbox.ts';
+import { bundleWorker, createWorkerProcesses } from '../support/worker-process.ts';
+
+/** What the pool may expect of whatever starts its workers, whichever that is. */
+interface Implementation {
+  sandboxes: Sandboxes;
+  close(): Promise<void>;
+}
+
+const MEMORY_MIB = 128;
+const environmentOf = (deployment: string): Record<string, string> => ({ OF: deployment });
+
+async function plainProcesses(): Promise<Implementation> {
+  const sandboxes = await createWorkerProcesses({ environmentOf });
+  return { sandboxes, close: () => sandboxes.close() };
+}
+
+async function realSandboxes(): Promise<Implementation> {
+  const lab = await openSandboxLab();
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-contract-'));
+  await chmod(folder, 0o711); // A sandbox has a uid of its own, and reads its program here.
+  const runner = join(folder, 'worker.mjs');
+  await bundleWorker(runner);
+  const libraries = await findSharedLibraries(process.execPath);
+  const program = nodeWorkerProgram({ node: process.execPath, libraries, runner }, MEMORY_MIB);
+  const limits = { memoryMib: MEMORY_MIB, maxTasks: 64, tmpMib: 16, cpuWeight: 100 };
+  const sandboxes: Sandboxes = {
+    start: async () => {
+      const sandbox = lab.sandboxes.start({ name: randomName(12), program, limits });
+      sandbox.boot();
+      return {
+        socket: sandbox.socket,
+        specialise: (deployment) => sandbox.giveEnvironment(environmentOf(deployment)),
+        kill: () => sandbox.kill(),
+        exited: sandbox.exited,
+      };
+    },
+  };
+  return {
+    sandboxes,
+    close: async () => {
+      await lab.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+describe.each([
+  ['a plain process', plainProcesses],
+  ['a sandbox', realSandboxes],
+])('%s as a worker', (_, create) => {
+  let implementation: Implementation;
+
+  beforeAll(async () => {
+    implementation = await create();
+  });
+  afterAll(() => implementation.close());
+
+  async function boot() {
+    const sandbox = await implementation.sandboxes.start(MEMORY_MIB);
+    const link = new WorkerLink(sandbox.socket, systemClock);
+    await new Promise<void>((resolve, reject) => {
+      link.listen({ hello: resolve, closed: () => reject(new Error('ended while it booted')) });
+    });
+    return { sandbox, link };
+  }
+
+  async function specialise(source: string) {
+    const booted = await boot();
+    const { sandbox, link } = booted;
+    const code = Buffer.from(await wrapModule(source));
+    const names = { functionName: 'main', version: 'v1', file: 'main.js', entry: 'index.ts' };
+    const limits = { memoryMib: MEMORY_MIB, timeoutMs: 5_000, concurrency: 2 };
+    const ready = new Promise<string>((resolve) => {
+      link.listen({
+        ready: (head) => resolve(head.convention),
+        initFailed: (head) => resolve(`failed: ${head.message}`),
+      });
+    });
+    sandbox.specialise('dep-1');
+    link.specialise({ ...names, ...limits, deployment: 'dep-1' }, code);
+    return { ...booted, convention: await ready };
+  }
+
+  it('says hello when it has booted, and ends when it is killed, also twice', async () => {
+    const { sandbox } = await boot();
+    sandbox.kill();
+    sandbox.kill();
+    expect((await sandbox.exited).code).not.toBe(0);
+    sandbox.kill();
+  });
+
+  it('ends by itself when the other end of its socket has gone', async () => {
+    const { sandbox, link } = await boot();
+    link.destroy();
+    await sandbox.exited;
+  });
+
+  it('runs what it is given, with the environment of its deployment and nothing of ours', async () => {
+    const { sandbox, convention } = await specialise(
+      `if (process.env.OF !== 'dep-1' || process.env.HOME) throw new Error(JSON.stringify(process.env));
+       export const handler = async () => 'fine';`,
+    );
+    expect(convention).toBe('lambda');
+    sandbox.kill();
+    await sandbox.exited;
+  });
+
+  it('tells with which code it exited', async () => {
+    const { sandbox } = await specialise(
+      `setTimeout(() => process.exit(7), 10);
+       export const handler = async () => 'fine';`,
+    );
+    expect(await sandbox.exited).toMatchObject({ code: 7, signal: null, wasOutOfMemory: false });
+  });
+});
