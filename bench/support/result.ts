@@ -18,7 +18,7 @@ export function machineConditions(): Record<string, string | number> {
   return {
     cpu: cpu?.model.trim() ?? 'unknown',
     cores: os.availableParallelism(),
-    kernel: os.release(),
+    kernel: os.release().split('-')[0] ?? '',
     node: process.version,
     load: os.loadavg()[0]?.toFixed(2) ?? '',
     memoryGib: Math.round(os.totalmem() / 1024 ** 3),

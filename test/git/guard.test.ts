@@ -34,7 +34,7 @@ beforeAll(async () => {
   front = await startFront();
   work = await createWorkTree();
   sha = await work.commit('index.ts', 'export {}');
-  await work.must('push', urlOf(front.origin, 'mine'), 'main:seed');
+  await work.must('push', urlOf(front.origin, 'mine'), 'main:first');
   front.control.tokens.set('reader', { role: 'read' });
   front.control.tokens.set('other', { role: 'admin', app: 'other' });
   front.control.apps.set('other', newId('app'));
