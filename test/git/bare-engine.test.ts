@@ -66,3 +66,41 @@ it.each(deadly)('the engine alone dies of %s', (_, rest) => {
   const { status, stderr } = spawnSync(NODE, ['--eval', script, '--', rest], options);
   expect(status, stderr).toBe(1);
 });
+
+const BODY = 'Content-Length: 50000000\r\n\r\n';
+const uploads: [string, string, 'breaks off' | 'goes on'][] = [
+  ['an upload that breaks off', 'mine', 'breaks off'],
+  ['a large upload to a repository that is not there', 'missing', 'goes on'],
+];
+it.each(uploads)('the engine alone dies of %s', async (_, name, then) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-bare-'));
+  execFileSync('git', ['init', '--quiet', '--bare', join(folder, 'mine.git')]);
+  const script = `
+    const [folder, head, commands, then] = process.argv.slice(1);
+    const { Git } = require('node-git-server');
+    const { createServer } = require('node:http');
+    const { connect } = require('node:net');
+    const engine = new Git(folder, { autoCreate: false });
+    const server = createServer((req, res) => engine.handle(req, res)).listen(0, '127.0.0.1', () => {
+      const socket = connect(server.address().port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(head);
+      socket.write(Buffer.from(commands, 'base64'));
+      // What is no pack ends git, which the engine goes on writing to.
+      const rest = () => { while (socket.write(Buffer.alloc(65536))); socket.once('drain', rest); };
+      if (then === 'goes on') rest();
+      else { socket.write(Buffer.alloc(200000)); setTimeout(() => socket.resetAndDestroy(), 150); }
+      setTimeout(() => process.exit(0), 5000);
+    });`;
+  const head = `POST /${name}.git/git-receive-pack HTTP/1.1\r\nHost: x\r\n${BODY}`;
+  const commands = commandList(['refs/heads/main'], '1'.repeat(40)).toString('base64');
+  const options = { cwd: join(import.meta.dirname, '../..'), encoding: 'utf8' as const };
+  const { status, stderr } = spawnSync(
+    NODE,
+    ['--eval', script, '--', folder, head, commands, then],
+    options,
+  );
+  await rm(folder, { recursive: true });
+  expect(status, stderr).toBe(1);
+  expect(stderr).toMatch(/EPIPE|ECONNRESET|aborted/);
+});
