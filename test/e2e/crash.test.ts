@@ -18,6 +18,17 @@ function pidsOf(running: Platform, pattern: RegExp): number[] {
     .map((found) => found.pid);
 }
 
+/** Some of a tree may end with the first that is killed. */
+function signalAll(pids: number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 async function becomesReady(running: Platform): Promise<void> {
   await eventually(async () => {
     const { status, body } = await ask(running, '', { path: '/readyz' });
@@ -39,7 +50,7 @@ describe('kill -9', () => {
     expect(await repository.push('main')).toMatchObject({ code: 0 });
     const pids = pidsOf(platform(), pattern);
     expect(pids.length).toBeGreaterThan(0);
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    signalAll(pids, 'SIGKILL');
     expect(await eventually(() => ask(platform(), app))).toMatchObject({ body: 'before' });
     await eventually(() => {
       const now = pidsOf(platform(), pattern);
@@ -100,13 +111,13 @@ describe('with the database stopped', () => {
     await repository.commit({ 'index.ts': greeting('serves') });
     await repository.push('main');
     const stopped = pidsOf(platform(), /postgres/);
-    for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+    signalAll(stopped, 'SIGSTOP');
     try {
       expect((await ask(platform(), 'degraded')).body).toBe('serves');
       const { body } = await ask(platform(), '', { path: '/readyz' });
       expect(JSON.parse(body)).toMatchObject({ serving: true, degraded: ['database'] });
     } finally {
-      for (const pid of stopped) process.kill(pid, 'SIGCONT');
+      signalAll(stopped, 'SIGCONT');
     }
     await becomesReady(platform());
   });
@@ -120,9 +131,9 @@ describe('with control and the database stopped', () => {
     });
     await repository.push('main');
     const stopped = pidsOf(platform(), /programs\/control\.mjs|postgres/);
-    for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+    signalAll(stopped, 'SIGSTOP');
     try {
-      for (const pid of pidsOf(platform(), /programs\/data\.mjs$/)) process.kill(pid, 'SIGKILL');
+      signalAll(pidsOf(platform(), /programs\/data\.mjs$/), 'SIGKILL');
       const answer = await eventually(async () => {
         const asked = await ask(platform(), 'alone');
         expect(asked.status).toBe(200);
@@ -133,7 +144,7 @@ describe('with control and the database stopped', () => {
       expect(JSON.parse(answer.body)).toEqual({ app: 'alone' });
       expect(answer.headers['x-fn-cold-start']).toMatch(/^\d/);
     } finally {
-      for (const pid of stopped) process.kill(pid, 'SIGCONT');
+      signalAll(stopped, 'SIGCONT');
     }
     await becomesReady(platform());
   });
