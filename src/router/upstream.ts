@@ -73,6 +73,9 @@ function forwardedHeaders(raw: readonly string[], peer: Peer, isBodyChunked: boo
     headers.push(name, raw[at + 1] ?? '');
   }
   headers.push(PEER_ADDRESS_HEADER, peer.address, PEER_SCHEME_HEADER, peer.scheme);
+  // It is this end that closes. A peer that closed once it had answered could be faster than Node's empty last write
+  // of the request, whose EPIPE would take the place of the answer.
+  headers.push('connection', 'keep-alive');
   if (isBodyChunked) headers.push('transfer-encoding', 'chunked');
   return headers;
 }

@@ -313,4 +313,20 @@ describe('the control host', () => {
     });
     upstream.close();
   });
+
+  it('is asked over a connection that the door closes, never the process behind it', async () => {
+    let isClosed = false;
+    const upstream = net.createServer((socket) => {
+      socket.on('close', () => (isClosed = true));
+      socket.once('data', (head) => {
+        const isKept = /\r\nconnection: keep-alive\r\n/i.test(head.toString());
+        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n${isKept ? 'kept' : 'lost'}`);
+      });
+    });
+    upstream.listen(join(data.folder, 'control.sock'));
+    await once(upstream, 'listening');
+    expect((await ask(data, '', { path: '/functions' })).body).toBe('kept');
+    await eventually(() => expect(isClosed).toBe(true));
+    upstream.close();
+  });
 });
