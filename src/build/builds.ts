@@ -115,8 +115,8 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     const startedMs = clock.monotonicMs();
     const answer = await buildForAnyCaller(run);
     if (answer.kind !== 'built') return answer;
-    const { runtime, functions, warnings, files } = answer;
-    const bundle = await bundles.put({ appId, runtime, functions, warnings, files });
+    const { runtime, functions, environment, warnings, files } = answer;
+    const bundle = await bundles.put({ appId, runtime, functions, environment, warnings, files });
     await records.record({ appId, key, bundle });
     const buildMs = Math.round(clock.monotonicMs() - startedMs);
     return {

@@ -5,7 +5,9 @@ import {
   type BuildProblem,
   type BuildResult,
   type BuiltFunction,
+  type EnvironmentNeeds,
   type FunctionLimits,
+  MAX_ENVIRONMENT_READS,
   MAX_PROBLEMS,
 } from '../protocol/builder.ts';
 import { printableLine } from '../std/printable.ts';
@@ -39,11 +41,25 @@ const Functions = Type.Array(
   }),
   { minItems: 1, maxItems: 1 },
 );
+const VariableName = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' });
+const Needs = Type.Object({
+  reads: Type.Array(
+    Type.Object({
+      name: VariableName,
+      file: Type.String(),
+      line: Position,
+      hasDefault: Type.Boolean(),
+    }),
+    { maxItems: MAX_ENVIRONMENT_READS },
+  ),
+  required: Type.Array(VariableName, { maxItems: MAX_ENVIRONMENT_READS }),
+});
 const Result = Type.Union([
   Type.Object({
     kind: Type.Literal('built'),
     runtime: Type.String({ pattern: '^[a-z][a-z0-9]{0,19}$' }),
     functions: Functions,
+    environment: Needs,
     warnings: Problems,
   }),
   Type.Object({ kind: Type.Literal('failed'), problems: Problems }),
@@ -65,7 +81,8 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
   if (!value.functions.every((built) => isWithin(built, maxima))) return null;
   const functions = value.functions.map(cleanFunction);
   const warnings = value.warnings.slice(0, MAX_PROBLEMS).map(cleanProblem);
-  return { kind: 'built', runtime: value.runtime, functions, warnings };
+  const environment = cleanNeeds(value.environment);
+  return { kind: 'built', runtime: value.runtime, functions, environment, warnings };
 }
 
 function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
@@ -84,6 +101,15 @@ function cleanFunction(built: BuiltFunction): BuiltFunction {
   const { name, file, memoryMib, timeoutMs, concurrency, maxBodyBytes } = built;
   const entry = printableLine(built.entry, MAX_PATH_CHARACTERS);
   return { name, file, entry, memoryMib, timeoutMs, concurrency, maxBodyBytes };
+}
+
+function cleanNeeds({ reads, required }: EnvironmentNeeds): EnvironmentNeeds {
+  return {
+    reads: reads.map(({ name, file, line, hasDefault }) => {
+      return { name, file: printableLine(file, MAX_PATH_CHARACTERS), line, hasDefault };
+    }),
+    required,
+  };
 }
 
 function cleanProblem({ message, at, frame, hint }: BuildProblem): BuildProblem {

@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import type { BundleManifest, BundleFile } from '../bundles/index.ts';
-import type { BuildProblem, BuiltFunction } from '../protocol/builder.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 
 /** Lines for the terminal of whoever waits, ready to print. */
@@ -26,13 +25,9 @@ export interface StoredBundle {
 
 /** Where bundles are kept; src/bundles implements it. */
 export interface BundlesPort {
-  put(bundle: {
-    appId: string;
-    runtime: string;
-    functions: BuiltFunction[];
-    warnings: BuildProblem[];
-    files: BundleFile[];
-  }): Promise<StoredBundle>;
+  put(
+    bundle: Omit<BundleManifest, 'format' | 'files'> & { files: BundleFile[] },
+  ): Promise<StoredBundle>;
   verify(hash: string): Promise<boolean>;
   readManifest(hash: string): Promise<BundleManifest>;
   readFile(hash: string, path: string): Promise<Uint8Array>;

@@ -54,6 +54,7 @@ export async function buildSource(
       kind: 'built',
       runtime: RUNTIME,
       functions: [{ name: FUNCTION_NAME, file: CODE_FILE, entry: search.file, ...limits }],
+      environment: { reads: [], required: [] },
       warnings: [...warnings, ...bundling.warnings],
     },
     files: [

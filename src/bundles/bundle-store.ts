@@ -20,7 +20,7 @@ export interface BundleFile {
 }
 
 /** What a builder made, before it has a name. */
-type NewBundle = Pick<BundleManifest, 'appId' | 'runtime' | 'functions' | 'warnings'> & {
+type NewBundle = Omit<BundleManifest, 'format' | 'files'> & {
   files: BundleFile[];
 };
 
@@ -133,14 +133,14 @@ export function createBundleStore(bundlesDir: string): BundleStore {
 }
 
 function describe(bundle: NewBundle): BundleManifest {
-  const { appId, runtime, functions, warnings } = bundle;
+  const { appId, runtime, functions, environment, warnings } = bundle;
   checkFilePaths(bundle.files.map(({ path }) => path));
   const bytes = bundle.files.reduce((sum, { content }) => sum + content.length, 0);
   if (bytes > MAX_BUNDLE_BYTES) throw new PlatformError('build-failed', 'the bundle is too large');
   const files = bundle.files
     .map(({ path, content }) => ({ path, bytes: content.length, sha256: sha256(content) }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { format: 1, appId, runtime, functions, files, warnings };
+  return { format: 1, appId, runtime, functions, environment, files, warnings };
 }
 
 async function writeBundleFile(folder: string, { path, content }: BundleFile): Promise<void> {

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type BuildProblem, type BuiltFunction, MAX_BUILT_FILES } from '../protocol/builder.ts';
+import {
+  type BuildProblem,
+  type BuiltFunction,
+  type EnvironmentNeeds,
+  MAX_BUILT_FILES,
+} from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 
 /** What one bundle is: its functions and the files that they run from. */
@@ -9,6 +14,8 @@ export interface BundleManifest {
   appId: string;
   runtime: string;
   functions: BuiltFunction[];
+  /** What the code expects of its environment. */
+  environment: EnvironmentNeeds;
   /** Sorted by path. */
   files: ManifestFile[];
   /** What the build warned of, to be shown again when the bundle is deployed again. */
@@ -34,7 +41,7 @@ const MAX_PATH_PARTS = 8;
  * bundle, and they hold the sha256 of every file, so that one name vouches for all content.
  */
 export function encodeManifest(manifest: BundleManifest): Buffer {
-  const { appId, runtime, functions, files, warnings } = manifest;
+  const { appId, runtime, functions, environment, files, warnings } = manifest;
   return Buffer.from(
     JSON.stringify({
       format: manifest.format,
@@ -48,7 +55,20 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
         timeoutMs: built.timeoutMs,
         concurrency: built.concurrency,
         maxBodyBytes: built.maxBodyBytes,
+        path: built.path,
+        methods: built.methods,
+        convention: built.convention,
+        event: built.event,
       })),
+      environment: {
+        reads: environment.reads.map((read) => ({
+          name: read.name,
+          file: read.file,
+          line: read.line,
+          hasDefault: read.hasDefault,
+        })),
+        required: environment.required,
+      },
       files: files
         .map((file) => ({ path: file.path, bytes: file.bytes, sha256: file.sha256 }))
         .sort((a, b) => (a.path < b.path ? -1 : 1)),

@@ -12,6 +12,14 @@ export interface ServedFunction {
   /** Invocations that one worker takes at a time. */
   concurrency: number;
   maxBodyBytes: number;
+  /** Which paths it answers, a pattern of protocol/path-pattern.ts; all of them when it is absent. */
+  path?: string;
+  /** The HTTP methods that it answers, in upper case; all of them when it is absent. */
+  methods?: string[];
+  /** The handler convention that fn.json names; found out from what the code exports when it is absent. */
+  convention?: string;
+  /** `lambda`: the event's body is the raw text, as AWS has it. */
+  event?: 'lambda';
 }
 
 /** All that the data plane needs to know of a deployment; never a secret. */
@@ -27,4 +35,6 @@ export interface ServedDeployment {
   /** sha256 of the bundle, 64 hex digits: the folder name in the bundle store. */
   bundle: string;
   functions: ServedFunction[];
+  /** The bundle has files below `public/`, which the door serves before it asks a function. */
+  hasPublicFiles?: boolean;
 }

@@ -68,6 +68,26 @@ export interface BuildProblem {
   hint?: string;
 }
 
+/** A variable that the pusher's own code reads. */
+export interface EnvironmentRead {
+  name: string;
+  file: string;
+  /** From 1. */
+  line: number;
+  /** The code does without it: `process.env.X ?? 'y'`, or a test whether it is there. */
+  hasDefault: boolean;
+}
+
+/** What the code expects of its environment, for the check before a release. */
+export interface EnvironmentNeeds {
+  /** At most MAX_ENVIRONMENT_READS, the first of each name. */
+  reads: EnvironmentRead[];
+  /** `env.required` of app.json. */
+  required: string[];
+}
+
+export const MAX_ENVIRONMENT_READS = 500;
+
 export interface BuiltFunction {
   name: string;
   /** Bundle file that is its code. */
@@ -78,8 +98,18 @@ export interface BuiltFunction {
   timeoutMs: number;
   concurrency: number;
   maxBodyBytes: number;
+  path?: string;
+  methods?: string[];
+  convention?: string;
+  event?: 'lambda';
 }
 
 export type BuildResult =
-  | { kind: 'built'; runtime: string; functions: BuiltFunction[]; warnings: BuildProblem[] }
+  | {
+      kind: 'built';
+      runtime: string;
+      functions: BuiltFunction[];
+      environment: EnvironmentNeeds;
+      warnings: BuildProblem[];
+    }
   | { kind: 'failed'; problems: BuildProblem[] };

@@ -10,6 +10,7 @@ function bundleOf(files: Record<string, string>, appId = 'app-one') {
   return {
     appId,
     runtime: 'nodejs26',
+    environment: { reads: [], required: [] },
     functions: [{ name: 'main', file: 'main.js', entry: 'index.ts', ...LIMITS }],
     warnings: [],
     files: Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) })),
