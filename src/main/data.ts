@@ -55,6 +55,10 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
         pool.release(deployment);
         return null;
       },
+      restart: async ({ deployments }) => {
+        pool.restart(deployments);
+        return null;
+      },
       status: async () => ({ generation: door.generation, ...pool.status() }),
     },
     (method, error) => log.error({ method, err: error }, 'call failed'),

@@ -37,6 +37,10 @@ export class FunctionPool {
   /** Those that finish what they have. */
   readonly #leaving = new Set<PooledWorker>();
   #starting = 0;
+  /** Starts that `restart` overtook: what comes of them is thrown away. */
+  #outdatedStarts = 0;
+  /** Counts the calls of `restart`, so that each start knows whether one came since. */
+  #epoch = 0;
   #isHeld = false;
   #isScaleTimerSet = false;
   #cancelIdleTimer: (() => void) | null = null;
@@ -101,8 +105,27 @@ export class FunctionPool {
   /** Starts a worker, unless there is one, and keeps it until released or drained. */
   async hold(): Promise<StartResult | { kind: 'running' }> {
     this.#isHeld = true;
-    if (this.#workers.length > 0) return { kind: 'running' };
-    return this.#start();
+    for (;;) {
+      if (this.#workers.length > 0) return { kind: 'running' };
+      const result = await this.#start();
+      if (result.kind !== 'outdated') return result;
+    }
+  }
+
+  /**
+   * From now on every request gets a worker whose environment is opened anew: those that run finish what they have,
+   * and those that are being started are thrown away. A held worker is replaced at once.
+   */
+  restart(): void {
+    this.#epoch++;
+    this.#outdatedStarts += this.#starting;
+    this.#starting = 0;
+    const needsAnother = this.#isHeld && this.#workers.length > 0;
+    this.#retireAll();
+    // The new environment may be what mends a function that kept failing.
+    this.#gate.reset();
+    if (needsAnother) void this.#start();
+    this.#startWhatIsNeeded();
   }
 
   /** What was held may idle out. */
@@ -159,7 +182,7 @@ export class FunctionPool {
       waiting: isServing ? this.#waiting.countSince(SCALE_UP_WAIT_MS) : this.#waiting.length,
       concurrency: this.served.concurrency,
       starting: this.#starting,
-      running: this.workerCount,
+      running: this.workerCount + this.#outdatedStarts,
     });
     if (this.#starting + count > 0) this.#waiting.markStarting();
     for (let started = 0; started < count; started++) void this.#start();
@@ -175,18 +198,31 @@ export class FunctionPool {
     });
   }
 
-  async #start(): Promise<StartResult> {
+  async #start(): Promise<StartResult | { kind: 'outdated' }> {
     this.#starting++;
+    const epoch = this.#epoch;
     const result = await startFunctionWorker(this.#deps, {
       deployment: this.deployment,
       served: this.served,
       initTimeoutMs: this.#options.initTimeoutMs,
     });
+    if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
     if (result.kind === 'started') this.#adopt(result.zygote);
     else this.#startFailed(result);
     this.#pump();
     return result;
+  }
+
+  /** What started with an environment that is no longer the deployment's. */
+  #throwAway(result: StartResult): { kind: 'outdated' } {
+    this.#outdatedStarts--;
+    if (result.kind === 'started') {
+      result.zygote.sandbox.kill();
+      result.zygote.link.destroy();
+    }
+    this.#pump();
+    return { kind: 'outdated' };
   }
 
   #adopt(zygote: Zygote): void {
@@ -308,7 +344,8 @@ export class FunctionPool {
   }
 
   #checkDrained(): void {
-    const isEmpty = this.workerCount === 0 && this.#starting === 0 && this.#waiting.length === 0;
+    const isEmpty =
+      this.workerCount + this.#starting + this.#outdatedStarts === 0 && this.#waiting.length === 0;
     if (isEmpty) this.#drained?.resolve();
   }
 }

@@ -16,6 +16,8 @@ export interface Pool {
   /** Starts one worker for each function and holds them until routed to or released. */
   prepare(deployment: ServedDeployment): Promise<PrepareResult>;
   release(deployment: string): void;
+  /** No request that comes later reaches a worker that is running or being started now, held ones included. */
+  restart(deployments: readonly string[]): void;
   /** To be called after each swap of the route table: drains what is routed to no more. */
   keepOnly(deployments: readonly ServedDeployment[]): void;
   status(): { zygotes: number; workers: number; inFlight: number };
@@ -115,6 +117,11 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     release: (deployment) => {
       // Only what is held: a deployment that has gone live meanwhile is not ended by a late release.
       if (entries.get(deployment)?.cancelHold != null) drop(deployment);
+    },
+    restart: (deployments) => {
+      for (const id of deployments) {
+        for (const pool of entries.get(id)?.functions.values() ?? []) pool.restart();
+      }
     },
     keepOnly: (deployments) => {
       const kept = new Set(deployments.map(({ id }) => id));

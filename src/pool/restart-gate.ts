@@ -42,6 +42,15 @@ export class RestartGate {
     this.#arm();
   }
 
+  /** Opens it at once, and forgets the failures: what failed is no longer what would be started. */
+  reset(): void {
+    this.#failuresInRow = 0;
+    this.#backingOffUntilMs = 0;
+    this.#pausedUntilMs = 0;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
   /** Closes it for what is no failure of the function. */
   pause(pauseMs: number): void {
     this.#pausedUntilMs = this.#clock.monotonicMs() + pauseMs;

@@ -32,6 +32,11 @@ export interface DataForControl {
   prepare: { params: { deployment: ServedDeployment }; result: PrepareResult };
   /** Ends the workers held for a deployment that will not go live. */
   release: { params: { deployment: string }; result: null };
+  /**
+   * To be called when the sealed environment of deployments was replaced. Resolves when no new request can reach a
+   * worker that has the old one; such workers finish what they have. Deployments without workers are no error.
+   */
+  restart: { params: { deployments: string[] }; result: null };
   /** Workers, zygotes and requests in flight, for `/readyz`, doctor and tests. */
   status: { params: null; result: DataStatus };
 }

@@ -79,6 +79,9 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
   const path = join(tmpdir(), `function-pool-${randomName(8)}.sock`);
   const server = net.createServer().listen(path);
   await once(server, 'listening');
+  // Several may be started at once, and connections come in the order in which they were asked for.
+  const accepting: ((far: net.Socket) => void)[] = [];
+  server.on('connection', (far) => accepting.shift()?.(far));
   cleanups.push(() => void server.close());
   const workers: PlayedWorker[] = [];
   const lines: LogLine[] = [];
@@ -86,10 +89,10 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
 
   async function start(): Promise<Sandbox> {
     if (failsStart?.(starts++) === true) throw new PlatformError('sandbox-failed', 'none today');
-    const connected = once(server, 'connection');
+    const connected = new Promise<net.Socket>((resolve) => accepting.push(resolve));
     const socket = net.connect(path);
     socket.on('error', () => {}); // A start may come after the test.
-    const [far] = (await connected) as [net.Socket];
+    const far = await connected;
     cleanups.push(() => {
       socket.destroy();
       far.destroy();
@@ -248,5 +251,59 @@ describe('FunctionPool', () => {
     await eventually(() => workers[1]?.streams.length === 1);
     expect(workers[0]?.streams).toEqual([]);
     expect(request.outcome).toBeNull();
+  });
+
+  it('gives nothing more to workers that run when it restarts, and lets them finish', async () => {
+    const { pool, workers } = await play({ concurrency: 2 });
+    const before = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    pool.restart();
+    const after = dispatch(pool);
+    await eventually(() => workers[1]?.streams.length === 1);
+    expect(workers[0]?.streams).toHaveLength(1);
+    expect(workers[0]?.drains).toBe(0);
+    workers[0]?.reply(0);
+    workers[1]?.reply(0);
+    await eventually(() => before.outcome === '200' && after.outcome === '200');
+    await eventually(() => workers[0]?.drains === 1 && pool.workerCount === 1);
+    expect(workers[1]?.drains).toBe(0);
+  });
+
+  it('hands out no worker that was being started when it restarts, however often', async () => {
+    const { pool, workers } = await play();
+    const request = dispatch(pool);
+    pool.restart();
+    pool.restart();
+    await eventually(() => workers.some(({ streams }) => streams.length === 1));
+    expect(workers.map(({ streams }) => streams.length)).toEqual([0, 0, 1]);
+    workers[2]?.reply(0);
+    await eventually(() => request.outcome === '200' && pool.workerCount === 1);
+    await pool.drain();
+  });
+
+  it('holds a worker of after the restart when one was held or being prepared', async () => {
+    const { pool, workers } = await play();
+    const preparing = pool.hold();
+    pool.restart();
+    expect(await preparing).toMatchObject({ kind: 'started' });
+    expect(workers).toHaveLength(2);
+    pool.restart();
+    await eventually(() => workers.length === 3 && pool.workerCount === 1);
+    expect(workers[1]?.drains).toBe(1);
+    const request = dispatch(pool);
+    await eventually(() => workers[2]?.streams.length === 1);
+    expect(request.outcome).toBeNull();
+  });
+
+  it('tries a function that kept failing again at once after a restart', async () => {
+    const { pool, workers } = await play();
+    for (let failures = 0; failures < 10; failures++) {
+      const request = dispatch(pool);
+      await eventually(() => workers[failures]?.streams.length === 1);
+      workers[failures]?.send(200, 0);
+      await eventually(() => request.outcome === 'worker-gone');
+      pool.restart();
+    }
+    expect(workers).toHaveLength(10);
   });
 });

@@ -158,6 +158,25 @@ describe('serving', () => {
     await eventually(() => data.pool.status().workers === 0);
   });
 
+  it('gives the environment of now to every request after a restart, and fails none', async () => {
+    const environment = { GREETING: 'old' };
+    const data = await start({ environment });
+    const code = `export const handler = async () => {
+      const greeting = process.env.GREETING;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return greeting;
+    };`;
+    const { id } = await data.deploy(code, { concurrency: 2 });
+    await ask(data, 'hello');
+    const early = Array.from({ length: 6 }, () => ask(data, 'hello'));
+    await eventually(() => data.pool.status().inFlight > 0);
+    environment.GREETING = 'new';
+    data.pool.restart([id, 'dep-unknown']);
+    const late = await Promise.all(Array.from({ length: 6 }, () => ask(data, 'hello')));
+    expect(late.map(({ body }) => body)).toEqual(Array.from({ length: 6 }, () => 'new'));
+    expect((await Promise.all(early)).every(({ status }) => status === 200)).toBe(true);
+  });
+
   it('replaces a zygote that dies', async () => {
     const data = await start({ pool: { zygotes: 2 } });
     await eventually(() => data.pool.status().zygotes === 2);
