@@ -6,7 +6,7 @@ import { findAppByName, type App } from '../store/apps.ts';
 import type { Queryable } from '../store/database.ts';
 import {
   findToken,
-  findValidToken,
+  findTokenByHash,
   insertToken,
   listTokens,
   revokeToken,
@@ -72,8 +72,9 @@ export function createAccess({ db, now, onError }: Deps): Access {
   const access: Access = {
     async authenticate(token) {
       // The format is checked first, so that garbage costs no query.
-      const row = TOKEN_FORMAT.test(token) ? await findValidToken(db, hashToken(token)) : null;
-      if (row === null) throw unknownToken();
+      const row = TOKEN_FORMAT.test(token) ? await findTokenByHash(db, hashToken(token)) : null;
+      if (row === null) throw notValid('this token is unknown here');
+      refuseEnded(row, now());
       noteUse(row.id);
       return { tokenId: row.id, tokenName: row.name, role: row.role, appIds: row.appIds };
     },
@@ -140,9 +141,21 @@ function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-function unknownToken(): PlatformError {
-  return new PlatformError('unauthenticated', 'this token is unknown, expired or revoked', {
-    hint: 'make a new one with `fn tokens create`, then run `fn init` again',
+/** Only who holds the token itself learns what became of it. */
+function refuseEnded({ name, revokedAt, expiresAt }: TokenRow, nowMs: number): void {
+  if (revokedAt !== null) throw notValid(`the token "${name}" was revoked ${dayOf(revokedAt)}`);
+  if (expiresAt !== null && expiresAt.getTime() <= nowMs) {
+    throw notValid(`the token "${name}" expired ${dayOf(expiresAt)}`);
+  }
+}
+
+function dayOf(time: Date): string {
+  return `on ${time.toISOString().slice(0, 10)}`;
+}
+
+function notValid(message: string): PlatformError {
+  return new PlatformError('unauthenticated', message, {
+    hint: 'run: fn login URL with a valid token; an admin makes one with: fn tokens create NAME',
   });
 }
 

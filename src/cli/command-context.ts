@@ -2,6 +2,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import { type ControlClient, createControlClient } from './control-client.ts';
 import { createCredentialsFile, type CredentialsFile } from './credentials-file.ts';
 import type { CliEnvironment } from './environment.ts';
+import type { Input } from './input.ts';
 import type { Output } from './output.ts';
 import { openRepository, type Repository } from './repository.ts';
 import { normalServerUrl } from './server-url.ts';
@@ -12,6 +13,7 @@ export interface CommandContext {
   cwd: string;
   /** Absolute path of the program that git asks for a token. */
   credentialHelper: string;
+  input: Input;
   output: Output;
   credentials: CredentialsFile;
   repository: Repository;
@@ -33,6 +35,7 @@ interface ContextParts {
   environment: CliEnvironment;
   cwd: string;
   credentialHelper: string;
+  input: Input;
   output: Output;
 }
 
@@ -45,34 +48,51 @@ export function createContext(parts: ContextParts): CommandContext {
   };
 }
 
-/** A client of the server that FN_SERVER or the `fn` remote names. @throws PlatformError */
+/**
+ * A client of the server that FN_SERVER or the `fn` remote names, or of the only one that somebody logged in to.
+ * @throws PlatformError
+ */
 export async function connect(ctx: CommandContext): Promise<ControlClient> {
-  const named = ctx.environment.server ?? (await ctx.repository.readRemote())?.server;
-  if (named === undefined) {
-    throw new PlatformError(
-      'bad-request',
-      'this folder has no fn remote, and FN_SERVER is not set',
-      {
-        hint: 'run: fn init --server URL --token-file FILE',
-      },
-    );
-  }
-  const server = normalServerUrl(named);
+  const server = await chooseServer(ctx);
   const token = ctx.environment.token ?? (await ctx.credentials.find(server));
-  if (token === null) {
-    throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {
-      hint: `run: fn init --server ${server} --token-file FILE   (or set FN_TOKEN)`,
+  if (token !== null) return createControlClient(server, token);
+  throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {
+    hint: `run: fn login ${server}   (in CI, set FN_TOKEN)`,
+  });
+}
+
+async function chooseServer(ctx: CommandContext): Promise<string> {
+  const named = ctx.environment.server ?? (await ctx.repository.readRemote())?.server;
+  if (named !== undefined) return normalServerUrl(named);
+  const [only, ...others] = await ctx.credentials.listServers();
+  if (only === undefined) {
+    throw new PlatformError('bad-request', `which server? ${await describeLack(ctx.repository)}`, {
+      hint: 'run: fn init --server URL   (or fn login URL, or set FN_SERVER)',
     });
   }
-  return createControlClient(server, token);
+  if (others.length === 0) return only;
+  const servers = [only, ...others].join(', ');
+  throw new PlatformError(
+    'bad-request',
+    `which server? ${await describeLack(ctx.repository)}, and there are tokens for ${servers}`,
+    { hint: `name one, for example: FN_SERVER=${only} fn …` },
+  );
+}
+
+/** Why a folder names no app of no server. */
+async function describeLack(repository: Repository): Promise<string> {
+  if (!(await repository.exists())) return 'This folder is in no git repository';
+  const url = await repository.readRemoteUrl();
+  if (url === null) return 'This repository has no remote named fn';
+  return `The remote fn of this repository, ${url}, is no http(s)://HOST/APP.git`;
 }
 
 /** The app that `--app` or the `fn` remote names. @throws PlatformError bad-request */
 export async function chooseApp(ctx: CommandContext, options: AppOptions): Promise<string> {
   const appName = options.app ?? (await ctx.repository.readRemote())?.appName;
   if (appName !== undefined) return appName;
-  throw new PlatformError('bad-request', 'which app? This folder has no fn remote', {
-    hint: 'add --app NAME (fn apps lists them), or run fn init here',
+  throw new PlatformError('bad-request', `which app? ${await describeLack(ctx.repository)}`, {
+    hint: 'add --app NAME (fn apps lists them), or connect this folder: fn init NAME',
   });
 }
 

@@ -111,8 +111,14 @@ function toError(answer: string, status: number, server: string): PlatformError 
     return notOurs(server, cause);
   }
   const detail = problem.detail ?? problem.title ?? `the server answered ${status}`;
-  const hint = problem.hint === undefined ? {} : { hint: problem.hint };
-  return new PlatformError(codeOf(problem.code, status), detail, hint);
+  const code = codeOf(problem.code, status);
+  const hint = code === 'unauthenticated' ? loginHint(server) : problem.hint;
+  return new PlatformError(code, detail, hint === undefined ? {} : { hint });
+}
+
+/** The server cannot know by which URL it was asked. */
+function loginHint(server: string): string {
+  return `run: fn login ${server}   (an admin makes tokens with: fn tokens create NAME)`;
 }
 
 /** A newer server may have codes that this CLI does not know: the status says roughly what they mean. */

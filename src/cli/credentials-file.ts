@@ -9,6 +9,9 @@ import { writeFileAtomically } from '../std/atomic-file.ts';
 export interface CredentialsFile {
   find(server: string): Promise<string | null>;
   store(server: string, token: string): Promise<void>;
+  /** False when there was none. */
+  remove(server: string): Promise<boolean>;
+  listServers(): Promise<string[]>;
 }
 
 export function createCredentialsFile(configDir: string): CredentialsFile {
@@ -23,17 +26,27 @@ export function createCredentialsFile(configDir: string): CredentialsFile {
     return new Map(pairs.flatMap(([server, token]) => (server && token ? [[server, token]] : [])));
   }
 
+  async function write(credentials: Map<string, string>): Promise<void> {
+    await mkdir(configDir, { recursive: true, mode: 0o700 });
+    const lines = [...credentials].map((pair) => `${pair.join(' ')}\n`);
+    await writeFileAtomically(path, lines.join(''), 0o600);
+  }
+
   return {
+    listServers: async () => [...(await read()).keys()],
     async find(server) {
       return (await read()).get(server) ?? null;
+    },
+    async remove(server) {
+      const credentials = await read();
+      const isKnown = credentials.delete(server);
+      if (isKnown) await write(credentials);
+      return isKnown;
     },
     async store(server, token) {
       const credentials = await read();
       if (credentials.get(server) === token) return;
-      credentials.set(server, token);
-      await mkdir(configDir, { recursive: true, mode: 0o700 });
-      const lines = [...credentials].map((pair) => `${pair.join(' ')}\n`);
-      await writeFileAtomically(path, lines.join(''), 0o600);
+      await write(credentials.set(server, token));
     },
   };
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -7,6 +6,7 @@ import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
 import { REMOTE_NAME, type Repository } from './repository.ts';
 import { normalServerUrl } from './server-url.ts';
+import { readTokenFile } from './token.ts';
 
 interface InitOptions extends CommonOptions {
   server?: string;
@@ -62,24 +62,7 @@ async function chooseToken(
   const token = ctx.environment.token ?? (await ctx.credentials.find(server));
   if (token !== null) return token;
   throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {
-    hint: 'add --token-file FILE; the first token stands in admin-token in the data folder of the server',
-  });
-}
-
-async function readTokenFile(path: string): Promise<string> {
-  let content: string;
-  try {
-    content = (await readFile(path, 'utf8')).trim();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new PlatformError('bad-request', `${path} cannot be read (${code})`, {
-      hint: 'name the file that holds the token',
-      cause,
-    });
-  }
-  if (/^\S+$/.test(content)) return content;
-  throw new PlatformError('bad-request', `${path} does not hold a token`, {
-    hint: 'the file has the token, fn_…, and nothing else',
+    hint: `run: fn login ${server}   (or add --token-file FILE: the first token stands in admin-token in the data folder of the server)`,
   });
 }
 

@@ -5,27 +5,30 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import { apps } from './apps.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { readEnvironment } from './environment.ts';
+import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
+import { createInput } from './input.ts';
+import { login, logout } from './login.ts';
 import { open } from './open.ts';
 import { releases } from './releases.ts';
 import { rollback } from './rollback.ts';
 import { tokens } from './tokens.ts';
 import { whoami } from './whoami.ts';
 
-const COMMANDS = [init, releases, rollback, open, apps, tokens, whoami];
+const COMMANDS = [login, logout, init, releases, rollback, open, apps, tokens, whoami];
 const ROOT = join(import.meta.dirname, '../..');
-const EXIT_USAGE = 2;
 
 /** Runs one command; resolves with the exit code and never rejects for what a user can mend. */
 export async function runCli(argv: string[]): Promise<number> {
+  ignoreClosedPipe(process.stdout);
   const ctx = createContext({
     environment: readEnvironment(),
     cwd: process.cwd(),
     credentialHelper: join(ROOT, 'bin/fn-credential'),
+    input: createInput(process.stdin, process.stderr),
     output: {
       line: (text) => void process.stdout.write(`${text}\n`),
       json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
@@ -39,11 +42,19 @@ export async function runCli(argv: string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    if (!(error instanceof PlatformError)) throw error;
-    printFailure(error, running);
-    return ERROR_TABLE[error.code].exit;
+    const failure = describeFailure(error, running);
+    if (failure === null) return error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+    process.stderr.write(formatFailure(failure, { isJson: wantsJson(argv) }));
+    return failure.exit;
   }
+}
+
+/** `fn releases | head -1` is no failure. */
+function ignoreClosedPipe(stdout: NodeJS.WriteStream): void {
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
 }
 
 function buildProgram(ctx: CommandContext): Command {
@@ -54,29 +65,16 @@ function buildProgram(ctx: CommandContext): Command {
       'after',
       '\nOn this machine:\n  server  run the platform\n  doctor  check what it needs',
     )
-    .showSuggestionAfterError()
-    .showHelpAfterError('(fn help shows the commands)');
+    .showSuggestionAfterError();
   for (const define of COMMANDS) define(program, ctx);
   neverExit(program);
   return program;
 }
 
-/** commander would end the process by itself; the exit code is chosen in one place instead. */
+/** commander would end the process and print by itself; both are done in one place instead. */
 function neverExit(command: Command): void {
-  command.exitOverride();
+  command.exitOverride().configureOutput({ outputError: () => {} });
   for (const child of command.commands) neverExit(child);
-}
-
-/** What failed, why, and what to do about it. */
-function printFailure(error: PlatformError, command: Command | null): void {
-  const doing = command?.summary() ?? 'do that';
-  if (command?.opts()['json'] === true) {
-    const { code, message, hint } = error;
-    process.stderr.write(`${JSON.stringify({ error: { code, doing, message, hint } })}\n`);
-    return;
-  }
-  process.stderr.write(`fn: cannot ${doing}\n    ${error.message}\n`);
-  if (error.hint !== undefined) process.stderr.write(`    ${error.hint}\n`);
 }
 
 function readVersion(): string {

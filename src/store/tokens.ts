@@ -17,13 +17,11 @@ export interface TokenRow {
 const COLUMNS = `id, name, role, prefix, app_ids AS "appIds", created_at AS "createdAt",
   expires_at AS "expiresAt", revoked_at AS "revokedAt", last_used_at AS "lastUsedAt"`;
 
-/** The token with this hash, if it is neither revoked nor expired. */
-export async function findValidToken(db: Queryable, hash: Buffer): Promise<TokenRow | null> {
-  const { rows } = await db.query<TokenRow>(
-    `SELECT ${COLUMNS} FROM tokens
-     WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-    [hash],
-  );
+/** The token with this hash, also when it is revoked or has expired. */
+export async function findTokenByHash(db: Queryable, hash: Buffer): Promise<TokenRow | null> {
+  const { rows } = await db.query<TokenRow>(`SELECT ${COLUMNS} FROM tokens WHERE hash = $1`, [
+    hash,
+  ]);
   return rows[0] ?? null;
 }
 

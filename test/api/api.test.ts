@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { instanceName } from '../../src/main/supervisor/layout.ts';
 import type { Answer } from '../support/ask.ts';
 import { ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
 import { usePlatform } from '../support/use-platform.ts';
 import { createRepository } from '../support/repository.ts';
 
@@ -86,8 +87,21 @@ describe('the control API', () => {
     const { id, token } = await createToken({ role: 'read' });
     expect((await call('/whoami', { token })).status).toBe(200);
     expect((await call(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
-    expect((await call('/whoami', { token })).status).toBe(401);
+    const refused = await call('/whoami', { token });
+    expect(refused.status).toBe(401);
+    expect(json(refused)).toMatchObject({
+      detail: expect.stringMatching(/^the token "test" was revoked on \d{4}-\d\d-\d\d$/),
+    });
     expect((await call('/tokens/tok-none', { method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('ends a token when its time is over', async () => {
+    const { token } = await createToken({ role: 'read', expiresInSeconds: 1 });
+    const ended = async () => (await call('/whoami', { token })).status === 401;
+    await eventually(ended);
+    expect(json(await call('/whoami', { token }))).toMatchObject({
+      detail: expect.stringMatching(/^the token "test" expired on \d{4}-\d\d-\d\d$/),
+    });
   });
 
   it('takes no token over plain http from another machine, right or wrong', async () => {

@@ -125,7 +125,8 @@ describe('fn init', () => {
     const { code, stderr } = await runFn(home, ...args);
     expect(code).toBe(3);
     expect(stderr).toBe(
-      'fn: cannot connect this repository to an app\n    the token is not valid\n    ask for a new one\n',
+      'fn: cannot connect this repository to an app\n    the token is not valid\n' +
+        `    run: fn login ${server.url}   (an admin makes tokens with: fn tokens create NAME)\n`,
     );
     expect(existsSync(home.configFile)).toBe(false);
     expect(existsSync(join(home.folder, '.git'))).toBe(false);

@@ -1,0 +1,68 @@
+import type { WhoAmI } from '../protocol/control-api.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { type CommandDefinition, newCommand } from './command.ts';
+import type { CommandContext, CommonOptions } from './command-context.ts';
+import { createControlClient } from './control-client.ts';
+import { normalServerUrl } from './server-url.ts';
+import { readToken } from './token.ts';
+import { describeToken } from './whoami.ts';
+
+interface LoginOptions extends CommonOptions {
+  tokenFile?: string;
+}
+
+export const login: CommandDefinition = (program, ctx) => {
+  const command = newCommand('login', 'log in to a server')
+    .argument('[url]', 'the platform; without it, that of FN_SERVER or of the fn remote')
+    .option('--token-file <file>', 'a file that holds the token, instead of typing or piping it')
+    .addHelpText(
+      'after',
+      '\nIn scripts and CI: fn login URL < FILE, or set FN_SERVER and FN_TOKEN.',
+    );
+  program.addCommand(command);
+  command.action(async (url: string | undefined, options: LoginOptions) => {
+    const server = await chooseServer(ctx, url);
+    const token = await readToken(ctx, { server, file: options.tokenFile });
+    const client = createControlClient(server, token);
+    const whoAmI = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+    await ctx.credentials.store(server, token);
+    if (options.json) return ctx.output.json({ ...whoAmI, server });
+    ctx.output.line(`-----> Logged in to ${server}`);
+    for (const line of describeToken(whoAmI)) ctx.output.line(`       ${line}`);
+    if (ctx.environment.token !== null) {
+      ctx.output.line(' !     FN_TOKEN is set and goes before the token that is stored now');
+    }
+  });
+};
+
+export const logout: CommandDefinition = (program, ctx) => {
+  const command = newCommand('logout', 'log out of a server').argument(
+    '[url]',
+    'the platform; without it, that of FN_SERVER, of the fn remote, or the only one',
+  );
+  program.addCommand(command);
+  command.action(async (url: string | undefined, options: CommonOptions) => {
+    const server = await chooseServer(ctx, url);
+    if (!(await ctx.credentials.remove(server))) throw notLoggedIn(server);
+    if (options.json) return ctx.output.json({ server });
+    ctx.output.line(`-----> Logged out of ${server}`);
+    ctx.output.line('       The token itself is still valid; to end it: fn tokens revoke ID');
+  });
+};
+
+/** @throws PlatformError bad-request */
+async function chooseServer(ctx: CommandContext, url: string | undefined): Promise<string> {
+  const named = url ?? ctx.environment.server ?? (await ctx.repository.readRemote())?.server;
+  if (named !== undefined) return normalServerUrl(named);
+  const [only, ...others] = await ctx.credentials.listServers();
+  if (only !== undefined && others.length === 0) return only;
+  throw new PlatformError('bad-request', 'which server? None is named', {
+    hint: 'give its URL, for example: fn login http://localhost:3000',
+  });
+}
+
+function notLoggedIn(server: string): PlatformError {
+  return new PlatformError('not-found', `no token for ${server} is stored on this machine`, {
+    hint: `nothing is left to do; to log in: fn login ${server}`,
+  });
+}
