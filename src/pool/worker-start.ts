@@ -112,7 +112,7 @@ function initFailureOfExit(exit: SandboxExit, memoryMib: number): InitFailure {
     : { reason: 'exited', message: describeExit(exit), stack };
 }
 
-function specialiseHead({ deployment, served }: StartRequest): SpecialiseHead {
+function specialiseHead({ deployment, served, initTimeoutMs }: StartRequest): SpecialiseHead {
   return {
     functionName: served.name,
     version: deployment.version === null ? deployment.commit : `v${deployment.version}`,
@@ -121,7 +121,11 @@ function specialiseHead({ deployment, served }: StartRequest): SpecialiseHead {
     entry: served.entry ?? served.file,
     memoryMib: served.memoryMib,
     timeoutMs: served.timeoutMs,
+    initTimeoutMs,
     concurrency: served.concurrency,
+    path: served.path ?? null,
+    convention: served.convention ?? null,
+    event: served.event ?? null,
   };
 }
 

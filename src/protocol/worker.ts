@@ -84,7 +84,15 @@ export interface SpecialiseHead {
   entry: string;
   memoryMib: number;
   timeoutMs: number;
+  /** What the start may take; a worker that still looks for its handler says so a little earlier. */
+  initTimeoutMs: number;
   concurrency: number;
+  /** The pattern of path-pattern.ts that leads to the function: it names the path's parameters. */
+  path: string | null;
+  /** The handler convention that fn.json names; null to find it out. */
+  convention: string | null;
+  /** `lambda`: the body of an event is the raw text. */
+  event: 'lambda' | null;
 }
 
 export function encodeSpecialise(head: SpecialiseHead, code: Uint8Array): Buffer {

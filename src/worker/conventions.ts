@@ -40,7 +40,7 @@ export function findHandler(namespace: Namespace, host: HandlerHost): FoundHandl
 
   if (!isFunction(module) || module.length >= 2) return null;
   return isCommonJs
-    ? { convention: 'plain', handle: plainHandle(module) }
+    ? { convention: 'plain', handle: plainHandle(module, host) }
     : { convention: 'web', handle: webHandle(module) };
 }
 

@@ -1,6 +1,6 @@
 /** How each convention's handler is called. */
 import type { Invocation } from './invocation.ts';
-import { createLambdaEvent, type LambdaEvent } from './lambda-event.ts';
+import { createLambdaEvent, type EventShape, type LambdaEvent } from './lambda-event.ts';
 import type { RequestBody } from './request-body.ts';
 import { sendResult } from './result.ts';
 import { createWebRequest } from './web-response.ts';
@@ -13,6 +13,7 @@ export interface HandlerHost {
   memoryMib: number;
   timeoutMs: number;
   environment: Record<string, string>;
+  event: EventShape;
   /** The worker outlives the response until the promise settles, within limits. */
   waitUntil: (promise: unknown) => void;
 }
@@ -40,8 +41,8 @@ export function lambdaHandle(handler: UserFunction, host: HandlerHost): Handle {
   return async (invocation) => {
     const event =
       invocation.body === null
-        ? createLambdaEvent(invocation.head, null)
-        : await readEvent(invocation, invocation.body);
+        ? createLambdaEvent(invocation.head, null, host.event)
+        : await readEvent(invocation, invocation.body, host.event);
     if (event === null) return;
     const call = new LambdaCall(invocation);
     let result: unknown;
@@ -93,9 +94,15 @@ async function answerByCallback(
 }
 
 /** Null when the body is too large for an event: that is answered already. An empty body counts as none. */
-async function readEvent(invocation: Invocation, body: RequestBody): Promise<LambdaEvent | null> {
+async function readEvent(
+  invocation: Invocation,
+  body: RequestBody,
+  shape: EventShape,
+): Promise<LambdaEvent | null> {
   const bytes = await body.readAll(MAX_EVENT_BODY_BYTES);
-  if (bytes !== null) return createLambdaEvent(invocation.head, bytes.length === 0 ? null : bytes);
+  if (bytes !== null) {
+    return createLambdaEvent(invocation.head, bytes.length === 0 ? null : bytes, shape);
+  }
   const error = `The request body is larger than ${MAX_EVENT_BODY_BYTES} bytes`;
   const { requestId } = invocation.head;
   await invocation.reply(
@@ -127,12 +134,12 @@ function lambdaContexts(host: HandlerHost): (invocation: Invocation) => Record<s
 }
 
 /** A function of one plain object `{ method, path, headers, body, query }`. */
-export function plainHandle(handler: UserFunction): Handle {
+export function plainHandle(handler: UserFunction, host: HandlerHost): Handle {
   return async (invocation) => {
     const event =
       invocation.body === null
-        ? createLambdaEvent(invocation.head, null)
-        : await readEvent(invocation, invocation.body);
+        ? createLambdaEvent(invocation.head, null, host.event)
+        : await readEvent(invocation, invocation.body, host.event);
     if (event !== null) await sendResult(invocation, await handler(event));
   };
 }

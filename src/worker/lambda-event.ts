@@ -3,7 +3,9 @@
  * for handlers that were written for plain objects. What AWS leaves out when there is none is left out here too.
  */
 import { isUtf8 } from 'node:buffer';
+import type { PathParameters } from '../protocol/path-pattern.ts';
 import type { InvokeHead } from '../protocol/worker.ts';
+import type { ParameterReader } from './path-parameters.ts';
 
 export type LambdaEvent = Record<string, unknown>;
 
@@ -11,7 +13,19 @@ const DATA_PROPERTY = { enumerable: true, configurable: true, writable: true };
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-export function createLambdaEvent(head: InvokeHead, body: Buffer | null): LambdaEvent {
+/** What of an event depends on the function. */
+export interface EventShape {
+  /** Of the path; null when its pattern names none. */
+  parameters: ParameterReader | null;
+  /** The body stays the raw text, as AWS has it, also when it is JSON. */
+  hasRawBody: boolean;
+}
+
+export function createLambdaEvent(
+  head: InvokeHead,
+  body: Buffer | null,
+  shape: EventShape,
+): LambdaEvent {
   const { target, method } = head;
   const queryAt = target.indexOf('?');
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
@@ -51,8 +65,13 @@ export function createLambdaEvent(head: InvokeHead, body: Buffer | null): Lambda
   };
   if (cookies !== null) event['cookies'] = cookies;
   if (query !== null) event['queryStringParameters'] = query;
-  if (body !== null) addBody(event, headers, body);
+  if (shape.parameters !== null) addPathParameters(event, shape.parameters(target));
+  if (body !== null) addBody(event, body, { headers, hasRawBody: shape.hasRawBody });
   return event;
+}
+
+function addPathParameters(event: LambdaEvent, parameters: PathParameters | null): void {
+  if (parameters !== null) event['pathParameters'] = { ...parameters };
 }
 
 function firstLabel(host: string): string {
@@ -116,7 +135,11 @@ function parseQuery(raw: string): Record<string, string> | null {
   return query;
 }
 
-function addBody(event: LambdaEvent, headers: Record<string, string>, body: Buffer): void {
+function addBody(
+  event: LambdaEvent,
+  body: Buffer,
+  { headers, hasRawBody }: { headers: Record<string, string>; hasRawBody: boolean },
+): void {
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   const isEncoded = (headers['content-encoding'] ?? 'identity') !== 'identity';
   if (isEncoded || !isText(type) || !isUtf8(body)) {
@@ -126,7 +149,7 @@ function addBody(event: LambdaEvent, headers: Record<string, string>, body: Buff
   }
   const text = body.toString();
   event['rawBody'] = text;
-  event['body'] = isJson(type) ? parsedBody(text) : text;
+  event['body'] = isJson(type) && !hasRawBody ? parsedBody(text) : text;
 }
 
 function isJson(type: string): boolean {

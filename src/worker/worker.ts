@@ -15,6 +15,7 @@ import { isThenable, type Handle } from './handlers.ts';
 import { describeError, Invocation } from './invocation.ts';
 import { loadBundle } from './load-bundle.ts';
 import { captureConsole, createLogCapture, type LogCapture } from './log-capture.ts';
+import { parameterReader } from './path-parameters.ts';
 import { warmUpWhenIdle } from './warm-up.ts';
 
 /** How long a draining worker waits for promises given to `waitUntil`. */
@@ -142,6 +143,7 @@ class Worker {
       memoryMib: head.memoryMib,
       timeoutMs: head.timeoutMs,
       environment: { ...environment },
+      event: { parameters: parameterReader(head.path), hasRawBody: head.event === 'lambda' },
       waitUntil: (promise) => this.#waitUntil(promise),
     });
     if (found === null) return null;

@@ -81,7 +81,13 @@ describe.each([
     const { sandbox, link } = booted;
     const code = Buffer.from(await wrapModule(source));
     const names = { functionName: 'main', version: 'v1', file: 'main.js', entry: 'index.ts' };
-    const limits = { memoryMib: MEMORY_MIB, timeoutMs: 5_000, concurrency: 2 };
+    const limits = {
+      memoryMib: MEMORY_MIB,
+      timeoutMs: 5_000,
+      initTimeoutMs: 5_000,
+      concurrency: 2,
+    };
+    const choices = { path: null, convention: null, event: null };
     const ready = new Promise<string>((resolve) => {
       link.listen({
         ready: (head) => resolve(head.convention),
@@ -89,7 +95,7 @@ describe.each([
       });
     });
     sandbox.specialise('dep-1');
-    link.specialise({ ...names, ...limits, deployment: 'dep-1' }, code);
+    link.specialise({ ...names, ...limits, ...choices, deployment: 'dep-1' }, code);
     return { ...booted, convention: await ready };
   }
 

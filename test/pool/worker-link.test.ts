@@ -41,7 +41,9 @@ async function openLink(concurrency: number, timeoutMs = 60_000) {
   far.on('data', (chunk: Buffer) => decoder.push(chunk));
   const link = new WorkerLink(near, systemClock);
   const head = { functionName: 'main', version: 'v1', deployment: 'd', file: 'f', entry: 'e' };
-  link.specialise({ ...head, memoryMib: 128, timeoutMs, concurrency }, Buffer.alloc(0));
+  const limits = { memoryMib: 128, timeoutMs, initTimeoutMs: 10_000, concurrency };
+  const choices = { path: null, convention: null, event: null };
+  link.specialise({ ...head, ...limits, ...choices }, Buffer.alloc(0));
   return {
     link,
     received,

@@ -30,7 +30,8 @@ afterAll(() => processes.close());
 
 /** A worker of this CommonJS module, and what it sent. */
 async function startWorker(source: string) {
-  const limits = { memoryMib: 128, timeoutMs: 30_000, concurrency: 8 };
+  const limits = { memoryMib: 128, timeoutMs: 30_000, initTimeoutMs: 10_000, concurrency: 8 };
+  const choices = { path: null, convention: null, event: null };
   const sandbox = await processes.start(limits.memoryMib);
   const { socket, exited } = sandbox;
   const received: ReceivedFrame[] = [];
@@ -43,7 +44,11 @@ async function startWorker(source: string) {
   const names = { functionName: 'main', version: 'v1', deployment: 'd', file: 'f', entry: 'e' };
   sandbox.specialise('d');
   socket.write(
-    encodeFrame(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise({ ...names, ...limits }, code)),
+    encodeFrame(
+      WORKER_FRAME.SPECIALISE,
+      0,
+      encodeSpecialise({ ...names, ...limits, ...choices }, code),
+    ),
   );
   const has = (type: number): boolean => received.some((frame) => frame.type === type);
   await eventually(() => has(WORKER_FRAME.READY));

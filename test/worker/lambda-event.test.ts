@@ -1,14 +1,23 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { createLambdaEvent, type LambdaEvent } from '../../src/worker/lambda-event.ts';
+import { parameterReader } from '../../src/worker/path-parameters.ts';
 
 interface Asked {
   target?: string;
   headers?: string[];
   body?: string | Buffer;
+  path?: string;
+  hasRawBody?: boolean;
 }
 
-function eventOf({ target = '/', headers = [], body }: Asked): LambdaEvent {
+function eventOf({
+  target = '/',
+  headers = [],
+  body,
+  path = '/*',
+  hasRawBody = false,
+}: Asked): LambdaEvent {
   return createLambdaEvent(
     {
       hasBody: body !== undefined,
@@ -20,6 +29,7 @@ function eventOf({ target = '/', headers = [], body }: Asked): LambdaEvent {
       headers,
     },
     body === undefined ? null : Buffer.from(body as string),
+    { parameters: parameterReader(path), hasRawBody },
   );
 }
 
@@ -91,5 +101,22 @@ describe('the headers of an event', () => {
     expect(eventOf({ headers })).toMatchObject({ headers: { host: 'h' }, cookies: ['a=1'] });
     expect(eventOf({ headers })['headers']).toEqual({ host: 'h', cookie: 'a=1' });
     expect(eventOf({ headers: ['host', 'other'] })['headers']).toEqual({ host: 'other' });
+  });
+});
+
+describe('what the function chose', () => {
+  it('names the parameters of its path, decoded', () => {
+    const event = eventOf({ target: '/users/a%2Fb/x/y?z=1', path: '/users/:id/*rest' });
+    expect(event['pathParameters']).toEqual({ id: 'a/b', rest: 'x/y' });
+  });
+
+  it('has no pathParameters where its path names none', () => {
+    expect(eventOf({ target: '/users', path: '/users' })).not.toHaveProperty('pathParameters');
+  });
+
+  it('keeps the body as the text that came', () => {
+    const headers = ['content-type', 'application/json'];
+    const event = eventOf({ headers, body: '{ "a": 1 }', hasRawBody: true });
+    expect(event).toMatchObject({ body: '{ "a": 1 }', rawBody: '{ "a": 1 }' });
   });
 });
