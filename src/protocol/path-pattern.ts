@@ -55,24 +55,26 @@ function checkedName(name: string): string {
 }
 
 /** The parameters when the path (percent-encoded, without its query) matches; null when it does not. */
-export function matchPath({ segments }: PathPattern, path: string): PathParameters | null {
-  const parts = splitPath(path);
+export function matchPath(pattern: PathPattern, path: string): PathParameters | null {
+  const parts = splitDecoded(path);
+  if (!matchesParts(pattern, parts)) return null;
   const parameters: PathParameters = Object.create(null) as PathParameters;
-  for (const [index, segment] of segments.entries()) {
-    if (segment.kind === 'rest') {
-      parameters[segment.name] = parts.slice(index).map(decode).join('/');
-      return parameters;
-    }
-    const part = parts[index];
-    if (part === undefined || part === '') return null;
-    const value = decode(part);
-    if (segment.kind === 'text') {
-      if (segment.text !== value) return null;
-    } else {
-      parameters[segment.name] = value;
-    }
+  for (const [index, segment] of pattern.segments.entries()) {
+    if (segment.kind === 'parameter') parameters[segment.name] = parts[index] ?? '';
+    if (segment.kind === 'rest') parameters[segment.name] = parts.slice(index).join('/');
   }
-  return parts.length === segments.length ? parameters : null;
+  return parameters;
+}
+
+/** Whether a path matches that `splitDecoded` took apart: once, however many patterns it is then compared with. */
+export function matchesParts({ segments }: PathPattern, parts: readonly string[]): boolean {
+  for (const [index, segment] of segments.entries()) {
+    if (segment.kind === 'rest') return true;
+    const part = parts[index];
+    if (part === undefined || part === '') return false;
+    if (segment.kind === 'text' && segment.text !== part) return false;
+  }
+  return parts.length === segments.length;
 }
 
 /**
@@ -96,6 +98,11 @@ const RANK = { text: 0, parameter: 1, rest: 2 } as const;
 
 function rankOfEnd(segment: PathSegment | undefined): number {
   return segment === undefined ? 0 : 1;
+}
+
+/** The parts between slashes, percent-decoded each, so that an encoded slash separates nothing. */
+export function splitDecoded(path: string): string[] {
+  return splitPath(path).map(decode);
 }
 
 /** The parts between slashes, without the empty one of a slash at the end. */

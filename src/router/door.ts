@@ -1,23 +1,19 @@
 /** The HTTP server on the public port, and what becomes of each request. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
-import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import type { ServedDeployment } from '../model/served.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
-import { invokeText } from '../protocol/worker.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
-import { noFunctionAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
-import { FunctionExchange, type ExchangeTarget, type ExchangeTools } from './function-exchange.ts';
-import { functionForPath } from './function-path.ts';
+import type { ExchangeTools } from './function-exchange.ts';
+import { createFunctionRequests, createSite, type Site } from './function-requests.ts';
 import { readReadiness } from './health.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
-import { headerLines } from './response-head.ts';
-import { createRouteTable, type Route, type RouteTable } from './route-table.ts';
+import { createRouteTable, type RouteTable } from './route-table.ts';
 import { forwardToUpstream } from './upstream.ts';
 
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
@@ -45,8 +41,9 @@ export interface Door {
 /** What is known of one generation; replaced whole. */
 interface Routing {
   table: RouteTable;
-  routes: Map<string, Route>;
-  targets: Map<ServedFunction, ExchangeTarget>;
+  sites: Map<ServedDeployment, Site>;
+  /** By Host header, for those that were asked for. */
+  sitesByHost: Map<string, Site>;
 }
 
 export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
@@ -61,11 +58,12 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       maxBodyBytes: QUICK_BODY_BYTES,
     }),
   };
+  const toFunction = createFunctionRequests(deps.functions, tools);
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
     const table = createRouteTable(snapshot, options.address);
-    return { table, routes: new Map(), targets: new Map() };
+    return { table, sites: new Map(), sitesByHost: new Map() };
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -84,64 +82,31 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       return;
     }
     if (head.hasBody) bodyRate.watch(request);
-    const route = findRoute(head);
-    if (route.kind === 'deployment') toFunction(route.deployment, { request, response, head });
-    else if (route.kind === 'control') toControl({ request, response, head });
-    else sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
+    const known = routing.sitesByHost.get(head.hostHeader);
+    if (known === undefined) toNewHost({ request, response, head });
+    else toFunction(known, { request, response, head, peer: peerOf(request, head) });
   }
 
-  function findRoute(head: RequestHead): Route {
-    const known = routing.routes.get(head.hostHeader);
-    if (known !== undefined) return known;
+  /** For a host that nobody asked for in this generation, or that no deployment has. */
+  function toNewHost(incoming: Incoming): void {
+    const { request, response, head } = incoming;
     const route = routing.table.find(head.host);
     if (route.kind === 'deployment') {
-      if (routing.routes.size >= MAX_REMEMBERED_HOSTS) routing.routes.clear();
-      routing.routes.set(head.hostHeader, route);
+      const site = siteOf(route.deployment);
+      if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
+      routing.sitesByHost.set(head.hostHeader, site);
+      toFunction(site, { ...incoming, peer: peerOf(request, head) });
+    } else if (route.kind === 'control') {
+      toControl(incoming);
+    } else {
+      sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
     }
-    return route;
   }
 
-  function toFunction(deployment: ServedDeployment, incoming: Incoming): void {
-    const { request, response, head } = incoming;
-    const target = request.url ?? '';
-    const served = functionForPath(deployment, target);
-    const requestId = randomUUID();
-    if (served === null) {
-      sendAnswer(request, response, noFunctionAnswer(errorContext(deployment, requestId)));
-      return;
-    }
-    const { maxBodyBytes } = served;
-    if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
-      const context = errorContext(deployment, requestId);
-      sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, context));
-      return;
-    }
-    const exchangeTarget = targetOf(deployment, served);
-    const peer = peerOf(request, head);
-    const exchange = new FunctionExchange(
-      {
-        request,
-        response,
-        requestId,
-        host: head.host,
-        text: functionText(requestId, { request, head, peer }),
-        hasBody: head.hasBody,
-        maxBodyBytes,
-      },
-      exchangeTarget,
-      tools,
-    );
-    exchangeTarget.dispatcher.dispatch(exchange);
-  }
-
-  function targetOf(deployment: ServedDeployment, served: ServedFunction): ExchangeTarget {
-    const known = routing.targets.get(served);
-    if (known !== undefined) return known;
-    const dispatcher = deps.functions.functionPool(deployment, served);
-    const headers = deploymentHeaders(deployment);
-    const target = { deployment, dispatcher, headers, headerLines: headerLines(headers) };
-    routing.targets.set(served, target);
-    return target;
+  function siteOf(deployment: ServedDeployment): Site {
+    const site = routing.sites.get(deployment) ?? createSite(deployment);
+    routing.sites.set(deployment, site);
+    return site;
   }
 
   function toControl({ request, response, head }: Incoming): void {
@@ -199,32 +164,4 @@ interface Incoming {
   request: IncomingMessage;
   response: ServerResponse;
   head: RequestHead;
-}
-
-function deploymentHeaders(deployment: ServedDeployment): string[] {
-  const headers = ['x-fn-deployment', deployment.id, 'x-fn-commit', deployment.commit];
-  if (deployment.version !== null) headers.push('x-fn-version', `v${deployment.version}`);
-  return headers;
-}
-
-function errorContext(deployment: ServedDeployment, requestId: string): ErrorContext {
-  return { requestId, headers: [...deploymentHeaders(deployment), 'x-request-id', requestId] };
-}
-
-/** INVOKE's text, with the headers that tell a function about its client. */
-function functionText(
-  requestId: string,
-  { request, head, peer }: { request: IncomingMessage; head: RequestHead; peer: Peer },
-): string {
-  return invokeText(
-    {
-      requestId,
-      method: request.method ?? '',
-      target: request.url ?? '',
-      scheme: peer.scheme,
-      peer: peer.address,
-    },
-    `${head.headerLines}\nx-forwarded-for\n${peer.address}\nx-forwarded-proto\n${peer.scheme}` +
-      `\nx-forwarded-host\n${head.hostHeader}\nx-request-id\n${requestId}`,
-  );
 }

@@ -40,6 +40,13 @@ export function noFunctionAnswer(context: ErrorContext): Answer {
   return errorAnswer({ status: 404, message, retryAfterSeconds: null }, context);
 }
 
+/** `allow` lists the methods that have a function there. */
+export function noMethodAnswer(allow: string, context: ErrorContext): Answer {
+  const message = `This path answers ${allow} only`;
+  const answer = errorAnswer({ status: 405, message, retryAfterSeconds: null }, context);
+  return { ...answer, headers: { ...answer.headers, allow } };
+}
+
 /** What the caller of a function learns of its failure: never a stack, a path or an address. */
 export function failureAnswer(failure: InvocationFailure): FailureAnswer {
   switch (failure.kind) {

@@ -1,0 +1,116 @@
+/** The requests of one deployment, from its host on: which function answers, and what says that none does. */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import { invokeText } from '../protocol/worker.ts';
+import { sendAnswer } from './answers.ts';
+import {
+  noFunctionAnswer,
+  noMethodAnswer,
+  tooLargeAnswer,
+  type ErrorContext,
+} from './failure-answer.ts';
+import { FunctionExchange, type ExchangeTarget, type ExchangeTools } from './function-exchange.ts';
+import { createFunctionTable, type FunctionTable } from './function-table.ts';
+import type { Peer } from './peer.ts';
+import type { FunctionSide } from './ports.ts';
+import type { RequestHead } from './request-head.ts';
+import { headerLines } from './response-head.ts';
+
+/** What one generation knows of a deployment; made when it is first asked for. */
+export interface Site {
+  readonly deployment: ServedDeployment;
+  readonly functions: FunctionTable;
+  /** Headers that every response of it has: name, value, … */
+  readonly headers: readonly string[];
+  readonly headerLines: string;
+  readonly targets: Map<ServedFunction, ExchangeTarget>;
+}
+
+export interface SiteRequest {
+  request: IncomingMessage;
+  response: ServerResponse;
+  head: RequestHead;
+  peer: Peer;
+}
+
+export function createSite(deployment: ServedDeployment): Site {
+  const headers = ['x-fn-deployment', deployment.id, 'x-fn-commit', deployment.commit];
+  if (deployment.version !== null) headers.push('x-fn-version', `v${deployment.version}`);
+  return {
+    deployment,
+    functions: createFunctionTable(deployment),
+    headers,
+    headerLines: headerLines(headers),
+    targets: new Map(),
+  };
+}
+
+/** Passes requests to the functions of the site that they are for. */
+export function createFunctionRequests(
+  functions: FunctionSide,
+  tools: ExchangeTools,
+): (site: Site, incoming: SiteRequest) => void {
+  function targetOf(site: Site, served: ServedFunction): ExchangeTarget {
+    const known = site.targets.get(served);
+    if (known !== undefined) return known;
+    const { deployment, headers } = site;
+    const dispatcher = functions.functionPool(deployment, served);
+    const target = { deployment, dispatcher, headers, headerLines: site.headerLines };
+    site.targets.set(served, target);
+    return target;
+  }
+
+  return (site, incoming) => {
+    const { request, response, head } = incoming;
+    const match = site.functions.find(request.method ?? '', request.url ?? '');
+    const requestId = randomUUID();
+    if (match.kind === 'no-path') {
+      sendAnswer(request, response, noFunctionAnswer(contextOf(site, requestId)));
+      return;
+    }
+    if (match.kind === 'no-method') {
+      sendAnswer(request, response, noMethodAnswer(match.allow, contextOf(site, requestId)));
+      return;
+    }
+    const { maxBodyBytes } = match.served;
+    if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
+      sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, contextOf(site, requestId)));
+      return;
+    }
+    const target = targetOf(site, match.served);
+    const exchange = new FunctionExchange(
+      {
+        request,
+        response,
+        requestId,
+        host: head.host,
+        text: functionText(requestId, incoming),
+        hasBody: head.hasBody,
+        maxBodyBytes,
+      },
+      target,
+      tools,
+    );
+    target.dispatcher.dispatch(exchange);
+  };
+}
+
+function contextOf({ headers }: Site, requestId: string): ErrorContext {
+  return { requestId, headers: [...headers, 'x-request-id', requestId] };
+}
+
+/** INVOKE's text, with the headers that tell a function about its client. */
+function functionText(requestId: string, { request, head, peer }: SiteRequest): string {
+  return invokeText(
+    {
+      requestId,
+      method: request.method ?? '',
+      target: request.url ?? '',
+      scheme: peer.scheme,
+      peer: peer.address,
+    },
+    `${head.headerLines}\nx-forwarded-for\n${peer.address}\nx-forwarded-proto\n${peer.scheme}` +
+      `\nx-forwarded-host\n${head.hostHeader}\nx-request-id\n${requestId}`,
+  );
+}
