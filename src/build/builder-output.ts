@@ -4,20 +4,16 @@ import {
   type BuildResult,
   type FunctionLimits,
   MAX_BUILT_FILES,
-  MAX_CODE_BYTES,
-  MAX_SOURCE_MAP_BYTES,
+  MAX_BUILT_PATH_BYTES,
+  MAX_BUNDLE_BYTES,
 } from '../protocol/builder.ts';
-import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import { FrameDecoder, type Frame, MAX_FRAME_BYTES } from '../protocol/framing.ts';
 import { printableLine } from '../std/printable.ts';
 import { checkResult } from './check-result.ts';
 import type { Report } from './ports.ts';
 
-/** Chunks of files have a quarter of this. */
-const MAX_OUTPUT_FRAME_BYTES = 1024 * 1024;
-const MAX_OUTPUT_BYTES = MAX_CODE_BYTES + MAX_SOURCE_MAP_BYTES;
 const MAX_LINES = 1000;
 const MAX_LINE_CHARACTERS = 500;
-const MAX_PATH_CHARACTERS = 300;
 
 /** The builder said something that protocol/builder.ts does not have, or too much. */
 class BuilderBrokeProtocol extends Error {}
@@ -30,7 +26,7 @@ interface OpenFile {
 
 /** Gathers what a builder sends, holding it to the protocol and its limits. */
 export class BuilderOutput {
-  readonly #decoder = new FrameDecoder((frame) => this.#take(frame), MAX_OUTPUT_FRAME_BYTES);
+  readonly #decoder = new FrameDecoder((frame) => this.#take(frame), MAX_FRAME_BYTES);
   readonly #files: OpenFile[] = [];
   readonly #maxima: FunctionLimits;
   readonly #report: Report;
@@ -82,7 +78,7 @@ export class BuilderOutput {
   #openFile(json: string): void {
     const { path, bytes } = parseFileStart(json);
     this.#bytes += bytes;
-    const isTooMuch = this.#files.length >= MAX_BUILT_FILES || this.#bytes > MAX_OUTPUT_BYTES;
+    const isTooMuch = this.#files.length >= MAX_BUILT_FILES || this.#bytes > MAX_BUNDLE_BYTES;
     if (isTooMuch) throw new BuilderBrokeProtocol('more files than a bundle may have');
     this.#checkLastFileIsWhole();
     // Memory of its final size, so that no number of small chunks costs more than the file.
@@ -104,9 +100,10 @@ export class BuilderOutput {
     const result = checkResult(json, this.#maxima);
     if (result === null) throw new BuilderBrokeProtocol('a result that makes no sense');
     const paths = new Set(this.#files.map(({ path }) => path));
-    const isComplete =
-      result.kind === 'failed' || result.functions.every(({ file }) => paths.has(file));
-    if (!isComplete) throw new BuilderBrokeProtocol('a function without its file');
+    const needed = result.kind === 'failed' ? [] : codeFiles(result);
+    if (!needed.every((file) => paths.has(file))) {
+      throw new BuilderBrokeProtocol('a function without its file');
+    }
     this.#result = result;
   }
 
@@ -118,11 +115,19 @@ export class BuilderOutput {
   }
 }
 
+/** The files of code that the builder had to send: all but those of the last build. */
+function codeFiles(result: Extract<BuildResult, { kind: 'built' }>): string[] {
+  const reused = new Set(result.reused);
+  const all = result.functions.map(({ file }) => file);
+  if (result.releaseCommand !== null) all.push(result.releaseCommand.file);
+  return all.filter((file) => !reused.has(file));
+}
+
 function parseFileStart(json: string): { path: string; bytes: number } {
   const { path, bytes } = JSON.parse(json) as { path?: unknown; bytes?: unknown };
   const isSound =
     typeof path === 'string' &&
-    path.length <= MAX_PATH_CHARACTERS &&
+    path.length <= MAX_BUILT_PATH_BYTES &&
     typeof bytes === 'number' &&
     Number.isSafeInteger(bytes) &&
     bytes >= 0;

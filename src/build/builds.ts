@@ -115,8 +115,8 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     const startedMs = clock.monotonicMs();
     const answer = await buildForAnyCaller(run);
     if (answer.kind !== 'built') return answer;
-    const { runtime, functions, environment, warnings, files } = answer;
-    const bundle = await bundles.put({ appId, runtime, functions, environment, warnings, files });
+    const { kind: _, reused: _reused, inputs: _inputs, ...made } = answer;
+    const bundle = await bundles.put({ appId, ...made });
     await records.record({ appId, key, bundle });
     const buildMs = Math.round(clock.monotonicMs() - startedMs);
     return {
@@ -137,7 +137,7 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
     for (const { request } of callers) {
       const { appName, openArchive } = request;
-      const start = { appName, defaults, maxima };
+      const start = { appName, defaults, maxima, previous: null };
       const how = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
       const builder = await spare.take();
       try {

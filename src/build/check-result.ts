@@ -2,20 +2,33 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { MIN_MEMORY_MIB } from '../model/limits.ts';
 import {
+  type BuildInputs,
   type BuildProblem,
   type BuildResult,
   type BuiltFunction,
+  type BuiltPublicFile,
   type EnvironmentNeeds,
+  FUNCTION_NAME,
   type FunctionLimits,
+  MAX_BUILT_FILES,
   MAX_ENVIRONMENT_READS,
+  MAX_FUNCTIONS,
   MAX_PROBLEMS,
+  MAX_RECORDED_FILES,
+  MAX_RECORDED_INPUTS,
 } from '../protocol/builder.ts';
+import { MAX_PATTERN_CHARACTERS, parsePathPattern } from '../protocol/path-pattern.ts';
 import { printableLine } from '../std/printable.ts';
 
 const MAX_MESSAGE_CHARACTERS = 1000;
 const MAX_FRAME_LINES = 12;
 const MAX_FRAME_CHARACTERS = 200;
 const MAX_PATH_CHARACTERS = 300;
+const MAX_METHODS = 20;
+const MAX_RELEASE_ARGUMENTS = 100;
+const MAX_ARGUMENT_CHARACTERS = 4096;
+/** A function's code, or the release command's. */
+const MAX_UNITS = MAX_FUNCTIONS + 1;
 
 const Position = Type.Integer({ minimum: 1 });
 const Problems = Type.Array(
@@ -29,18 +42,55 @@ const Problems = Type.Array(
     hint: Type.Optional(Type.String()),
   }),
 );
+const FileName = Type.String({ minLength: 1, maxLength: 1024 });
 const Functions = Type.Array(
   Type.Object({
-    name: Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }),
-    file: Type.String(),
+    name: Type.String({ pattern: FUNCTION_NAME.source }),
+    file: FileName,
     entry: Type.String({ maxLength: 1024 }),
     memoryMib: Type.Integer(),
     timeoutMs: Type.Integer(),
     concurrency: Type.Integer(),
     maxBodyBytes: Type.Integer(),
+    path: Type.Optional(Type.String({ maxLength: MAX_PATTERN_CHARACTERS })),
+    methods: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Z]{1,20}$' }), { minItems: 1, maxItems: MAX_METHODS }),
+    ),
+    convention: Type.Optional(Type.String({ pattern: '^[a-z]{1,20}$' })),
+    event: Type.Optional(Type.Literal('lambda')),
   }),
-  { minItems: 1, maxItems: 1 },
+  { maxItems: MAX_FUNCTIONS },
 );
+const PublicFiles = Type.Array(
+  Type.Object({
+    path: Type.String({ pattern: '^/', maxLength: 1024 }),
+    file: Type.String({ pattern: '^public/', maxLength: 1024 }),
+    encodings: Type.Object({ br: Type.Optional(FileName), gzip: Type.Optional(FileName) }),
+  }),
+  { maxItems: MAX_BUILT_FILES },
+);
+const Release = Type.Object({
+  entry: Type.String({ maxLength: 1024 }),
+  file: FileName,
+  args: Type.Array(Type.String({ maxLength: MAX_ARGUMENT_CHARACTERS }), {
+    maxItems: MAX_RELEASE_ARGUMENTS,
+  }),
+});
+const Sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const Inputs = Type.Object({
+  files: Type.Array(Type.Object({ path: FileName, sha256: Sha256 }), {
+    maxItems: MAX_RECORDED_FILES,
+  }),
+  units: Type.Array(
+    Type.Object({
+      file: FileName,
+      settings: Sha256,
+      inputs: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MAX_RECORDED_FILES }),
+      surroundings: Sha256,
+    }),
+    { maxItems: MAX_UNITS },
+  ),
+});
 const VariableName = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' });
 const Needs = Type.Object({
   reads: Type.Array(
@@ -60,6 +110,10 @@ const Result = Type.Union([
     runtime: Type.String({ pattern: '^[a-z][a-z0-9]{0,19}$' }),
     functions: Functions,
     environment: Needs,
+    publicFiles: PublicFiles,
+    releaseCommand: Type.Union([Type.Null(), Release]),
+    reused: Type.Array(FileName, { maxItems: MAX_UNITS }),
+    inputs: Type.Union([Type.Null(), Inputs]),
     warnings: Problems,
   }),
   Type.Object({ kind: Type.Literal('failed'), problems: Problems }),
@@ -79,10 +133,51 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     return problems.length === 0 ? null : { kind: 'failed', problems };
   }
   if (!value.functions.every((built) => isWithin(built, maxima))) return null;
-  const functions = value.functions.map(cleanFunction);
-  const warnings = value.warnings.slice(0, MAX_PROBLEMS).map(cleanProblem);
-  const environment = cleanNeeds(value.environment);
-  return { kind: 'built', runtime: value.runtime, functions, environment, warnings };
+  if (!hasOwnNames(value.functions) || !isConsistent(value.inputs)) return null;
+  const { runtime, reused, releaseCommand: release } = value;
+  return {
+    kind: 'built',
+    runtime,
+    functions: value.functions.map(cleanFunction),
+    environment: cleanNeeds(value.environment),
+    publicFiles: value.publicFiles.map(cleanPublicFile),
+    releaseCommand: release && {
+      entry: printableLine(release.entry, MAX_PATH_CHARACTERS),
+      file: release.file,
+      args: release.args,
+    },
+    reused,
+    inputs: value.inputs && cleanInputs(value.inputs),
+    warnings: value.warnings.slice(0, MAX_PROBLEMS).map(cleanProblem),
+  };
+}
+
+/** Each function has a name and a file of its own, and a path that the router can read. */
+function hasOwnNames(functions: BuiltFunction[]): boolean {
+  const names = new Set(functions.map(({ name }) => name));
+  const files = new Set(functions.map(({ file }) => file));
+  return (
+    names.size === functions.length &&
+    files.size === functions.length &&
+    functions.every(({ path }) => path === undefined || isPattern(path))
+  );
+}
+
+function isPattern(path: string): boolean {
+  try {
+    parsePathPattern(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isConsistent(inputs: BuildInputs | null): boolean {
+  if (inputs === null) return true;
+  const { files, units } = inputs;
+  const count = units.reduce((sum, unit) => sum + unit.inputs.length, 0);
+  const isKnown = (index: number): boolean => index < files.length;
+  return count <= MAX_RECORDED_INPUTS && units.every((unit) => unit.inputs.every(isKnown));
 }
 
 function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
@@ -99,8 +194,38 @@ function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
 /** Only the known fields: what else a builder adds goes no further. */
 function cleanFunction(built: BuiltFunction): BuiltFunction {
   const { name, file, memoryMib, timeoutMs, concurrency, maxBodyBytes } = built;
-  const entry = printableLine(built.entry, MAX_PATH_CHARACTERS);
-  return { name, file, entry, memoryMib, timeoutMs, concurrency, maxBodyBytes };
+  const { path, methods, convention, event } = built;
+  return {
+    name,
+    file,
+    entry: printableLine(built.entry, MAX_PATH_CHARACTERS),
+    memoryMib,
+    timeoutMs,
+    concurrency,
+    maxBodyBytes,
+    ...(path !== undefined && { path }),
+    ...(methods !== undefined && { methods }),
+    ...(convention !== undefined && { convention }),
+    ...(event !== undefined && { event }),
+  };
+}
+
+function cleanPublicFile({
+  path,
+  file,
+  encodings: { br, gzip },
+}: BuiltPublicFile): BuiltPublicFile {
+  const encodings = { ...(br !== undefined && { br }), ...(gzip !== undefined && { gzip }) };
+  return { path, file, encodings };
+}
+
+function cleanInputs({ files, units }: BuildInputs): BuildInputs {
+  return {
+    files: files.map(({ path, sha256 }) => ({ path, sha256 })),
+    units: units.map(({ file, settings, inputs, surroundings }) => {
+      return { file, settings, inputs, surroundings };
+    }),
+  };
 }
 
 function cleanNeeds({ reads, required }: EnvironmentNeeds): EnvironmentNeeds {

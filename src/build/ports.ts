@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { BundleManifest, BundleFile } from '../bundles/index.ts';
+import type { BundleManifest, NewBundle } from '../bundles/index.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 
 /** Lines for the terminal of whoever waits, ready to print. */
@@ -25,9 +25,7 @@ export interface StoredBundle {
 
 /** Where bundles are kept; src/bundles implements it. */
 export interface BundlesPort {
-  put(
-    bundle: Omit<BundleManifest, 'format' | 'files'> & { files: BundleFile[] },
-  ): Promise<StoredBundle>;
+  put(bundle: NewBundle): Promise<StoredBundle>;
   verify(hash: string): Promise<boolean>;
   readManifest(hash: string): Promise<BundleManifest>;
   readFile(hash: string, path: string): Promise<Uint8Array>;

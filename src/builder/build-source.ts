@@ -55,6 +55,10 @@ export async function buildSource(
       runtime: RUNTIME,
       functions: [{ name: FUNCTION_NAME, file: CODE_FILE, entry: search.file, ...limits }],
       environment: { reads: [], required: [] },
+      publicFiles: [],
+      releaseCommand: null,
+      reused: [],
+      inputs: null,
       warnings: [...warnings, ...bundling.warnings],
     },
     files: [

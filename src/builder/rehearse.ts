@@ -18,6 +18,10 @@ export async function rehearse(): Promise<void> {
   tar.entry({ name: 'index.ts' }, ENTRY);
   tar.finalize();
   await unpackSource(Readable.from(tar), root);
-  await buildSource(root, { appName: '', defaults: LIMITS, maxima: LIMITS }, () => {});
+  await buildSource(
+    root,
+    { appName: '', defaults: LIMITS, maxima: LIMITS, previous: null },
+    () => {},
+  );
   rmSync(root, { recursive: true, force: true });
 }

@@ -1,8 +1,10 @@
-import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { MAX_CODE_BYTES, MAX_SOURCE_MAP_BYTES } from '../protocol/builder.ts';
+import { chmod, lstat, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BuiltPublicFile, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
+import { formatBytes } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { syncFolder } from '../std/atomic-file.ts';
+import { forEachBounded } from '../std/for-each-bounded.ts';
 import { randomName } from '../std/ids.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import {
@@ -12,7 +14,10 @@ import {
   MANIFEST_NAME,
   MAX_MANIFEST_BYTES,
   sha256,
+  type ManifestFile,
+  type PublicFile,
 } from './manifest.ts';
+import { FOLDER_MODE, writeTree } from './write-tree.ts';
 
 export interface BundleFile {
   path: string;
@@ -20,8 +25,9 @@ export interface BundleFile {
 }
 
 /** What a builder made, before it has a name. */
-type NewBundle = Omit<BundleManifest, 'format' | 'files'> & {
+export type NewBundle = Omit<BundleManifest, 'format' | 'files' | 'public'> & {
   files: BundleFile[];
+  publicFiles: BuiltPublicFile[];
 };
 
 export interface BundleStore {
@@ -29,7 +35,10 @@ export interface BundleStore {
   put(bundle: NewBundle): Promise<{ hash: string; manifest: BundleManifest }>;
   /** Whether a bundle of that name is there; says nothing of its content. */
   has(hash: string): Promise<boolean>;
-  /** Whether manifest and files are what the name says, byte for byte. */
+  /**
+   * Whether the bundle is what its name says: manifest and code byte for byte; all other files, which may be many
+   * thousands, by kind and size, since this is asked before each deployment of a stored bundle.
+   */
   verify(hash: string): Promise<boolean>;
   /** @throws PlatformError not-found */
   readManifest(hash: string): Promise<BundleManifest>;
@@ -40,11 +49,9 @@ export interface BundleStore {
   readFile(hash: string, path: string): Promise<Buffer>;
 }
 
-const MAX_BUNDLE_BYTES = MAX_CODE_BYTES + MAX_SOURCE_MAP_BYTES;
 const HASH = /^[0-9a-f]{64}$/;
-/** Data reads bundles as another user; nobody writes them again. */
-const FILE_MODE = 0o444;
-const FOLDER_MODE = 0o755;
+/** As many as the threads that Node has for files can be kept busy with. */
+const CHECKS_AT_ONCE = 16;
 
 /** The store below `bundlesDir`, which must exist: `<sha256>/manifest.json` and the files beside it. */
 export function createBundleStore(bundlesDir: string): BundleStore {
@@ -76,14 +83,27 @@ export function createBundleStore(bundlesDir: string): BundleStore {
       const content = await read(hash, MANIFEST_NAME);
       if (sha256(content) !== hash) return false;
       // The name vouches for the manifest, so its paths are those that put() checked.
-      for (const file of (JSON.parse(content.toString()) as BundleManifest).files) {
-        if (sha256(await read(hash, file.path)) !== file.sha256) return false;
-      }
-      return true;
+      const manifest = JSON.parse(content.toString()) as BundleManifest;
+      const code = codeFiles(manifest);
+      let isSound = true;
+      await forEachBounded(manifest.files, CHECKS_AT_ONCE, async (file) => {
+        const isFileSound = code.has(file.path) ? hasContent(hash, file) : hasSize(hash, file);
+        isSound = (await isFileSound) && isSound;
+      });
+      return isSound;
     } catch (error) {
       if (error instanceof PlatformError && error.code === 'not-found') return false;
       throw error;
     }
+  }
+
+  async function hasContent(hash: string, file: ManifestFile): Promise<boolean> {
+    return sha256(await read(hash, file.path)) === file.sha256;
+  }
+
+  async function hasSize(hash: string, { path, bytes }: ManifestFile): Promise<boolean> {
+    const found = await lstat(join(folderOf(hash), path)).catch(nullWhenMissing);
+    return found !== null && found.isFile() && found.size === bytes;
   }
 
   async function put(bundle: NewBundle): Promise<{ hash: string; manifest: BundleManifest }> {
@@ -100,14 +120,13 @@ export function createBundleStore(bundlesDir: string): BundleStore {
     return { hash, manifest };
   }
 
-  /** Temporary folder on the same file system, files synced, rename, names synced: whole or absent after a crash. */
+  /** Temporary folder on the same file system, all of it synced, rename, name synced: whole or absent after a crash. */
   async function replace(folder: string, files: BundleFile[]): Promise<void> {
     const temporary = join(bundlesDir, `.new-${randomName(12)}`);
     try {
       await mkdir(temporary, { mode: FOLDER_MODE });
-      for (const file of files) await writeBundleFile(temporary, file);
       await chmod(temporary, FOLDER_MODE);
-      await syncFolder(temporary);
+      await writeTree(temporary, files);
       await moveInto(temporary, folder);
       await syncFolder(bundlesDir);
     } finally {
@@ -133,37 +152,46 @@ export function createBundleStore(bundlesDir: string): BundleStore {
 }
 
 function describe(bundle: NewBundle): BundleManifest {
-  const { appId, runtime, functions, environment, warnings } = bundle;
+  const { appId, runtime, functions, environment, releaseCommand, warnings } = bundle;
   checkFilePaths(bundle.files.map(({ path }) => path));
   const bytes = bundle.files.reduce((sum, { content }) => sum + content.length, 0);
-  if (bytes > MAX_BUNDLE_BYTES) throw new PlatformError('build-failed', 'the bundle is too large');
+  if (bytes > MAX_BUNDLE_BYTES) {
+    throw new PlatformError(
+      'build-failed',
+      `the bundle has ${formatBytes(bytes)}, and the limit is ${formatBytes(MAX_BUNDLE_BYTES)}`,
+    );
+  }
   const files = bundle.files
     .map(({ path, content }) => ({ path, bytes: content.length, sha256: sha256(content) }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { format: 1, appId, runtime, functions, environment, files, warnings };
+  const served = describePublic(bundle.publicFiles, files);
+  const facts = { format: 1 as const, appId, runtime, functions, environment };
+  return { ...facts, public: served, releaseCommand, files, warnings };
 }
 
-async function writeBundleFile(folder: string, { path, content }: BundleFile): Promise<void> {
-  await makeFolders(folder, dirname(path));
-  const file = await open(join(folder, path), 'wx', FILE_MODE);
-  try {
-    await file.writeFile(content);
-    await file.chmod(FILE_MODE); // The umask has no say in who may read it.
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncFolder(dirname(join(folder, path)));
+/** @throws PlatformError build-failed when one of them is not in the bundle */
+function describePublic(built: BuiltPublicFile[], files: ManifestFile[]): PublicFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  return built
+    .map(({ path, file, encodings }) => {
+      const stored = byPath.get(file);
+      const isWhole = Object.values(encodings).every((name) => byPath.has(name));
+      if (stored === undefined || !isWhole) {
+        throw new PlatformError(
+          'build-failed',
+          'the build named a public file that it did not make',
+        );
+      }
+      return { path, file, bytes: stored.bytes, sha256: stored.sha256, encodings };
+    })
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function makeFolders(root: string, path: string): Promise<void> {
-  if (path === '.') return;
-  let folder = root;
-  for (const part of path.split('/')) {
-    folder = join(folder, part);
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, FOLDER_MODE);
-  }
+/** What workers run, and the source maps that explain it. */
+function codeFiles({ functions, releaseCommand }: BundleManifest): Set<string> {
+  const files = functions.map(({ file }) => file);
+  if (releaseCommand !== null) files.push(releaseCommand.file);
+  return new Set(files.flatMap((file) => [file, `${file}.map`]));
 }
 
 function nullWhenMissing(error: unknown): null {

@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto';
 import {
   type BuildProblem,
   type BuiltFunction,
+  type BuiltPublicFile,
   type EnvironmentNeeds,
   MAX_BUILT_FILES,
+  MAX_BUILT_PATH_BYTES,
+  MAX_BUILT_PATH_PARTS,
+  type ReleaseCommand,
 } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 
@@ -16,13 +20,23 @@ export interface BundleManifest {
   functions: BuiltFunction[];
   /** What the code expects of its environment. */
   environment: EnvironmentNeeds;
+  /** What the door serves by itself, sorted by path. */
+  public: PublicFile[];
+  releaseCommand: ReleaseCommand | null;
   /** Sorted by path. */
   files: ManifestFile[];
   /** What the build warned of, to be shown again when the bundle is deployed again. */
   warnings: BuildProblem[];
 }
 
-interface ManifestFile {
+export interface PublicFile extends BuiltPublicFile {
+  /** Of the file as it is, uncompressed. */
+  bytes: number;
+  /** 64 hex digits. */
+  sha256: string;
+}
+
+export interface ManifestFile {
   path: string;
   bytes: number;
   /** 64 hex digits. */
@@ -30,18 +44,20 @@ interface ManifestFile {
 }
 
 export const MANIFEST_NAME = 'manifest.json';
-export const MAX_MANIFEST_BYTES = 1024 * 1024;
+/** For MAX_BUILT_FILES files, each with a path of ordinary length, twice when it is public. */
+export const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 
-const PATH_PART = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
-const MAX_PATH_CHARACTERS = 200;
-const MAX_PATH_PARTS = 8;
+/** Linux's limit for one part of a path. */
+const MAX_PART_BYTES = 255;
+/** Control characters, among them NUL; and what UTF-8 cannot say: a lone half of a surrogate pair. */
+const UNSOUND_CHARACTER = /[\p{Cc}\p{Cs}]/u;
 
 /**
  * The manifest's bytes, alike for alike bundles: keys in the order given here, files sorted. Their sha256 names the
  * bundle, and they hold the sha256 of every file, so that one name vouches for all content.
  */
 export function encodeManifest(manifest: BundleManifest): Buffer {
-  const { appId, runtime, functions, environment, files, warnings } = manifest;
+  const { appId, runtime, functions, environment, files, releaseCommand, warnings } = manifest;
   return Buffer.from(
     JSON.stringify({
       format: manifest.format,
@@ -69,6 +85,16 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
         })),
         required: environment.required,
       },
+      public: manifest.public
+        .map(({ path, file, bytes, sha256: hash, encodings: { br, gzip } }) => {
+          return { path, file, bytes, sha256: hash, encodings: { br, gzip } };
+        })
+        .sort((a, b) => (a.path < b.path ? -1 : 1)),
+      releaseCommand: releaseCommand && {
+        entry: releaseCommand.entry,
+        file: releaseCommand.file,
+        args: releaseCommand.args,
+      },
       files: files
         .map((file) => ({ path: file.path, bytes: file.bytes, sha256: file.sha256 }))
         .sort((a, b) => (a.path < b.path ? -1 : 1)),
@@ -82,7 +108,8 @@ export function sha256(content: Uint8Array): string {
 }
 
 /**
- * Checks the paths of a bundle's files: plain relative ones, no two alike, none the folder of another.
+ * Checks the paths of a bundle's files: relative ones that any Linux file system takes, no two alike, none the folder
+ * of another. They may hold what names of packages and of public files hold: `@`, `+`, spaces, any script.
  * @throws PlatformError build-failed
  */
 export function checkFilePaths(paths: string[]): void {
@@ -93,16 +120,26 @@ export function checkFilePaths(paths: string[]): void {
   for (const path of paths) {
     const parts = path.split('/');
     const isSound =
-      path.length <= MAX_PATH_CHARACTERS &&
-      parts.length <= MAX_PATH_PARTS &&
-      parts.every((part) => PATH_PART.test(part)) &&
+      Buffer.byteLength(path) <= MAX_BUILT_PATH_BYTES &&
+      parts.length <= MAX_BUILT_PATH_PARTS &&
+      parts.every(isSoundPart) &&
       path !== MANIFEST_NAME;
     if (!isSound) throw new PlatformError('build-failed', 'the build named a file wrongly');
-    for (let count = 1; count < parts.length; count++) {
-      folders.add(parts.slice(0, count).join('/'));
+    for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
+      folders.add(path.slice(0, end));
     }
   }
   const isAmbiguous =
     new Set(paths).size !== paths.length || paths.some((path) => folders.has(path));
   if (isAmbiguous) throw new PlatformError('build-failed', 'the build named two files alike');
+}
+
+function isSoundPart(part: string): boolean {
+  return (
+    part !== '' &&
+    part !== '.' &&
+    part !== '..' &&
+    Buffer.byteLength(part) <= MAX_PART_BYTES &&
+    !UNSOUND_CHARACTER.test(part)
+  );
 }

@@ -31,6 +31,7 @@ export interface BuiltBundle {
   hash: string;
   functions: ServedFunction[];
   bytes: number;
+  hasPublicFiles: boolean;
   /** Repository file of each function, for the pusher's eyes. */
   entries: Record<string, string>;
 }

@@ -120,8 +120,9 @@ export function kindOfRef(ref: string, productionRef: string | null): ReserveReq
 
 function servedDeployment(reservation: Reservation, bundle: BuiltBundle): ServedDeployment {
   const { id, appName, kind, version, commit, ref } = reservation;
-  const { hash, functions } = bundle;
-  return { id, appName, kind, version, commit: commit.sha, ref, bundle: hash, functions };
+  const { hash, functions, hasPublicFiles } = bundle;
+  const names = { id, appName, kind, version, commit: commit.sha, ref };
+  return { ...names, bundle: hash, functions, hasPublicFiles };
 }
 
 async function ownSlug(db: Queryable, app: App, ref: string): Promise<string> {

@@ -107,6 +107,7 @@ function builtBundle(hash: string, manifest: BundleManifest): BuiltBundle {
   return {
     hash,
     functions: manifest.functions satisfies ServedFunction[],
+    hasPublicFiles: manifest.public.length > 0,
     bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0),
     entries: Object.fromEntries(manifest.functions.map(({ name, entry }) => [name, entry])),
   };

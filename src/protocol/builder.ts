@@ -37,6 +37,8 @@ export interface BuildStart {
   defaults: FunctionLimits;
   /** What fn.json may ask for at most, so that asking for more is reported with its line. */
   maxima: FunctionLimits;
+  /** What the app's last build was made from, so that this one makes only what has changed; null for the first. */
+  previous: BuildInputs | null;
 }
 
 /** The repository as the builder takes it. */
@@ -46,13 +48,21 @@ export const MAX_SOURCE_PATH_BYTES = 1024;
 /** One frame brings the code to a worker, so it stays below MAX_FRAME_BYTES with room for the head. */
 export const MAX_CODE_BYTES = 15 * 1024 * 1024;
 export const MAX_SOURCE_MAP_BYTES = 48 * 1024 * 1024;
-/** Built files of one bundle. */
-export const MAX_BUILT_FILES = 16;
+/** Files of one bundle: code, source maps, files of packages, public files. */
+export const MAX_BUILT_FILES = 20_000;
+/** All of them together, as Lambda allows an unpacked package. */
+export const MAX_BUNDLE_BYTES = 250 * 1024 * 1024;
+/** One name below another. */
+export const MAX_BUILT_PATH_PARTS = 32;
+export const MAX_BUILT_PATH_BYTES = 1024;
+export const MAX_FUNCTIONS = 100;
+/** What a function's name is, also as FN_FUNCTION. */
+export const FUNCTION_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 /** Problems told to a pusher; more would scroll the first one, the one that matters, away. */
 export const MAX_PROBLEMS = 20;
 
 export interface BuiltFile {
-  /** Relative, `[A-Za-z0-9._-]+` parts joined by `/`. */
+  /** Relative, parts of any characters but control ones joined by `/`; none is `.` or `..`. */
   path: string;
   bytes: number;
 }
@@ -104,12 +114,62 @@ export interface BuiltFunction {
   event?: 'lambda';
 }
 
+/** A file that the door serves by itself. */
+export interface BuiltPublicFile {
+  /** The URL's path, percent-decoded: `/assets/app.js`. */
+  path: string;
+  /** The bundle's file: `public/assets/app.js`. */
+  file: string;
+  /** Bundle files with the same content, compressed. */
+  encodings: { br?: string; gzip?: string };
+}
+
+/** The `release:` line of a Procfile: what runs once, before a deployment goes live. */
+export interface ReleaseCommand {
+  /** The repository file that it names, for messages. */
+  entry: string;
+  /** The bundle's file that is its code, built as a function is. */
+  file: string;
+  args: string[];
+}
+
+/**
+ * What the code of a bundle was made from. A later build compares it with what it finds, and a unit of which all is
+ * alike is not made again. It comes back from the sandbox of the same app only, and decides about nothing else.
+ */
+export interface BuildInputs {
+  /** Repository files by path. */
+  files: { path: string; sha256: string }[];
+  units: BuildUnit[];
+}
+
+/** One code file of a bundle with its source map, `<file>.map`. */
+export interface BuildUnit {
+  file: string;
+  /** sha256 of all but files that shapes it: entry, handler, dependencies. */
+  settings: string;
+  /** Indexes into `files`, ascending. */
+  inputs: number[];
+  /** sha256 of what is beside the inputs and would change what their imports lead to. */
+  surroundings: string;
+}
+
+/** More is not recorded, and then built again each time. */
+export const MAX_RECORDED_FILES = 20_000;
+export const MAX_RECORDED_INPUTS = 200_000;
+
 export type BuildResult =
   | {
       kind: 'built';
       runtime: string;
+      /** None for a site of public files alone. */
       functions: BuiltFunction[];
       environment: EnvironmentNeeds;
+      publicFiles: BuiltPublicFile[];
+      releaseCommand: ReleaseCommand | null;
+      /** Units of the previous build that are unchanged: control takes their code and source maps from its bundle. */
+      reused: string[];
+      inputs: BuildInputs | null;
       warnings: BuildProblem[];
     }
   | { kind: 'failed'; problems: BuildProblem[] };

@@ -14,14 +14,15 @@ export interface BundleRow {
   hash: string;
   functions: ServedFunction[];
   bytes: number;
+  hasPublicFiles: boolean;
 }
 
 /** Stores a bundle's row; no harm when it is known. */
 export async function recordBundle(db: Queryable, appId: string, bundle: BundleRow): Promise<void> {
   await db.query(
-    `INSERT INTO bundles (app_id, hash, functions, bytes) VALUES ($1, $2, $3, $4)
-     ON CONFLICT DO NOTHING`,
-    [appId, bundle.hash, JSON.stringify(bundle.functions), bundle.bytes],
+    `INSERT INTO bundles (app_id, hash, functions, bytes, has_public_files)
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+    [appId, bundle.hash, JSON.stringify(bundle.functions), bundle.bytes, bundle.hasPublicFiles],
   );
 }
 
@@ -43,8 +44,9 @@ export async function findBundle(
   appId: string,
   hash: string,
 ): Promise<BundleRow | null> {
-  const { rows } = await db.query<{ hash: string; functions: ServedFunction[]; bytes: string }>(
-    'SELECT hash, functions, bytes FROM bundles WHERE app_id = $1 AND hash = $2',
+  const { rows } = await db.query<Omit<BundleRow, 'bytes'> & { bytes: string }>(
+    `SELECT hash, functions, bytes, has_public_files AS "hasPublicFiles"
+     FROM bundles WHERE app_id = $1 AND hash = $2`,
     [appId, hash],
   );
   const row = rows[0];

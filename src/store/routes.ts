@@ -68,6 +68,7 @@ interface RouteRow {
   ref: string;
   bundle: string;
   functions: ServedFunction[];
+  hasPublicFiles: boolean;
 }
 
 /** All that is routed, as the data plane needs it. */
@@ -77,7 +78,8 @@ export async function readSnapshot(db: Queryable): Promise<Snapshot> {
   );
   const { rows } = await db.query<RouteRow>(
     `SELECT a.name AS "appName", r.kind AS "routeKind", r.target, d.id, d.kind, d.version,
-       d.commit_sha AS commit, d.ref, d.bundle, b.functions
+       d.commit_sha AS commit, d.ref, d.bundle, b.functions,
+       b.has_public_files AS "hasPublicFiles"
      FROM apps a
      JOIN routes r ON r.app_id = a.id
      JOIN deployments d ON d.id = r.deployment_id
@@ -112,6 +114,6 @@ function groupByApp(rows: RouteRow[], names: string[]): SnapshotApp[] {
 }
 
 function toServed(row: RouteRow): ServedDeployment {
-  const { id, appName, kind, version, commit, ref, bundle, functions } = row;
-  return { id, appName, kind, version, commit, ref, bundle, functions };
+  const { id, appName, kind, version, commit, ref, bundle, functions, hasPublicFiles } = row;
+  return { id, appName, kind, version, commit, ref, bundle, functions, hasPublicFiles };
 }

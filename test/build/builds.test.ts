@@ -227,14 +227,14 @@ test.each([
   ['sends no JSON', 'socket.write(frame(7, "{"))', 'answered what no build answers'],
   [
     'names a function without its file',
-    `socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] },
+    `socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] }, publicFiles: [], releaseCommand: null, reused: [], inputs: null,
       functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: 64, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
     'answered what no build answers',
   ],
   [
     'asks for more memory than there may be',
     `socket.write(frame(5, '{"path":"main.js","bytes":0}'));
-    socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] },
+    socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] }, publicFiles: [], releaseCommand: null, reused: [], inputs: null,
       functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: ${MAXIMA.memoryMib + 1}, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
     'answered what no build answers',
   ],
@@ -256,7 +256,7 @@ test.each([
   [
     'asks for less memory than a sandbox has',
     `socket.write(frame(5, '{"path":"main.js","bytes":0}'));
-    socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] },
+    socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] }, publicFiles: [], releaseCommand: null, reused: [], inputs: null,
       functions: [{ name: 'main', file: 'main.js', entry: 'a', memoryMib: ${MIN_MEMORY_MIB - 1}, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })))`,
     'answered what no build answers',
   ],
@@ -277,7 +277,7 @@ test('a builder that names a file outside the bundle stores nothing', async () =
     startFakeBuilder(`${encodeFrames}
       socket.resume();
       socket.write(frame(5, '{"path":"../main.js","bytes":0}'));
-      socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] }, functions: [
+      socket.write(frame(7, JSON.stringify({ kind: 'built', runtime: 'nodejs26', warnings: [], environment: { reads: [], required: [] }, publicFiles: [], releaseCommand: null, reused: [], inputs: null, functions: [
         { name: 'main', file: '../main.js', entry: 'a', memoryMib: 64, timeoutMs: 1, concurrency: 1, maxBodyBytes: 1 }] })));`);
   const harness = createBuildHarness({ startBuilder });
   const { answer } = await harness.build(fixtureSource('hello-typescript'));

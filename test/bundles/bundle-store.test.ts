@@ -1,4 +1,12 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -11,6 +19,8 @@ function bundleOf(files: Record<string, string>, appId = 'app-one') {
     appId,
     runtime: 'nodejs26',
     environment: { reads: [], required: [] },
+    publicFiles: [],
+    releaseCommand: null,
     functions: [{ name: 'main', file: 'main.js', entry: 'index.ts', ...LIMITS }],
     warnings: [],
     files: Object.entries(files).map(([path, text]) => ({ path, content: Buffer.from(text) })),
@@ -83,18 +93,65 @@ describe('the bundle store', () => {
     expect(statSync(join(folder, hash, 'main.js')).mode & 0o777).toBe(0o444);
   });
 
+  test('takes the names that packages and people give their files', async () => {
+    const names = [
+      'node_modules/@scope/pack.age/lib/a+b.js',
+      'node_modules/.package-lock.json',
+      'public/über uns/日本.html',
+      'public/.well-known/security.txt',
+      `${'x/'.repeat(31)}x`,
+    ];
+    const { hash } = await store.put(
+      bundleOf(Object.fromEntries(['main.js', ...names].map((name) => [name, name]))),
+    );
+    expect(await store.verify(hash)).toBe(true);
+    for (const name of names) expect(String(await store.readFile(hash, name))).toBe(name);
+    expect(statSync(join(folder, hash, 'node_modules/@scope')).mode & 0o777).toBe(0o755);
+  });
+
+  test('stores thousands of files whole, and notices when one has gone or is another', async () => {
+    const names = Array.from(
+      { length: 3000 },
+      (_, index) => `node_modules/p${index % 40}/${index}`,
+    );
+    const { hash } = await store.put(
+      bundleOf(Object.fromEntries(['main.js', ...names].map((name) => [name, 'x']))),
+    );
+    expect(await store.verify(hash)).toBe(true);
+    rmSync(join(folder, hash, 'node_modules/p7/7'));
+    expect(await store.verify(hash)).toBe(false);
+    symlinkSync('8', join(folder, hash, 'node_modules/p7/7'));
+    expect(await store.verify(hash)).toBe(false);
+  });
+
+  test('describes public files by what is stored, and refuses those that are not', async () => {
+    const files = { 'public/a.js': 'text', 'public/a.js.br': 'br' };
+    const a = { path: '/a.js', file: 'public/a.js', encodings: { br: 'public/a.js.br' } };
+    const { manifest } = await store.put({ ...bundleOf(files), functions: [], publicFiles: [a] });
+    expect(manifest.public).toEqual([{ ...a, bytes: 4, sha256: manifest.files[0]?.sha256 }]);
+    const lost = { path: '/b.js', file: 'public/b.js', encodings: {} };
+    const putting = store.put({ ...bundleOf(files), publicFiles: [lost] });
+    await expect(putting).rejects.toMatchObject({ code: 'build-failed' });
+  });
+
   test.each([
     [['../main.js']],
     [['/etc/passwd']],
     [['a//b']],
-    [['.hidden']],
+    [['a/../b']],
+    [['./a']],
+    [['a/']],
+    [['line\nbreak']],
+    [['nul\0']],
+    [['\u0085']],
+    [['lone\ud800half']],
     [['manifest.json']],
     [['a', 'a/b']],
     [['a', 'a']],
-    [['a b']],
-    [['x'.repeat(300)]],
+    [['x'.repeat(256)]],
+    [[`${'x/'.repeat(32)}x`]],
+    [[Array.from({ length: 6 }, () => 'x'.repeat(200)).join('/')]],
     [[]],
-    [Array.from({ length: 17 }, (_, index) => `f${index}`)],
   ])('refuses files named %j', async (names) => {
     const files = names.map((path) => ({ path, content: Buffer.from('') }));
     const putting = store.put({ ...bundleOf({}), files });

@@ -164,7 +164,8 @@ const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
 export const sha = (digit: string): string => digit.repeat(40);
 
 export function built(commit: string): BuildAnswer {
-  const bundle = { hash: commit.padEnd(64, '0'), functions: [], bytes: 1, entries: {} };
+  const facts = { functions: [], bytes: 1, hasPublicFiles: false, entries: {} };
+  const bundle = { hash: commit.padEnd(64, '0'), ...facts };
   return { kind: 'built', bundle, isCached: false, buildMs: 1, warnings: [] };
 }
 

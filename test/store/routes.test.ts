@@ -11,7 +11,12 @@ import { usePlatform } from '../support/use-platform.ts';
 const platform = usePlatform();
 
 async function addLive(database: Database, id: string): Promise<void> {
-  await recordBundle(database, 'app-1', { hash: 'b'.repeat(64), functions: [], bytes: 10 });
+  await recordBundle(database, 'app-1', {
+    hash: 'b'.repeat(64),
+    functions: [],
+    bytes: 10,
+    hasPublicFiles: true,
+  });
   await insertDeployment(database, {
     id,
     appId: 'app-1',
