@@ -42,6 +42,7 @@ export interface FunctionSource {
  * `replied`, `ended` and `failed`. Nothing but `begun` and `failed` comes while no worker has it.
  */
 export interface Invocation {
+  readonly requestId: string;
   /** The text of INVOKE, see protocol/worker.ts. */
   readonly text: string;
   readonly hasBody: boolean;
@@ -62,6 +63,8 @@ export interface Invocation {
 
 /** The way to the worker that has an invocation. Calls for a stream that is over do nothing. */
 export interface InvocationLink {
+  /** The most memory that the worker ever had resident, as it last told; 0 before it has. */
+  readonly peakMemoryKib: number;
   sendBody(stream: number, chunk: Buffer): void;
   endBody(stream: number): void;
   /** `bytes` is the length of one chunk that `body` got; each is credited on its own. */

@@ -25,6 +25,7 @@ import {
 import type { Clock } from '../std/clock.ts';
 import { LogBudget } from './log-budget.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from './ports.ts';
+import { RecentRequests } from './recent-requests.ts';
 import { StreamSlots } from './stream-slots.ts';
 import {
   parseFailedHead,
@@ -67,6 +68,8 @@ export class WorkerLink implements InvocationLink {
   #cancelTimer: (() => void) | null = null;
   #cancelPing: (() => void) | null = null;
   readonly #logBudget = new LogBudget();
+  readonly #requests = new RecentRequests();
+  #peakMemoryKib = 0;
   #isReady = false;
   #isRefusing = false;
   #isRetiring = false;
@@ -117,6 +120,10 @@ export class WorkerLink implements InvocationLink {
     return this.#isClosed;
   }
 
+  get peakMemoryKib(): number {
+    return this.#peakMemoryKib;
+  }
+
   specialise(head: SpecialiseHead, code: Uint8Array): void {
     this.#slots = new StreamSlots(head.concurrency);
     this.#timeoutMs = head.timeoutMs;
@@ -136,6 +143,7 @@ export class WorkerLink implements InvocationLink {
   ): void {
     const now = this.#clock.monotonicMs();
     const stream = this.#slots.take(invocation, now, waitedSinceMs ?? now);
+    this.#requests.note(stream, invocation.requestId);
     this.#writer.text(WORKER_FRAME.INVOKE, stream, invocation.hasBody ? 1 : 0, invocation.text);
     if (this.#cancelTimer === null) this.#armTimer(this.#timeoutMs);
     invocation.begun(this, stream, coldStartMs);
@@ -211,16 +219,20 @@ export class WorkerLink implements InvocationLink {
         this.#slots.begin(stream);
         return this.#slots.get(stream)?.credited(payload.readUInt32BE(0));
       default:
-        return this.#receiveAboutWorker(type, payload);
+        return this.#receiveAboutWorker({ type, stream, payload });
     }
   }
 
-  #receiveAboutWorker(type: number, payload: Buffer): void {
+  #receiveAboutWorker({ type, stream, payload }: Frame): void {
     switch (type) {
       case WORKER_FRAME.LOG:
-        return this.#log(payload);
+        return this.#log(stream, payload);
       case WORKER_FRAME.PONG:
         return this.#pong();
+      case WORKER_FRAME.MEMORY:
+        if (payload.length !== 4) return this.#broken('malformed memory figure');
+        this.#peakMemoryKib = payload.readUInt32BE(0);
+        return;
       case WORKER_FRAME.HELLO:
         return this.#listener.hello?.();
       case WORKER_FRAME.READY:
@@ -235,11 +247,11 @@ export class WorkerLink implements InvocationLink {
     }
   }
 
-  #log(payload: Buffer): void {
+  #log(stream: number, payload: Buffer): void {
     const decision = this.#logBudget.decide(payload.length, this.#clock.monotonicMs());
     if (decision === 'hostile') return this.#broken('more log lines than anybody reads');
     if (decision === 'drop') return;
-    const line = parseLogLine(payload);
+    const line = parseLogLine(payload, this.#requests.find(stream));
     line.dropped += this.#logBudget.takeDropped();
     this.#listener.log?.(line);
   }

@@ -1,14 +1,10 @@
 /** JSON that a worker sent, brought to the shapes of protocol/worker.ts whatever it holds. */
-import type {
-  FailedHead,
-  InitFailedHead,
-  LogLevel,
-  LogLine,
-  ReadyHead,
-} from '../protocol/worker.ts';
+import { LOG_LEVELS } from '../protocol/logs.ts';
+import type { FailedHead, InitFailedHead, LogLine, ReadyHead } from '../protocol/worker.ts';
 
 const MAX_TEXT_CHARACTERS = 16 * 1024;
-const LEVELS: readonly string[] = ['debug', 'info', 'warn', 'error'] satisfies LogLevel[];
+/** More lines than a worker can print between two that arrive. */
+const MAX_DROPPED = 1e9;
 
 /** @throws when the payload is no JSON object; the link takes that as a breach of the protocol. */
 export function parseFailedHead(payload: Buffer): FailedHead {
@@ -34,16 +30,18 @@ export function parseReadyHead(payload: Buffer): ReadyHead {
   return { initMs: count(value['initMs']), convention: text(value['convention']) };
 }
 
-export function parseLogLine(payload: Buffer): LogLine {
+export function parseLogLine(payload: Buffer, requestId: string | null): LogLine {
   const value = parseObject(payload);
-  const level = text(value['level']);
-  const requestId = value['requestId'];
-  return {
-    level: LEVELS.includes(level) ? (level as LogLevel) : 'info',
+  const { level, fields } = value;
+  const line: LogLine = {
+    level: LOG_LEVELS.find((known) => known === level) ?? 'info',
     text: text(value['text']),
-    requestId: typeof requestId === 'string' ? requestId.slice(0, 64) : null,
-    dropped: count(value['dropped']),
+    requestId,
+    dropped: Math.min(Math.floor(count(value['dropped'])), MAX_DROPPED),
   };
+  // Longer than it is believed to be it would be cut, and then be no JSON.
+  if (typeof fields === 'string' && fields.length <= MAX_TEXT_CHARACTERS) line.fields = fields;
+  return line;
 }
 
 function parseObject(payload: Buffer): Record<string, unknown> {

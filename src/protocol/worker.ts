@@ -21,7 +21,8 @@
  *       PING → PONG                                         an answer proves that the event loop turns
  *       DRAIN                  →                            finish what you have, then exit
  *                              ←   RETIRING                 lease me no more: something went wrong in here
- *                              ←   LOG  LogLine
+ *                              ←   LOG  LogFrame
+ *                              ←   MEMORY  u32              the most that it ever had resident, in KiB
  *
  * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. From the worker, a BODY is
  * never empty and counts as `windowCharge` of its length, and CREDIT to it counts alike: small frames cost more than
@@ -50,6 +51,7 @@ export const WORKER_FRAME = {
   DRAIN: 22,
   LOG: 23,
   RETIRING: 24,
+  MEMORY: 25,
 } as const;
 
 export const WINDOW_BYTES = 256 * 1024;
@@ -132,13 +134,20 @@ export interface FailedHead {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** LOG payload. Its stream is the invocation that wrote it, or 0. */
-export interface LogLine {
+export interface LogFrame {
   level: LogLevel;
+  /** One entry, which may have several lines; empty when there is nothing to tell but `dropped`. */
   text: string;
-  /** The request that wrote it; null outside of any. */
-  requestId: string | null;
+  /** The JSON object that the entry is, as JSON; absent for other text. */
+  fields?: string;
   /** Lines that were dropped before this one, because they came too fast. */
   dropped: number;
+}
+
+/** A LOG as data has it: which request its stream belongs to is known there, and no worker's claim is believed. */
+export interface LogLine extends LogFrame {
+  /** The request that wrote it; null outside of any. */
+  requestId: string | null;
 }
 
 /**

@@ -41,6 +41,7 @@ export interface ExchangeTools {
 const NO_STATUS = 'the status is none of HTTP';
 
 export class FunctionExchange implements Invocation {
+  readonly requestId: string;
   readonly text: string;
   readonly hasBody: boolean;
   readonly #subject: ExchangeSubject;
@@ -62,6 +63,7 @@ export class FunctionExchange implements Invocation {
   #unwritten = 0;
 
   constructor(subject: ExchangeSubject, target: ExchangeTarget, tools: ExchangeTools) {
+    this.requestId = subject.requestId;
     this.text = subject.text;
     this.hasBody = subject.hasBody;
     this.#replay = subject.hasBody ? [] : null;

@@ -1,95 +1,78 @@
 /** Turns what the function prints into LOG frames, each under the request that printed it. Bounded in size and rate. */
-import { Writable } from 'node:stream';
-import { format } from 'node:util';
-import type { LogLevel, LogLine } from '../protocol/worker.ts';
+import { setTimeout as schedule } from 'node:timers';
+import type { LogFrame, LogLevel } from '../protocol/worker.ts';
+import { readJsonLine } from './json-line.ts';
 
-const MAX_LINE_CHARACTERS = 8 * 1024;
+export const MAX_LINE_CHARACTERS = 8 * 1024;
+/** Of longer texts not even the beginning is kept: to take it, V8 would lay out the whole text in memory. */
+const MAX_CUT_CHARACTERS = 16 * 1024 * 1024;
 const MAX_LINES_PER_SECOND = 1_000;
 const WINDOW_MS = 1_000;
 
 interface LogTarget {
-  /** The request that runs now. */
-  current(): { requestId: string; stream: number } | null;
-  send(stream: number, line: LogLine): void;
+  /** The stream of the request that runs now; 0 outside of any. */
+  current(): number;
+  send(stream: number, line: LogFrame): void;
   nowMs(): number;
 }
 
 export interface LogCapture {
+  /** One entry of the request that runs now. */
   write(level: LogLevel, text: string): void;
+  /** One entry of the request that had this stream. */
+  writeOf(stream: number, level: LogLevel, text: string): void;
+  current(): number;
 }
 
 export function createLogCapture(target: LogTarget): LogCapture {
-  let windowStart = target.nowMs();
-  let linesInWindow = 0;
-  let dropped = 0;
+  const window = { startMs: target.nowMs(), lines: 0, dropped: 0 };
+
+  function takeDropped(): number {
+    const { dropped } = window;
+    window.dropped = 0;
+    return dropped;
+  }
+
+  /** Told also when nothing is printed any more. */
+  function tellDropped(): void {
+    const dropped = takeDropped();
+    if (dropped > 0) target.send(0, { level: 'warn', text: '', dropped });
+  }
+
+  function drop(nowMs: number): void {
+    window.dropped++;
+    if (window.dropped > 1) return;
+    schedule(tellDropped, Math.max(1, window.startMs + WINDOW_MS - nowMs)).unref();
+  }
+
+  function writeOf(stream: number, level: LogLevel, text: string): void {
+    const now = target.nowMs();
+    if (now - window.startMs >= WINDOW_MS) {
+      window.startMs = now;
+      window.lines = 0;
+    }
+    if (window.lines >= MAX_LINES_PER_SECOND) return drop(now);
+    window.lines++;
+    target.send(stream, { ...frameOf(level, text), dropped: takeDropped() });
+  }
+
   return {
-    write: (level, text) => {
-      const now = target.nowMs();
-      if (now - windowStart >= WINDOW_MS) {
-        windowStart = now;
-        linesInWindow = 0;
-      }
-      if (linesInWindow >= MAX_LINES_PER_SECOND) {
-        dropped++;
-        return;
-      }
-      linesInWindow++;
-      const running = target.current();
-      const requestId = running?.requestId ?? null;
-      target.send(running?.stream ?? 0, { level, text: cut(text), requestId, dropped });
-      dropped = 0;
-    },
+    write: (level, text) => writeOf(target.current(), level, text),
+    writeOf,
+    current: () => target.current(),
   };
 }
 
-/** Replaces what of `console` prints, and the two standard streams. */
-export function captureConsole(capture: LogCapture): void {
-  const levels = {
-    debug: 'debug',
-    log: 'info',
-    info: 'info',
-    warn: 'warn',
-    error: 'error',
-    trace: 'debug',
-  } as const;
-  for (const [method, level] of Object.entries(levels)) {
-    Object.defineProperty(console, method, {
-      value: (...values: unknown[]) => capture.write(level, format(...values)),
-      writable: true,
-      configurable: true,
-    });
+function frameOf(level: LogLevel, text: string): Omit<LogFrame, 'dropped'> {
+  if (text.length > MAX_CUT_CHARACTERS) {
+    return { level, text: `(${text.length} characters, too many to be kept)` };
   }
-  // Made on first use: most functions never touch them.
-  captureStream('stdout', capture, 'info');
-  captureStream('stderr', capture, 'error');
-}
-
-function captureStream(name: 'stdout' | 'stderr', capture: LogCapture, level: LogLevel): void {
-  let stream: Writable | null = null;
-  Object.defineProperty(process, name, {
-    configurable: true,
-    get: () => (stream ??= lineStream((line) => capture.write(level, line))),
-  });
-}
-
-function lineStream(onLine: (line: string) => void): Writable {
-  let rest = '';
-  return new Writable({
-    decodeStrings: false,
-    write(chunk: string | Buffer, _encoding, done) {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) onLine(line);
-      if (rest.length > MAX_LINE_CHARACTERS) {
-        onLine(rest);
-        rest = '';
-      }
-      done();
-    },
-  });
-}
-
-function cut(text: string): string {
-  if (text.length <= MAX_LINE_CHARACTERS) return text;
-  return `${text.slice(0, MAX_LINE_CHARACTERS)}… (${text.length} characters)`;
+  if (text.length > MAX_LINE_CHARACTERS) {
+    const beginning = text.slice(0, MAX_LINE_CHARACTERS);
+    return { level, text: `${beginning}… (${text.length} characters)` };
+  }
+  const json = readJsonLine(text);
+  return json === null
+    ? { level, text }
+    : { level: json.level ?? level, text, fields: json.fields };
 }

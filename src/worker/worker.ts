@@ -14,7 +14,9 @@ import { applyEnvironment, type Environment } from './environment.ts';
 import { isThenable, type Handle } from './handlers.ts';
 import { describeError, Invocation } from './invocation.ts';
 import { loadBundle } from './load-bundle.ts';
-import { captureConsole, createLogCapture, type LogCapture } from './log-capture.ts';
+import { captureOutput } from './capture-output.ts';
+import { createLogCapture, type LogCapture } from './log-capture.ts';
+import { createMemoryReport } from './memory-report.ts';
 import { parameterReader } from './path-parameters.ts';
 import { warmUpWhenIdle } from './warm-up.ts';
 
@@ -55,15 +57,21 @@ class Worker {
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
   readonly #exit = process.exit.bind(process);
+  readonly #tellMemory = createMemoryReport(
+    (peakKib) => this.#writer.u32(WORKER_FRAME.MEMORY, 0, peakKib),
+    () => performance.now(),
+  );
   #handle: Handle | null = null;
   #isInitialising = false;
   #concurrency = 1;
   #background = 0;
   #isDraining = false;
   #isRetiring = false;
+  #isExiting = false;
   #cancelWarmUp = (): void => {};
   readonly #onSettled = (stream: number): void => {
     this.#invocations.delete(stream);
+    this.#tellMemory();
     this.#exitWhenDrained();
   };
 
@@ -71,12 +79,12 @@ class Worker {
     this.#writer = new FrameWriter(socket);
     this.#environment = environment;
     this.#log = createLogCapture({
-      current: () => {
-        const invocation = this.#running.getStore();
-        if (invocation === undefined) return null;
-        return { requestId: invocation.head.requestId, stream: invocation.stream };
+      current: () => this.#running.getStore()?.stream ?? 0,
+      send: (stream, line) => {
+        this.#writer.json(WORKER_FRAME.LOG, stream, line);
+        // What is printed while the process exits has no later turn of the event loop.
+        if (this.#isExiting) this.#writer.flush();
       },
-      send: (stream, line) => this.#writer.json(WORKER_FRAME.LOG, stream, line),
       nowMs: () => performance.now(),
     });
   }
@@ -85,8 +93,12 @@ class Worker {
     process.on('uncaughtException', (error) => this.#onStrayError(error));
     process.on('unhandledRejection', (reason) => this.#onStrayError(reason));
     // What was said last must arrive before the process is gone.
-    process.on('exit', () => this.#writer.flush());
-    captureConsole(this.#log);
+    process.on('exit', () => {
+      this.#isExiting = true;
+      flushOutput();
+      this.#writer.flush();
+    });
+    const flushOutput = captureOutput(this.#log);
     this.#writer.empty(WORKER_FRAME.HELLO, 0);
     this.#cancelWarmUp = warmUpWhenIdle((error) => this.#onStrayError(error));
   }

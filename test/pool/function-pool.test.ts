@@ -122,6 +122,7 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
 }
 
 class Request implements Invocation {
+  readonly requestId = 'id';
   readonly text = 'id\nGET\n/\nhttp\n127.0.0.1';
   readonly hasBody = false;
   outcome: string | null = null;

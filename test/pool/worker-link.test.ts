@@ -63,6 +63,7 @@ async function openLink(concurrency: number, timeoutMs = 60_000) {
 }
 
 class Recorder implements Invocation {
+  readonly requestId = 'id';
   readonly text = 'id\nGET\n/\nhttp\n127.0.0.1';
   readonly hasBody = false;
   readonly events: string[] = [];

@@ -9,6 +9,7 @@ import { servedDeployment, servedFunction } from './function-code.ts';
 
 /** What the exchange asked of its worker, in order. */
 export class RecordingLink implements InvocationLink {
+  readonly peakMemoryKib = 0;
   readonly calls: string[] = [];
   received = Buffer.alloc(0);
 
