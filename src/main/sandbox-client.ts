@@ -11,8 +11,11 @@ import type { SupervisorHost } from './child-process.ts';
 /** A sandbox that the supervisor started for this process. */
 export interface ClientSandbox {
   socket: Socket;
-  /** Has the supervisor write a deployment's environment down the sandbox's own pipe. */
-  specialise(deploymentId: string): void;
+  /**
+   * Has the supervisor write a deployment's environment down the sandbox's own pipe, and show it the packages of the
+   * bundle before, when one is named.
+   */
+  specialise(deploymentId: string, bundle?: string): void;
   /** No harm when it has ended. */
   kill(): void;
   exited: Promise<SandboxExit>;
@@ -74,7 +77,13 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
     }
     waiting.resolve({
       socket,
-      specialise: (deployment) => supervisor.send({ type: 'specialise', slot, deployment }),
+      specialise: (deployment, bundle) =>
+        supervisor.send({
+          type: 'specialise',
+          slot,
+          deployment,
+          ...(bundle !== undefined && { bundle }),
+        }),
       kill: () => supervisor.send({ type: 'kill', slot }),
       exited: new Promise((resolve) => exits.set(slot, resolve)),
     });

@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../protocol/errors.ts';
 import type { BundleCode } from './ports.ts';
 
+/** Asking again costs one system call. */
+const MAX_KNOWN_BUNDLES = 10_000;
 const BUNDLE_NAME = /^[0-9a-f]{64}$/;
 
 /**
@@ -12,6 +14,7 @@ const BUNDLE_NAME = /^[0-9a-f]{64}$/;
 export function createBundleCode(bundlesDir: string, cacheBytes: number): BundleCode {
   const cache = new Map<string, Uint8Array>();
   const reading = new Map<string, Promise<Uint8Array>>();
+  const packages = new Map<string, Promise<boolean>>();
   let cached = 0;
 
   function keep(path: string, code: Uint8Array): void {
@@ -40,6 +43,18 @@ export function createBundleCode(bundlesDir: string, cacheBytes: number): Bundle
   }
 
   return {
+    hasPackages: (bundle) => {
+      const known = packages.get(bundle);
+      if (known !== undefined) return known;
+      if (!BUNDLE_NAME.test(bundle)) throw new PlatformError('internal', 'not a bundle');
+      if (packages.size >= MAX_KNOWN_BUNDLES) packages.clear();
+      const found = access(join(bundlesDir, bundle, 'node_modules')).then(
+        () => true,
+        () => false,
+      );
+      packages.set(bundle, found);
+      return found;
+    },
     read: async (bundle, file) => {
       if (!BUNDLE_NAME.test(bundle) || file.split('/').includes('..')) {
         throw new PlatformError('internal', 'not a bundle file');

@@ -11,8 +11,11 @@ export interface Sandboxes {
 
 export interface Sandbox {
   readonly socket: Socket;
-  /** Gives it the environment of a deployment; once in its life. When that fails, `exited` says why. */
-  specialise(deployment: string): void;
+  /**
+   * Gives it the environment of a deployment, and before it the packages of the bundle when one is named; once in its
+   * life. When that fails, `exited` says why.
+   */
+  specialise(deployment: string, bundle?: string): void;
   /** Ends it at once; no harm when it is gone. */
   kill(): void;
   /** Resolves when the process is gone. Never rejects. */
@@ -23,6 +26,8 @@ export interface Sandbox {
 export interface BundleCode {
   /** Rejects with PlatformError when the file is not there. */
   read(bundle: string, file: string): Promise<Uint8Array>;
+  /** Whether the bundle has packages beside its code, which a worker must see in /code. Cheap once it was asked. */
+  hasPackages(bundle: string): Promise<boolean>;
 }
 
 /** Where what functions say goes. Called often: must be quick and must bound what it keeps. */

@@ -35,13 +35,14 @@ export async function startFunctionWorker(
 ): Promise<StartResult> {
   let zygote: Zygote;
   let code: Uint8Array;
+  let packagesOf: string | undefined;
   try {
-    [zygote, code] = await takeBoth(deps, request);
+    [zygote, code, packagesOf] = await takeBoth(deps, request);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     return { kind: 'unavailable', message: error.message };
   }
-  const outcome = await initialise(deps, request, { zygote, code });
+  const outcome = await initialise(deps, request, { zygote, code, packagesOf });
   if ('ready' in outcome) return { kind: 'started', zygote, ready: outcome.ready };
   zygote.sandbox.kill();
   zygote.link.destroy();
@@ -52,12 +53,14 @@ export async function startFunctionWorker(
 async function takeBoth(
   { zygotes, code }: StartDeps,
   { deployment, served }: StartRequest,
-): Promise<[Zygote, Uint8Array]> {
+): Promise<[Zygote, Uint8Array, string | undefined]> {
   const reading = code.read(deployment.bundle, served.file);
+  const hasPackages = code.hasPackages(deployment.bundle);
   const taking = zygotes.take(served.memoryMib);
   try {
     const bytes = await reading;
-    return [await taking, bytes];
+    const packagesOf = (await hasPackages) ? deployment.bundle : undefined;
+    return [await taking, bytes, packagesOf];
   } catch (error) {
     taking.then(
       ({ sandbox }) => sandbox.kill(),
@@ -67,12 +70,19 @@ async function takeBoth(
   }
 }
 
+interface Parts {
+  zygote: Zygote;
+  code: Uint8Array;
+  /** The bundle, when a worker must see its packages. */
+  packagesOf: string | undefined;
+}
+
 type InitOutcome = { ready: ReadyHead } | { failure: InitFailure };
 
 function initialise(
   { clock, log }: StartDeps,
   request: StartRequest,
-  { zygote, code }: { zygote: Zygote; code: Uint8Array },
+  { zygote, code, packagesOf }: Parts,
 ): Promise<InitOutcome> {
   const { sandbox, link } = zygote;
   const source = sourceOf(request);
@@ -100,7 +110,7 @@ function initialise(
         ),
     };
     link.listen(listener);
-    sandbox.specialise(request.deployment.id);
+    sandbox.specialise(request.deployment.id, packagesOf);
     link.specialise(specialiseHead(request), code);
   });
 }

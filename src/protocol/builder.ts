@@ -10,6 +10,17 @@
  *                              ←   FILE  chunk …      its bytes; files come one after the other
  *                              ←   DONE  BuildResult  last
  *
+ * Meanwhile, for dependencies:
+ *
+ *                              ←   NET_OPEN  NetTarget      a connection, on a stream id that is never used again
+ *       NET_OPENED             →                            or NET_REFUSED with the reason, which ends the stream
+ *       NET_DATA  bytes …      ↔   NET_CREDIT  u32          flow control, see relay-stream.ts
+ *       NET_END                ↔                            this side sends no more; both have, or NET_RESET: it is over
+ *       NET_RESET              ↔
+ *                              ←   CACHE_GET  key           one of BuildStart.caches
+ *       CACHE     chunk …      →   CACHE_END                an empty answer when it could not be read
+ *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept
+ *
  * The builder runs the tenant's code (its build tools, later its install scripts): control trusts nothing of what
  * comes back and checks names, sizes and counts.
  */
@@ -21,6 +32,17 @@ export const BUILDER_FRAME = {
   FILE_START: 5,
   FILE: 6,
   DONE: 7,
+  NET_OPEN: 20,
+  NET_OPENED: 21,
+  NET_REFUSED: 22,
+  NET_DATA: 23,
+  NET_CREDIT: 24,
+  NET_END: 25,
+  NET_RESET: 26,
+  CACHE_GET: 30,
+  CACHE_PUT: 31,
+  CACHE: 32,
+  CACHE_END: 33,
 } as const;
 
 /** What a function may use. */
@@ -39,7 +61,27 @@ export interface BuildStart {
   maxima: FunctionLimits;
   /** What the app's last build was made from, so that this one makes only what has changed; null for the first. */
   previous: BuildInputs | null;
+  /** Where packages come from; the first is the registry of those that name none. Absent: nothing is installed. */
+  registries?: string[];
+  /** Keys of the dependency caches that this app has, 64 hex digits each. */
+  caches?: string[];
+  /** The build-scoped variables. Secret: redacted from every line. */
+  buildEnvironment?: Record<string, string>;
+  /** For messages: what the sandbox allows, and when it is stopped. */
+  memoryMib?: number;
 }
+
+export interface NetTarget {
+  host: string;
+  port: number;
+}
+
+/** Connections that a build may have open at a time. */
+export const MAX_NET_STREAMS = 64;
+/** All that a build may receive and send, over all of its connections. */
+export const MAX_NET_BYTES = 1024 * 1024 * 1024;
+/** A cache as it travels, compressed. */
+export const MAX_CACHE_BYTES = 512 * 1024 * 1024;
 
 /** The repository as the builder takes it. */
 export const MAX_SOURCE_FILES = 20_000;

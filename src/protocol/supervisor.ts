@@ -11,8 +11,11 @@ export type RuntimeName = 'nodejs';
 export type SupervisorRequest =
   /** Boots a worker that belongs to nobody yet; `zygote-started` brings its socket. */
   | { type: 'start-zygote'; request: number; runtime: RuntimeName; memoryMib: number }
-  /** Gives a zygote the environment of a deployment: the supervisor writes it down a pipe of its own. */
-  | { type: 'specialise'; slot: SlotId; deployment: string }
+  /**
+   * Gives a zygote the environment of a deployment: the supervisor writes it down a pipe of its own. `bundle`, 64 hex
+   * digits, is named when it has packages beside its code: they stand in /code before the environment comes.
+   */
+  | { type: 'specialise'; slot: SlotId; deployment: string; bundle?: string }
   /** Boots a build sandbox; `builder-started` brings its socket. */
   | { type: 'start-builder'; request: number; memoryMib: number }
   | { type: 'kill'; slot: SlotId };
@@ -21,7 +24,7 @@ export type SupervisorNotice =
   /** Comes with the data end of the socketpair as its handle. */
   | { type: 'sandbox-started'; request: number; slot: SlotId }
   | { type: 'sandbox-failed'; request: number; reason: string }
-  /** The environment could not be given (no sealed file, or it does not open): the slot is being killed. */
+  /** Environment or packages could not be given (no sealed file, no such bundle): the slot is being killed. */
   | { type: 'specialise-failed'; slot: SlotId; reason: string }
   | { type: 'exited'; slot: SlotId; exit: SandboxExit };
 

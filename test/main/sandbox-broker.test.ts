@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createCodeSlots } from '../../src/main/supervisor/code-slots.ts';
 import { createSandboxBroker, type SandboxKind } from '../../src/main/supervisor/sandbox-broker.ts';
 import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
 import type { SupervisorNotice } from '../../src/protocol/supervisor.ts';
@@ -12,6 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
 
 const DEPLOYMENT = 'dep-abcdefghij23';
+const BUNDLE = 'b'.repeat(64);
 const MASTER_KEY = Buffer.alloc(32, 7);
 
 /** Says on its socket that it is up, then what its environment pipe brought, then waits. */
@@ -19,7 +21,12 @@ const SANDBOXED = `
   import net from 'node:net'; import fs from 'node:fs';
   const socket = new net.Socket({ fd: 5 });
   socket.write('up;');
-  fs.readFile(6, 'utf8', (error, text) => socket.write('environment ' + text + ';'));
+  fs.readFile(6, 'utf8', (error, text) => {
+    socket.write('environment ' + text + ';');
+    const path = '/code/node_modules/tool/index.js';
+    if (fs.existsSync(path)) socket.write('code ' + fs.readFileSync(path) + ';');
+    try { fs.writeFileSync('/code/x', ''); socket.write('writable;'); } catch {}
+  });
   socket.resume();
 `;
 
@@ -53,12 +60,21 @@ afterAll(async () => {
 });
 
 async function openBroker(maxSandboxes = 8) {
+  const storeDir = await mkdtemp(join(tmpdir(), 'gitfn-store-'));
+  // Sandboxes have uids of their own.
+  await chmod(storeDir, 0o711);
+  onTestFinished(() => rm(storeDir, { recursive: true }));
   const program = await lab.program(SANDBOXED);
   const said: string[] = [];
   const broker = createSandboxBroker(
     {
       sandboxes: lab.sandboxes,
       program: () => program,
+      codeSlots: createCodeSlots({
+        bundlesDir: join(storeDir, 'bundles'),
+        slotsDir: join(storeDir, 'slots'),
+        visibleDir: join(storeDir, 'slots'),
+      }),
       openSealed: (deployment) => openSealedEnvironment(sealedDir, MASTER_KEY, deployment),
       say: (line) => void said.push(line),
     },
@@ -99,7 +115,15 @@ async function openBroker(maxSandboxes = 8) {
     };
     return { child, heard, ask, startSandbox };
   }
-  return { connect, said };
+  return { connect, said, storeDir };
+}
+
+/** A bundle with one package; returns the package's folder. */
+async function storePackage(storeDir: string): Promise<string> {
+  const folder = join(storeDir, 'bundles', BUNDLE, 'node_modules', 'tool');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'index.js'), 'of the tool');
+  return folder;
 }
 
 function exitOf(heard: Heard, slot: string) {
@@ -123,6 +147,39 @@ describe('the supervisor', () => {
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
     const expected = `up;environment ${JSON.stringify({ SECRET: 'of-the-deployment' })};`;
     await eventually(() => data.heard.data[slot] === expected);
+  });
+
+  it('shows a sandbox the packages of a bundle before its environment, without copying them', async () => {
+    const { connect, storeDir } = await openBroker();
+    const package_ = await storePackage(storeDir);
+    const data = connect('zygote');
+    const slot = await data.startSandbox();
+    data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT, bundle: BUNDLE });
+    await eventually(() => data.heard.data[slot]?.includes('code of the tool;') === true);
+    expect(data.heard.data[slot]).not.toContain('writable');
+    expect((await stat(join(package_, 'index.js'))).nlink).toBe(2);
+    data.ask({ type: 'kill', slot });
+    await eventually(async () => (await readdir(join(storeDir, 'slots'))).length === 0);
+  });
+
+  it('shows a sandbox nothing that a bundle reaches by a symbolic link', async () => {
+    const { connect, storeDir } = await openBroker();
+    await symlink('/etc/passwd', join(await storePackage(storeDir), 'passwd'));
+    const data = connect('zygote');
+    const slot = await data.startSandbox();
+    data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT, bundle: BUNDLE });
+    await eventually(() => exitOf(data.heard, slot));
+    expect(data.heard.notices.map((notice) => notice.type)).toContain('specialise-failed');
+  });
+
+  it('removes the folders that a supervisor left behind', async () => {
+    const storeDir = await mkdtemp(join(tmpdir(), 'gitfn-store-'));
+    onTestFinished(() => rm(storeDir, { recursive: true }));
+    const slotsDir = join(storeDir, 'slots');
+    const options = { bundlesDir: join(storeDir, 'bundles'), slotsDir, visibleDir: slotsDir };
+    createCodeSlots(options).open('slot-left');
+    createCodeSlots(options);
+    expect(await readdir(slotsDir)).toEqual([]);
   });
 
   it('kills a sandbox whose environment cannot be opened', async () => {

@@ -10,6 +10,7 @@ describe('a request to the supervisor', () => {
     { type: 'start-zygote', request: 1, runtime: 'nodejs', memoryMib: 128 },
     { type: 'start-builder', request: 0, memoryMib: 1024 },
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23' },
+    { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23', bundle: 'a'.repeat(64) },
     { type: 'kill', slot: SLOT },
   ])('is taken: $type', (request) => {
     expect(parse(request)).toEqual(request);
@@ -36,6 +37,7 @@ describe('a request to the supervisor', () => {
     { type: 'specialise', slot: SLOT, deployment: '../../etc/passwd' },
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23\n' },
     { type: 'specialise', slot: SLOT, deployment: ['dep-abcdefghij23'] },
+    { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23', bundle: '../../etc' },
     { type: 'specialise', slot: '../x', deployment: 'dep-abcdefghij23' },
     { type: 'kill', slot: 'slot-ABCDEFGHIJ23' },
     { type: 'kill' },

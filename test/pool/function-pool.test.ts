@@ -108,7 +108,7 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
   const functionPool = new FunctionPool(
     {
       zygotes: new Zygotes({ sandboxes: { start }, clock }, { memoryMib: 128, reserve: 0 }),
-      code: { read: async () => Buffer.alloc(0) },
+      code: { hasPackages: async () => false, read: async () => Buffer.alloc(0) },
       log: { line: (_source, line) => void lines.push(line) },
       clock,
     },

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { PlatformError } from '../../protocol/errors.ts';
 import { type FileLock, tryLockFile } from './file-lock.ts';
-import { type DataFolders, dataFolders } from './layout.ts';
+import { type DataFolders, dataFolders, slotsDir } from './layout.ts';
 import type { UidBlock } from './uid-blocks.ts';
 
 export interface DataFolder {
@@ -68,6 +68,8 @@ interface Ownership {
 }
 
 const PRIVATE = 0o700;
+/** Sandboxes go to the one folder below whose name they were given. */
+const PASSED_BY_ALL = 0o711;
 /** The group reads, and files made inside belong to it. */
 const READ_BY_GROUP = 0o2750;
 
@@ -78,6 +80,7 @@ function ownerships(uids: UidBlock): Record<keyof DataFolders, Ownership> {
     repositories: alone(uids.git),
     gitState: alone(uids.git),
     store: byControlForData,
+    cache: alone(uids.control),
     routes: byControlForData,
     sealed: alone(uids.control),
     postgres: alone(uids.postgres),
@@ -89,12 +92,14 @@ export function prepareFolders(folders: DataFolders, uids: UidBlock | null): voi
   for (const path of Object.values(folders)) mkdirSync(path, { recursive: true, mode: PRIVATE });
   const bundles = `${folders.store}/bundles`;
   if (!existsSync(bundles)) mkdirSync(bundles, { mode: 0o750 });
+  mkdirSync(slotsDir(folders), { recursive: true });
   if (uids === null) return;
   const wanted = ownerships(uids);
   for (const name of Object.keys(folders) as (keyof DataFolders)[]) {
     giveTo(folders[name], wanted[name]);
   }
   chmodSync(bundles, READ_BY_GROUP);
+  chmodSync(slotsDir(folders), PASSED_BY_ALL);
 }
 
 /** `chown` once for all of a folder: the top is done last, so that an interrupted change is seen and repeated. */

@@ -12,6 +12,8 @@ export interface DataFolders {
   repositories: string;
   /** Bundles, and whatever is hard-linked out of them later: one mount. */
   store: string;
+  /** Installed dependencies of apps, compressed, as their builds left them. */
+  cache: string;
   routes: string;
   sealed: string;
   gitState: string;
@@ -35,6 +37,8 @@ export interface Layout {
   runtimeDir: string;
   data: DataFolders;
   bundlesDir: string;
+  /** Where sandboxes reach the folders that they see as /code; the supervisor makes them in `store/slots`. */
+  visibleSlotsDir: string;
   snapshotFile: string;
   socketFolders: SocketFolders;
   sockets: Sockets;
@@ -65,7 +69,10 @@ interface LayoutOptions {
 /** Root's: everything is reached through the runtime folder. */
 export function mountedLayout(options: LayoutOptions): Layout {
   const mounted = `${options.runtimeDir}/data`;
-  return layout(`${options.runtimeDir}/project`, options.runtimeDir, dataFolders(mounted));
+  return {
+    ...layout(`${options.runtimeDir}/project`, options.runtimeDir, dataFolders(mounted)),
+    visibleSlotsDir: `${options.runtimeDir}/slots`,
+  };
 }
 
 /** Everyone else's: real paths. */
@@ -77,11 +84,17 @@ export function dataFolders(dataDir: string): DataFolders {
   return {
     repositories: `${dataDir}/repositories`,
     store: `${dataDir}/store`,
+    cache: `${dataDir}/cache`,
     routes: `${dataDir}/routes`,
     sealed: `${dataDir}/sealed`,
     gitState: `${dataDir}/git`,
     postgres: `${dataDir}/postgres`,
   };
+}
+
+/** Beside the bundles, so that files can be hard-linked. */
+export function slotsDir(data: DataFolders): string {
+  return `${data.store}/slots`;
 }
 
 function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layout {
@@ -100,6 +113,7 @@ function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layo
     runtimeDir,
     data,
     bundlesDir: `${data.store}/bundles`,
+    visibleSlotsDir: slotsDir(data),
     snapshotFile: `${data.routes}/snapshot.json`,
     socketFolders: folders,
     sockets: {

@@ -17,12 +17,13 @@ import { openDataFolder } from './data-folder.ts';
 import { keepDatabase } from './database.ts';
 import { startPostgres } from './embedded-postgres.ts';
 import type { HostTools } from './host-tools.ts';
-import { instanceName } from './layout.ts';
+import { instanceName, slotsDir } from './layout.ts';
 import { bindPort } from './port.ts';
 import { controlSpec, dataSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
 import { packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime, type RuntimeRoot } from './runtime-root.ts';
+import { createCodeSlots } from './code-slots.ts';
 import { createSandboxBroker, type SandboxBroker } from './sandbox-broker.ts';
 import { openSealedEnvironment } from './sealed-environments.ts';
 import { type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
@@ -108,6 +109,11 @@ export async function startPlatform(
       sandboxes,
       program: (kind, memoryMib) =>
         kind === 'builder' ? builder : nodeWorkerProgram(worker, memoryMib),
+      codeSlots: createCodeSlots({
+        bundlesDir: layout.bundlesDir,
+        slotsDir: slotsDir(layout.data),
+        visibleDir: layout.visibleSlotsDir,
+      }),
       openSealed: (deployment) =>
         openSealedEnvironment(layout.data.sealed, secrets.masterKey, deployment),
       say,

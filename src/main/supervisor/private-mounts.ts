@@ -84,6 +84,9 @@ export function mountRuntime(tools: HostTools, plan: MountPlan): void {
   for (const [name, folder] of Object.entries(plan.data)) {
     bindFolder(mount, folder, plan.layout.data[name as keyof DataFolders]);
   }
+  if (plan.data.store !== undefined) {
+    bindSlots(mount, `${plan.data.store}/slots`, plan.layout.visibleSlotsDir);
+  }
 }
 
 /** Takes the runtime folder away again. A server that was killed leaves its empty mount point, and no more. */
@@ -114,6 +117,12 @@ function bindReadOnly(mount: Mount, source: string, target: string): void {
     closeSync(openSync(target, 'w'));
   }
   mount(['--bind', '-o', 'ro,nosuid,nodev', source, target]);
+}
+
+/** Packages may hold native code, which is mapped as executable. */
+function bindSlots(mount: Mount, source: string, target: string): void {
+  mkdirSync(target, { recursive: true, mode: 0o711 });
+  mount(['--bind', '-o', 'nosuid,nodev', source, target]);
 }
 
 function bindFolder(mount: Mount, source: string, target: string): void {

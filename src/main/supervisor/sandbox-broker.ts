@@ -9,6 +9,7 @@ import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol
 import type { Sandbox, SandboxLimits, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
 import type { Environment } from '../../secrets/sealed.ts';
 import { randomName } from '../../std/ids.ts';
+import type { CodeSlots } from './code-slots.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
 
@@ -17,6 +18,7 @@ export type SandboxKind = 'zygote' | 'builder';
 interface BrokerDeps {
   sandboxes: Sandboxes;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
+  codeSlots: CodeSlots;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => Promise<Environment>;
   say: (line: string) => void;
@@ -42,13 +44,20 @@ interface Slot {
   isSpecialised: boolean;
 }
 
+type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { request: number }>;
 
-const LIMITS: Record<SandboxKind, Omit<SandboxLimits, 'memoryMib'>> = {
-  zygote: { maxTasks: 128, tmpMib: 64, cpuWeight: 100 },
-  // A build gives way to whatever serves.
-  builder: { maxTasks: 256, tmpMib: 512, cpuWeight: 10 },
-};
+const CODE_FOLDER = '/code';
+
+/** Of a builder's memory; what a build unpacks and installs lies in /tmp. */
+const BUILDER_TMP_SHARE = 3 / 4;
+
+function limitsOf(kind: SandboxKind, memoryMib: number): SandboxLimits {
+  if (kind === 'zygote') return { memoryMib, maxTasks: 128, tmpMib: 64, cpuWeight: 100 };
+  // A build gives way to whatever serves. Package managers and bundlers start threads by the dozen.
+  const tmpMib = Math.floor(memoryMib * BUILDER_TMP_SHARE);
+  return { memoryMib, maxTasks: 512, tmpMib, cpuWeight: 10 };
+}
 
 export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): SandboxBroker {
   const releases = new Set<Promise<void>>();
@@ -56,6 +65,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
 
   function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
     const slots = new Map<SlotId, Slot>();
+    const sayFailure = (error: unknown): void =>
+      deps.say(`a slot's folder stays: ${String(error)}`);
     const notify = (notice: SupervisorNotice): void => {
       if (child.connected) child.send(notice, () => {});
     };
@@ -71,6 +82,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         run(slot, request);
       } catch (error) {
         if (!(error instanceof PlatformError)) throw error;
+        void deps.codeSlots.remove(slot).catch(sayFailure);
         deps.say(`a sandbox did not start: ${error.message}`);
         notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
       }
@@ -86,14 +98,26 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     function run(slot: SlotId, { request, memoryMib }: StartRequest): void {
       const sandbox = deps.sandboxes.start({
         name: slot,
-        program: deps.program(kind, memoryMib),
-        limits: { ...LIMITS[kind], memoryMib },
+        program: programOf(slot, memoryMib),
+        limits: limitsOf(kind, memoryMib),
       });
       slots.set(slot, { sandbox, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
-      const released = sandbox.released.finally(() => releases.delete(released));
+      const released = leave(slot, sandbox).finally(() => releases.delete(released));
       releases.add(released);
+    }
+
+    /** Functions see a folder of their own as /code; builders have none. */
+    function programOf(slot: SlotId, memoryMib: number): SandboxProgram {
+      const program = deps.program(kind, memoryMib);
+      if (kind !== 'zygote') return program;
+      return { ...program, files: { ...program.files, [CODE_FOLDER]: deps.codeSlots.open(slot) } };
+    }
+
+    async function leave(slot: SlotId, sandbox: Sandbox): Promise<void> {
+      await sandbox.released;
+      if (kind === 'zygote') await deps.codeSlots.remove(slot).catch(sayFailure);
     }
 
     async function reportExit(slot: SlotId, sandbox: Sandbox): Promise<void> {
@@ -102,15 +126,18 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       notify({ type: 'exited', slot, exit });
     }
 
-    async function specialise(id: SlotId, deployment: string): Promise<void> {
+    async function specialise({ slot: id, deployment, bundle }: SpecialiseRequest): Promise<void> {
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
       try {
-        slot.sandbox.giveEnvironment(await deps.openSealed(deployment));
+        const environment = await deps.openSealed(deployment);
+        if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
+        slot.sandbox.giveEnvironment(environment);
       } catch (error) {
-        deps.say(`the environment of ${deployment} cannot be opened: ${String(error)}`);
-        notify({ type: 'specialise-failed', slot: id, reason: 'its environment cannot be opened' });
+        deps.say(`the environment or packages of ${deployment} cannot be given: ${String(error)}`);
+        const reason = 'its environment or its packages cannot be opened';
+        notify({ type: 'specialise-failed', slot: id, reason });
         slot.sandbox.kill();
       }
     }
@@ -121,7 +148,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         deps.say(`a process sent what it may not (${JSON.stringify(raw).slice(0, 200)}): ended`);
         child.kill('SIGKILL');
       } else if (request.type === 'specialise') {
-        void specialise(request.slot, request.deployment);
+        void specialise(request);
       } else if (request.type === 'kill') {
         slots.get(request.slot)?.sandbox.kill();
       } else {

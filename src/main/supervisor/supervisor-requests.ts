@@ -2,6 +2,7 @@
 import type { SupervisorRequest } from '../../protocol/supervisor.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
+const BUNDLE = /^[0-9a-f]{64}$/;
 const SLOT_ID = /^slot-[a-z2-7]{12}$/;
 
 /**
@@ -11,7 +12,7 @@ const SLOT_ID = /^slot-[a-z2-7]{12}$/;
 export function parseSupervisorRequest(message: unknown): SupervisorRequest | null {
   if (typeof message !== 'object' || message === null) return null;
   const fields = message as Record<string, unknown>;
-  const { type, request, runtime, memoryMib, slot, deployment } = fields;
+  const { type, request, runtime, memoryMib, slot, deployment, bundle } = fields;
   const isMemory = isNatural(memoryMib);
   const isRequest = isNatural(request);
   switch (type) {
@@ -22,7 +23,8 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
       return isRequest && isMemory ? { type, request, memoryMib } : null;
     case 'specialise':
       if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
-      return { type, slot, deployment };
+      if (bundle === undefined) return { type, slot, deployment };
+      return matches(bundle, BUNDLE) ? { type, slot, deployment, bundle } : null;
     case 'kill':
       return matches(slot, SLOT_ID) ? { type, slot } : null;
     default:
