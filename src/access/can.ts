@@ -6,6 +6,7 @@ const NEEDED_ROLE = {
   'app.push': 'deploy',
   'app.create': 'deploy',
   'app.rollback': 'deploy',
+  'app.redeploy': 'deploy',
   'token.read': 'admin',
   'token.create': 'admin',
   'token.revoke': 'admin',

@@ -1,5 +1,5 @@
 import type { Access } from '../access/index.ts';
-import type { RolledBack } from '../deploy/index.ts';
+import type { DeployedAgain } from '../deploy/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -8,7 +8,10 @@ export interface ApiDeps {
   db: Database;
   access: Access;
   rollbacks: {
-    rollback(app: App, target: string | null, by: { tokenId: string }): Promise<RolledBack>;
+    rollback(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
+  };
+  redeploys: {
+    redeploy(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
   };
   address: PublicAddress;
   /** Answers within a second, either way. */

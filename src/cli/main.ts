@@ -12,13 +12,27 @@ import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
 import { createInput } from './input.ts';
 import { login, logout } from './login.ts';
+import { inspect } from './inspect.ts';
 import { open } from './open.ts';
+import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
 import { rollback } from './rollback.ts';
 import { tokens } from './tokens.ts';
 import { whoami } from './whoami.ts';
 
-const COMMANDS = [login, logout, init, releases, rollback, open, apps, tokens, whoami];
+const COMMANDS = [
+  login,
+  logout,
+  init,
+  releases,
+  inspect,
+  rollback,
+  redeploy,
+  open,
+  apps,
+  tokens,
+  whoami,
+];
 const ROOT = join(import.meta.dirname, '../..');
 
 /** Runs one command; resolves with the exit code and never rejects for what a user can mend. */

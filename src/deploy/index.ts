@@ -14,4 +14,6 @@ export { createPushes, type Pushes } from './push.ts';
 export { createReconciler } from './reconcile.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';
-export { createRollbacks, type RolledBack } from './rollback.ts';
+export { createDeployAgain, type DeployedAgain } from './deploy-again.ts';
+export { createRedeploys } from './redeploy.ts';
+export { createRollbacks } from './rollback.ts';

@@ -1,13 +1,9 @@
 import { shortSha } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import type { Clock } from '../std/clock.ts';
 import type { App } from '../store/apps.ts';
-import { findBundle } from '../store/builds.ts';
 import type { Database } from '../store/database.ts';
 import { listReleases, type Deployment } from '../store/deployments.ts';
-import { describeInitFailure } from './report.ts';
-import type { Releases, Released } from './release.ts';
-import type { Reservation, Reservations } from './reservation.ts';
+import type { DeployAgain, DeployedAgain } from './deploy-again.ts';
 
 /** Makes an old bundle live again, as a new version. The branch stays where it is. */
 export interface Rollbacks {
@@ -15,62 +11,22 @@ export interface Rollbacks {
    * `target` is `v7`, `7`, or a SHA or a unique prefix of one; null for the release before the live one.
    * @throws PlatformError not-found, bad-request, release-failed
    */
-  rollback(app: App, target: string | null, by: { tokenId: string }): Promise<RolledBack>;
-}
-
-export interface RolledBack extends Released {
-  elapsedMs: number;
+  rollback(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
 }
 
 interface Deps {
   db: Database;
-  reservations: Reservations;
-  releases: Releases;
-  clock: Clock;
+  deployAgain: DeployAgain;
 }
 
-export function createRollbacks({ db, reservations, releases, clock }: Deps): Rollbacks {
+export function createRollbacks({ db, deployAgain }: Deps): Rollbacks {
   return {
-    async rollback(app, target, by) {
-      const beganAt = clock.monotonicMs();
+    async rollback(app, target, { tokenId }) {
       const history = await listReleases(db, app.id);
       const source = target === null ? previousRelease(history) : findRelease(history, target);
-      const reservation = await reservations.reserve({
-        app,
-        ref: source.ref,
-        kind: 'production',
-        commit: { sha: source.commit, tree: '', subject: source.subject, author: source.author },
-        trigger: 'rollback',
-        pushId: null,
-        createdBy: by.tokenId,
-        sourceVersion: source.version,
-      });
-      try {
-        await warm(app, reservation, source);
-        const released = await releases.release(app, reservation.id, { isPush: false });
-        if (released === null) throw new PlatformError('conflict', 'the rollback was overtaken');
-        return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
-      } catch (error) {
-        await reservations.fail(reservation, 'the rollback did not succeed');
-        throw error;
-      } finally {
-        reservations.letGo(reservation.id);
-      }
+      return deployAgain(app, source, { trigger: 'rollback', tokenId });
     },
   };
-
-  /** @throws PlatformError release-failed, or busy when no worker can be had */
-  async function warm(app: App, reservation: Reservation, source: Deployment): Promise<void> {
-    const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
-    if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
-    const prepared = await reservations.warm(reservation, { ...bundle, entries: {} }, null);
-    if (prepared.kind === 'unavailable') throw new PlatformError('busy', prepared.message);
-    if (prepared.kind === 'ready') return;
-    const reason = describeInitFailure(prepared.failure);
-    throw new PlatformError('release-failed', `v${source.version} does not start: ${reason}`, {
-      hint: 'what was live before still serves; choose another version with: fn releases',
-    });
-  }
 }
 
 /** The release before the live one; before the one that the live one went back to, if it is a rollback itself. */

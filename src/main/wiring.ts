@@ -7,10 +7,12 @@ import {
   createActivePushes,
   createArchives,
   createCommitDeployer,
+  createDeployAgain,
   createLiveRefs,
   createPublisher,
   createPushes,
   createReconciler,
+  createRedeploys,
   createReleases,
   createReservations,
   createRollbacks,
@@ -144,7 +146,9 @@ export async function wireControl(
     refLocks,
     clock,
   });
-  const rollbacks = createRollbacks({ db, reservations, releases, clock });
+  const deployAgain = createDeployAgain({ db, reservations, releases, clock });
+  const rollbacks = createRollbacks({ db, deployAgain });
+  const redeploys = createRedeploys({ db, deployAgain });
   const reconciler = createReconciler({
     db,
     repository,
@@ -164,6 +168,7 @@ export async function wireControl(
     db,
     access,
     rollbacks,
+    redeploys,
     address,
     isDatabaseUp: () => isDatabaseUp(db),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),

@@ -6,7 +6,9 @@
  *     GET    /apps                           → Page<AppView>
  *     GET    /apps/:app                      → AppView
  *     GET    /apps/:app/deployments?limit=   → Page<DeploymentView>, newest first
+ *     GET    /apps/:app/deployments/:name    → DeploymentDetail; by id, version, branch, tag or commit
  *     POST   /apps/:app/rollback             RollbackRequest → RollbackResult
+ *     POST   /apps/:app/redeploy             RedeployRequest → RollbackResult
  *     GET    /tokens                         → Page<TokenView>
  *     POST   /tokens                         CreateTokenRequest → 201 CreatedToken
  *     DELETE /tokens/:id                     → 204
@@ -43,7 +45,7 @@ export interface AppView {
 }
 
 /** What caused a deployment. */
-export type DeploymentCause = 'push' | 'rollback' | 'reconcile';
+export type DeploymentCause = 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
 
 export interface DeploymentView {
   id: string;
@@ -71,6 +73,41 @@ export interface DeploymentView {
   /** Why it failed; null otherwise. */
   reason: string | null;
   trigger: DeploymentCause;
+}
+
+/** Everything of one deployment. */
+export interface DeploymentDetail extends DeploymentView {
+  /** Where its commit answers, with the preview environment. */
+  commitUrl: string;
+  /** The version whose bundle it deployed again; null for a push. */
+  sourceVersion: number | null;
+  /** Name of the token; null for what the platform did by itself. */
+  createdBy: string | null;
+  /** When it was replaced or failed. */
+  endedAt: string | null;
+  bundleBytes: number | null;
+  /** Empty until it is built. */
+  functions: FunctionView[];
+}
+
+export interface FunctionView {
+  name: string;
+  /** Repository file; null where the bundle does not tell. */
+  entry: string | null;
+  /** Pattern of the paths that it answers; null for all. */
+  path: string | null;
+  /** Null for all. */
+  methods: string[] | null;
+  /** As fn.json names it; null when it is found out from the exports. */
+  convention: string | null;
+  memoryMib: number;
+  timeoutMs: number;
+  concurrency: number;
+}
+
+export interface RedeployRequest {
+  /** As in `GET /apps/:app/deployments/:name`; without it, what production serves. */
+  target?: string;
 }
 
 export interface RollbackRequest {

@@ -6,7 +6,8 @@ import {
 } from '../model/deployment.ts';
 import type { Queryable } from './database.ts';
 
-export type DeploymentTrigger = 'push' | 'rollback' | 'reconcile';
+/** The database CHECK lists the same words. */
+export type DeploymentTrigger = 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
 
 export interface Deployment {
   id: string;
@@ -48,7 +49,8 @@ export type NewDeployment = Pick<
   | 'pushId'
 > & { createdBy: string | null };
 
-const COLUMNS = `id, app_id AS "appId", version, kind, ref, slug, commit_sha AS commit, subject, author,
+/** A `Deployment`, as a query selects it. */
+export const COLUMNS = `id, app_id AS "appId", version, kind, ref, slug, commit_sha AS commit, subject, author,
   bundle, state, reason, trigger, source_version AS "sourceVersion", push_id AS "pushId",
   env_version AS "envVersion", build_ms AS "buildMs", created_at AS "createdAt",
   live_at AS "liveAt"`;

@@ -2,10 +2,12 @@ import { Readable } from 'node:stream';
 import {
   createActivePushes,
   createCommitDeployer,
+  createDeployAgain,
   createLiveRefs,
   createPublisher,
   createPushes,
   createReconciler,
+  createRedeploys,
   createReleases,
   createReservations,
   createRollbacks,
@@ -39,6 +41,7 @@ export class DeployHarness {
   isBusy = false;
   readonly pushes;
   readonly rollbacks;
+  readonly redeploys;
   readonly reconciler;
   readonly #db: Database;
   #written: Snapshot | null = null;
@@ -93,7 +96,9 @@ export class DeployHarness {
       active: createActivePushes(),
     });
     this.pushes = createPushes({ db, deployer, reservations, releases, address, refLocks, clock });
-    this.rollbacks = createRollbacks({ db, reservations, releases, clock });
+    const deployAgain = createDeployAgain({ db, reservations, releases, clock });
+    this.rollbacks = createRollbacks({ db, deployAgain });
+    this.redeploys = createRedeploys({ db, deployAgain });
     this.reconciler = createReconciler({
       db,
       repository,

@@ -1,12 +1,22 @@
+import { findBundle } from '../../store/builds.ts';
+import { findDeploymentByName, findDeploymentFacts } from '../../store/deployment-names.ts';
 import { listDeployments } from '../../store/deployments.ts';
 import { AppParams } from '../apps/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
-import { presentDeployment } from './present.ts';
-import { DeploymentPage, DeploymentQuery, RollbackBody, RollbackSchema } from './schema.ts';
+import { presentAgain, presentDeployment, presentDetail } from './present.ts';
+import {
+  DeploymentDetailSchema,
+  DeploymentPage,
+  DeploymentParams,
+  DeploymentQuery,
+  RedeployBody,
+  RollbackBody,
+  RollbackSchema,
+} from './schema.ts';
 
 export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, access, address, rollbacks } = deps;
+  const { db, access, address, rollbacks, redeploys } = deps;
 
   api.get(
     '/apps/:app/deployments',
@@ -27,6 +37,41 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
   );
 
+  api.get(
+    '/apps/:app/deployments/:deployment',
+    {
+      schema: {
+        summary: 'Show one deployment: by id, version, branch, tag or commit',
+        params: DeploymentParams,
+        response: { 200: DeploymentDetailSchema },
+      },
+    },
+    async (request) => {
+      const app = await access.requireApp(request.actor, 'app.read', request.params.app);
+      const deployment = await findDeploymentByName(db, app, request.params.deployment);
+      const facts = await findDeploymentFacts(db, deployment.id);
+      const bundle = deployment.bundle && (await findBundle(db, app.id, deployment.bundle));
+      return presentDetail(address, app, { deployment, facts, bundle: bundle || null });
+    },
+  );
+
+  api.post(
+    '/apps/:app/redeploy',
+    {
+      schema: {
+        summary: 'Deploy a bundle again with the environment of now, as a new version',
+        params: AppParams,
+        body: RedeployBody,
+        response: { 200: RollbackSchema },
+      },
+    },
+    async (request) => {
+      const app = await access.requireApp(request.actor, 'app.redeploy', request.params.app);
+      const target = request.body.target ?? null;
+      return presentAgain(address, app, await redeploys.redeploy(app, target, request.actor));
+    },
+  );
+
   api.post(
     '/apps/:app/rollback',
     {
@@ -40,13 +85,7 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
     async (request) => {
       const app = await access.requireApp(request.actor, 'app.rollback', request.params.app);
       const target = request.body.target ?? null;
-      const released = await rollbacks.rollback(app, target, request.actor);
-      const { deployment, elapsedMs } = released;
-      return {
-        deployment: presentDeployment(address, app, deployment),
-        environmentVersion: deployment.envVersion,
-        elapsedMs,
-      };
+      return presentAgain(address, app, await rollbacks.rollback(app, target, request.actor));
     },
   );
 }

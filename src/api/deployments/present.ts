@@ -1,6 +1,15 @@
 import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../../model/address.ts';
-import type { DeploymentView } from '../../protocol/control-api.ts';
+import type { DeployedAgain } from '../../deploy/index.ts';
+import type { ServedFunction } from '../../model/served.ts';
+import type {
+  DeploymentDetail,
+  DeploymentView,
+  FunctionView,
+  RollbackResult,
+} from '../../protocol/control-api.ts';
 import type { App } from '../../store/apps.ts';
+import type { BundleRow } from '../../store/builds.ts';
+import type { DeploymentFacts } from '../../store/deployment-names.ts';
 import type { Deployment } from '../../store/deployments.ts';
 
 export function presentDeployment(
@@ -27,6 +36,55 @@ export function presentDeployment(
     isCurrent: state === 'live',
     reason: deployment.reason,
     trigger: deployment.trigger,
+  };
+}
+
+export function presentAgain(
+  address: PublicAddress,
+  app: App,
+  { deployment, elapsedMs }: DeployedAgain,
+): RollbackResult {
+  return {
+    deployment: presentDeployment(address, app, deployment),
+    environmentVersion: deployment.envVersion,
+    elapsedMs,
+  };
+}
+
+export function presentDetail(
+  address: PublicAddress,
+  app: App,
+  { deployment, facts, bundle }: InspectedDeployment,
+): DeploymentDetail {
+  return {
+    ...presentDeployment(address, app, deployment),
+    commitUrl: commitUrl(address, app.name, deployment.commit),
+    sourceVersion: deployment.sourceVersion,
+    createdBy: facts.createdBy,
+    endedAt: facts.endedAt?.toISOString() ?? null,
+    bundleBytes: bundle?.bytes ?? null,
+    functions: bundle?.functions.map(presentFunction) ?? [],
+  };
+}
+
+interface InspectedDeployment {
+  deployment: Deployment;
+  facts: DeploymentFacts;
+  /** Null until it is built. */
+  bundle: BundleRow | null;
+}
+
+function presentFunction(fn: ServedFunction): FunctionView {
+  const { name, entry, path, methods, convention, memoryMib, timeoutMs, concurrency } = fn;
+  return {
+    name,
+    entry: entry ?? null,
+    path: path ?? null,
+    methods: methods ?? null,
+    convention: convention ?? null,
+    memoryMib,
+    timeoutMs,
+    concurrency,
   };
 }
 

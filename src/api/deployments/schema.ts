@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import { DEPLOYMENT_KINDS, DEPLOYMENT_STATES } from '../../model/deployment.ts';
 
 const MAX_PAGE = 200;
@@ -21,7 +21,7 @@ export const DeploymentSchema = Type.Object({
   url: Type.String(),
   isCurrent: Type.Boolean(),
   reason: Type.Union([Type.String(), Type.Null()]),
-  trigger: Type.Enum(['push', 'rollback', 'reconcile']),
+  trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy']),
 });
 
 export const DeploymentPage = Type.Object({ items: Type.Array(DeploymentSchema) });
@@ -29,6 +29,42 @@ export const DeploymentPage = Type.Object({ items: Type.Array(DeploymentSchema) 
 export const DeploymentQuery = Type.Object({
   limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
 });
+
+const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
+
+/** A version, an id, a branch or tag, or a commit. */
+const MAX_NAME_CHARACTERS = 210;
+
+export const DeploymentParams = Type.Object({
+  app: Type.String({ maxLength: 60 }),
+  deployment: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
+});
+
+const FunctionSchema = Type.Object({
+  name: Type.String(),
+  entry: Nullable(Type.String()),
+  path: Nullable(Type.String()),
+  methods: Nullable(Type.Array(Type.String())),
+  convention: Nullable(Type.String()),
+  memoryMib: Type.Integer(),
+  timeoutMs: Type.Integer(),
+  concurrency: Type.Integer(),
+});
+
+export const DeploymentDetailSchema = Type.Object({
+  ...DeploymentSchema.properties,
+  commitUrl: Type.String(),
+  sourceVersion: Nullable(Type.Integer()),
+  createdBy: Nullable(Type.String()),
+  endedAt: Nullable(Type.String()),
+  bundleBytes: Nullable(Type.Integer()),
+  functions: Type.Array(FunctionSchema),
+});
+
+export const RedeployBody = Type.Object(
+  { target: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS })) },
+  { additionalProperties: false },
+);
 
 export const RollbackBody = Type.Object(
   { target: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })) },

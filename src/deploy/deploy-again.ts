@@ -1,0 +1,63 @@
+import { PlatformError } from '../protocol/errors.ts';
+import type { Clock } from '../std/clock.ts';
+import type { App } from '../store/apps.ts';
+import { findBundle } from '../store/builds.ts';
+import type { Database } from '../store/database.ts';
+import type { Deployment, DeploymentTrigger } from '../store/deployments.ts';
+import type { Released, Releases } from './release.ts';
+import { describeInitFailure } from './report.ts';
+import type { Reservation, Reservations } from './reservation.ts';
+
+/** A stored bundle made live once more, as a new version on the host of the deployment that it is taken from. */
+export type DeployAgain = (
+  app: App,
+  source: Deployment,
+  by: { trigger: DeploymentTrigger; tokenId: string | null },
+) => Promise<DeployedAgain>;
+
+export interface DeployedAgain extends Released {
+  elapsedMs: number;
+}
+
+interface Deps {
+  db: Database;
+  reservations: Reservations;
+  releases: Releases;
+  clock: Clock;
+}
+
+/** What was live before serves until the new workers are warm, and for good when they do not start. */
+export function createDeployAgain({ db, reservations, releases, clock }: Deps): DeployAgain {
+  /** @throws PlatformError release-failed, or busy when no worker can be had */
+  async function warm(app: App, reservation: Reservation, source: Deployment): Promise<void> {
+    const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
+    if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
+    const prepared = await reservations.warm(reservation, { ...bundle, entries: {} }, null);
+    if (prepared.kind === 'unavailable') throw new PlatformError('busy', prepared.message);
+    if (prepared.kind === 'ready') return;
+    const reason = describeInitFailure(prepared.failure);
+    throw new PlatformError('release-failed', `v${source.version} does not start: ${reason}`, {
+      hint: 'what was live before still serves; choose another version with: fn releases',
+    });
+  }
+
+  return async (app, source, { trigger, tokenId }) => {
+    const beganAt = clock.monotonicMs();
+    const { ref, kind, commit: sha, subject, author } = source;
+    if (kind === 'commit') throw new Error('a commit host has no version of its own');
+    const commit = { sha, tree: '', subject, author };
+    const origin = { pushId: null, createdBy: tokenId, sourceVersion: source.version };
+    const reservation = await reservations.reserve({ app, ref, kind, commit, trigger, ...origin });
+    try {
+      await warm(app, reservation, source);
+      const released = await releases.release(app, reservation.id, { isPush: false });
+      if (released === null) throw new PlatformError('conflict', `the ${trigger} was overtaken`);
+      return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
+    } catch (error) {
+      await reservations.fail(reservation, `the ${trigger} did not succeed`);
+      throw error;
+    } finally {
+      reservations.letGo(reservation.id);
+    }
+  };
+}
