@@ -4,6 +4,7 @@ import { roleIncludes, type Role } from '../model/role.ts';
 const NEEDED_ROLE = {
   'app.read': 'read',
   'app.push': 'deploy',
+  'app.cancel': 'deploy',
   'app.create': 'deploy',
   'app.rollback': 'deploy',
   'app.redeploy': 'deploy',

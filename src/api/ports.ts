@@ -1,5 +1,5 @@
 import type { Access } from '../access/index.ts';
-import type { DeployedAgain } from '../deploy/index.ts';
+import type { DeployedAgain, PushJournal } from '../deploy/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -13,6 +13,7 @@ export interface ApiDeps {
   redeploys: {
     redeploy(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
   };
+  journal: Pick<PushJournal, 'find' | 'list'>;
   address: PublicAddress;
   /** Answers within a second, either way. */
   isDatabaseUp: () => Promise<boolean>;

@@ -9,6 +9,7 @@ import { appRoutes } from './apps/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
 import type { ApiDeps } from './ports.ts';
 import { problemOf } from './problem.ts';
+import { pushRoutes } from './pushes/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
 
@@ -57,6 +58,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     whoAmIRoutes(typed, deps);
     appRoutes(typed, deps);
     deploymentRoutes(typed, deps);
+    pushRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.

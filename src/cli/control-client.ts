@@ -3,6 +3,7 @@ import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { Problem } from '../protocol/control-api.ts';
 import { ERROR_TABLE, type ErrorCode, PlatformError } from '../protocol/errors.ts';
+import { LineSplitter } from '../protocol/line-splitter.ts';
 import { isLocalName, isLoopback } from './server-url.ts';
 
 /** One call of the control API. */
@@ -17,9 +18,14 @@ export interface ControlClient {
   server: string;
   /** The answer's JSON; undefined for an answer without content. @throws PlatformError */
   call<Result>(call: ControlCall): Promise<Result>;
+  /** The answer's JSON lines as they come, for as long as it takes. @throws PlatformError */
+  stream<Line>(path: string): AsyncGenerator<Line>;
 }
 
 const TIMEOUT_MS = 60_000;
+/** The server sends a sign of life more often. */
+const STREAM_SILENCE_MS = 60_000;
+const MAX_STREAM_LINE_BYTES = 1024 * 1024;
 
 /** A client of the control API at `server`, a normal server URL. */
 export function createControlClient(server: string, token: string): ControlClient {
@@ -42,7 +48,30 @@ export function createControlClient(server: string, token: string): ControlClien
       }
       throw toError(answer, status, server);
     },
+    async *stream<Line>(path: string) {
+      const authorization = `Bearer ${token}`;
+      const request = { method: 'GET', path, payload: null, authorization, isStream: true };
+      const response = await send(server, request);
+      const status = response.statusCode ?? 0;
+      if (status !== 200) throw toError(await text(response), status, server);
+      for await (const line of readLines(response, server)) {
+        yield parseAnswer(line, server) as Line;
+      }
+    },
   };
+}
+
+async function* readLines(response: http.IncomingMessage, server: string): AsyncGenerator<string> {
+  const lines = new LineSplitter(MAX_STREAM_LINE_BYTES);
+  response.setTimeout(STREAM_SILENCE_MS, () => response.destroy(new Error('silence')));
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      let taken = lines.take(chunk);
+      for (; taken !== null; taken = lines.take(taken.rest)) yield taken.line;
+    }
+  } catch (cause) {
+    throw unreachable(server, cause);
+  }
 }
 
 interface Request {
@@ -50,9 +79,11 @@ interface Request {
   path: string;
   payload: string | null;
   authorization: string;
+  /** Lasts longer than any deadline. */
+  isStream?: boolean;
 }
 
-function send(server: string, { method, path, payload, authorization }: Request) {
+function send(server: string, { method, path, payload, authorization, isStream }: Request) {
   const url = new URL(server);
   const { request } = url.protocol === 'https:' ? https : http;
   return new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -62,7 +93,7 @@ function send(server: string, { method, path, payload, authorization }: Request)
       servername: url.hostname,
       method,
       path,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(isStream !== true && { signal: AbortSignal.timeout(TIMEOUT_MS) }),
       headers: {
         host: url.host,
         authorization,

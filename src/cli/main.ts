@@ -6,6 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { apps } from './apps.ts';
+import { attach } from './attach.ts';
+import { cancel } from './cancel.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
@@ -28,6 +30,8 @@ const COMMANDS = [
   inspect,
   rollback,
   redeploy,
+  attach,
+  cancel,
   open,
   apps,
   tokens,

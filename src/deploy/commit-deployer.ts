@@ -9,6 +9,7 @@ import type { ActivePushes } from './active-pushes.ts';
 import type { Archives } from './archives.ts';
 import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
 import { describeInitFailure, detailLine, problemLine, stepLine } from './report.ts';
+import { PushCancelled } from './push-record.ts';
 import type { Reservation, Reservations, ReserveRequest } from './reservation.ts';
 
 /** Takes one commit from its repository to held workers: reserved, built, warmed; not yet live. */
@@ -30,15 +31,12 @@ export interface DeployRequest {
 export type DeployAnswer =
   | { kind: 'reserved'; reservation: Reservation }
   /** Trying the same commit again would end the same way. */
-  | { kind: 'rejected' }
-  /** A newer push took over, or whoever waited has gone. */
-  | { kind: 'cancelled' };
+  | { kind: 'rejected'; outcome: 'build-failed' | 'release-failed' }
+  /** A newer push took over, somebody cancelled it, or whoever waited has gone. */
+  | { kind: 'cancelled'; outcome: 'superseded' | 'cancelled' };
 
 /** Why a deployment will not go live. */
-interface Failure {
-  kind: 'rejected' | 'cancelled';
-  reason: string;
-}
+type Failure = Exclude<DeployAnswer, { kind: 'reserved' }> & { reason: string };
 
 interface Deps {
   db: Database;
@@ -48,6 +46,8 @@ interface Deps {
   explain: ExplainPort;
   active: ActivePushes;
 }
+
+const INTERRUPTED: Failure = { kind: 'cancelled', outcome: 'cancelled', reason: 'interrupted' };
 
 export function createCommitDeployer(deps: Deps): CommitDeployer {
   const { db, reservations, builds, archives, explain, active } = deps;
@@ -88,7 +88,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     const summary = describeInitFailure(failure);
     for (const line of summary.split('\n')) report(problemLine(line));
     for (const line of await explain.explain(bundle.hash, failure.stack)) report(line);
-    return { kind: 'rejected', reason: summary };
+    return { kind: 'rejected', outcome: 'release-failed', reason: summary };
   }
 
   async function buildAndWarm(
@@ -100,7 +100,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     if (built.kind === 'cancelled') return showCancelled(signal, report);
     if (built.kind === 'failed') {
       for (const line of built.lines) report(line);
-      return { kind: 'rejected', reason: built.summary };
+      return { kind: 'rejected', outcome: 'build-failed', reason: built.summary };
     }
     for (const line of built.warnings) report(line);
     const { bundle, isCached, buildMs } = built;
@@ -118,14 +118,14 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
       const reservation = await reservations.reserve({ ...request, sourceVersion: null });
-      let failure: Failure | null = { kind: 'cancelled', reason: 'interrupted' };
+      let failure: Failure | null = INTERRUPTED;
       try {
         failure = await buildAndWarm(reservation, report, ended);
       } finally {
         turn.end();
         if (failure !== null) await reservations.fail(reservation, failure.reason);
       }
-      return failure === null ? { kind: 'reserved', reservation } : { kind: failure.kind };
+      return failure ?? { kind: 'reserved', reservation };
     },
   };
 }
@@ -133,10 +133,18 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
 /** Says why a push ended early, and returns it. */
 function showCancelled(signal: AbortSignal, report: Report): Failure {
   assert(signal.aborted, 'a cancelled build was cancelled by its signal');
-  const newer: unknown = signal.reason;
-  const reason = typeof newer === 'string' ? `superseded by ${shortSha(newer)}` : 'cancelled';
-  report(problemLine(reason));
-  return { kind: 'cancelled', reason };
+  const failure = describeEnd(signal.reason);
+  report(problemLine(failure.reason));
+  return failure;
+}
+
+function describeEnd(why: unknown): Failure {
+  if (typeof why === 'string') {
+    const reason = `superseded by ${shortSha(why)}`;
+    return { kind: 'cancelled', outcome: 'superseded', reason };
+  }
+  const reason = why instanceof PushCancelled ? `cancelled by ${why.by}` : 'cancelled';
+  return { kind: 'cancelled', outcome: 'cancelled', reason };
 }
 
 function noWorker(message: string): PlatformError {

@@ -11,6 +11,8 @@ export { createLiveRefs } from './live-refs.ts';
 export type * from './ports.ts';
 export { createPublisher } from './publisher.ts';
 export { createPushes, type Pushes } from './push.ts';
+export { createPushJournal, type PushJournal } from './push-journal.ts';
+export type { PushRecord } from './push-record.ts';
 export { createReconciler } from './reconcile.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';

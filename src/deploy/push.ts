@@ -1,5 +1,6 @@
 import { MAX_REFS_PER_PUSH } from '../model/limits.ts';
 import type { PublicAddress } from '../model/address.ts';
+import type { PushOutcome } from '../model/push.ts';
 import { refKind } from '../model/ref.ts';
 import { shortRefName } from '../model/slug.ts';
 import { shortSha } from '../protocol/display.ts';
@@ -13,6 +14,8 @@ import { findRecordedSha, findSlug } from '../store/refs.ts';
 import { findRoute, PRODUCTION_ROUTE, type RouteTarget } from '../store/routes.ts';
 import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
 import type { Report } from './ports.ts';
+import type { PushJournal } from './push-journal.ts';
+import type { NewPush } from './push-record.ts';
 import { detailLine, problemLine, stepLine, summaryLines } from './report.ts';
 import type { Releases } from './release.ts';
 import { kindOfRef, type Reservation, type Reservations } from './reservation.ts';
@@ -46,6 +49,7 @@ interface Deps {
   address: PublicAddress;
   /** One settlement of a ref at a time, by `refKey`: the hook's or the reconciler's. */
   refLocks: KeyedMutex;
+  journal: PushJournal;
   clock: Clock;
 }
 
@@ -58,14 +62,15 @@ export function refKey(appId: string, ref: string): string {
 }
 
 export function createPushes(deps: Deps): Pushes {
-  const { db, deployer, reservations, releases, address, refLocks, clock } = deps;
+  const { db, deployer, reservations, releases, address, refLocks, journal, clock } = deps;
   const startedAt = new Map<string, number>();
 
+  /** Null when all tips are reserved; otherwise how the push has ended. */
   async function deployAll(
     app: App,
     pushed: PushedRefs,
     context: { report: Report; signal: AbortSignal; reserved: Reservation[] },
-  ): Promise<boolean> {
+  ): Promise<PushOutcome | null> {
     const refs = pushed.updates.map((update) => update.ref);
     const productionRef = provisionalProductionRef(app, refs);
     for (const { ref, commit } of pushed.updates) {
@@ -76,15 +81,15 @@ export function createPushes(deps: Deps): Pushes {
       const by = { trigger: 'push' as const, pushId, createdBy: principal.tokenId };
       const request = { app, ref, kind, commit, ...by };
       const answer = await deployer.deploy(request, context.report, context.signal);
-      if (answer.kind !== 'reserved') return false;
+      if (answer.kind !== 'reserved') return answer.outcome;
       context.reserved.push(answer.reservation);
     }
-    return true;
+    return null;
   }
 
   /** What a rejected push had reserved must not wait for the reconciler. */
   async function settleReserved(
-    pushId: string,
+    { appId, pushId }: PushedRefs,
     reserved: Reservation[],
     isAccepted: boolean,
   ): Promise<void> {
@@ -92,6 +97,7 @@ export function createPushes(deps: Deps): Pushes {
       clock.after(HOOK_GAP_MS, () => {
         startedAt.delete(pushId);
         for (const { id } of reserved) reservations.letGo(id);
+        journal.find(appId, pushId)?.end('failed');
       });
       return;
     }
@@ -144,30 +150,43 @@ export function createPushes(deps: Deps): Pushes {
   }
 
   const pushes: Pushes = {
-    async preReceive(pushed, report, signal) {
+    async preReceive(pushed, pusher, signal) {
       const app = await findApp(db, pushed.appId);
       if (app === null) return false;
+      const record = journal.begin(describePush(pushed));
+      const report = record.reportTo(pusher);
       const problem = policyProblem(app, pushed.updates);
       if (problem !== null) {
         report(problemLine(problem));
+        record.end('refused');
         return false;
       }
       startedAt.set(pushed.pushId, clock.monotonicMs());
       const reserved: Reservation[] = [];
-      let isAccepted = false;
+      const ended = AbortSignal.any([signal, record.signal]);
+      let outcome: PushOutcome | null = 'failed';
       try {
-        isAccepted = await deployAll(app, pushed, { report, signal, reserved });
+        outcome = await deployAll(app, pushed, { report, signal: ended, reserved });
       } finally {
-        await settleReserved(pushed.pushId, reserved, isAccepted);
+        if (outcome === null) record.accept();
+        else record.end(outcome);
+        await settleReserved(pushed, reserved, outcome === null);
       }
-      return isAccepted;
+      return outcome === null;
     },
 
-    async postReceive(pushed, report) {
+    async postReceive(pushed, pusher) {
+      const record = journal.find(pushed.appId, pushed.pushId);
+      const report = record?.reportTo(pusher) ?? pusher;
       let isReleased = true;
-      for (const update of pushed.updates) {
-        const settle = () => settleUpdate(pushed, update, report);
-        isReleased = (await refLocks.run(refKey(pushed.appId, update.ref), settle)) && isReleased;
+      try {
+        for (const update of pushed.updates) {
+          const settle = () => settleUpdate(pushed, update, report);
+          isReleased = (await refLocks.run(refKey(pushed.appId, update.ref), settle)) && isReleased;
+        }
+        record?.end(isReleased ? 'succeeded' : 'release-failed');
+      } finally {
+        record?.end('failed');
       }
       startedAt.delete(pushed.pushId);
       return isReleased;
@@ -196,6 +215,11 @@ export function createPushes(deps: Deps): Pushes {
     },
   };
   return pushes;
+}
+
+function describePush({ pushId, appId, principal, updates }: PushedRefs): NewPush {
+  const refs = updates.map(({ ref, commit }) => ({ ref, commit: commit?.sha ?? null }));
+  return { id: pushId, appId, by: principal.tokenName, refs };
 }
 
 /** Why a push may not be accepted whatever its code, or null. */

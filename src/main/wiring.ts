@@ -11,6 +11,7 @@ import {
   createLiveRefs,
   createPublisher,
   createPushes,
+  createPushJournal,
   createReconciler,
   createRedeploys,
   createReleases,
@@ -137,6 +138,7 @@ export async function wireControl(
     explain: createExplain(bundles),
     active: createActivePushes(),
   });
+  const journal = createPushJournal(clock);
   const pushes = createPushes({
     db,
     deployer,
@@ -144,6 +146,7 @@ export async function wireControl(
     releases,
     address,
     refLocks,
+    journal,
     clock,
   });
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
@@ -169,11 +172,14 @@ export async function wireControl(
     access,
     rollbacks,
     redeploys,
+    journal,
     address,
     isDatabaseUp: () => isDatabaseUp(db),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });
   stack.defer(() => api.close());
+  // First, or the readers of a running push would keep the API from closing.
+  stack.defer(() => journal.close());
   await listenOnSocket(api.server, sockets.controlApi);
 
   const gitMethods = createRpcServer<ControlForGit>(

@@ -9,11 +9,15 @@
  *     GET    /apps/:app/deployments/:name    → DeploymentDetail; by id, version, branch, tag or commit
  *     POST   /apps/:app/rollback             RollbackRequest → RollbackResult
  *     POST   /apps/:app/redeploy             RedeployRequest → RollbackResult
+ *     GET    /apps/:app/pushes               → Page<PushView>, newest first: running, and the last that ended
+ *     GET    /apps/:app/pushes/:id/output    → JSON lines, each a PushOutput, until the push has ended
+ *     POST   /apps/:app/pushes/:id/cancel    → PushView
  *     GET    /tokens                         → Page<TokenView>
  *     POST   /tokens                         CreateTokenRequest → 201 CreatedToken
  *     DELETE /tokens/:id                     → 204
  */
 import type { DeploymentKind, DeploymentState } from '../model/deployment.ts';
+import type { PushOutcome } from '../model/push.ts';
 import type { Role } from '../model/role.ts';
 import type { ErrorCode } from './errors.ts';
 
@@ -123,6 +127,24 @@ export interface RollbackResult {
   /** From the request's arrival to the moment when no new request can reach the old deployment. */
   elapsedMs: number;
 }
+
+export interface PushView {
+  id: string;
+  /** Name of the token that pushed. */
+  by: string;
+  /** A null commit is a deletion. */
+  refs: { ref: string; commit: string | null }[];
+  startedAt: string;
+  /** Null while it runs, as is the outcome. */
+  endedAt: string | null;
+  outcome: PushOutcome | null;
+}
+
+/**
+ * A line as the pusher sees it; nothing but a sign of life; or, last, how the push has ended. Without an outcome the
+ * server stopped before the end.
+ */
+export type PushOutput = { line: string } | Record<string, never> | { outcome: PushOutcome };
 
 export interface TokenView {
   id: string;

@@ -6,6 +6,7 @@ import {
   createLiveRefs,
   createPublisher,
   createPushes,
+  createPushJournal,
   createReconciler,
   createRedeploys,
   createReleases,
@@ -40,6 +41,7 @@ export class DeployHarness {
   applySnapshot: () => Promise<void> = async () => {};
   isBusy = false;
   readonly pushes;
+  readonly journal = createPushJournal(systemClock);
   readonly rollbacks;
   readonly redeploys;
   readonly reconciler;
@@ -95,7 +97,16 @@ export class DeployHarness {
       explain: { explain: async () => [] },
       active: createActivePushes(),
     });
-    this.pushes = createPushes({ db, deployer, reservations, releases, address, refLocks, clock });
+    this.pushes = createPushes({
+      db,
+      deployer,
+      reservations,
+      releases,
+      address,
+      refLocks,
+      journal: this.journal,
+      clock,
+    });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });
     this.rollbacks = createRollbacks({ db, deployAgain });
     this.redeploys = createRedeploys({ db, deployAgain });
