@@ -98,6 +98,13 @@ function failureLog(log: Logger): DoorDeps['failures'] {
       if (allows(id))
         log.warn({ app: appName, deployment: id, requestId, failure }, 'request failed');
     },
+    unreadable: ({ appName, id }, requestId, error) => {
+      if (allows(id))
+        log.error(
+          { app: appName, deployment: id, requestId, err: error },
+          'public file unreadable',
+        );
+    },
   };
 }
 

@@ -6,7 +6,12 @@ import type { Snapshot } from '../protocol/snapshot.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
 import type { ExchangeTools } from './function-exchange.ts';
-import { createFunctionRequests, createSite, type Site } from './function-requests.ts';
+import {
+  createFunctionRequests,
+  createSite,
+  type Site,
+  type SiteRequest,
+} from './function-requests.ts';
 import { readReadiness } from './health.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
@@ -14,6 +19,7 @@ import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
 import { createRouteTable, type RouteTable } from './route-table.ts';
+import { createStaticRequests } from './static-requests.ts';
 import { forwardToUpstream } from './upstream.ts';
 
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
@@ -25,6 +31,7 @@ const GIT_PATH = /^\/[^/?]+\.git\//;
 export interface DoorOptions {
   address: PublicAddress;
   sockets: Pick<Sockets, 'controlApi' | 'gitHttp'>;
+  bundlesDir: string;
   trustedProxies: string[];
   drainMs: number;
 }
@@ -59,6 +66,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     }),
   };
   const toFunction = createFunctionRequests(deps.functions, tools);
+  const toStatic = createStaticRequests({ ...tools, toFunction }, options.bundlesDir);
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
@@ -84,7 +92,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     if (head.hasBody) bodyRate.watch(request);
     const known = routing.sitesByHost.get(head.hostHeader);
     if (known === undefined) toNewHost({ request, response, head });
-    else toFunction(known, { request, response, head, peer: peerOf(request, head) });
+    else toSite(known, { request, response, head, peer: peerOf(request, head) });
   }
 
   /** For a host that nobody asked for in this generation, or that no deployment has. */
@@ -95,12 +103,18 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       const site = siteOf(route.deployment);
       if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
       routing.sitesByHost.set(head.hostHeader, site);
-      toFunction(site, { ...incoming, peer: peerOf(request, head) });
+      toSite(site, { ...incoming, peer: peerOf(request, head) });
     } else if (route.kind === 'control') {
       toControl(incoming);
     } else {
       sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
     }
+  }
+
+  function toSite(site: Site, incoming: SiteRequest): void {
+    const { method, url } = incoming.request;
+    if (site.deployment.hasPublicFiles === true) toStatic(site, incoming);
+    else toFunction(site, incoming, site.functions.find(method ?? '', url ?? ''));
   }
 
   function siteOf(deployment: ServedDeployment): Site {

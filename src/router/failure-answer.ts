@@ -85,7 +85,8 @@ function waiting(message: string, retryAfterMs: number): FailureAnswer {
   return { status: 503, message, retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) };
 }
 
-function fieldsOf(list: readonly string[]): Record<string, string> {
+/** name, value, name, value, … as fields; a repeated name keeps its last value. */
+export function fieldsOf(list: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let at = 0; at + 1 < list.length; at += 2) fields[list[at] ?? ''] = list[at + 1] ?? '';
   return fields;

@@ -11,7 +11,7 @@ import {
   type ErrorContext,
 } from './failure-answer.ts';
 import { FunctionExchange, type ExchangeTarget, type ExchangeTools } from './function-exchange.ts';
-import { createFunctionTable, type FunctionTable } from './function-table.ts';
+import { createFunctionTable, type FunctionMatch, type FunctionTable } from './function-table.ts';
 import type { Peer } from './peer.ts';
 import type { FunctionSide } from './ports.ts';
 import type { RequestHead } from './request-head.ts';
@@ -46,11 +46,11 @@ export function createSite(deployment: ServedDeployment): Site {
   };
 }
 
-/** Passes requests to the functions of the site that they are for. */
+/** Passes requests to the functions that were found for them, or says that there is none. */
 export function createFunctionRequests(
   functions: FunctionSide,
   tools: ExchangeTools,
-): (site: Site, incoming: SiteRequest) => void {
+): (site: Site, incoming: SiteRequest, match: FunctionMatch) => void {
   function targetOf(site: Site, served: ServedFunction): ExchangeTarget {
     const known = site.targets.get(served);
     if (known !== undefined) return known;
@@ -61,9 +61,8 @@ export function createFunctionRequests(
     return target;
   }
 
-  return (site, incoming) => {
+  return (site, incoming, match) => {
     const { request, response, head } = incoming;
-    const match = site.functions.find(request.method ?? '', request.url ?? '');
     const requestId = randomUUID();
     if (match.kind === 'no-path') {
       sendAnswer(request, response, noFunctionAnswer(contextOf(site, requestId)));

@@ -7,6 +7,7 @@ import {
   splitDecoded,
   type PathPattern,
 } from '../protocol/path-pattern.ts';
+import { targetPath } from './target-path.ts';
 
 export type FunctionMatch =
   | { kind: 'function'; served: ServedFunction }
@@ -30,12 +31,11 @@ interface Entry {
 const EVERY_PATH = parsePathPattern('/*');
 const NO_PATH: FunctionMatch = { kind: 'no-path' };
 
-/** What URL parsers read otherwise than it is written: dot segments, backslashes and fragments. */
-const REWRITTEN = /[\\#]|\/(?:\.|%2e)/i;
-
 /**
  * The most specific pattern wins, among the functions that answer the method: `GET /users/:id` and a function for all
- * the rest share the paths below /users as Go's ServeMux would have it.
+ * the rest share the paths below /users as Go's ServeMux would have it. Paths are compared as URL parsers read them, so
+ * `/x/../admin` belongs to who answers `/admin`. An encoded slash separates nothing, a doubled one leaves an empty
+ * segment that only `*` matches, `;` is a letter like any other. The function gets the target unchanged.
  */
 export function createFunctionTable({ functions }: ServedDeployment): FunctionTable {
   const [only] = functions;
@@ -47,7 +47,7 @@ export function createFunctionTable({ functions }: ServedDeployment): FunctionTa
   const entries = entriesOf(functions);
   return {
     find: (method, target) => {
-      const parts = splitDecoded(pathOf(target));
+      const parts = splitDecoded(targetPath(target));
       const matching = entries.filter(({ pattern }) => matchesParts(pattern, parts));
       if (matching.length === 0) return NO_PATH;
       const found = matching.find(({ methods }) => methods === null || methods.has(method));
@@ -96,15 +96,4 @@ function withHead({ methods, pattern }: Entry, all: readonly Entry[]): ReadonlyS
 function allowOf(entries: readonly Entry[]): string {
   const all = new Set(entries.flatMap(({ methods }) => [...(methods ?? [])]));
   return [...all].sort().join(', ');
-}
-
-/**
- * The path as every URL parser reads it (WHATWG URL), in which a function's own code finds it: `/x/../admin` belongs
- * to who answers `/admin`. An encoded slash separates nothing, a doubled one leaves an empty segment that only `*`
- * matches, `;` is a letter like any other. The function gets the target unchanged.
- */
-function pathOf(target: string): string {
-  const queryAt = target.indexOf('?');
-  const path = queryAt === -1 ? target : target.slice(0, queryAt);
-  return REWRITTEN.test(path) ? new URL(`http://host${path}`).pathname : path;
 }

@@ -15,9 +15,11 @@ export interface Dispatcher {
   withdraw(invocation: Invocation): void;
 }
 
-/** Told of each invocation that failed; must be quick. */
+/** Told of each request that failed; must be quick. */
 export interface FailureLog {
   failed(deployment: ServedDeployment, requestId: string, failure: InvocationFailure): void;
+  /** A public file, or the list of them, could not be read. */
+  unreadable(deployment: ServedDeployment, requestId: string, error: unknown): void;
 }
 
 export interface DoorDeps {

@@ -34,6 +34,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
   const bundlesDir = join(folder, 'bundles');
   const lines: LogLine[] = [];
   const failures: InvocationFailure[] = [];
+  const unreadable: unknown[] = [];
   const processes = await createWorkerProcesses({
     environmentOf: () => options.environment ?? {},
     ...(options.execArgv && { execArgv: options.execArgv }),
@@ -50,7 +51,10 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
   const door = createDoor(
     {
       functions: pool,
-      failures: { failed: (_deployment, _requestId, failure) => void failures.push(failure) },
+      failures: {
+        failed: (_deployment, _requestId, failure) => void failures.push(failure),
+        unreadable: (_deployment, _requestId, error) => void unreadable.push(error),
+      },
       clock: systemClock,
     },
     {
@@ -59,6 +63,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
         controlApi: join(folder, 'control.sock'),
         gitHttp: join(folder, 'git.sock'),
       },
+      bundlesDir,
       trustedProxies: options.trustedProxies ?? [],
       drainMs: 10_000,
     },
@@ -94,6 +99,8 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
     processes,
     lines,
     failures,
+    unreadable,
+    bundlesDir,
     /** Makes a deployment of the code without routing to it. */
     async deployment(
       code: string,

@@ -43,12 +43,16 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
   const door = createDoor(
     {
       functions: { functionPool: () => dispatcher },
-      failures: { failed: (_deployment, _requestId, failure) => void failures.push(failure) },
+      failures: {
+        failed: (_deployment, _requestId, failure) => void failures.push(failure),
+        unreadable: () => {},
+      },
       clock: systemClock,
     },
     {
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
       sockets: { controlApi: '/nowhere', gitHttp: '/nowhere' },
+      bundlesDir: '/nowhere',
       trustedProxies: [],
       drainMs: 10_000,
     },

@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  createStaticFile,
+  createStaticIndex,
+  type StaticFile,
+  type StaticIndex,
+} from './static-index.ts';
+
+/** Files of all the indexes that are kept: some 1 KB each. */
+const MAX_KEPT_FILES = 100_000;
+/** What the bundle store lets a manifest have. */
+const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
+const BUNDLE_NAME = /^[0-9a-f]{64}$/;
+
+export interface StaticIndexes {
+  /** Null when it has to be loaded first. */
+  kept(bundle: string): StaticIndex | null;
+  /** Rejects when the bundle is not there, or its manifest is none. */
+  load(bundle: string): Promise<StaticIndex>;
+}
+
+/** What of a bundle's manifest concerns the door; see bundles/manifest.ts. */
+interface ManifestPart {
+  public: {
+    path: string;
+    file: string;
+    bytes: number;
+    sha256: string;
+    encodings: { br?: string; gzip?: string };
+  }[];
+  files: { path: string; bytes: number }[];
+}
+
+/**
+ * The indexes of bundles with public files, each read once from its manifest and kept, the least recently used out
+ * first. What is kept never changes: a bundle's name is the hash of its manifest.
+ */
+export function createStaticIndexes(
+  bundlesDir: string,
+  maxKeptFiles = MAX_KEPT_FILES,
+): StaticIndexes {
+  const indexes = new Map<string, StaticIndex>();
+  const loading = new Map<string, Promise<StaticIndex>>();
+  let keptFiles = 0;
+
+  function keep(bundle: string, index: StaticIndex): void {
+    indexes.set(bundle, index);
+    keptFiles += index.size;
+    for (const [oldest, { size }] of indexes) {
+      if (keptFiles <= maxKeptFiles || oldest === bundle) break;
+      indexes.delete(oldest);
+      keptFiles -= size;
+    }
+  }
+
+  async function read(bundle: string): Promise<StaticIndex> {
+    try {
+      if (!BUNDLE_NAME.test(bundle)) throw new Error('not the name of a bundle');
+      const manifest = JSON.parse(await readManifest(join(bundlesDir, bundle))) as ManifestPart;
+      const index = createStaticIndex(staticFiles(manifest));
+      keep(bundle, index);
+      return index;
+    } finally {
+      loading.delete(bundle);
+    }
+  }
+
+  return {
+    kept: (bundle) => {
+      const index = indexes.get(bundle);
+      if (index === undefined) return null;
+      indexes.delete(bundle);
+      indexes.set(bundle, index);
+      return index;
+    },
+    load: (bundle) => {
+      const pending = loading.get(bundle) ?? read(bundle);
+      loading.set(bundle, pending);
+      return pending;
+    },
+  };
+}
+
+async function readManifest(folder: string): Promise<string> {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  await using file = await open(join(folder, 'manifest.json'), flags);
+  const status = await file.stat();
+  if (!status.isFile() || status.size > MAX_MANIFEST_BYTES) throw new Error('not a manifest');
+  return file.readFile('utf8');
+}
+
+/** @throws when the manifest names a file outside of the bundle, or one that is not in it. */
+function staticFiles(manifest: ManifestPart): Map<string, StaticFile> {
+  const bytesByFile = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
+  const stored = (file: string | undefined): { file: string; bytes: number } | undefined => {
+    if (file === undefined) return undefined;
+    const bytes = bytesByFile.get(file);
+    if (bytes === undefined || !isPlain(file)) throw new Error('the manifest contradicts itself');
+    return { file, bytes };
+  };
+  const files = new Map<string, StaticFile>();
+  for (const { path, file, bytes, sha256, encodings } of manifest.public) {
+    const [br, gzip] = [stored(encodings.br), stored(encodings.gzip)];
+    const identity = stored(file) ?? { file, bytes };
+    files.set(
+      path,
+      createStaticFile({ path, sha256, identity, ...(br && { br }), ...(gzip && { gzip }) }),
+    );
+  }
+  return files;
+}
+
+/** The store has checked every name; this is what makes sure that a mistake there opens nothing here. */
+function isPlain(file: string): boolean {
+  const parts = file.split('/');
+  return parts.every(
+    (part) => part !== '' && part !== '.' && part !== '..' && !part.includes('\0'),
+  );
+}
