@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { BundleManifest } from '../bundles/index.ts';
-import type { BuildProblem, FunctionLimits } from '../protocol/builder.ts';
+import type { BuildInputs, BuildProblem, FunctionLimits } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { buildKey } from './build-key.ts';
+import { openLastBuild } from './last-build.ts';
 import { BuildQueue } from './build-queue.ts';
 import type { BuildRecords, BundlesPort, Report, StartBuilder, StoredBundle } from './ports.ts';
 import { runBuilder, type BuilderAnswer } from './run-builder.ts';
@@ -77,6 +78,18 @@ interface BuildTarget {
   key: string;
 }
 
+/** Only a builder that was taken over speaks of code that it was not told of. */
+const UNSOUND_REUSE: BuildCommitAnswer = {
+  kind: 'failed',
+  problems: [
+    {
+      message: 'The build was stopped: it answered what no build answers',
+      at: null,
+      frame: [],
+    },
+  ],
+};
+
 /** Booting the next builder at once would compete for the processor with the start of what was just built. */
 const SPARE_DELAY_MS = 150;
 
@@ -113,11 +126,14 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
 
   async function buildNow({ appId, key }: BuildTarget, run: Run): Promise<BuildCommitAnswer> {
     const startedMs = clock.monotonicMs();
-    const answer = await buildForAnyCaller(run);
+    const last = await openLastBuild(deps, appId);
+    const answer = await buildForAnyCaller(run, last?.inputs ?? null);
     if (answer.kind !== 'built') return answer;
-    const { kind: _, reused: _reused, inputs: _inputs, ...made } = answer;
-    const bundle = await bundles.put({ appId, ...made });
-    await records.record({ appId, key, bundle });
+    const { kind: _, reused, inputs, files, ...made } = answer;
+    const unchanged = reused.length === 0 ? [] : await last?.takeCode(reused);
+    if (!unchanged) return UNSOUND_REUSE;
+    const bundle = await bundles.put({ appId, ...made, files: [...files, ...unchanged] });
+    await records.record({ appId, key, bundle, inputs });
     const buildMs = Math.round(clock.monotonicMs() - startedMs);
     return {
       kind: 'built',
@@ -132,12 +148,15 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
    * All callers push the same tree, but each has objects of its own, which go away with a push that is superseded:
    * what one can't deliver is asked of the next.
    */
-  async function buildForAnyCaller({ callers, report, signal }: Run): Promise<BuilderAnswer> {
+  async function buildForAnyCaller(
+    { callers, report, signal }: Run,
+    previous: BuildInputs | null,
+  ): Promise<BuilderAnswer> {
     const { defaults, maxima, timeoutMs, memoryMib } = options;
     let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
     for (const { request } of callers) {
       const { appName, openArchive } = request;
-      const start = { appName, defaults, maxima, previous: null };
+      const start = { appName, defaults, maxima, previous };
       const how = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
       const builder = await spare.take();
       try {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { BundleManifest, NewBundle } from '../bundles/index.ts';
+import type { BuildInputs } from '../protocol/builder.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 
 /** Lines for the terminal of whoever waits, ready to print. */
@@ -34,5 +35,12 @@ export interface BundlesPort {
 /** Which bundle a build key came out as. A lost record costs a build, nothing else. */
 export interface BuildRecords {
   find(appId: string, key: string): Promise<string | null>;
-  record(build: { appId: string; key: string; bundle: StoredBundle }): Promise<void>;
+  record(build: {
+    appId: string;
+    key: string;
+    bundle: StoredBundle;
+    inputs: BuildInputs | null;
+  }): Promise<void>;
+  /** The app's newest build by the present builder that said what it was made from. */
+  last(appId: string): Promise<{ bundle: string; inputs: BuildInputs } | null>;
 }

@@ -1,103 +1,186 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type BuildInputs,
   type BuildProblem,
   type BuildResult,
   type BuildStart,
-  MAX_CODE_BYTES,
-  MAX_SOURCE_MAP_BYTES,
+  type BuiltFunction,
+  type FunctionLimits,
+  MAX_BUILT_FILES,
 } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
-import { type Bundling, bundle } from './bundle.ts';
-import { entryProblem, findEntry } from './find-entry.ts';
+import { type BuildContext, type BuildStep, findBuildFolder } from './build-context.ts';
+import { type Bundling, bundle, type UnitRequest } from './bundle.ts';
+import { reachableFiles } from './import-graph.ts';
 import {
-  defaultManifest,
-  type Manifest,
+  emptyManifest,
   MANIFEST_FILE,
   type ManifestReading,
   readManifest,
   RUNTIME,
 } from './manifest.ts';
+import { type FunctionPlan, planFunctions } from './plan-functions.ts';
+import { collectPublicFiles, hasPublicFiles, type OutputFile } from './public-files.ts';
+import { sizeProblems } from './size-report.ts';
+import { SourceFiles } from './source-files.ts';
+import { recordInputs, unchangedUnits, type UnitFiles } from './unchanged-units.ts';
 
 export interface BuildOutput {
   result: BuildResult;
-  files: { path: string; content: Uint8Array }[];
+  files: OutputFile[];
 }
 
-const CODE_FILE = 'main.js';
-const FUNCTION_NAME = 'main';
+export interface SourceFolder {
+  /** Absolute path of the unpacked repository. */
+  root: string;
+  /** Its symbolic links, as `path → target`. */
+  links: readonly string[];
+}
 
-/** Turns the unpacked repository below `root` into the files of a bundle, or into problems. */
+/** Code of all units, made now or by the last build. */
+interface Code {
+  kind: 'made';
+  files: OutputFile[];
+  reused: string[];
+  inputs: BuildInputs | null;
+}
+
+type Failed = { kind: 'failed'; problems: BuildProblem[] };
+
+/** What changes the folder before functions are looked for: installing dependencies, the build command. */
+const PREPARATIONS: readonly BuildStep[] = [];
+
+/**
+ * Turns an unpacked repository into the files of a bundle, or into problems:
+ * manifest → preparations → functions → code → public files.
+ */
 export async function buildSource(
-  root: string,
+  source: SourceFolder,
   start: BuildStart,
   report: (line: string) => void,
 ): Promise<BuildOutput> {
-  const reading = readManifestFile(root, start);
-  if (reading.kind === 'failed') return failed(reading.problems);
-  const { manifest, warnings } = reading;
+  const opened = openContext(source, start, report);
+  if (opened.kind === 'failed') return failed(opened);
+  const { context } = opened;
+  for (const prepare of PREPARATIONS) {
+    const problems = await prepare(context);
+    if (problems.length > 0) return failed({ problems });
+  }
+  const planning = planFunctions({
+    ...context,
+    defaults: start.defaults,
+    hasPublicFiles: hasPublicFiles(context),
+  });
+  if (planning.kind === 'failed') return failed(planning);
+  const { functions } = planning;
+  const code = await makeCode(functions.map(toUnit), context);
+  if (code.kind === 'failed') return failed(code);
+  describe(functions, code, report);
 
-  const search = findEntry(root, manifest.entry);
-  if (search.kind === 'none') return failed([entryProblem(search)]);
-  report(describeFunction(search.file, manifest));
-
-  const bundling = await bundle({ root, entry: search.file, handler: manifest.handler });
-  if (bundling.kind === 'failed') return failed(bundling.problems);
-  const tooLarge = sizeProblems(bundling);
-  if (tooLarge.length > 0) return failed(tooLarge);
-  report(describeBundle(bundling));
-
-  const { memoryMib, timeoutMs, concurrency, maxBodyBytes } = manifest;
-  const limits = { memoryMib, timeoutMs, concurrency, maxBodyBytes };
+  const served = await collectPublicFiles(context, MAX_BUILT_FILES - 2 * functions.length);
+  if (served.kind === 'failed') return failed(served);
   return {
     result: {
       kind: 'built',
       runtime: RUNTIME,
-      functions: [{ name: FUNCTION_NAME, file: CODE_FILE, entry: search.file, ...limits }],
+      functions: functions.map(toBuiltFunction),
       environment: { reads: [], required: [] },
-      publicFiles: [],
+      publicFiles: served.publicFiles,
       releaseCommand: null,
-      reused: [],
-      inputs: null,
-      warnings: [...warnings, ...bundling.warnings],
+      reused: code.reused,
+      inputs: code.inputs,
+      warnings: context.warnings,
     },
-    files: [
-      { path: CODE_FILE, content: bundling.code },
-      { path: `${CODE_FILE}.map`, content: bundling.map },
-    ],
+    files: [...code.files, ...served.files],
   };
 }
 
-function failed(problems: BuildProblem[]): BuildOutput {
+function failed({ problems }: { problems: BuildProblem[] }): BuildOutput {
   return { result: { kind: 'failed', problems }, files: [] };
 }
 
-function readManifestFile(root: string, start: BuildStart): ManifestReading {
+function openContext(
+  { root, links }: SourceFolder,
+  start: BuildStart,
+  report: (line: string) => void,
+): { kind: 'opened'; context: BuildContext } | Failed {
+  const reading = readManifestFile(root, start.maxima);
+  if (reading.kind === 'failed') return reading;
+  const { manifest, warnings } = reading;
+  const found = findBuildFolder(root, manifest);
+  if (found.kind === 'failed') return { kind: 'failed', problems: [found.problem] };
+  const { folder, prefix } = found;
+  const place = { root, folder, prefix, links };
+  const context = { ...place, manifest, start, report, warnings, plugins: [], dependencyState: '' };
+  return { kind: 'opened', context };
+}
+
+function readManifestFile(root: string, maxima: FunctionLimits): ManifestReading {
   const path = join(root, MANIFEST_FILE);
-  if (!existsSync(path)) return { kind: 'read', manifest: defaultManifest(start), warnings: [] };
-  return readManifest(readFileSync(path, 'utf8'), start);
+  if (!existsSync(path)) return { kind: 'read', manifest: emptyManifest(), warnings: [] };
+  return readManifest(readFileSync(path, 'utf8'), maxima);
 }
 
-type Bundled = Extract<Bundling, { kind: 'bundled' }>;
-
-function sizeProblems({ code, map }: Bundled): BuildProblem[] {
-  const problems: BuildProblem[] = [];
-  const check = (what: string, bytes: number, limit: number): void => {
-    if (bytes <= limit) return;
-    const message = `${what} has ${formatBytes(bytes)}, and the limit is ${formatBytes(limit)}`;
-    const hint = 'the largest files that the function imports are the place to save';
-    problems.push({ message, hint, at: null, frame: [] });
-  };
-  check('the bundled code', code.length, MAX_CODE_BYTES);
-  check('the source map', map.length, MAX_SOURCE_MAP_BYTES);
-  return problems;
+/** Makes the code of what has changed since the last build. */
+async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Code | Failed> {
+  const { dependencyState, links, start, root } = context;
+  const comparison = { source: new SourceFiles(root), dependencyState, links };
+  const unchanged = unchangedUnits(units, { ...comparison, previous: start.previous });
+  const reused = unchanged.map(({ request }) => request.file);
+  const changed = units.filter(({ file }) => !reused.includes(file));
+  const bundling = await bundleChanged(changed, context);
+  if (bundling.kind === 'failed') return bundling;
+  const problems = bundling.units.flatMap((unit) => sizeProblems(unit, bundling.metafile));
+  if (problems.length > 0) return { kind: 'failed', problems };
+  const made = bundling.units.map(({ file, entry, stub }): UnitFiles => {
+    const request = units.find((unit) => unit.file === file) ?? { file, entry, handler: null };
+    return { request, files: reachableFiles(bundling.metafile, stub) };
+  });
+  context.warnings.push(...bundling.warnings);
+  const files = bundling.units.flatMap(({ file, code, map }) => [
+    { path: file, content: code },
+    { path: `${file}.map`, content: map },
+  ]);
+  return { kind: 'made', files, reused, inputs: recordInputs([...unchanged, ...made], comparison) };
 }
 
-function describeFunction(file: string, manifest: Manifest): string {
-  const { memoryMib, timeoutMs, concurrency } = manifest;
-  return `${file}: ${memoryMib} MB, ${timeoutMs / 1000} s, ${concurrency} at a time`;
+async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {
+  const nothing = { inputs: {}, outputs: {} };
+  if (units.length === 0) return { kind: 'bundled', units: [], metafile: nothing, warnings: [] };
+  return bundle({ root: context.root, units, plugins: context.plugins });
 }
 
-function describeBundle({ inputs, code }: Bundled): string {
-  return `Bundled ${inputs} ${inputs === 1 ? 'file' : 'files'} into ${formatBytes(code.length)}`;
+function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {
+  return { file: codeFile(name), entry, handler };
+}
+
+function toBuiltFunction({ handler: _handler, ...plan }: FunctionPlan): BuiltFunction {
+  return { ...plan, file: codeFile(plan.name) };
+}
+
+function codeFile(name: string): string {
+  return `${name}.js`;
+}
+
+function describe(functions: FunctionPlan[], code: Code, report: BuildContext['report']): void {
+  for (const plan of functions) report(describeFunction(plan));
+  const bytes = code.files.reduce((sum, { content }) => sum + content.length, 0);
+  const built = functions.length - code.reused.length;
+  const unchanged = code.reused.length === 0 ? '' : ` (${code.reused.length} unchanged)`;
+  if (functions.length === 0) report('No functions: a site of public files');
+  else report(`Built ${built} of ${functions.length} functions${unchanged}: ${formatBytes(bytes)}`);
+}
+
+function describeFunction({
+  entry,
+  path,
+  methods,
+  memoryMib,
+  timeoutMs,
+  concurrency,
+}: FunctionPlan): string {
+  const place =
+    path === undefined ? '' : ` ${[methods?.join(','), path].filter(Boolean).join(' ')}`;
+  return `${entry}:${place} ${memoryMib} MB, ${timeoutMs / 1000} s, ${concurrency} at a time`;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
@@ -6,10 +6,11 @@ import { codeFrame } from '../protocol/code-frame.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
 
 /**
- * A module of ours in front of the entry, which hands over its namespace. The ending `.mjs` makes esbuild treat a
- * CommonJS entry as Node does: `default` is `module.exports`, a plain property instead of a getter.
+ * Modules of ours in front of the entries, which hand over their namespaces; a colon keeps the folder apart from what
+ * people name theirs. The ending `.mjs` makes esbuild treat a CommonJS entry as Node does: `default` is
+ * `module.exports`, a plain property instead of a getter.
  */
-const STUB_FILE = 'fn:entry.mjs';
+const STUB_FOLDER = '.fn:entries';
 
 /**
  * The wrapper's parameters. The worker gives them by position; names that no program has, because esbuild renames
@@ -35,19 +36,46 @@ const LOADERS: Record<string, esbuild.Loader> = Object.fromEntries(
 LOADERS['.bin'] = 'binary';
 LOADERS['.wasm'] = 'binary';
 
-export interface BundleRequest {
-  root: string;
+/** One code file that shall be made. */
+export interface UnitRequest {
+  /** Its name in the bundle: `hello.js`. */
+  file: string;
   /** Repository file. */
   entry: string;
   /** The export that shall be the handler; null for all as they are. */
   handler: string | null;
 }
 
+interface BundleRequest {
+  /** The repository. */
+  root: string;
+  units: readonly UnitRequest[];
+  /** In front of our own. */
+  plugins: readonly esbuild.Plugin[];
+}
+
+export interface BundledUnit {
+  file: string;
+  entry: string;
+  code: Uint8Array;
+  map: Uint8Array;
+  /** Its module in the metafile. */
+  stub: string;
+}
+
 export type Bundling =
-  | { kind: 'bundled'; code: Uint8Array; map: Uint8Array; inputs: number; warnings: BuildProblem[] }
+  | {
+      kind: 'bundled';
+      units: BundledUnit[];
+      metafile: esbuild.Metafile;
+      warnings: BuildProblem[];
+    }
   | { kind: 'failed'; problems: BuildProblem[] };
 
-/** Bundles the entry and all that it imports into one script. The same files give the same bytes. */
+/**
+ * Bundles each entry and all that it imports into one script. Files that several import are read once. The same files
+ * give the same bytes, whatever else is bundled beside.
+ */
 export async function bundle(request: BundleRequest): Promise<Bundling> {
   try {
     return toBundling(request, await run(request));
@@ -59,12 +87,20 @@ export async function bundle(request: BundleRequest): Promise<Bundling> {
   }
 }
 
-function run(request: BundleRequest) {
-  const { root } = request;
+/** Whether a module of the metafile is ours, and no file of the repository. */
+export function isOwnModule(path: string): boolean {
+  return path.startsWith(`${STUB_FOLDER}/`) || path.startsWith('builtin:');
+}
+
+function run({ root, units, plugins }: BundleRequest) {
+  mkdirSync(join(root, STUB_FOLDER), { recursive: true });
+  for (const unit of units) writeFileSync(join(root, stubOf(unit)), stubText(unit));
   return esbuild.build({
-    stdin: { contents: entryStub(request), resolveDir: root, sourcefile: STUB_FILE, loader: 'js' },
+    entryPoints: units.map((unit) => {
+      return { in: join(root, stubOf(unit)), out: unit.file.replace(/\.js$/, '') };
+    }),
     absWorkingDir: root,
-    outfile: join(root, 'main.js'),
+    outdir: root,
     write: false,
     bundle: true,
     format: 'esm',
@@ -82,14 +118,18 @@ function run(request: BundleRequest) {
     banner: { js: BANNER },
     footer: { js: FOOTER },
     loader: LOADERS,
-    plugins: [builtinsPlugin(BUILTIN), repositoryPlugin(root)],
+    plugins: [...plugins, builtinsPlugin(BUILTIN), repositoryPlugin(root)],
     logLevel: 'silent',
     logLimit: MAX_PROBLEMS,
   });
 }
 
-function entryStub({ entry, handler }: BundleRequest): string {
-  const from = JSON.stringify(`./${entry}`);
+function stubOf({ file }: UnitRequest): string {
+  return `${STUB_FOLDER}/${file.replace(/\.js$/, '.mjs')}`;
+}
+
+function stubText({ entry, handler }: UnitRequest): string {
+  const from = JSON.stringify(`../${entry}`);
   if (handler === null) return `import * as ns from ${from};${EXPORT}(ns)`;
   return `import {${handler} as handler} from ${from};${EXPORT}({handler})`;
 }
@@ -98,24 +138,28 @@ function toBundling(
   request: BundleRequest,
   result: esbuild.BuildResult<{ write: false; metafile: true }>,
 ): Bundling {
-  const output = (suffix: string): Uint8Array =>
-    result.outputFiles.find(({ path }) => path.endsWith(suffix))?.contents ?? new Uint8Array();
+  const outputs = new Map(result.outputFiles.map(({ path, contents }) => [path, contents]));
+  const output = (file: string): Uint8Array =>
+    outputs.get(join(request.root, file)) ?? new Uint8Array();
   return {
     kind: 'bundled',
-    code: output('main.js'),
-    map: output('main.js.map'),
-    inputs: Object.keys(result.metafile.inputs).filter((path) => !path.includes(':')).length,
+    units: request.units.map((unit) => ({
+      file: unit.file,
+      entry: unit.entry,
+      code: output(unit.file),
+      map: output(`${unit.file}.map`),
+      stub: stubOf(unit),
+    })),
+    metafile: result.metafile,
     warnings: result.warnings.slice(0, MAX_PROBLEMS).map((message) => toProblem(request, message)),
   };
 }
 
-function toProblem(
-  { root, entry, handler }: BundleRequest,
-  message: esbuild.Message,
-): BuildProblem {
+function toProblem({ root, units }: BundleRequest, message: esbuild.Message): BuildProblem {
   const place = message.location;
   const text = message.text.replaceAll(`${root}/`, '');
-  if (place?.file === STUB_FILE) return stubProblem(text, entry, handler);
+  const unit = units.find((candidate) => place?.file === stubOf(candidate));
+  if (unit !== undefined) return stubProblem(text, unit);
   const problem: BuildProblem = { message: text, at: null, frame: [] };
   const hint = (message.detail as ImportErrorDetail | undefined)?.hint;
   if (hint !== undefined) problem.hint = hint;
@@ -128,7 +172,7 @@ function toProblem(
 }
 
 /** Our own stub is no place to show: all that can fail there is what fn.json's `handler` names. */
-function stubProblem(text: string, entry: string, handler: string | null): BuildProblem {
+function stubProblem(text: string, { entry, handler }: UnitRequest): BuildProblem {
   if (handler === null) return { message: text, at: null, frame: [] };
   return {
     message: `"handler" in fn.json names "${handler}", and ${entry} has no such export`,

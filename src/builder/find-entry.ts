@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import type { BuildProblem } from '../protocol/builder.ts';
 import { nearestName } from './nearest-name.ts';
 
 export type EntrySearch =
@@ -23,7 +22,7 @@ const FOREIGN_ENTRIES: Record<string, string> = {
 
 const ACCEPTED =
   'index.ts or handler.ts (also .js, .mjs, .cjs, .mts, .cts, .tsx, .jsx), "main" in package.json, ' +
-  'src/index.ts, or { "entry": "path/to/file.ts" } in fn.json';
+  'src/index.ts, functions/*.ts, api/*.ts, files below public/, or { "entry": "path/to/file.ts" } in fn.json';
 
 /** Finds the file whose exports are the function. `entry` is what fn.json names, and then the only candidate. */
 export function findEntry(root: string, entry: string | null): EntrySearch {
@@ -35,20 +34,28 @@ export function findEntry(root: string, entry: string | null): EntrySearch {
   return file === null ? nothingFound(root) : { kind: 'found', file };
 }
 
-/** The same as a problem. */
-export function entryProblem({ message, hint }: { message: string; hint: string }): BuildProblem {
-  return { message, hint, at: null, frame: [] };
+/** The entry that a repository has beside the functions of functions/ and api/: only one that can be nothing else. */
+export function findRootEntry(root: string): string | null {
+  return firstFile(root, [...withExtensions('index'), ...withExtensions('handler')]);
 }
 
 function namedEntry(root: string, entry: string): EntrySearch {
   const file = normalize(entry);
-  if (!file.startsWith('..') && isFile(join(root, file))) return { kind: 'found', file };
+  const isInside = !file.startsWith('..') && !file.startsWith('/');
+  if (isInside && isFile(join(root, file))) return { kind: 'found', file };
+  if (!isInside) {
+    return {
+      kind: 'none',
+      message: 'which lies outside the repository',
+      hint: 'name a file of the repository, relative to its root',
+    };
+  }
   const folder = join(root, file, '..');
   const others = existsSync(folder) ? readdirSync(folder) : [];
-  const nearest = file.startsWith('..') ? null : nearestName(file.split('/').at(-1) ?? '', others);
+  const nearest = nearestName(file.split('/').at(-1) ?? '', others);
   return {
     kind: 'none',
-    message: `"entry" in fn.json names ${entry}, and the pushed commit has no such file`,
+    message: 'and the pushed commit has no such file',
     hint:
       nearest === null
         ? 'name a file of the repository, relative to its root; is it committed?'
@@ -83,6 +90,13 @@ function nothingFound(root: string): EntrySearch {
   }
   const programs = names.filter((name) => /\.[cm]?[jt]sx?$/.test(name) && !name.endsWith('.d.ts'));
   const only = programs.length === 1 ? programs[0] : undefined;
+  if (programs.length === 0 && names.includes('index.html')) {
+    return {
+      kind: 'none',
+      message: 'no function was found, and no public folder',
+      hint: 'a site of files alone lies in public/, or fn.json names its folder: { "public": "." }',
+    };
+  }
   return {
     kind: 'none',
     message: names.length === 0 ? 'the pushed commit has no files' : 'no function was found',
@@ -93,14 +107,14 @@ function nothingFound(root: string): EntrySearch {
   };
 }
 
-function withExtensions(stem: string): string[] {
+export function withExtensions(stem: string): string[] {
   return EXTENSIONS.map((extension) => `${stem}.${extension}`);
 }
 
-function firstFile(root: string, candidates: string[]): string | null {
+export function firstFile(root: string, candidates: string[]): string | null {
   return candidates.find((candidate) => isFile(join(root, candidate))) ?? null;
 }
 
-function isFile(path: string): boolean {
+export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

@@ -30,7 +30,9 @@ async function main(): Promise<void> {
   const source = await unpackSource(channel.tar, root);
   if (source.kind === 'failed') return channel.done(source);
 
-  const { result, files } = await buildSource(root, start, (line) => channel.line(line));
+  const { result, files } = await buildSource({ root, links: source.links }, start, (line) =>
+    channel.line(line),
+  );
   if (result.kind === 'built') result.warnings.unshift(...source.warnings);
   for (const { path, content } of files) channel.file(path, content);
   return channel.done(result);

@@ -1,174 +1,141 @@
+import { type FnManifest, FnManifestSchema } from '../model/manifest.ts';
 import type { BuildProblem, FunctionLimits } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
-import { nearestName } from './nearest-name.ts';
+import { checkBySchema, type Schema } from './check-by-schema.ts';
 import {
-  type JsonMember,
   JsonSyntaxError,
   type JsonNode,
   parsePositionedJson,
   positionAt,
+  toPlainValue,
 } from './positioned-json.ts';
 
 export const MANIFEST_FILE = 'fn.json';
 export const RUNTIME = 'nodejs26';
 
-/** What fn.json says, with the defaults for what it leaves out. */
-export interface Manifest extends FunctionLimits {
-  /** Repository file, as written; null when it is to be found. */
-  entry: string | null;
-  /** The export that is the handler; null when the usual ones are looked for. */
-  handler: string | null;
+/** fn.json, checked, and able to point at its own text. */
+export interface Manifest {
+  values: FnManifest;
+  /** A problem at a field of fn.json, as `problemAt(['functions', 'hello', 'path'], …)`. */
+  problemAt: (path: readonly (string | number)[], message: string, hint?: string) => BuildProblem;
 }
 
 export type ManifestReading =
   | { kind: 'read'; manifest: Manifest; warnings: BuildProblem[] }
   | { kind: 'failed'; problems: BuildProblem[] };
 
-export interface ManifestRules {
-  defaults: FunctionLimits;
-  maxima: FunctionLimits;
-}
+/** Fields that are checked and do not act: they are named, so that nobody believes them to work. */
+const INACTIVE_FIELDS = ['scaling', 'rateLimit', 'domains', 'egress'] as const;
 
-/** Node itself needs most of less. No less than sandboxes have at least (MIN_MEMORY_MIB, which control checks). */
-const MIN_FUNCTION_MEMORY_MIB = 64;
-const MIN_TIMEOUT_MS = 100;
-const RUNTIMES = [RUNTIME, 'typescript'];
-/** Fields that have a meaning elsewhere or later; they are named, so that nobody believes them to work. */
-const UNUSED_FIELDS = [
-  'build',
-  'convention',
-  'domains',
-  'egress',
-  'env',
-  'event',
-  'functions',
-  'public',
-  'rateLimit',
-  'scaling',
-  'triggers',
-];
-
-/** A wrong value, in words that follow the field's name. */
-class WrongValue extends Error {}
-
-type Setter = (manifest: Manifest, value: JsonNode, rules: ManifestRules) => void;
-
-const SETTERS: Record<string, Setter> = {
-  $schema: () => {},
-  runtime: (_, value) => {
-    const runtime = text(value);
-    if (RUNTIMES.includes(runtime)) return;
-    throw new WrongValue(`can be ${RUNTIMES.join(' or ')} in this version, not "${runtime}"`);
-  },
-  entry: (manifest, value) => {
-    manifest.entry = text(value);
-  },
-  handler: (manifest, value) => {
-    // `index.handler`, as Lambda has it, names the file too: the file is `entry` here.
-    const name = text(value).split('.').at(-1) ?? '';
-    if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) {
-      throw new WrongValue('must be the name of an export, for example "handler"');
-    }
-    manifest.handler = name;
-  },
-  memory: (manifest, value, { maxima }) => {
-    const range = { min: MIN_FUNCTION_MEMORY_MIB, max: maxima.memoryMib, unit: 'MB' };
-    manifest.memoryMib = integer(value, range);
-  },
-  timeout: (manifest, value, { maxima }) => {
-    const range = { min: MIN_TIMEOUT_MS / 1000, max: maxima.timeoutMs / 1000, unit: 'seconds' };
-    manifest.timeoutMs = Math.round(number(value, range) * 1000);
-  },
-  concurrency: (manifest, value, { maxima }) => {
-    const range = { min: 1, max: maxima.concurrency, unit: 'requests' };
-    manifest.concurrency = integer(value, range);
-  },
-  maxBodyBytes: (manifest, value, { maxima }) => {
-    manifest.maxBodyBytes = integer(value, { min: 0, max: maxima.maxBodyBytes, unit: 'bytes' });
-  },
+/** What those who come from other platforms write. */
+const SYNONYMS = {
+  main: 'entry',
+  memorySize: 'memory',
+  maxDuration: 'timeout',
+  timeoutSeconds: 'timeout',
+  environment: 'env',
+  vars: 'env',
+  variables: 'env',
+  buildCommand: 'command',
+  outputDirectory: 'public',
+  publicDirectory: 'public',
+  assets: 'public',
+  route: 'path',
+  method: 'methods',
+  root: 'rootDirectory',
 };
 
 /** What holds without an fn.json. */
-export function defaultManifest(rules: ManifestRules): Manifest {
-  return { entry: null, handler: null, ...rules.defaults };
+export function emptyManifest(): Manifest {
+  return {
+    values: {},
+    problemAt: (_, message, hint) => ({
+      message,
+      at: null,
+      frame: [],
+      ...(hint !== undefined && { hint }),
+    }),
+  };
 }
 
-/** Reads the text of fn.json; all wrong fields are reported at once. */
-export function readManifest(source: string, rules: ManifestRules): ManifestReading {
+/** Reads the text of fn.json; all that is wrong is reported at once. */
+export function readManifest(source: string, maxima: FunctionLimits): ManifestReading {
   let root: JsonNode;
   try {
     root = parsePositionedJson(source);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    return { kind: 'failed', problems: [manifestProblem(source, error.at, error.message)] };
+    return { kind: 'failed', problems: [problemAtOffset(source, error.at, error.message)] };
   }
-  if (root.kind !== 'object') {
-    const problem = manifestProblem(source, root.at, 'fn.json must be an object: { … }');
-    return { kind: 'failed', problems: [problem] };
+  const rules = { maxima: maximaByField(maxima), synonyms: SYNONYMS };
+  // The schema library's types are wider than what the schema holds.
+  const found = checkBySchema(root, FnManifestSchema as unknown as Schema, rules);
+  if (found.length > 0) {
+    const problems = found.map(({ at, message, hint }) =>
+      problemAtOffset(source, at, message, hint),
+    );
+    return { kind: 'failed', problems };
   }
-  const reading = { manifest: defaultManifest(rules), problems: [], warnings: [] };
-  for (const member of root.members) readMember(member, { source, rules, ...reading });
-  if (reading.problems.length > 0) return { kind: 'failed', problems: reading.problems };
-  return { kind: 'read', manifest: reading.manifest, warnings: reading.warnings };
+  const values = toPlainValue(root) as FnManifest;
+  const manifest: Manifest = {
+    values,
+    problemAt: (path, message, hint) =>
+      problemAtOffset(source, offsetOf(root, path), message, hint),
+  };
+  return { kind: 'read', manifest, warnings: inactiveFields(manifest) };
 }
 
-/** A problem at an offset of fn.json. */
-function manifestProblem(source: string, offset: number, message: string): BuildProblem {
+function maximaByField(maxima: FunctionLimits): Record<string, number> {
+  const { memoryMib: memory, timeoutMs, concurrency, maxBodyBytes } = maxima;
+  return { memory, timeout: timeoutMs / 1000, concurrency, maxBodyBytes };
+}
+
+function inactiveFields({ values, problemAt }: Manifest): BuildProblem[] {
+  const fields = INACTIVE_FIELDS.filter((field) => values[field] !== undefined);
+  const warnings = fields.map((field) =>
+    problemAt([field], `"${field}" has no effect in this version`),
+  );
+  const owners: [(string | number)[], FnManifest['triggers']][] = [[[], values.triggers]];
+  for (const [name, settings] of Object.entries(values.functions ?? {})) {
+    owners.push([['functions', name], settings.triggers]);
+  }
+  for (const [path, triggers] of owners) {
+    for (const [index, { type }] of (triggers ?? []).entries()) {
+      if (type === 'http') continue;
+      const message = `a trigger of type "${type}" has no effect in this version`;
+      warnings.push(problemAt([...path, 'triggers', index], message));
+    }
+  }
+  return warnings;
+}
+
+/** Where a field's value stands; as deep as the path can be followed. */
+function offsetOf(root: JsonNode, path: readonly (string | number)[]): number {
+  let node = root;
+  for (const step of path) {
+    const next =
+      node.kind === 'object'
+        ? node.members.find(({ key }) => key === step)?.value
+        : node.kind === 'array' && typeof step === 'number'
+          ? node.items[step]
+          : undefined;
+    if (next === undefined) break;
+    node = next;
+  }
+  return node.at;
+}
+
+function problemAtOffset(
+  source: string,
+  offset: number,
+  message: string,
+  hint?: string,
+): BuildProblem {
   const place = positionAt(source, offset);
-  return { message, at: { file: MANIFEST_FILE, ...place }, frame: codeFrame(source, place) };
-}
-
-interface Reading {
-  source: string;
-  rules: ManifestRules;
-  manifest: Manifest;
-  problems: BuildProblem[];
-  warnings: BuildProblem[];
-}
-
-function readMember({ key, keyAt, value }: JsonMember, reading: Reading): void {
-  const { source, rules, manifest, problems, warnings } = reading;
-  const setter = Object.hasOwn(SETTERS, key) ? SETTERS[key] : undefined;
-  if (setter === undefined) {
-    warnings.push(manifestProblem(source, keyAt, describeUnknown(key)));
-    return;
-  }
-  try {
-    setter(manifest, value, rules);
-  } catch (error) {
-    if (!(error instanceof WrongValue)) throw error;
-    problems.push(manifestProblem(source, value.at, `"${key}" ${error.message}`));
-  }
-}
-
-function describeUnknown(key: string): string {
-  if (UNUSED_FIELDS.includes(key)) return `"${key}" has no effect in this version`;
-  const nearest = nearestName(key, [...Object.keys(SETTERS), ...UNUSED_FIELDS]);
-  const suggestion = nearest === null ? '' : `: did you mean "${nearest}"?`;
-  return `"${key}" is no field of fn.json and has no effect${suggestion}`;
-}
-
-function text(node: JsonNode): string {
-  if (node.kind === 'scalar' && typeof node.value === 'string' && node.value !== '') {
-    return node.value;
-  }
-  throw new WrongValue('must be text in quotes');
-}
-
-interface NumberRange {
-  min: number;
-  max: number;
-  unit: string;
-}
-
-function number(node: JsonNode, { min, max, unit }: NumberRange): number {
-  const value = node.kind === 'scalar' ? node.value : null;
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw new WrongValue(`must be a number from ${min} to ${max} (${unit})`);
-}
-
-function integer(node: JsonNode, range: NumberRange): number {
-  const value = number(node, range);
-  if (Number.isInteger(value)) return value;
-  throw new WrongValue(`must be a whole number (${range.unit})`);
+  const problem = {
+    message,
+    at: { file: MANIFEST_FILE, ...place },
+    frame: codeFrame(source, place),
+  };
+  return hint === undefined ? problem : { ...problem, hint };
 }

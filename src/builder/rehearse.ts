@@ -19,7 +19,7 @@ export async function rehearse(): Promise<void> {
   tar.finalize();
   await unpackSource(Readable.from(tar), root);
   await buildSource(
-    root,
+    { root, links: [] },
     { appName: '', defaults: LIMITS, maxima: LIMITS, previous: null },
     () => {},
   );

@@ -26,6 +26,8 @@ interface UnpackedSource {
   kind: 'unpacked';
   files: number;
   bytes: number;
+  /** Those that were kept, as `path → target`. */
+  links: string[];
   warnings: BuildProblem[];
 }
 
@@ -35,6 +37,9 @@ type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
 /** Linux's limit for one part of a path. */
 const MAX_NAME_BYTES = 255;
+
+/** What stands for bytes that are no UTF-8. A file of such a name could be written under another one only. */
+const REPLACEMENT = '\uFFFD';
 
 /** A limit or rule of the source that does not hold; becomes a problem. */
 class SourceRefused extends Error {}
@@ -50,7 +55,13 @@ export function makeSourceFolder(): string {
  * owners are kept, nothing is executed.
  */
 export async function unpackSource(tar: Readable, root: string): Promise<Unpacking> {
-  const source: UnpackedSource = { kind: 'unpacked', files: 0, bytes: 0, warnings: [] };
+  const source: UnpackedSource = {
+    kind: 'unpacked',
+    files: 0,
+    bytes: 0,
+    links: [],
+    warnings: [],
+  };
   const links = new Map<string, string>();
   try {
     const entries = extract();
@@ -81,6 +92,11 @@ interface UnpackState {
 async function unpackEntry(entry: Entry, { root, source, links }: UnpackState): Promise<void> {
   const { name, type, linkname } = entry.header;
   const path = safePath(name);
+  if (path.includes(REPLACEMENT)) {
+    leaveOut(source, `the name ${JSON.stringify(path)} is no UTF-8`);
+    entry.resume();
+    return;
+  }
   if (type === 'directory') {
     mkdirSync(join(root, path), { recursive: true });
   } else if (type === 'file') {
@@ -143,15 +159,18 @@ function makeLinks(links: Map<string, string>, root: string, source: UnpackedSou
     mkdirSync(dirname(join(root, path)), { recursive: true });
     symlinkSync(target, join(root, path));
   }
-  for (const path of links.keys()) {
-    if (leadsInside(join(root, path), root)) continue;
+  for (const [path, target] of links) {
+    if (leadsInside(join(root, path), root)) {
+      source.links.push(`${path} → ${target}`);
+      continue;
+    }
     rmSync(join(root, path), { force: true });
-    source.warnings.push({
-      message: `the symbolic link "${path}" leads out of the repository or nowhere: left out`,
-      at: null,
-      frame: [],
-    });
+    leaveOut(source, `the symbolic link "${path}" leads out of the repository or nowhere`);
   }
+}
+
+function leaveOut(source: UnpackedSource, reason: string): void {
+  source.warnings.push({ message: `${reason}: left out`, at: null, frame: [] });
 }
 
 function ancestors(path: string): string[] {

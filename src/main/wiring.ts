@@ -31,7 +31,7 @@ import { createRpcServer } from '../protocol/rpc.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import { systemClock } from '../std/clock.ts';
 import { KeyedMutex } from '../std/mutex.ts';
-import { findBuild, recordBuild } from '../store/builds.ts';
+import { findBuild, findLastBuild, recordBuild } from '../store/builds.ts';
 import { isDatabaseUp, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { readSnapshot } from '../store/routes.ts';
@@ -86,7 +86,11 @@ export async function wireControl(
       bundles,
       records: {
         find: (appId, key) => findBuild(db, appId, key),
-        record: ({ appId, key, bundle }) => recordBuild(db, appId, { key, bundle: bundle.hash }),
+        record: ({ appId, key, bundle, inputs }) => {
+          const builder = options.builderVersion;
+          return recordBuild(db, appId, { key, bundle: bundle.hash, inputs, builder });
+        },
+        last: (appId) => findLastBuild(db, appId, options.builderVersion),
       },
       clock,
     },

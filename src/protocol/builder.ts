@@ -190,7 +190,7 @@ export interface BuildUnit {
   file: string;
   /** sha256 of all but files that shapes it: entry, handler, dependencies. */
   settings: string;
-  /** Indexes into `files`, ascending. */
+  /** Indexes into `files`. */
   inputs: number[];
   /** sha256 of what is beside the inputs and would change what their imports lead to. */
   surroundings: string;

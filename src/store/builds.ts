@@ -1,4 +1,5 @@
 import type { ServedFunction } from '../model/served.ts';
+import type { BuildInputs } from '../protocol/builder.ts';
 import type { Queryable } from './database.ts';
 
 /** The bundle that a build key came out as, or null when it was never built. */
@@ -26,17 +27,38 @@ export async function recordBundle(db: Queryable, appId: string, bundle: BundleR
   );
 }
 
-/** Notes what a build key came out as. */
-export async function recordBuild(
+interface BuildRow {
+  key: string;
+  bundle: string;
+  inputs: BuildInputs | null;
+  /** The version of the builder that made it. */
+  builder: string;
+}
+
+/** Notes what a build key came out as, and what it was made from. */
+export async function recordBuild(db: Queryable, appId: string, build: BuildRow): Promise<void> {
+  const { key, bundle, inputs, builder } = build;
+  await db.query(
+    `INSERT INTO builds (app_id, key, bundle, inputs, builder) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (app_id, key) DO UPDATE SET bundle = EXCLUDED.bundle,
+       inputs = EXCLUDED.inputs, builder = EXCLUDED.builder, created_at = now()`,
+    [appId, key, bundle, inputs === null ? null : JSON.stringify(inputs), builder],
+  );
+}
+
+/** The app's newest build by that version of the builder, when it is known what it was made from. */
+export async function findLastBuild(
   db: Queryable,
   appId: string,
-  build: { key: string; bundle: string },
-): Promise<void> {
-  await db.query(
-    `INSERT INTO builds (app_id, key, bundle) VALUES ($1, $2, $3)
-     ON CONFLICT (app_id, key) DO UPDATE SET bundle = EXCLUDED.bundle`,
-    [appId, build.key, build.bundle],
+  builder: string,
+): Promise<{ bundle: string; inputs: BuildInputs } | null> {
+  const { rows } = await db.query<{ bundle: string; inputs: BuildInputs }>(
+    `SELECT bundle, inputs FROM builds
+     WHERE app_id = $1 AND builder = $2 AND inputs IS NOT NULL
+     ORDER BY created_at DESC LIMIT 1`,
+    [appId, builder],
   );
+  return rows[0] ?? null;
 }
 
 export async function findBundle(

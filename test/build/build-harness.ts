@@ -16,6 +16,7 @@ import {
   DEFAULT_MEMORY_MIB,
   DEFAULT_TIMEOUT_MS,
 } from '../../src/model/limits.ts';
+import type { BuildInputs } from '../../src/protocol/builder.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { startBuilderProcess } from './builder-process.ts';
 import type { Source } from './source-repository.ts';
@@ -94,10 +95,13 @@ export function createBuildHarness(options: HarnessOptions = {}): BuildHarness {
 }
 
 function recordsIn(records: Map<string, string>): BuildRecords {
+  const last = new Map<string, { bundle: string; inputs: BuildInputs }>();
   return {
     find: async (appId, key) => records.get(`${appId} ${key}`) ?? null,
-    record: async ({ appId, key, bundle }) => {
+    record: async ({ appId, key, bundle, inputs }) => {
       records.set(`${appId} ${key}`, bundle.hash);
+      if (inputs !== null) last.set(appId, { bundle: bundle.hash, inputs });
     },
+    last: async (appId) => last.get(appId) ?? null,
   };
 }

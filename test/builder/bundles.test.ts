@@ -111,8 +111,8 @@ test('fn.json chooses entry, handler and limits, with comments and trailing comm
   });
   expect(Object.keys(await load(code))).toEqual(['handler']);
   expect(manifest.warnings.map(({ message, at }) => [at?.line, message])).toEqual([
-    [9, '"timout" is no field of fn.json and has no effect: did you mean "timeout"?'],
-    [10, '"triggers" has no effect in this version'],
+    [9, '"scaling" has no effect in this version'],
+    [10, 'a trigger of type "cron" has no effect in this version'],
   ]);
 });
 
@@ -122,7 +122,7 @@ test.each([
   ['missing-file', 'handler.js:1:23', 'Could not resolve "./gret.js"'],
   ['manifest-torn', 'fn.json:3:3', 'Expected "," or "}"'],
   ['manifest-lost-handler', 'index.ts:1:1', 'has no such export'],
-  ['manifest-wrong', 'fn.json:2:13', '"memory" must be a number from 64 to 10240 (MB)'],
+  ['manifest-wrong', 'fn.json:2:13', '"memory" must be a whole number from 64 to 10240 (MB)'],
   ['climbs-out', 'index.js:1:20', '"/etc/passwd" lies outside the repository'],
   ['climbs-by-tsconfig', 'index.js:1:20', '"/etc/passwd" lies outside the repository'],
 ])('%s is reported at %s', async (fixture, place, message) => {
@@ -159,7 +159,7 @@ test('memory that no sandbox can be given is reported at its place in fn.json', 
   writeFileSync(join(folder, 'index.js'), 'export default () => new Response();');
   const [problem] = await problemsOf(folderSource(folder));
   expect(problem).toMatchObject({ at: { file: 'fn.json', line: 1, column: 13 } });
-  expect(problem?.message).toContain('"memory" must be a number from 64');
+  expect(problem?.message).toContain('"memory" must be a whole number from 64');
 });
 
 test('all wrong fields of fn.json are reported at once', async () => {

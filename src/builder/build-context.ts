@@ -1,0 +1,49 @@
+import { realpathSync, statSync } from 'node:fs';
+import { join, normalize } from 'node:path';
+import type { Plugin } from 'esbuild';
+import type { BuildProblem, BuildStart } from '../protocol/builder.ts';
+import { isInside } from './inside.ts';
+import type { Manifest } from './manifest.ts';
+
+/** What the steps of one build work on, in the order of build-source.ts. */
+export interface BuildContext {
+  /** Absolute path of the repository; nothing outside is read. */
+  root: string;
+  /** Absolute path of the folder that is built: the repository, or `rootDirectory` in it. */
+  folder: string;
+  /** The same relative to the repository; '' for the repository itself. */
+  prefix: string;
+  manifest: Manifest;
+  start: BuildStart;
+  /** A line for the pusher. */
+  report: (line: string) => void;
+  warnings: BuildProblem[];
+  /** Plugins that bundling runs first: what is external is decided there. */
+  plugins: Plugin[];
+  /** What the code is made from besides the repository's files: an installation's lockfile hash. A change rebuilds all. */
+  dependencyState: string;
+  /** Symbolic links of the repository, as `path → target`: what an import leads to may depend on them. */
+  links: readonly string[];
+}
+
+/** A step; what it returns fails the build. */
+export type BuildStep = (context: BuildContext) => Promise<BuildProblem[]>;
+
+/** The folder that `rootDirectory` names, or why it can't be built. */
+export function findBuildFolder(
+  root: string,
+  { values, problemAt }: Manifest,
+): { kind: 'found'; folder: string; prefix: string } | { kind: 'failed'; problem: BuildProblem } {
+  const named = values.rootDirectory ?? '.';
+  const prefix = normalize(named).replace(/\/$/, '');
+  const folder = join(root, prefix);
+  const refuse = (message: string): { kind: 'failed'; problem: BuildProblem } => ({
+    kind: 'failed',
+    problem: problemAt(['rootDirectory'], `"rootDirectory" names ${named}, ${message}`),
+  });
+  if (!isInside(root, folder)) return refuse('which lies outside the repository');
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (!isFolder) return refuse('and the pushed commit has no such folder');
+  if (!isInside(root, realpathSync(folder))) return refuse('which leads out of the repository');
+  return { kind: 'found', folder, prefix: prefix === '.' ? '' : prefix };
+}

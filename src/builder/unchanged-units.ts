@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import {
+  type BuildInputs,
+  type BuildUnit,
+  MAX_RECORDED_FILES,
+  MAX_RECORDED_INPUTS,
+} from '../protocol/builder.ts';
+import type { UnitRequest } from './bundle.ts';
+import type { SourceFiles } from './source-files.ts';
+import { hashSurroundings } from './surroundings.ts';
+
+export interface Comparison {
+  source: SourceFiles;
+  previous: BuildInputs | null;
+  dependencyState: string;
+  links: readonly string[];
+}
+
+/** A unit with the repository files that it was made from; null when they are not known. */
+export interface UnitFiles {
+  request: UnitRequest;
+  files: string[] | null;
+}
+
+/**
+ * The units whose code the last build made from exactly what is there now, with the files that they are made from. In
+ * doubt a unit is not among them: making it again costs milliseconds, old code in a new deployment costs trust.
+ */
+export function unchangedUnits(units: readonly UnitRequest[], comparison: Comparison): UnitFiles[] {
+  return units.flatMap((request) => {
+    const { previous } = comparison;
+    const before = previous?.units.find(({ file }) => file === request.file);
+    if (previous === null || before === undefined) return [];
+    if (before.settings !== hashSettings(request, comparison)) return [];
+    const inputs = before.inputs.map((index) => previous.files[index]);
+    const isAlike = inputs.every(
+      (input) => input !== undefined && comparison.source.sha256(input.path) === input.sha256,
+    );
+    if (!isAlike) return [];
+    const files = inputs.flatMap((input) => (input === undefined ? [] : [input.path]));
+    const surroundings = hashSurroundings(files, comparison.source, comparison.links);
+    return surroundings === before.surroundings ? [{ request, files }] : [];
+  });
+}
+
+/** What the next build compares with. Units of which it cannot be told what they are made from are left out. */
+export function recordInputs(
+  units: readonly UnitFiles[],
+  comparison: Omit<Comparison, 'previous'>,
+): BuildInputs | null {
+  const indexes = new Map<string, number>();
+  const files: BuildInputs['files'] = [];
+  let count = 0;
+  const recorded = units.flatMap(({ request, files: paths }): BuildUnit[] => {
+    const hashes = (paths ?? []).map((path) => ({ path, sha256: comparison.source.sha256(path) }));
+    if (paths === null || hashes.some(({ sha256 }) => sha256 === null)) return [];
+    const inputs = hashes.map(({ path, sha256 }) => {
+      const index = indexes.get(path) ?? files.push({ path, sha256: sha256 ?? '' }) - 1;
+      indexes.set(path, index);
+      return index;
+    });
+    count += inputs.length;
+    const surroundings = hashSurroundings(paths, comparison.source, comparison.links);
+    const settings = hashSettings(request, comparison);
+    return [{ file: request.file, settings, inputs, surroundings }];
+  });
+  const isTooMuch = files.length > MAX_RECORDED_FILES || count > MAX_RECORDED_INPUTS;
+  return isTooMuch ? null : { files, units: recorded };
+}
+
+function hashSettings(
+  { file, entry, handler }: UnitRequest,
+  { dependencyState }: Pick<Comparison, 'dependencyState'>,
+): string {
+  const parts = [file, entry, handler, dependencyState];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
