@@ -48,6 +48,11 @@ export function createContext(parts: ContextParts): CommandContext {
   };
 }
 
+/** The same as if the command had been given in another folder. */
+export function inFolder(ctx: CommandContext, folder: string): CommandContext {
+  return { ...ctx, cwd: folder, repository: openRepository(folder) };
+}
+
 /**
  * A client of the server that FN_SERVER or the `fn` remote names, or of the only one that somebody logged in to.
  * @throws PlatformError

@@ -8,6 +8,8 @@ export interface CliEnvironment {
   token: string | null;
   /** Where credentials are kept. */
   configDir: string;
+  /** All of it, for the programs that are started. */
+  inherited: NodeJS.ProcessEnv;
   /** Whether a browser could show itself. */
   hasDisplay: boolean;
 }
@@ -19,6 +21,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
     server: read('FN_SERVER'),
     token: read('FN_TOKEN'),
     configDir: join(configHome, 'gitfn'),
+    inherited: env,
     hasDisplay: (read('DISPLAY') ?? read('WAYLAND_DISPLAY')) !== null,
   };
 }

@@ -9,6 +9,7 @@ import { apps } from './apps.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
 import { createContext, type CommandContext } from './command-context.ts';
+import { deploy } from './deploy.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
@@ -26,6 +27,7 @@ const COMMANDS = [
   login,
   logout,
   init,
+  deploy,
   releases,
   inspect,
   rollback,
@@ -49,6 +51,7 @@ export async function runCli(argv: string[]): Promise<number> {
     input: createInput(process.stdin, process.stderr),
     output: {
       line: (text) => void process.stdout.write(`${text}\n`),
+      aside: (text) => void process.stderr.write(`${text}\n`),
       json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     },
   });

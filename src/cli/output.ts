@@ -3,6 +3,8 @@ import { shortSha } from '../protocol/display.ts';
 /** Where a command's result goes. */
 export interface Output {
   line(text: string): void;
+  /** Beside the result: on standard error. */
+  aside(text: string): void;
   /** The whole result as one JSON document. */
   json(value: unknown): void;
 }

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
 import { PlatformError } from '../protocol/errors.ts';
+import { type GitResult, runGit } from './git.ts';
 
 /** The `fn` remote of a repository. */
 interface FnRemote {
@@ -53,23 +53,6 @@ export function openRepository(folder: string): Repository {
   };
 }
 
-interface GitResult {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
 function git(folder: string, args: string[]): Promise<GitResult> {
-  return new Promise((resolve, reject) => {
-    execFile('git', args, { cwd: folder, encoding: 'utf8' }, (error, stdout, stderr) => {
-      if (error === null) return resolve({ code: 0, stdout, stderr });
-      if (typeof error.code === 'number') return resolve({ code: error.code, stdout, stderr });
-      reject(
-        new PlatformError('tool-missing', `git cannot be run (${error.code ?? error.message})`, {
-          hint: 'install git',
-          cause: error,
-        }),
-      );
-    });
-  });
+  return runGit(args, { folder });
 }

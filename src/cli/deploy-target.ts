@@ -1,0 +1,23 @@
+import type { AppView } from '../protocol/control-api.ts';
+import type { ControlClient } from './control-client.ts';
+import type { ScratchRepository } from './scratch-repository.ts';
+
+/** What both ways of deploying work with. */
+export interface DeployTarget {
+  client: ControlClient;
+  scratch: ScratchRepository;
+  appName: string;
+  /** Null for an app that this deployment shall create. */
+  app: AppView | null;
+  /** git's address of the app. */
+  url: string;
+  /** Where the platform's lines go. */
+  say: (line: string) => void;
+}
+
+export interface Deployed {
+  commit: string;
+  branch: string;
+  /** False when it was live before. */
+  isChanged: boolean;
+}

@@ -1,0 +1,96 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { AppView, DeploymentDetail } from '../protocol/control-api.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { type CommandDefinition, newCommand } from './command.ts';
+import {
+  type AppOptions,
+  appPath,
+  chooseApp,
+  type CommandContext,
+  connect,
+  inFolder,
+} from './command-context.ts';
+import type { ControlClient } from './control-client.ts';
+import { deployCommit } from './deploy-commit.ts';
+import { deployFolder } from './deploy-folder.ts';
+import type { Deployed, DeployTarget } from './deploy-target.ts';
+import { createScratchRepository } from './scratch-repository.ts';
+
+interface DeployOptions extends AppOptions {
+  branch?: string;
+  message?: string;
+}
+
+const COMMIT = /^[0-9a-f]{7,40}$/i;
+
+export const deploy: CommandDefinition = (program, ctx) => {
+  const command = newCommand('deploy', 'deploy a folder or a commit')
+    .argument('[what]', 'a folder, with git or without; or a commit (at least 7 digits)', '.')
+    .option('--app <name>', 'the app, when not that of this repository')
+    .option('--branch <name>', 'the branch to deploy to; the production branch otherwise')
+    .option('--message <text>', 'of the commit that is made of a folder')
+    .addHelpText(
+      'after',
+      '\nA folder is deployed as it is, committed or not, and stays as it is. Left out are what\n' +
+        '.gitignore names, node_modules, .env* and .fn.\n' +
+        'A commit gets a branch of its own, fn-deploy/<commit>, unless --branch says another.',
+    );
+  program.addCommand(command);
+  command.action(async (what: string, options: DeployOptions) => {
+    const folder = resolve(ctx.cwd, what);
+    const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (!isFolder && !COMMIT.test(what)) throw neither(what);
+    const there = isFolder ? inFolder(ctx, folder) : ctx;
+    const client = await connect(there);
+    const appName = await chooseApp(there, options);
+    await using scratch = await createScratchRepository(ctx, {
+      folder: there.cwd,
+      server: client.server,
+    });
+    const app = await findApp(client, appName);
+    const url = `${client.server}/${appName}.git`;
+    const say = (line: string): void =>
+      options.json ? ctx.output.aside(line) : ctx.output.line(line);
+    const target = { client, scratch, appName, app, url, say };
+    const deployed = isFolder
+      ? await deployFolder(target, { folder, ...options })
+      : await deployCommit(target, { prefix: what.toLowerCase(), branch: options.branch });
+    await conclude(ctx, { target, deployed, options });
+  });
+};
+
+interface Conclusion {
+  target: DeployTarget;
+  deployed: Deployed;
+  options: DeployOptions;
+}
+
+async function conclude(
+  ctx: CommandContext,
+  { target, deployed, options }: Conclusion,
+): Promise<void> {
+  const { client, appName, say } = target;
+  const path = `${appPath(appName)}/deployments/${encodeURIComponent(`refs/heads/${deployed.branch}`)}`;
+  const deployment = await client.call<DeploymentDetail>({ method: 'GET', path });
+  if (!deployed.isChanged) {
+    say(`-----> Nothing has changed: ${deployment.url} serves this already`);
+  }
+  if (options.json) ctx.output.json({ app: appName, ...deployed, deployment });
+}
+
+/** Null for a name that has no app yet. */
+async function findApp(client: ControlClient, appName: string): Promise<AppView | null> {
+  try {
+    return await client.call<AppView>({ method: 'GET', path: appPath(appName) });
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === 'not-found') return null;
+    throw error;
+  }
+}
+
+function neither(what: string): PlatformError {
+  return new PlatformError('bad-request', `${what} is neither a folder nor a commit`, {
+    hint: 'give a folder (fn deploy .), or at least 7 digits of a commit (fn deploy 1a2b3c4)',
+  });
+}
