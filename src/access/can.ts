@@ -7,6 +7,7 @@ const NEEDED_ROLE = {
   'app.cancel': 'deploy',
   'app.create': 'deploy',
   'app.rollback': 'deploy',
+  'log.read': 'read',
   'app.redeploy': 'deploy',
   'token.read': 'admin',
   'token.create': 'admin',

@@ -1,6 +1,7 @@
 import type { Access } from '../access/index.ts';
 import type { DeployedAgain, PushJournal } from '../deploy/index.ts';
 import type { PublicAddress } from '../model/address.ts';
+import type { LogFollowers } from '../telemetry/index.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 
@@ -15,6 +16,9 @@ export interface ApiDeps {
   };
   journal: Pick<PushJournal, 'find' | 'list'>;
   address: PublicAddress;
+  /** Milliseconds since the Unix epoch. */
+  now: () => number;
+  logFollowers: LogFollowers;
   /** Answers within a second, either way. */
   isDatabaseUp: () => Promise<boolean>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */

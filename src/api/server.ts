@@ -10,6 +10,7 @@ import { deploymentRoutes } from './deployments/handlers.ts';
 import type { ApiDeps } from './ports.ts';
 import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
+import { logRoutes } from './logs/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
 
@@ -59,6 +60,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     appRoutes(typed, deps);
     deploymentRoutes(typed, deps);
     pushRoutes(typed, deps);
+    logRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.

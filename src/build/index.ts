@@ -7,5 +7,5 @@
 export { createBuilds, type Builds, type BuildCommitAnswer } from './builds.ts';
 export { describeProblems } from './describe-problems.ts';
 export { explainStack } from './explain-stack.ts';
-export { resolveStack } from './resolve-stack.ts';
+export { resolveStack, rewriteStack } from './resolve-stack.ts';
 export type { BuilderProcess, BuildRecords, StartBuilder } from './ports.ts';

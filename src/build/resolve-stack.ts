@@ -46,6 +46,33 @@ export function resolveStack(stack: string, sourceMapJson: string, file: string)
   return { title, calls, frame: frameOf(calls[0], map.payload) };
 }
 
+/**
+ * The same stack, with the calls of the bundle's `file` in positions of its source, and without those of Node and of
+ * the platform. Lines that are no calls stay: an error's message may have several.
+ */
+export function rewriteStack(stack: string, sourceMapJson: string, file: string): string {
+  const map = parseSourceMap(sourceMapJson);
+  if (map === null) return stack;
+  const lines: string[] = [];
+  for (const line of stack.slice(0, MAX_STACK_CHARACTERS).split('\n')) {
+    const call = resolveCall(line, map, file);
+    if (call !== null) lines.push(`    at ${describeCall(call)}`);
+    else if (!isForeignCall(line)) lines.push(line);
+  }
+  return lines.join('\n');
+}
+
+function describeCall({ name, file, line, column }: ResolvedCall): string {
+  const place = `${file}:${line}:${column}`;
+  return name === null ? place : `${name} (${place})`;
+}
+
+/** Not of the bundle, and not of a package that stands beside it. */
+function isForeignCall(line: string): boolean {
+  const place = CALL.exec(line)?.[2];
+  return place !== undefined && (place.startsWith('node:') || !place.includes('/node_modules/'));
+}
+
 /** Null for a text that is no source map: then there is nothing to resolve with. */
 function parseSourceMap(json: string): SourceMap | null {
   if (json.length > MAX_RESOLVED_MAP_BYTES) return null;

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Problem } from '../protocol/control-api.ts';
 import { ERROR_TABLE, type ErrorCode, PlatformError } from '../protocol/errors.ts';
@@ -20,6 +21,8 @@ export interface ControlClient {
   call<Result>(call: ControlCall): Promise<Result>;
   /** The answer's JSON lines as they come, for as long as it takes. @throws PlatformError */
   stream<Line>(path: string): AsyncGenerator<Line>;
+  /** An answer that comes bit by bit, until the signal is aborted. @throws PlatformError */
+  open(path: string, signal: AbortSignal): Promise<Readable>;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -58,6 +61,18 @@ export function createControlClient(server: string, token: string): ControlClien
         yield parseAnswer(line, server) as Line;
       }
     },
+    async open(path, signal) {
+      const authorization = `Bearer ${token}`;
+      const response = await send(server, {
+        method: 'GET',
+        path,
+        payload: null,
+        authorization,
+        signal,
+      });
+      if (response.statusCode === 200) return response;
+      throw toError(await text(response), response.statusCode ?? 0, server);
+    },
   };
 }
 
@@ -81,19 +96,23 @@ interface Request {
   authorization: string;
   /** Lasts longer than any deadline. */
   isStream?: boolean;
+  /** Ends it. */
+  signal?: AbortSignal;
 }
 
-function send(server: string, { method, path, payload, authorization, isStream }: Request) {
+function send(server: string, request: Request) {
+  const { method, path, payload, authorization, isStream } = request;
+  const signal = request.signal ?? (isStream ? undefined : AbortSignal.timeout(TIMEOUT_MS));
   const url = new URL(server);
-  const { request } = url.protocol === 'https:' ? https : http;
+  const { request: start } = url.protocol === 'https:' ? https : http;
   return new Promise<http.IncomingMessage>((resolve, reject) => {
-    const sending = request({
+    const sending = start({
       host: isLocalName(url.hostname) ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
       servername: url.hostname,
       method,
       path,
-      ...(isStream !== true && { signal: AbortSignal.timeout(TIMEOUT_MS) }),
+      ...(signal && { signal }),
       headers: {
         host: url.host,
         authorization,

@@ -16,6 +16,7 @@ import { init } from './init.ts';
 import { createInput } from './input.ts';
 import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
+import { logs } from './logs.ts';
 import { open } from './open.ts';
 import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   redeploy,
   attach,
   cancel,
+  logs,
   open,
   apps,
   tokens,

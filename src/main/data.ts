@@ -1,38 +1,40 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
-import { createBundleCode, createPool, type FunctionLog } from '../pool/index.ts';
+import { createBundleCode, createPool } from '../pool/index.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import { createDoor, readSnapshotFile, type DoorDeps } from '../router/index.ts';
 import { systemClock } from '../std/clock.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
+import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
 import { createSandboxClient } from './sandbox-client.ts';
 import { startChild, type RunningChild, type SupervisorHost } from './child-process.ts';
 import type { DataOptions } from './start-options.ts';
 
 const CODE_CACHE_BYTES = 64 * 1024 * 1024;
-/** Of each function, and of each deployment's failures. */
+/** Of each deployment's failures that are the platform's own. */
 const MAX_LINES_PER_SECOND = 200;
-/** Sources that are told apart within a second; lines of any more are dropped. */
+/** Deployments that are told apart within a second; lines of any more are dropped. */
 const MAX_LOG_SOURCES = 1_000;
 
 startChild(startData);
 
 async function startData(options: DataOptions, host: SupervisorHost): Promise<RunningChild> {
   const log = createLog('data', options.isVerbose);
+  const logs = await startDataLogs(options);
   const sandboxClient = createSandboxClient(host);
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
       code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES),
-      log: functionLog(log),
+      log: logs.recorder,
       clock: systemClock,
     },
     options.pool,
   );
   const door = createDoor(
-    { functions: pool, failures: failureLog(log), clock: systemClock },
+    { functions: pool, failures: failureLog(log), invocations: logs.recorder, clock: systemClock },
     options,
   );
 
@@ -59,6 +61,10 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
         pool.restart(deployments);
         return null;
       },
+      followLogs: async ({ apps }) => {
+        logs.shipper.follow(apps);
+        return null;
+      },
       status: async () => ({ generation: door.generation, ...pool.status() }),
     },
     (method, error) => log.error({ method, err: error }, 'call failed'),
@@ -75,18 +81,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       await pool.close();
       rpc.close();
       rpc.closeAllConnections();
-    },
-  };
-}
-
-/** Until telemetry collects them, what functions print goes to the platform's own log. */
-function functionLog(log: Logger): FunctionLog {
-  const allows = createRateLimit(MAX_LINES_PER_SECOND);
-  return {
-    line: (source, line) => {
-      if (!allows(`${source.deployment}/${source.functionName}`)) return;
-      if (line.level === 'error') log.info({ ...source, line }, 'function printed');
-      else log.debug({ ...source, line }, 'function printed');
+      await logs.shipper.close();
     },
   };
 }
@@ -94,10 +89,6 @@ function functionLog(log: Logger): FunctionLog {
 function failureLog(log: Logger): DoorDeps['failures'] {
   const allows = createRateLimit(MAX_LINES_PER_SECOND);
   return {
-    failed: ({ appName, id }, requestId, failure) => {
-      if (allows(id))
-        log.warn({ app: appName, deployment: id, requestId, failure }, 'request failed');
-    },
     unreadable: ({ appName, id }, requestId, error) => {
       if (allows(id))
         log.error(

@@ -8,6 +8,8 @@ export type { PublicAddress };
 export interface Sockets {
   /** Control's public API, plain HTTP; data streams to it. */
   controlApi: string;
+  /** ControlForData. */
+  controlForData: string;
   /** ControlForGit. */
   controlForGit: string;
   /** The git front's HTTP; data streams `/<app>.git/*` to it. */
@@ -36,16 +38,25 @@ export interface GitOptions {
 }
 
 export interface DataOptions {
-  sockets: Pick<Sockets, 'controlApi' | 'gitHttp' | 'dataForControl'>;
+  sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'gitHttp' | 'dataForControl'>;
   /** Bound by the supervisor, not yet listening. */
   listenFd: number;
   address: PublicAddress;
   snapshotFile: string;
   bundlesDir: string;
+  /** A folder of data's own, for log entries that control has not taken yet. */
+  logsDir: string;
   trustedProxies: string[];
   pool: PoolOptions;
   drainMs: number;
   isVerbose: boolean;
+}
+
+/** What is kept of the functions' logs. */
+export interface LogRetention {
+  days: number;
+  /** What an app prints beyond this drives out what it printed before. */
+  bytesPerApp: number;
 }
 
 export interface PoolOptions {
@@ -59,7 +70,10 @@ export interface PoolOptions {
 }
 
 export interface ControlOptions {
-  sockets: Pick<Sockets, 'controlApi' | 'controlForGit' | 'gitForControl' | 'dataForControl'>;
+  sockets: Pick<
+    Sockets,
+    'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl' | 'dataForControl'
+  >;
   databaseUrl: string;
   /** 32 bytes, base64. */
   masterKey: string;
@@ -79,5 +93,6 @@ export interface ControlOptions {
   buildTimeoutMs: number;
   builderMemoryMib: number;
   drainMs: number;
+  logs: LogRetention;
   isVerbose: boolean;
 }

@@ -43,6 +43,7 @@ import {
   createRepositories,
   createSeal,
 } from './deploy-ports.ts';
+import { startControlLogs } from './control-logs.ts';
 import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
@@ -171,6 +172,9 @@ export async function wireControl(
     onError,
   });
 
+  const redactors = { redactorFor: async () => (text: string) => text };
+  const logFollowers = await startControlLogs({ db, bundles, redactors, log }, options, stack);
+
   const api = await createApi({
     db,
     access,
@@ -178,6 +182,8 @@ export async function wireControl(
     redeploys,
     journal,
     address,
+    logFollowers,
+    now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });

@@ -8,4 +8,4 @@
  */
 export { createBundleCode } from './bundle-code.ts';
 export { createPool } from './pool.ts';
-export type { FunctionLog, InvocationFailure, Sandbox, Sandboxes } from './ports.ts';
+export type { InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

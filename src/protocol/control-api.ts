@@ -12,6 +12,10 @@
  *     GET    /apps/:app/pushes               → Page<PushView>, newest first: running, and the last that ended
  *     GET    /apps/:app/pushes/:id/output    → JSON lines, each a PushOutput, until the push has ended
  *     POST   /apps/:app/pushes/:id/cancel    → PushView
+
+ *     GET    /apps/:app/logs                 → LogPage, newest first; parameters: LogQuery
+ *     GET    /apps/:app/logs?tail=true       → a LogView a line as they come (NDJSON), with empty lines in between
+ *                                              while none come; as server-sent events for `Accept: text/event-stream`
  *     GET    /tokens                         → Page<TokenView>
  *     POST   /tokens                         CreateTokenRequest → 201 CreatedToken
  *     DELETE /tokens/:id                     → 204
@@ -20,6 +24,8 @@ import type { DeploymentKind, DeploymentState } from '../model/deployment.ts';
 import type { PushOutcome } from '../model/push.ts';
 import type { Role } from '../model/role.ts';
 import type { ErrorCode } from './errors.ts';
+import type { LogKind } from './logs.ts';
+import type { LogLevel } from './worker.ts';
 
 /** A list; always wrapped, so that paging can be added without breaking a client. */
 export interface Page<Item> {
@@ -145,6 +151,52 @@ export interface PushView {
  * server stopped before the end.
  */
 export type PushOutput = { line: string } | Record<string, never> | { outcome: PushOutcome };
+
+/** Narrows down which entries of a log are meant. */
+export interface LogQuery {
+  /** ISO 8601, or how long ago: `90s`, `10m`, `2h`, `7d`. */
+  since?: string;
+  until?: string;
+  /** This level and those above it. */
+  level?: LogLevel;
+  /** Text that the entry has, whatever its case. */
+  search?: string;
+  function?: string;
+  /** `v7`, a branch, a commit or an id. */
+  deployment?: string;
+  /** The beginning of a request id. */
+  request?: string;
+  limit?: number;
+  /**
+   * Of a page: `next` of the page before. Of a tail: the id of the last entry that is known, so that those which
+   * came after it follow, all of them; `Last-Event-ID` says the same.
+   */
+  cursor?: string;
+}
+
+/** One entry of a log. */
+export interface LogView {
+  /** Grows from entry to entry. */
+  id: string;
+  at: string;
+  level: LogLevel;
+  kind: LogKind;
+  function: string;
+  /** `7` of v7; null for the unnumbered deployments that commit hosts serve. */
+  version: number | null;
+  deployment: string;
+  /** Null for what belongs to no request. */
+  requestId: string | null;
+  /** As it was printed: it may have several lines, and anything that a terminal would obey. */
+  text: string;
+  /** What a structured line says; of a report its figures, of a failure `errorType` and `errorMessage`. */
+  fields: Record<string, unknown> | null;
+}
+
+export interface LogPage extends Page<LogView> {
+  /** The cursor of older entries; null when there are none. */
+  next: string | null;
+}
 
 export interface TokenView {
   id: string;

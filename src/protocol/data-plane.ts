@@ -37,6 +37,8 @@ export interface DataForControl {
    * worker that has the old one; such workers finish what they have. Deployments without workers are no error.
    */
   restart: { params: { deployments: string[] }; result: null };
+  /** Names the apps whose log somebody follows now: what they print is to be sent at once. */
+  followLogs: { params: { apps: string[] }; result: null };
   /** Workers, zygotes and requests in flight, for `/readyz`, doctor and tests. */
   status: { params: null; result: DataStatus };
 }

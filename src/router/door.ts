@@ -59,14 +59,16 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const control = { socketPath: options.sockets.controlApi, name: 'The control plane' };
   const git = { socketPath: options.sockets.gitHttp, name: 'The git front' };
   const tools: ExchangeTools = {
-    failures: deps.failures,
+    invocations: deps.invocations,
+    clock: deps.clock,
     quickReply: createQuickReply(deps.clock, {
       keepAliveMs: KEEP_ALIVE_MS,
       maxBodyBytes: QUICK_BODY_BYTES,
     }),
   };
   const toFunction = createFunctionRequests(deps.functions, tools);
-  const toStatic = createStaticRequests({ ...tools, toFunction }, options.bundlesDir);
+  const { failures } = deps;
+  const toStatic = createStaticRequests({ ...tools, failures, toFunction }, options.bundlesDir);
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {

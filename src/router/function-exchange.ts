@@ -3,13 +3,13 @@
  * flow both ways only as fast as the other end takes them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ServedDeployment } from '../model/served.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
 import { BODY_CHUNK_BYTES, WINDOW_BYTES } from '../protocol/worker.ts';
+import type { Clock } from '../std/clock.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
 import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-state.ts';
 import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
-import type { Dispatcher, FailureLog } from './ports.ts';
+import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
 import type { QuickReply } from './quick-reply.ts';
 import { readFunctionHeaders } from './response-head.ts';
 
@@ -23,8 +23,7 @@ export interface ExchangeSubject {
   maxBodyBytes: number;
 }
 
-export interface ExchangeTarget {
-  deployment: ServedDeployment;
+export interface ExchangeTarget extends InvocationTarget {
   /** Headers that every response of this deployment has: name, value, … */
   headers: readonly string[];
   /** The same as they go over the wire. */
@@ -34,7 +33,8 @@ export interface ExchangeTarget {
 
 /** What all exchanges of a door share. */
 export interface ExchangeTools {
-  failures: FailureLog;
+  invocations: InvocationLog;
+  clock: Clock;
   quickReply: QuickReply;
 }
 
@@ -52,6 +52,9 @@ export class FunctionExchange implements Invocation {
   #link: InvocationLink | null = null;
   #stream = 0;
   #coldStartMs: number | null = null;
+  #begunAtMs: number | null = null;
+  /** What the response began with. */
+  #status: number | null = null;
   /** Request bytes that the worker has not consumed. */
   #unacknowledged = 0;
   #received = 0;
@@ -78,6 +81,7 @@ export class FunctionExchange implements Invocation {
     this.#link = link;
     this.#stream = stream;
     this.#coldStartMs ??= coldStartMs;
+    this.#begunAtMs ??= this.#tools.clock.monotonicMs();
     if (!this.hasBody) return;
     this.#sendAgain(link);
     const isUntouched = this.#subject.request.readableFlowing === null;
@@ -107,6 +111,7 @@ export class FunctionExchange implements Invocation {
     const known = readFunctionHeaders(headers, this.#subject.host);
     if (known.kind === 'bad') return this.#badResponse(known.message);
     if (!isStatus(status)) return this.#badResponse(NO_STATUS);
+    this.#tellEnd(status, null);
     const isRequestPending = this.hasBody && !request.complete;
     const lines = known.lines + this.#ownLines();
     if (!isRequestPending && this.#tools.quickReply.send(response, { status, lines, body })) return;
@@ -133,6 +138,7 @@ export class FunctionExchange implements Invocation {
       head.push('content-length', String(known.contentLength));
       this.#declaredLength = hasNoBody ? null : known.contentLength;
     }
+    this.#status = status;
     response.writeHead(status, head);
     // When no body frame came along with the head, the client still gets the head now.
     process.nextTick(() => {
@@ -162,6 +168,7 @@ export class FunctionExchange implements Invocation {
     if (this.#declaredLength !== null && this.#responded < this.#declaredLength) {
       return this.#badResponse('the body is shorter than its Content-Length');
     }
+    this.#tellEnd(this.#status, null);
     endAfterRequest(this.#subject.request, this.#subject.response);
   }
 
@@ -184,11 +191,24 @@ export class FunctionExchange implements Invocation {
   #fail(failure: InvocationFailure): void {
     this.#state = 'over';
     this.#link?.cancel(this.#stream);
-    const { requestId, request, response } = this.#subject;
-    this.#tools.failures.failed(this.#target.deployment, requestId, failure);
+    const { request, response } = this.#subject;
+    const answer = failureAnswer(failure);
+    this.#tellEnd(this.#status ?? answer.status, failure);
     // The head is out, so only the end of the connection can tell the client.
     if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, errorAnswer(failureAnswer(failure), this.#errorContext()));
+    else sendAnswer(request, response, errorAnswer(answer, this.#errorContext()));
+  }
+
+  #tellEnd(status: number | null, failure: InvocationFailure | null): void {
+    const begunAtMs = this.#begunAtMs;
+    this.#tools.invocations.ended(this.#target, {
+      requestId: this.requestId,
+      status,
+      durationMs: begunAtMs === null ? 0 : this.#tools.clock.monotonicMs() - begunAtMs,
+      coldStartMs: this.#coldStartMs,
+      failure,
+      worker: this.#link,
+    });
   }
 
   #badResponse(message: string): void {
@@ -203,22 +223,24 @@ export class FunctionExchange implements Invocation {
   }
 
   /** Nobody waits for the function's response any more. */
-  #abandon(): void {
+  #abandon(status: number | null): void {
     const state = this.#state;
     this.#state = 'over';
+    this.#tellEnd(status, null);
     if (state === 'queued') this.#target.dispatcher.withdraw(this);
     else this.#link?.cancel(this.#stream);
   }
 
   #clientClosed(): void {
-    if (this.#state !== 'over') this.#abandon();
+    if (this.#state !== 'over') this.#abandon(null);
   }
 
   #tooLarge(): void {
-    this.#abandon();
     const { request, response, maxBodyBytes } = this.#subject;
+    const answer = tooLargeAnswer(maxBodyBytes, this.#errorContext());
+    this.#abandon(this.#status ?? answer.status);
     if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, this.#errorContext()));
+    else sendAnswer(request, response, answer);
   }
 
   #errorContext(): ErrorContext {

@@ -56,7 +56,7 @@ export function createFunctionRequests(
     if (known !== undefined) return known;
     const { deployment, headers } = site;
     const dispatcher = functions.functionPool(deployment, served);
-    const target = { deployment, dispatcher, headers, headerLines: site.headerLines };
+    const target = { deployment, served, dispatcher, headers, headerLines: site.headerLines };
     site.targets.set(served, target);
     return target;
   }

@@ -1,6 +1,6 @@
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
-import type { Invocation, InvocationFailure } from '../pool/ports.ts';
+import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
 
 /** The pool, as the door sees it. */
 export interface FunctionSide {
@@ -15,15 +15,41 @@ export interface Dispatcher {
   withdraw(invocation: Invocation): void;
 }
 
-/** Told of each request that failed; must be quick. */
+/** Told of what the door itself could not do; must be quick. */
 export interface FailureLog {
-  failed(deployment: ServedDeployment, requestId: string, failure: InvocationFailure): void;
   /** A public file, or the list of them, could not be read. */
   unreadable(deployment: ServedDeployment, requestId: string, error: unknown): void;
+}
+
+/** The function that an invocation is of. */
+export interface InvocationTarget {
+  readonly deployment: ServedDeployment;
+  readonly served: ServedFunction;
+}
+
+/** How an invocation ended. */
+export interface InvocationEnd {
+  requestId: string;
+  /** What the client was told; null when it did not wait for it. */
+  status: number | null;
+  /** From the moment when a worker had it; 0 when none ever had. */
+  durationMs: number;
+  /** How long it waited for a worker to start; null when it did not. */
+  coldStartMs: number | null;
+  /** Null when the function answered, or was not waited for. */
+  failure: InvocationFailure | null;
+  /** Who had it; null for nobody. */
+  worker: Pick<InvocationLink, 'peakMemoryKib'> | null;
+}
+
+/** Told of each invocation when it is over; must be quick. */
+export interface InvocationLog {
+  ended(target: InvocationTarget, end: InvocationEnd): void;
 }
 
 export interface DoorDeps {
   functions: FunctionSide;
   failures: FailureLog;
+  invocations: InvocationLog;
   clock: Clock;
 }

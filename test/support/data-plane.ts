@@ -52,8 +52,12 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
     {
       functions: pool,
       failures: {
-        failed: (_deployment, _requestId, failure) => void failures.push(failure),
         unreadable: (_deployment, _requestId, error) => void unreadable.push(error),
+      },
+      invocations: {
+        ended: (_target, { failure }) => {
+          if (failure !== null) failures.push(failure);
+        },
       },
       clock: systemClock,
     },

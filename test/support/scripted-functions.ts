@@ -43,9 +43,11 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
   const door = createDoor(
     {
       functions: { functionPool: () => dispatcher },
-      failures: {
-        failed: (_deployment, _requestId, failure) => void failures.push(failure),
-        unreadable: () => {},
+      failures: { unreadable: () => {} },
+      invocations: {
+        ended: (_target, { failure }) => {
+          if (failure !== null) failures.push(failure);
+        },
       },
       clock: systemClock,
     },

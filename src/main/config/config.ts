@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
-import type { PoolOptions } from '../start-options.ts';
+import type { LogRetention, PoolOptions } from '../start-options.ts';
 import type { ServerEnvironment } from './env.ts';
 
 export interface Config {
@@ -32,6 +32,7 @@ export interface Config {
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
   readonly pool: Readonly<PoolOptions>;
+  readonly logs: Readonly<LogRetention>;
   readonly maxPackBytes: number;
   readonly drainMs: number;
 }
@@ -97,6 +98,11 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
       memoryMib: 1_024,
     },
     pool: POOL_DEFAULTS,
+    logs: {
+      days: read.integer('FN_LOG_RETENTION_DAYS', { fallback: 7, min: 1, max: 3_650 }),
+      bytesPerApp:
+        read.integer('FN_LOG_MAX_MB_PER_APP', { fallback: 256, min: 1, max: 1_048_576 }) * MIB,
+    },
     maxPackBytes: 256 * MIB,
     drainMs: DRAIN_MS,
   };

@@ -83,6 +83,7 @@ function ownerships(uids: UidBlock): Record<keyof DataFolders, Ownership> {
     cache: alone(uids.control),
     routes: byControlForData,
     sealed: alone(uids.control),
+    logs: alone(uids.data),
     postgres: alone(uids.postgres),
   };
 }

@@ -16,6 +16,8 @@ export interface DataFolders {
   cache: string;
   routes: string;
   sealed: string;
+  /** Log entries that wait for control. */
+  logs: string;
   gitState: string;
   postgres: string;
 }
@@ -87,6 +89,7 @@ export function dataFolders(dataDir: string): DataFolders {
     cache: `${dataDir}/cache`,
     routes: `${dataDir}/routes`,
     sealed: `${dataDir}/sealed`,
+    logs: `${dataDir}/logs`,
     gitState: `${dataDir}/git`,
     postgres: `${dataDir}/postgres`,
   };
@@ -118,6 +121,7 @@ function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layo
     socketFolders: folders,
     sockets: {
       controlApi: `${folders.controlForData}/api.sock`,
+      controlForData: `${folders.controlForData}/rpc.sock`,
       controlForGit: `${folders.controlForGit}/rpc.sock`,
       gitHttp: `${folders.gitForData}/http.sock`,
       gitForControl: `${folders.gitForControl}/rpc.sock`,

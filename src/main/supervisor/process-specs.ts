@@ -38,6 +38,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
   const options: ControlOptions = {
     sockets: {
       controlApi: sockets.controlApi,
+      controlForData: sockets.controlForData,
       controlForGit: sockets.controlForGit,
       gitForControl: sockets.gitForControl,
       dataForControl: sockets.dataForControl,
@@ -57,6 +58,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     buildTimeoutMs: config.builds.timeoutMs,
     builderMemoryMib: config.builds.memoryMib,
     drainMs: config.drainMs,
+    logs: config.logs,
     isVerbose: config.isVerbose,
   };
   return {
@@ -73,6 +75,7 @@ export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
   const options: DataOptions = {
     sockets: {
       controlApi: sockets.controlApi,
+      controlForData: sockets.controlForData,
       gitHttp: sockets.gitHttp,
       dataForControl: sockets.dataForControl,
     },
@@ -80,6 +83,7 @@ export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
     address: plan.address,
     snapshotFile: layout.snapshotFile,
     bundlesDir: layout.bundlesDir,
+    logsDir: layout.data.logs,
     trustedProxies: [...config.trustedProxies],
     pool: config.pool,
     drainMs: config.drainMs,

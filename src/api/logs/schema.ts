@@ -1,0 +1,43 @@
+import { Type } from 'typebox';
+import { LOG_KINDS, LOG_LEVELS } from '../../protocol/logs.ts';
+
+const MAX_PAGE = 1_000;
+const DEFAULT_PAGE = 100;
+const MAX_SEARCH_CHARACTERS = 200;
+const MAX_NAME_CHARACTERS = 250;
+
+const LogSchema = Type.Object({
+  id: Type.String(),
+  at: Type.String(),
+  level: Type.Enum([...LOG_LEVELS]),
+  kind: Type.Enum([...LOG_KINDS]),
+  function: Type.String(),
+  version: Type.Union([Type.Integer(), Type.Null()]),
+  deployment: Type.String(),
+  requestId: Type.Union([Type.String(), Type.Null()]),
+  text: Type.String(),
+  fields: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+});
+
+export const LogPageSchema = Type.Object({
+  items: Type.Array(LogSchema),
+  next: Type.Union([Type.String(), Type.Null()]),
+});
+
+const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS });
+
+export const LogQuerySchema = Type.Object(
+  {
+    since: Type.Optional(Type.String({ maxLength: 40 })),
+    until: Type.Optional(Type.String({ maxLength: 40 })),
+    level: Type.Optional(Type.Enum([...LOG_LEVELS])),
+    search: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_SEARCH_CHARACTERS })),
+    function: Type.Optional(Name),
+    deployment: Type.Optional(Name),
+    request: Type.Optional(Name),
+    limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
+    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
+    tail: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);

@@ -1,0 +1,87 @@
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LogQuery, LogView } from '../protocol/control-api.ts';
+import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
+import type { ControlClient } from './control-client.ts';
+
+/** The server says something every 10 s. */
+const SILENCE_MS = 30_000;
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 5_000;
+/** Before all entries. */
+const BEGINNING = '0';
+
+interface Follow {
+  /** Path and query of a tail. */
+  path(query: LogQuery): string;
+  query: LogQuery;
+  onEntry(entry: LogView): void;
+  /** Something that a person wants to know, but that is no part of the log. */
+  onNotice(text: string): void;
+}
+
+/**
+ * Follows a log for ever. When the connection is lost, or the server restarts, it goes on behind the last entry that
+ * it has: nothing is missed and nothing told twice.
+ * @throws PlatformError when the first connection fails, or the server refuses a later one
+ */
+export async function followLog(client: ControlClient, follow: Follow): Promise<never> {
+  let { query } = follow;
+  let retryMs = FIRST_RETRY_MS;
+  let isFirst = true;
+  let isLost = false;
+  const onOpen = (): void => {
+    if (isLost) follow.onNotice('connected again');
+    // Until something comes, whatever is found later is new.
+    if (isFirst) query = { ...query, cursor: BEGINNING };
+    isFirst = false;
+    isLost = false;
+  };
+  for (;;) {
+    try {
+      await readOnce(client, follow.path(query), {
+        onOpen,
+        onEntry: (entry) => {
+          query = { ...query, cursor: entry.id };
+          retryMs = FIRST_RETRY_MS;
+          follow.onEntry(entry);
+        },
+      });
+    } catch (error) {
+      if (isFirst || isFinal(error)) throw error;
+    }
+    if (!isLost) follow.onNotice('the connection was lost; trying again');
+    isLost = true;
+    await delay(retryMs);
+    retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
+  }
+}
+
+async function readOnce(
+  client: ControlClient,
+  path: string,
+  { onOpen, onEntry }: { onOpen: () => void; onEntry: (entry: LogView) => void },
+): Promise<void> {
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), SILENCE_MS);
+  try {
+    const stream = await client.open(path, silence.signal);
+    onOpen();
+    const ended = new Promise<void>((resolve) => void stream.once('close', resolve));
+    stream.on('error', () => {}); // 'close' follows.
+    const lines = createInterface({ input: stream, crlfDelay: Infinity });
+    lines.on('line', (line) => {
+      timer.refresh();
+      if (line !== '') onEntry(JSON.parse(line) as LogView);
+    });
+    await ended;
+    lines.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Trying again would not help. */
+function isFinal(error: unknown): boolean {
+  return !(error instanceof PlatformError) || !ERROR_TABLE[error.code].retryable;
+}

@@ -1,0 +1,73 @@
+import { rewriteStack } from '../build/index.ts';
+import type { BundleStore } from '../bundles/index.ts';
+import type { DataForControl } from '../protocol/data-plane.ts';
+import type { ControlForData } from '../protocol/logs.ts';
+import { createRpcClient, createRpcServer } from '../protocol/rpc.ts';
+import { systemClock } from '../std/clock.ts';
+import type { Database } from '../store/database.ts';
+import {
+  createLogFollowers,
+  createLogIngest,
+  createOrigins,
+  createStackResolver,
+  startLogRetention,
+  type LogFollowers,
+  type Redactors,
+} from '../telemetry/index.ts';
+import { listenOnSocket } from './listen-on-socket.ts';
+import type { Logger } from './log.ts';
+import type { ControlOptions } from './start-options.ts';
+
+const FOLLOW_DEADLINE_MS = 5_000;
+
+interface ControlLogsDeps {
+  db: Database;
+  bundles: BundleStore;
+  redactors: Redactors;
+  log: Logger;
+}
+
+/** Control's half of the logs: takes them in from data, and forgets what is old. */
+export async function startControlLogs(
+  { db, bundles, redactors, log }: ControlLogsDeps,
+  options: ControlOptions,
+  stack: AsyncDisposableStack,
+): Promise<LogFollowers> {
+  const call = createRpcClient<DataForControl>(options.sockets.dataForControl, 'the router');
+  const followers = createLogFollowers((apps) => {
+    // A data process that is away learns of it by the answer to its next batch.
+    call('followLogs', { apps }, { signal: AbortSignal.timeout(FOLLOW_DEADLINE_MS) }).catch(
+      (error: unknown) => log.debug({ err: error }, 'the router was not told who is followed'),
+    );
+  });
+  const ingest = createLogIngest({
+    db,
+    redactors,
+    followers,
+    origins: createOrigins(db),
+    stacks: createStackResolver(async (bundle, file, text) => {
+      const map = await bundles.readFile(bundle, `${file}.map`);
+      return rewriteStack(text, Buffer.from(map).toString(), file);
+    }, systemClock),
+  });
+  const methods = createRpcServer<ControlForData>(
+    {
+      storeLogs: async (batch) => {
+        await ingest.store(batch);
+        return { followed: followers.appNames() };
+      },
+    },
+    (method, error) => log.error({ err: error, method }, 'call from the router failed'),
+  );
+  stack.defer(() => {
+    methods.close();
+    methods.closeAllConnections();
+  });
+  await listenOnSocket(methods, options.sockets.controlForData);
+
+  const stopping = new AbortController();
+  stack.defer(() => stopping.abort());
+  const onError = (error: unknown): void => log.error({ err: error }, 'old logs were not removed');
+  startLogRetention({ db, clock: systemClock, onError }, options.logs, stopping.signal);
+  return followers;
+}

@@ -1,0 +1,25 @@
+import type { ControlForData } from '../protocol/logs.ts';
+import { createRpcClient } from '../protocol/rpc.ts';
+import { systemClock } from '../std/clock.ts';
+import { randomName } from '../std/ids.ts';
+import { LogRecorder, LogShipper, openLogSpool } from '../telemetry/index.ts';
+import type { DataOptions } from './start-options.ts';
+
+/** Control commits a batch in milliseconds; one that does not answer is taken for absent, and disk takes over. */
+const SEND_DEADLINE_MS = 3_000;
+/** Names this process among all that ever were. */
+const SOURCE_CHARACTERS = 16;
+
+/** The data process's half of the logs. */
+export async function startDataLogs(
+  options: DataOptions,
+): Promise<{ recorder: LogRecorder; shipper: LogShipper }> {
+  const call = createRpcClient<ControlForData>(options.sockets.controlForData, 'control');
+  const shipper = new LogShipper({
+    source: randomName(SOURCE_CHARACTERS),
+    send: (batch) => call('storeLogs', batch, { signal: AbortSignal.timeout(SEND_DEADLINE_MS) }),
+    spool: await openLogSpool(options.logsDir, () => systemClock.now()),
+    clock: systemClock,
+  });
+  return { recorder: new LogRecorder(shipper, systemClock), shipper };
+}

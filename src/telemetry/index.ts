@@ -1,0 +1,17 @@
+/**
+ * Telemetry: what functions say, from the worker to whoever reads it. Data records lines, reports and failures and
+ * ships them in numbered batches; control redacts and stores them, tells those who follow an app, and forgets what
+ * is old or too much.
+ *
+ * It never holds up a request: what finds no room is counted and told. It never believes a function who it is.
+ * Read protocol/logs.ts, then log-recorder.ts and log-shipper.ts (data), log-ingest.ts (control).
+ */
+export { createLogFollowers, type LogFollowers } from './log-followers.ts';
+export { createLogIngest } from './log-ingest.ts';
+export { startLogRetention } from './log-retention.ts';
+export { LogRecorder } from './log-recorder.ts';
+export { LogShipper } from './log-shipper.ts';
+export { openLogSpool } from './log-spool.ts';
+export { createOrigins } from './origins.ts';
+export type { Redactors } from './ports.ts';
+export { createStackResolver } from './stack-resolver.ts';

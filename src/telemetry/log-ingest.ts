@@ -1,0 +1,104 @@
+/**
+ * Stores batches of log entries in control, the only place where they are written. What an entry says of itself is
+ * checked: data is the process that parses strangers' bytes. Secrets are taken out before anything is stored.
+ */
+import { PlatformError } from '../protocol/errors.ts';
+import { LOG_KINDS, LOG_LEVELS, type LogBatch, type LogEntry } from '../protocol/logs.ts';
+import type { Database } from '../store/database.ts';
+import { storeLogBatch, type NewLogEntry } from '../store/logs.ts';
+import type { LogFollowers } from './log-followers.ts';
+import type { LogOrigin, Origins, Redactors, StackSources } from './ports.ts';
+
+const MAX_BATCH_ENTRIES = 5_000;
+const MAX_TEXT_CHARACTERS = 16 * 1024;
+const MAX_NAME_CHARACTERS = 128;
+const SOURCE = /^[a-z2-7]{16}$/;
+
+interface IngestDeps {
+  db: Database;
+  origins: Origins;
+  redactors: Redactors;
+  stacks: StackSources;
+  followers: LogFollowers;
+}
+
+export interface LogIngest {
+  /** Resolves when the batch is committed, now or before. @throws PlatformError */
+  store(batch: LogBatch): Promise<void>;
+}
+
+export function createLogIngest({
+  db,
+  origins,
+  redactors,
+  stacks,
+  followers,
+}: IngestDeps): LogIngest {
+  /** Null for an entry of a deployment that there is not. */
+  async function prepare(entry: LogEntry): Promise<NewLogEntry | null> {
+    const origin = await origins.find(entry.deployment);
+    if (origin === null) return null;
+    const redact = await redactors.redactorFor(entry.deployment);
+    const text = cleaned(redact(await resolved(entry, origin)));
+    const fields = entry.fields === null ? null : cleaned(redact(entry.fields));
+    return { ...entry, appId: origin.appId, text, fields };
+  }
+
+  async function resolved(entry: LogEntry, origin: LogOrigin): Promise<string> {
+    const file = origin.files[entry.functionName];
+    if (origin.bundle === null || file === undefined || !mayHaveStack(entry)) return entry.text;
+    return stacks.resolve(origin.bundle, file, entry.text);
+  }
+
+  return {
+    async store(batch) {
+      if (!isBatch(batch))
+        throw new PlatformError('bad-request', 'this is no batch of log entries');
+      const entries: NewLogEntry[] = [];
+      for (const entry of batch.entries) {
+        const prepared = isEntry(entry) ? await prepare(entry) : null;
+        if (prepared !== null) entries.push(prepared);
+      }
+      const isNew = await storeLogBatch(db, batch, entries);
+      if (isNew) followers.announce(new Set(entries.map(({ appId }) => appId)));
+    },
+  };
+}
+
+function mayHaveStack({ kind, level, text }: LogEntry): boolean {
+  return (kind === 'failure' || level === 'error') && text.includes('\n    at ');
+}
+
+/** The database takes any character but NUL. */
+function cleaned(text: string): string {
+  const whole = text.includes('\0') ? text.replaceAll('\0', '\u{fffd}') : text;
+  return whole.slice(0, MAX_TEXT_CHARACTERS);
+}
+
+function isBatch({ source, sequence, entries }: LogBatch): boolean {
+  return (
+    typeof source === 'string' &&
+    SOURCE.test(source) &&
+    Number.isSafeInteger(sequence) &&
+    sequence > 0 &&
+    Array.isArray(entries) &&
+    entries.length <= MAX_BATCH_ENTRIES
+  );
+}
+
+function isEntry(entry: LogEntry): boolean {
+  return (
+    Number.isFinite(entry.at) &&
+    LOG_KINDS.includes(entry.kind) &&
+    LOG_LEVELS.includes(entry.level) &&
+    isName(entry.deployment) &&
+    isName(entry.functionName) &&
+    (entry.requestId === null || isName(entry.requestId)) &&
+    typeof entry.text === 'string' &&
+    (entry.fields === null || typeof entry.fields === 'string')
+  );
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_NAME_CHARACTERS && !value.includes('\0');
+}

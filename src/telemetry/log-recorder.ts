@@ -1,0 +1,153 @@
+/** Makes log entries of what workers print and of how invocations end, in data. Bounded for each function. */
+import type { ServedFunction } from '../model/served.ts';
+import type { LogLine } from '../protocol/worker.ts';
+import type { Clock } from '../std/clock.ts';
+import type { FunctionLog, FunctionSource } from '../pool/ports.ts';
+import type { InvocationEnd, InvocationLog, InvocationTarget } from '../router/ports.ts';
+import { describeFailure } from './failure-text.ts';
+import { noticeOf } from './notice.ts';
+import type { LogSink } from './ports.ts';
+import { reportText } from './report-text.ts';
+
+/** Of one function, whatever the number of its workers. */
+const MAX_LINES_PER_SECOND = 1_000;
+/**
+ * Of one function. A report for each of the tens of thousands of requests that a busy one answers in a second would
+ * cost more than answering them, so the rest is counted.
+ */
+const MAX_REPORTS_PER_SECOND = 200;
+const MAX_FAILURES_PER_SECOND = 100;
+/** Functions that may print within one second. */
+const MAX_SOURCES = 2_000;
+const WINDOW_MS = 1_000;
+
+/** What a function had in this second. */
+interface Tally {
+  source: FunctionSource;
+  lines: Count;
+  reports: Count;
+  failures: Count;
+}
+
+interface Count {
+  taken: number;
+  dropped: number;
+}
+
+export class LogRecorder implements FunctionLog, InvocationLog {
+  readonly #sink: LogSink;
+  readonly #clock: Clock;
+  /** By deployment, then by function. */
+  readonly #tallies = new Map<string, Map<string, Tally>>();
+  #sources = 0;
+  #ended: { source: FunctionSource; served: ServedFunction; end: InvocationEnd; at: number }[] = [];
+
+  constructor(sink: LogSink, clock: Clock) {
+    this.#sink = sink;
+    this.#clock = clock;
+  }
+
+  line(source: FunctionSource, line: LogLine): void {
+    const tally = this.#tallyOf(source.deployment, source.functionName, source.appName);
+    if (tally === null) return;
+    tally.lines.dropped += line.dropped;
+    const tellsDroppedOnly = line.text === '' && line.dropped > 0;
+    if (tellsDroppedOnly || !takes(tally.lines, MAX_LINES_PER_SECOND)) return;
+    this.#sink.add(source.appName, {
+      at: this.#clock.now(),
+      kind: 'line',
+      level: line.level,
+      ...nameOf(source),
+      requestId: line.requestId,
+      text: line.text,
+      fields: line.fields ?? null,
+    });
+  }
+
+  ended({ deployment, served }: InvocationTarget, end: InvocationEnd): void {
+    const tally = this.#tallyOf(deployment.id, served.name, deployment.appName);
+    if (tally === null) return;
+    const isTaken =
+      end.failure === null
+        ? takes(tally.reports, MAX_REPORTS_PER_SECOND)
+        : takes(tally.failures, MAX_FAILURES_PER_SECOND);
+    if (!isTaken) return;
+    // The worker tells of its memory right behind its answer: what both say is known when this read is done.
+    if (this.#ended.length === 0) setImmediate(() => this.#tellEnded());
+    this.#ended.push({ source: tally.source, served, end, at: this.#clock.now() });
+  }
+
+  #tellEnded(): void {
+    const ended = this.#ended;
+    this.#ended = [];
+    for (const { source, served, end, at } of ended) {
+      const common = { at, ...nameOf(source), requestId: end.requestId };
+      if (end.failure !== null) {
+        const failure = describeFailure(end.failure);
+        this.#sink.add(source.appName, { ...common, kind: 'failure', ...failure });
+      }
+      const report = reportText(served, end);
+      this.#sink.add(source.appName, { ...common, kind: 'report', level: 'info', ...report });
+    }
+  }
+
+  /** Null when too many functions print at once. */
+  #tallyOf(deployment: string, functionName: string, appName: string): Tally | null {
+    const functions = this.#tallies.get(deployment);
+    const known = functions?.get(functionName);
+    if (known !== undefined) return known;
+    if (this.#sources >= MAX_SOURCES) return null;
+    if (this.#sources++ === 0) this.#clock.after(WINDOW_MS, () => this.#endWindow());
+    const tally: Tally = {
+      source: { appName, deployment, functionName },
+      lines: { taken: 0, dropped: 0 },
+      reports: { taken: 0, dropped: 0 },
+      failures: { taken: 0, dropped: 0 },
+    };
+    if (functions === undefined) this.#tallies.set(deployment, new Map([[functionName, tally]]));
+    else functions.set(functionName, tally);
+    return tally;
+  }
+
+  #endWindow(): void {
+    const tallies = [...this.#tallies.values()].flatMap((functions) => [...functions.values()]);
+    this.#tallies.clear();
+    this.#sources = 0;
+    for (const { source, lines, reports, failures } of tallies) {
+      this.#tellDropped(
+        source,
+        lines,
+        `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`,
+      );
+      this.#tellDropped(
+        source,
+        reports,
+        `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`,
+      );
+      this.#tellDropped(
+        source,
+        failures,
+        `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`,
+      );
+    }
+  }
+
+  #tellDropped(source: FunctionSource, { dropped }: Count, what: string): void {
+    if (dropped === 0) return;
+    const notice = noticeOf(source, this.#clock.now(), { text: `${dropped} ${what}`, dropped });
+    this.#sink.add(source.appName, notice);
+  }
+}
+
+function takes(count: Count, max: number): boolean {
+  if (count.taken >= max) {
+    count.dropped++;
+    return false;
+  }
+  count.taken++;
+  return true;
+}
+
+function nameOf({ deployment, functionName }: FunctionSource) {
+  return { deployment, functionName };
+}

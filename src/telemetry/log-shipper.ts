@@ -1,0 +1,172 @@
+/**
+ * Brings log entries from data to control: gathered for a second, or for a tenth of it while somebody follows the
+ * app, sent as one numbered batch, and kept on disk when control does not take it. What finds no room anywhere is
+ * counted, and the count is told in the log of the function.
+ *
+ * A process that is killed loses what it gathered since its last batch, a second's worth at most.
+ */
+import type { LogBatch, LogEntry } from '../protocol/logs.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import type { Clock } from '../std/clock.ts';
+import type { LogSpool } from './log-spool.ts';
+import { LostEntries } from './lost-entries.ts';
+import type { LogSink } from './ports.ts';
+
+const INTERVAL_MS = 1_000;
+const FOLLOWED_INTERVAL_MS = 100;
+/** Entries in memory, as JSON; only a control that hangs brings it near. */
+const MAX_GATHERED_BYTES = 16 * 1024 * 1024;
+const MAX_BATCH_BYTES = 1024 * 1024;
+const MAX_BATCH_ENTRIES = 2_000;
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5_000;
+/** A batch that control refuses this often, while it answers, is not offered again. */
+const MAX_REFUSALS = 5;
+const ENTRY_OVERHEAD_BYTES = 200;
+
+interface ShipperDeps {
+  /** Names this data process. */
+  source: string;
+  /** @throws when control has not taken it */
+  send(batch: LogBatch): Promise<{ followed: string[] }>;
+  spool: LogSpool;
+  clock: Clock;
+}
+
+export class LogShipper implements LogSink {
+  readonly #deps: ShipperDeps;
+  readonly #lost: LostEntries;
+  #gathered: LogEntry[] = [];
+  #gatheredBytes = 0;
+  #sequence = 0;
+  #followed = new Set<string>();
+  #due: { atMs: number; cancel: () => void } | null = null;
+  #shipping: Promise<void> | null = null;
+  #awayUntilMs = -Infinity;
+  #retryMs = FIRST_RETRY_MS;
+  #refusals = 0;
+  #isClosed = false;
+
+  constructor(deps: ShipperDeps) {
+    this.#deps = deps;
+    this.#lost = new LostEntries();
+    this.#shipIn(0); // What an earlier process left on disk.
+  }
+
+  add(appName: string, entry: LogEntry): void {
+    const bytes = sizeOf(entry);
+    if (this.#gatheredBytes + bytes > MAX_GATHERED_BYTES) {
+      this.#lost.count(entry);
+      return;
+    }
+    this.#gathered.push(entry);
+    this.#gatheredBytes += bytes;
+    this.#shipIn(this.#followed.has(appName) ? FOLLOWED_INTERVAL_MS : INTERVAL_MS);
+  }
+
+  /** From now on what these apps print is sent at once. */
+  follow(appNames: string[]): void {
+    this.#followed = new Set(appNames);
+    if (this.#followed.size > 0 && this.#gathered.length > 0) this.#shipIn(FOLLOWED_INTERVAL_MS);
+  }
+
+  /** Sends what there is, or leaves it on disk. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#due?.cancel();
+    await this.#shipping;
+    await this.#ship();
+  }
+
+  /** The sooner of what is due and this. */
+  #shipIn(delayMs: number): void {
+    if (this.#isClosed) return;
+    const atMs = this.#deps.clock.monotonicMs() + delayMs;
+    if (this.#due !== null && this.#due.atMs <= atMs) return;
+    this.#due?.cancel();
+    const cancel = this.#deps.clock.after(delayMs, () => {
+      this.#due = null;
+      void this.#shipAfterOthers();
+    });
+    this.#due = { atMs, cancel };
+  }
+
+  async #shipAfterOthers(): Promise<void> {
+    // Whoever ships now looks at all that has been gathered until its end.
+    if (this.#shipping !== null) return;
+    this.#shipping = this.#ship();
+    await this.#shipping;
+    this.#shipping = null;
+    if (this.#gathered.length > 0) this.#shipIn(0);
+  }
+
+  async #ship(): Promise<void> {
+    while (await this.#shipNext());
+  }
+
+  /** One batch, the oldest first; false when there is nothing more to do now. */
+  async #shipNext(): Promise<boolean> {
+    const waiting = this.#isAway() ? null : await this.#deps.spool.first();
+    if (waiting !== null) {
+      if (await this.#send(waiting)) await this.#deps.spool.removeFirst();
+      return true;
+    }
+    const batch = this.#takeBatch();
+    if (batch === null) return false;
+    const isSent = !this.#isAway() && (await this.#send(batch));
+    if (!isSent && !(await this.#deps.spool.append(batch))) this.#lost.countAll(batch.entries);
+    return true;
+  }
+
+  #isAway(): boolean {
+    return this.#deps.clock.monotonicMs() < this.#awayUntilMs;
+  }
+
+  #takeBatch(): LogBatch | null {
+    // Only while they can be told: on a full disk they would be lost as well.
+    if (!this.#isAway()) this.#gathered.push(...this.#lost.take(this.#deps.clock.now()));
+    if (this.#gathered.length === 0) return null;
+    let bytes = 0;
+    let count = 0;
+    for (const entry of this.#gathered) {
+      bytes += sizeOf(entry);
+      if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_ENTRIES)) break;
+      count++;
+    }
+    const entries = this.#gathered.slice(0, count);
+    this.#gathered = this.#gathered.slice(count);
+    this.#gatheredBytes = this.#gathered.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    return { source: this.#deps.source, sequence: ++this.#sequence, entries };
+  }
+
+  /** Whether control has it, or never will. */
+  async #send(batch: LogBatch): Promise<boolean> {
+    try {
+      this.follow((await this.#deps.send(batch)).followed);
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#refusals = 0;
+      return true;
+    } catch (error) {
+      const isRefused = error instanceof PlatformError && !isPassing(error);
+      this.#refusals = isRefused ? this.#refusals + 1 : 0;
+      if (this.#refusals >= MAX_REFUSALS) {
+        this.#refusals = 0;
+        this.#lost.countAll(batch.entries);
+        return true;
+      }
+      this.#awayUntilMs = this.#deps.clock.monotonicMs() + this.#retryMs;
+      this.#shipIn(this.#retryMs);
+      this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+      return false;
+    }
+  }
+}
+
+function isPassing({ code }: PlatformError): boolean {
+  return code === 'unavailable' || code === 'database-down' || code === 'busy';
+}
+
+/** About what it has as JSON. */
+function sizeOf({ text, fields }: LogEntry): number {
+  return ENTRY_OVERHEAD_BYTES + text.length + (fields?.length ?? 0);
+}

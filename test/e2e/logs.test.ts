@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { LogView } from '../../src/protocol/control-api.ts';
+import { ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
+import { createRepository, type TestRepository } from '../support/repository.ts';
+import { usePlatform } from '../support/use-platform.ts';
+
+const platform = usePlatform();
+
+async function deployed(app: string, code: string): Promise<TestRepository> {
+  const repository = await createRepository(platform(), app);
+  await repository.commit({ 'index.ts': code });
+  const pushed = await repository.push('main');
+  expect(pushed.code, pushed.output).toBe(0);
+  return repository;
+}
+
+/** What `fn logs --json` prints, oldest first. */
+async function entriesOf(repository: TestRepository, ...args: string[]): Promise<LogView[]> {
+  const { code, output } = await repository.fn('logs', '--json', ...args);
+  expect(code, output).toBe(0);
+  return output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LogView);
+}
+
+async function untilLogged(
+  repository: TestRepository,
+  isThere: (entries: LogView[]) => boolean,
+): Promise<LogView[]> {
+  return eventually(async () => {
+    const entries = await entriesOf(repository, '--limit', '1000');
+    expect(entries).toSatisfy(isThere);
+    return entries;
+  });
+}
+
+describe('the log of an app', () => {
+  it('has each line under its own request, also with several at once in one worker', async () => {
+    const repository = await deployed(
+      'interleaved',
+      `import { EventEmitter } from 'node:events';
+      const later = (ms: number) => new Promise((done) => setTimeout(done, ms));
+      let waiting: (() => void)[] = [];
+      const together = () => new Promise<void>((done) => {
+        waiting.push(done);
+        if (waiting.length === 2) for (const go of waiting.splice(0)) go();
+      });
+      export const handler = async (event: any) => {
+        const name = event.rawPath;
+        console.log('begin', name);
+        await together();
+        process.stdout.write('half of ' + name);
+        await later(5);
+        process.stdout.write(', whole\\n');
+        console.group();
+        console.warn('in a group', name);
+        await later(5);
+        console.groupEnd();
+        const emitter = new EventEmitter();
+        emitter.on('said', () => console.error('emitted', name));
+        setTimeout(() => emitter.emit('said'), 1);
+        await later(10);
+        console.log(JSON.stringify({ level: 40, msg: 'structured', name }));
+        return { statusCode: 200, body: name };
+      };`,
+    );
+    const answers = await Promise.all(
+      ['/a', '/b'].map((path) => ask(platform(), 'interleaved', { path })),
+    );
+    const entries = await untilLogged(
+      repository,
+      (found) => found.filter(({ kind }) => kind === 'report').length === 2,
+    );
+    for (const { body, headers } of answers) {
+      const own = entries.filter(({ requestId }) => requestId === headers['x-request-id']);
+      expect(own.map(({ level, text }) => [level, text]).slice(0, -1)).toEqual([
+        ['info', `begin ${body}`],
+        ['info', `half of ${body}, whole`],
+        ['warn', `  in a group ${body}`],
+        ['error', `emitted ${body}`],
+        ['warn', `{"level":40,"msg":"structured","name":"${body}"}`],
+      ]);
+      expect(own.at(-2)?.fields).toEqual({ level: 40, msg: 'structured', name: body });
+      expect(own.at(-1)?.text).toMatch(
+        /^REPORT RequestId: [0-9a-f-]{36} Duration: \d+\.\d\d ms Billed Duration: \d+ ms Memory Size: 128 MB Max Memory Used: [1-9]\d* MB/,
+      );
+      expect(own.at(-1)?.fields).toMatchObject({ status: 200, outcome: 'ok', memorySizeMb: 128 });
+    }
+  });
+
+  it('shows where in the source a handler threw', async () => {
+    const repository = await deployed(
+      'throws',
+      `interface Order { total: number }\n\nfunction totalOf(order: Order | null): number {\n  return order!.total;\n}\n\nexport const handler = async () => {\n  return { statusCode: totalOf(null) };\n};\n`,
+    );
+    expect((await ask(platform(), 'throws')).status).toBe(502);
+    const entries = await untilLogged(repository, (found) =>
+      found.some(({ kind }) => kind === 'failure'),
+    );
+    const failure = entries.find(({ kind }) => kind === 'failure');
+    expect(failure).toMatchObject({ level: 'error', fields: { errorType: 'TypeError' } });
+    expect(failure?.text.split('\n')).toEqual([
+      "TypeError: Cannot read properties of null (reading 'total')",
+      '    at totalOf (index.ts:4:17)',
+      '    at handler (index.ts:8:24)',
+    ]);
+    const shown = await repository.fn('logs', '--level', 'error');
+    expect(shown.output).toContain('index.ts:4:17');
+  });
+});
