@@ -4,6 +4,7 @@ import * as esbuild from 'esbuild';
 import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
+import { platformNames, platformPlugin } from './platform-modules.ts';
 
 /**
  * Modules of ours in front of the entries, which hand over their namespaces; a colon keeps the folder apart from what
@@ -89,7 +90,7 @@ export async function bundle(request: BundleRequest): Promise<Bundling> {
 
 /** Whether a module of the metafile is ours, and no file of the repository. */
 export function isOwnModule(path: string): boolean {
-  return path.startsWith(`${STUB_FOLDER}/`) || path.startsWith('builtin:');
+  return path.startsWith(`${STUB_FOLDER}/`) || /^(?:builtin|platform|adapter):/.test(path);
 }
 
 function run({ root, units, plugins }: BundleRequest) {
@@ -111,6 +112,7 @@ function run({ root, units, plugins }: BundleRequest) {
     sourcesContent: true,
     metafile: true,
     define: {
+      ...platformNames(BUILTIN),
       'import.meta': META,
       __dirname: `${META}.dirname`,
       __filename: `${META}.filename`,
@@ -118,7 +120,7 @@ function run({ root, units, plugins }: BundleRequest) {
     banner: { js: BANNER },
     footer: { js: FOOTER },
     loader: LOADERS,
-    plugins: [...plugins, builtinsPlugin(BUILTIN), repositoryPlugin(root)],
+    plugins: [platformPlugin(BUILTIN), ...plugins, builtinsPlugin(BUILTIN), repositoryPlugin(root)],
     logLevel: 'silent',
     logLimit: MAX_PROBLEMS,
   });
@@ -131,7 +133,7 @@ function stubOf({ file }: UnitRequest): string {
 function stubText({ entry, handler }: UnitRequest): string {
   const from = JSON.stringify(`../${entry}`);
   if (handler === null) return `import * as ns from ${from};${EXPORT}(ns)`;
-  return `import {${handler} as handler} from ${from};${EXPORT}({handler})`;
+  return `import {${handler} as handler} from ${from};${EXPORT}({handler},${JSON.stringify(handler)})`;
 }
 
 function toBundling(

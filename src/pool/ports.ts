@@ -62,7 +62,8 @@ export interface Invocation {
   headed(status: number, headers: string): void;
   /** The receiver answers with `link.credit` for each byte that it has passed on. */
   body(chunk: Buffer): void;
-  ended(): void;
+  /** `trailers` is the text of END. */
+  ended(trailers: string): void;
   failed(failure: InvocationFailure): void;
 }
 
@@ -71,7 +72,8 @@ export interface InvocationLink {
   /** The most memory that the worker ever had resident, as it last told; 0 before it has. */
   readonly peakMemoryKib: number;
   sendBody(stream: number, chunk: Buffer): void;
-  endBody(stream: number): void;
+  /** `trailers` is the text of BODY_END. */
+  endBody(stream: number, trailers: string): void;
   /** `bytes` is the length of one chunk that `body` got; each is credited on its own. */
   credit(stream: number, bytes: number): void;
   /** The client has gone: no more calls to the invocation. The worker is held until its handler settles. */

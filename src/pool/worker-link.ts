@@ -156,8 +156,9 @@ export class WorkerLink implements InvocationLink {
     }
   }
 
-  endBody(stream: number): void {
-    if (this.#slots.has(stream)) this.#writer.empty(WORKER_FRAME.BODY_END, stream);
+  endBody(stream: number, trailers: string): void {
+    if (!this.#slots.has(stream)) return;
+    this.#writer.bytes(WORKER_FRAME.BODY_END, stream, Buffer.from(trailers, 'latin1'));
   }
 
   credit(stream: number, bytes: number): void {
@@ -209,7 +210,7 @@ export class WorkerLink implements InvocationLink {
       case WORKER_FRAME.BODY:
         return this.#body(stream, payload);
       case WORKER_FRAME.END:
-        return this.#end(stream);
+        return this.#end(stream, payload);
       case WORKER_FRAME.FAILED:
         return this.#fail(stream, parseFailedHead(payload));
       case WORKER_FRAME.NACK:
@@ -294,11 +295,11 @@ export class WorkerLink implements InvocationLink {
     else invocation.body(payload);
   }
 
-  #end(stream: number): void {
+  #end(stream: number, trailers: Buffer): void {
     const invocation = this.#slots.get(stream);
     if (!this.#slots.release(stream)) return;
     this.#isRefusing = false;
-    invocation?.ended();
+    invocation?.ended(trailers.toString('latin1'));
     this.#listener.settled?.(true);
   }
 

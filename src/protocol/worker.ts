@@ -9,12 +9,12 @@
  *
  *       INVOKE    InvokeHead   →                            one invocation; body frames follow when hasBody
  *       BODY      bytes …      →
- *       BODY_END               →
+ *       BODY_END  trailers     →
  *                              ←   NACK                     nothing was begun: try another worker
  *                              ←   REPLY  ResponseHead+body the whole response at once, or
  *                              ←   HEAD   ResponseHead
  *                              ←   BODY   bytes …
- *                              ←   END                      or FAILED, also instead of HEAD
+ *                              ←   END    trailers          or FAILED, also instead of HEAD
  *       CANCEL    u8           →                            CANCEL_REASON
  *
  *       CREDIT  u32            ↔                            flow control: the receiver consumed so many body bytes
@@ -23,6 +23,8 @@
  *                              ←   RETIRING                 lease me no more: something went wrong in here
  *                              ←   LOG  LogFrame
  *                              ←   MEMORY  u32              the most that it ever had resident, in KiB
+ *
+ * Trailers are name and value of each field in turn, latin1, separated by line feeds; mostly there are none.
  *
  * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. From the worker, a BODY is
  * never empty and counts as `windowCharge` of its length, and CREDIT to it counts alike: small frames cost more than
@@ -73,6 +75,9 @@ export const WORKER_ENVIRONMENT_FD = 6;
 
 /** Why an invocation is cancelled: who has gone still holds the worker until the handler settles; a timeout does not. */
 export const CANCEL_REASON = { CLIENT_GONE: 0, TIMED_OUT: 1 } as const;
+
+/** How long after its answer a worker stays for what a handler gave to `waitUntil`, also when it is to end. */
+export const MAX_BACKGROUND_MS = 30_000;
 
 /** SPECIALISE payload: u32 length of this JSON, the JSON, then the code. */
 export interface SpecialiseHead {

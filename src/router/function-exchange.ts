@@ -12,6 +12,7 @@ import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from '.
 import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
 import type { QuickReply } from './quick-reply.ts';
 import { readFunctionHeaders } from './response-head.ts';
+import { requestTrailers, responseTrailers } from './trailers.ts';
 
 export interface ExchangeSubject {
   request: IncomingMessage;
@@ -163,13 +164,15 @@ export class FunctionExchange implements Invocation {
     });
   }
 
-  ended(): void {
+  ended(trailers: string): void {
     if (!this.#advance('ended')) return;
     if (this.#declaredLength !== null && this.#responded < this.#declaredLength) {
       return this.#badResponse('the body is shorter than its Content-Length');
     }
     this.#tellEnd(this.#status, null);
-    endAfterRequest(this.#subject.request, this.#subject.response);
+    const { request, response } = this.#subject;
+    if (trailers !== '') response.addTrailers(responseTrailers(trailers));
+    endAfterRequest(request, response);
   }
 
   failed(failure: InvocationFailure): void {
@@ -272,14 +275,15 @@ export class FunctionExchange implements Invocation {
       this.#link?.sendBody(this.#stream, chunk);
       if (this.#unacknowledged >= WINDOW_BYTES) request.pause();
     });
-    request.on('end', () => this.#link?.endBody(this.#stream));
+    request.on('end', () => this.#link?.endBody(this.#stream, requestTrailers(request)));
   }
 
   /** What was read for a worker that refused; nothing the first time. */
   #sendAgain(link: InvocationLink): void {
     for (const chunk of this.#replay ?? []) link.sendBody(this.#stream, chunk);
     // Not `complete`: then all has arrived, but some may still wait in the stream to be read.
-    if (this.#subject.request.readableEnded) link.endBody(this.#stream);
+    const { request } = this.#subject;
+    if (request.readableEnded) link.endBody(this.#stream, requestTrailers(request));
   }
 }
 

@@ -4,6 +4,9 @@ import type { SpecialiseHead } from '../protocol/worker.ts';
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
 const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
 
+/** Servers are written to listen where they are told to; nothing is bound. */
+const DEFAULT_PORT = '8080';
+
 export type Environment = Record<string, string>;
 
 /** Reads the JSON object that the supervisor writes when the worker is specialised. */
@@ -23,7 +26,7 @@ export async function readEnvironment(source: Readable): Promise<Environment> {
  * Lambda learn where they run.
  */
 export function applyEnvironment(environment: Environment, head: SpecialiseHead): void {
-  Object.assign(process.env, { NODE_ENV: 'production' }, environment, {
+  Object.assign(process.env, { NODE_ENV: 'production', PORT: DEFAULT_PORT }, environment, {
     AWS_LAMBDA_FUNCTION_NAME: head.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: head.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(head.memoryMib),

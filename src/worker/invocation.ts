@@ -19,8 +19,11 @@ import { responseHeadText, type HeaderPairs } from './response-headers.ts';
  */
 export type Sending = Promise<void> | null;
 
+/** Shared, so that an invocation nobody waits for needs no list. */
+const NOTHING: (() => void)[] = [];
+
 /** Thrown into whoever still writes a response that nobody waits for. */
-class InvocationCancelled extends Error {
+export class InvocationCancelled extends Error {
   override name = 'AbortError';
 }
 
@@ -38,6 +41,7 @@ export class Invocation {
   #unacknowledged = 0;
   #creditArrived: (() => void) | null = null;
   #onCancelled: ((reason: Error) => void) | null = null;
+  #afterwards: (() => void)[] = NOTHING;
 
   constructor(
     head: InvokeHead,
@@ -62,6 +66,11 @@ export class Invocation {
     return this.#state === 'settled';
   }
 
+  /** Nobody waits for the response any more. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
   /** Aborted when the client has gone or the time is up. Made on first use: most handlers never ask. */
   get signal(): AbortSignal {
     if (this.#abort === null) {
@@ -75,6 +84,12 @@ export class Invocation {
   whenCancelled(callback: (reason: Error) => void): void {
     if (this.#isCancelled) callback(new InvocationCancelled('cancelled'));
     else this.#onCancelled = callback;
+  }
+
+  /** Calls back when the response is out, or will never be; at once when that is so already. */
+  whenSettled(callback: () => void): void {
+    if (this.#state === 'settled') callback();
+    else this.#afterwards = [...this.#afterwards, callback];
   }
 
   /** Answers with the whole response. Null when it is sent already. */
@@ -110,10 +125,11 @@ export class Invocation {
   /** Resolves when there is room for more. @throws when nobody waits for the response any more. */
   async write(chunk: Uint8Array): Promise<void> {
     // The function may use its memory again as soon as this returns, so it is copied.
-    await this.#writeOwned(Buffer.from(chunk));
+    await this.writeOwned(Buffer.from(chunk));
   }
 
-  async #writeOwned(chunk: Buffer): Promise<void> {
+  /** The same for memory that nobody else uses. */
+  async writeOwned(chunk: Buffer): Promise<void> {
     for (let at = 0; at < chunk.length; at += BODY_CHUNK_BYTES) {
       while (this.#unacknowledged >= WINDOW_BYTES && !this.#isCancelled) {
         await new Promise<void>((resolve) => (this.#creditArrived = resolve));
@@ -125,9 +141,13 @@ export class Invocation {
     }
   }
 
-  end(): void {
+  end(trailers: HeaderPairs = []): void {
     if (this.#state === 'settled') return;
-    this.#writer.empty(WORKER_FRAME.END, this.#stream);
+    if (trailers.length === 0) this.#writer.empty(WORKER_FRAME.END, this.#stream);
+    else {
+      const text = Buffer.from(responseHeadText(trailers), 'latin1');
+      this.#writer.bytes(WORKER_FRAME.END, this.#stream, text);
+    }
     this.#settle();
   }
 
@@ -160,12 +180,13 @@ export class Invocation {
   ): Promise<void> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
     this.start(status, headers, bytes.length);
-    await this.#writeOwned(bytes);
+    await this.writeOwned(bytes);
     this.end();
   }
 
   #settle(): void {
     this.#state = 'settled';
+    for (const callback of this.#afterwards) callback();
     this.#onSettled(this.#stream);
   }
 }

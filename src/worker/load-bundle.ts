@@ -6,20 +6,32 @@
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 
+/** Gives Node's modules, and those that stand in for others; `Deno.serve` in the bundle is its `serve`. */
+type BuiltinFunction = ((name: string) => unknown) & { serve: unknown };
+
 type BundleFunction = (
-  builtin: NodeJS.Require,
+  builtin: BuiltinFunction,
   meta: { url: string; filename: string; dirname: string },
-  exportNamespace: (namespace: Namespace) => void,
+  exportNamespace: (namespace: Namespace, target?: string) => void,
   require: NodeJS.Require,
 ) => Promise<void>;
 
 /** What the entry file exports; for CommonJS its `default` is `module.exports`. */
 export type Namespace = Record<string, unknown>;
 
+export interface LoadedModule {
+  namespace: Namespace;
+  /** The function that fn.json's `handler` names, when it is none of the exports. */
+  target: string | null;
+}
+
 const CODE_FOLDER = '/code';
 
 /** @throws whatever the module's own top level throws. */
-export async function loadBundle(file: string, code: string): Promise<Namespace> {
+export async function loadBundle(
+  { file, code }: { file: string; code: string },
+  modules: Readonly<Record<string, unknown>>,
+): Promise<LoadedModule> {
   const filename = `${CODE_FOLDER}/${file}`;
   const script = new vm.Script(code, {
     filename,
@@ -27,8 +39,14 @@ export async function loadBundle(file: string, code: string): Promise<Namespace>
   });
   const evaluate = script.runInThisContext() as BundleFunction;
   const require = createRequire(filename);
+  const find = (name: string): unknown =>
+    Object.hasOwn(modules, name) ? modules[name] : require(name);
+  const builtin = Object.assign(find, { serve: modules['fn:deno-serve'] });
   const meta = { url: `file://${filename}`, filename, dirname: CODE_FOLDER };
-  let namespace: Namespace = {};
-  await evaluate(require, meta, (exported) => (namespace = exported), require);
-  return namespace;
+  const loaded: LoadedModule = { namespace: {}, target: null };
+  const exported = (namespace: Namespace, target?: string): void => {
+    Object.assign(loaded, { namespace, target: target ?? null });
+  };
+  await evaluate(builtin, meta, exported, require);
+  return loaded;
 }

@@ -8,6 +8,7 @@ export class RequestBody {
   readonly #onConsumed: (bytes: number) => void;
   #waiting: Buffer[] = [];
   #isEnded = false;
+  #trailers: readonly string[] = [];
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
@@ -21,7 +22,14 @@ export class RequestBody {
     this.#wake?.();
   }
 
-  end(): void {
+  /** name, value, name, value, … once the end was read; mostly none. */
+  get trailers(): readonly string[] {
+    return this.#trailers;
+  }
+
+  /** `trailers` is the payload of BODY_END. */
+  end(trailers: Buffer): void {
+    if (trailers.length > 0) this.#trailers = trailers.toString('latin1').split('\n');
     this.#isEnded = true;
     this.#wake?.();
   }

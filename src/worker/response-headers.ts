@@ -39,6 +39,15 @@ export function addResultHeaders(pairs: HeaderPairs, headers: unknown): void {
   }
 }
 
+/** Those of `multiValueHeaders`, which take the place of what `headers` has of the same name, as with AWS. */
+export function addMultiValueHeaders(pairs: HeaderPairs, headers: unknown): void {
+  if (typeof headers !== 'object' || headers === null) return;
+  const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const kept = pairs.filter(([name]) => !names.has(name.toLowerCase()));
+  pairs.splice(0, pairs.length, ...kept);
+  addResultHeaders(pairs, headers);
+}
+
 export function hasHeader(headers: HeaderPairs, wanted: string): boolean {
   return headers.some(([name]) => name.toLowerCase() === wanted);
 }

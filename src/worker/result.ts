@@ -1,13 +1,20 @@
 /** What a handler returned, as a response: the rules that Lambda's HTTP API and plain-object handlers share. */
+import { format } from 'node:util';
 import type { Invocation, Sending } from './invocation.ts';
-import { addResultHeaders, hasHeader, type HeaderPairs } from './response-headers.ts';
-import { isWebResponse, sendWebResponse } from './web-response.ts';
+import {
+  addMultiValueHeaders,
+  addResultHeaders,
+  hasHeader,
+  type HeaderPairs,
+} from './response-headers.ts';
+import { isWebResponse, sendStream, sendWebResponse } from './web-response.ts';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
+const BYTES_TYPE = 'application/octet-stream';
 const THREE_DIGITS = /^\d{3}$/;
 
-interface ResultObject {
+export interface ResultObject {
   statusCode?: unknown;
   status?: unknown;
   headers?: unknown;
@@ -30,7 +37,7 @@ export function sendResult(invocation: Invocation, result: unknown): Sending {
   }
   if (isWebResponse(result)) return sendWebResponse(invocation, result);
   if (result instanceof Uint8Array) {
-    return invocation.reply(200, [['content-type', 'application/octet-stream']], result);
+    return invocation.reply(200, [['content-type', BYTES_TYPE]], result);
   }
   if (typeof result === 'object' && isResultObject(result)) {
     return sendResultObject(invocation, result);
@@ -46,21 +53,34 @@ function isResultObject(result: ResultObject): boolean {
 }
 
 function sendResultObject(invocation: Invocation, result: ResultObject): Sending {
-  const status = Number(result.statusCode ?? result.status);
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new TypeError(
-      `the handler returned status ${String(result.statusCode ?? result.status)}`,
-    );
-  }
-  const headers: HeaderPairs = [];
-  addResultHeaders(headers, result.headers);
-  addResultHeaders(headers, result.multiValueHeaders);
-  if (Array.isArray(result.cookies)) {
-    for (const cookie of result.cookies) headers.push(['set-cookie', String(cookie)]);
-  }
+  const { status, headers } = readResultHead(result, null);
+  const stream = streamOf(result.body);
+  if (stream !== null) return sendStream(invocation, status, { headers, body: stream });
   const { body, type } = bodyOfResult(result);
   if (type !== null && !hasHeader(headers, 'content-type')) headers.push(['content-type', type]);
   return invocation.reply(status, headers, body);
+}
+
+/** @throws TypeError when the status is none. */
+export function readResultHead(
+  result: ResultObject,
+  defaultType: string | null,
+): { status: number; headers: HeaderPairs } {
+  const given = result.statusCode ?? result.status ?? 200;
+  const status = Number(given);
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`the handler returned status ${format('%s', given)}: it can be 200 to 599`);
+  }
+  const headers: HeaderPairs = [];
+  addResultHeaders(headers, result.headers);
+  addMultiValueHeaders(headers, result.multiValueHeaders);
+  if (Array.isArray(result.cookies)) {
+    for (const cookie of result.cookies) headers.push(['set-cookie', String(cookie)]);
+  }
+  if (defaultType !== null && !hasHeader(headers, 'content-type')) {
+    headers.push(['content-type', defaultType]);
+  }
+  return { status, headers };
 }
 
 /** The type is what the body says of itself; null when it says nothing. */
@@ -72,6 +92,18 @@ function bodyOfResult(result: ResultObject): { body: string | Uint8Array; type: 
     // Lambda's own default for a text body.
     return { body, type: body === '' ? null : TEXT_TYPE };
   }
-  if (body instanceof Uint8Array) return { body, type: 'application/octet-stream' };
-  return { body: JSON.stringify(body), type: JSON_TYPE };
+  if (ArrayBuffer.isView(body)) {
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    return { body: bytes, type: BYTES_TYPE };
+  }
+  if (body instanceof ArrayBuffer) return { body: new Uint8Array(body), type: BYTES_TYPE };
+  return { body: JSON.stringify(body) ?? '', type: JSON_TYPE };
+}
+
+/** A web stream, a stream of Node, an async generator; null for what is whole. */
+function streamOf(body: unknown): ReadableStream<Uint8Array> | null {
+  if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return null;
+  return body instanceof ReadableStream
+    ? (body as ReadableStream<Uint8Array>)
+    : ReadableStream.from(body as AsyncIterable<Uint8Array>);
 }

@@ -44,7 +44,7 @@ export async function sendWebResponse(invocation: Invocation, response: Response
 }
 
 /** A body of one chunk, which most are, goes as a whole response; any other is streamed. */
-async function sendStream(
+export async function sendStream(
   invocation: Invocation,
   status: number,
   { headers, body }: { headers: HeaderPairs; body: ReadableStream<Uint8Array> },
@@ -85,7 +85,9 @@ async function turns(count: number): Promise<boolean> {
   return false;
 }
 
+/** Text is no part of the web's own streams, but generators and streams of Node give it. */
 function bytes(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
-  throw new TypeError('the body of a Response must be a stream of bytes');
+  if (typeof value === 'string') return Buffer.from(value);
+  throw new TypeError('the body of a response must be a stream of bytes or text');
 }

@@ -3,25 +3,17 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OnReadOpts, Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
 import { FrameDecoder, type Frame } from '../protocol/framing.ts';
-import {
-  decodeInvoke,
-  decodeSpecialise,
-  WORKER_FRAME,
-  type SpecialiseHead,
-} from '../protocol/worker.ts';
-import { findHandler, noHandlerMessage } from './conventions.ts';
-import { applyEnvironment, type Environment } from './environment.ts';
-import { isThenable, type Handle } from './handlers.ts';
-import { describeError, Invocation } from './invocation.ts';
-import { loadBundle } from './load-bundle.ts';
+import { decodeInvoke, decodeSpecialise, WORKER_FRAME } from '../protocol/worker.ts';
+import { Background } from './background.ts';
 import { captureOutput } from './capture-output.ts';
+import type { FoundHandler } from './conventions.ts';
+import type { Environment } from './environment.ts';
+import type { Handle } from './handlers.ts';
+import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
+import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
 import { createLogCapture, type LogCapture } from './log-capture.ts';
 import { createMemoryReport } from './memory-report.ts';
-import { parameterReader } from './path-parameters.ts';
 import { warmUpWhenIdle } from './warm-up.ts';
-
-/** How long a draining worker waits for promises given to `waitUntil`. */
-const MAX_BACKGROUND_MS = 30_000;
 
 const READ_BUFFER_BYTES = 64 * 1024;
 
@@ -51,12 +43,22 @@ export function startWorker(
 }
 
 class Worker {
+  readonly #socket: Socket;
   readonly #writer: FrameWriter;
   readonly #environment: Promise<Environment>;
   readonly #running = new AsyncLocalStorage<Invocation | undefined>();
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
   readonly #exit = process.exit.bind(process);
+  readonly #background = new Background({
+    whenAnswered: (callback) => {
+      const invocation = this.#running.getStore();
+      if (invocation === undefined) callback();
+      else invocation.whenSettled(callback);
+    },
+    rejected: (error) => this.#log.write('error', `waitUntil: ${describeError(error).stack}`),
+    idle: () => this.#exitWhenDrained(),
+  });
   readonly #tellMemory = createMemoryReport(
     (peakKib) => this.#writer.u32(WORKER_FRAME.MEMORY, 0, peakKib),
     () => performance.now(),
@@ -64,7 +66,6 @@ class Worker {
   #handle: Handle | null = null;
   #isInitialising = false;
   #concurrency = 1;
-  #background = 0;
   #isDraining = false;
   #isRetiring = false;
   #isExiting = false;
@@ -76,6 +77,7 @@ class Worker {
   };
 
   constructor(socket: Socket, environment: Promise<Environment>) {
+    this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.#environment = environment;
     this.#log = createLogCapture({
@@ -110,7 +112,7 @@ class Worker {
       case WORKER_FRAME.BODY:
         return this.#invocations.get(stream)?.body?.push(payload);
       case WORKER_FRAME.BODY_END:
-        return this.#invocations.get(stream)?.body?.end();
+        return this.#invocations.get(stream)?.body?.end(payload);
       case WORKER_FRAME.CREDIT:
         return this.#invocations.get(stream)?.credit(payload.readUInt32BE(0));
       case WORKER_FRAME.CANCEL:
@@ -136,49 +138,34 @@ class Worker {
     const startedAtMs = performance.now();
     const { head, code } = decodeSpecialise(payload);
     this.#isInitialising = true;
-    this.#initialise(head, code.toString()).then(
-      (convention) => this.#initialised(head, { convention, startedAtMs }),
+    this.#concurrency = head.concurrency;
+    const host: InitialiseHost = {
+      environment: this.#environment,
+      socket: this.#socket,
+      waitUntil: (promise) => this.#background.waitUntil(promise),
+    };
+    initialise(head, code.toString(), host).then(
+      (found) => this.#initialised(found, startedAtMs),
       (error: unknown) => this.#initFailed(error),
     );
   }
 
-  /** Resolves to the convention that was found. */
-  async #initialise(head: SpecialiseHead, code: string): Promise<string | null> {
-    const environment = await this.#environment;
-    applyEnvironment(environment, head);
-    this.#concurrency = head.concurrency;
-    const namespace = await loadBundle(head.file, code);
-    const found = findHandler(namespace, {
-      functionName: head.functionName,
-      version: head.version,
-      deployment: head.deployment,
-      memoryMib: head.memoryMib,
-      timeoutMs: head.timeoutMs,
-      environment: { ...environment },
-      event: { parameters: parameterReader(head.path), hasRawBody: head.event === 'lambda' },
-      waitUntil: (promise) => this.#waitUntil(promise),
-    });
-    if (found === null) return null;
-    this.#handle = found.handle;
-    return found.convention;
-  }
-
-  #initialised(
-    head: SpecialiseHead,
-    { convention, startedAtMs }: { convention: string | null; startedAtMs: number },
-  ): void {
+  #initialised({ handle, convention }: FoundHandler, startedAtMs: number): void {
+    if (!this.#isInitialising) return; // It has failed by an error that nothing caught.
     this.#isInitialising = false;
-    if (convention === null) {
-      const failed = { reason: 'no-handler', message: noHandlerMessage(head.entry), stack: '' };
-      this.#writer.json(WORKER_FRAME.INIT_FAILED, 0, failed);
-    } else {
-      const initMs = performance.now() - startedAtMs;
-      this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
-    }
+    this.#handle = handle;
+    const initMs = performance.now() - startedAtMs;
+    this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
   }
 
   #initFailed(error: unknown): void {
+    if (!this.#isInitialising) return;
     this.#isInitialising = false;
+    if (error instanceof NoHandler) {
+      const failed = { reason: 'no-handler', message: error.message, stack: '' };
+      this.#writer.json(WORKER_FRAME.INIT_FAILED, 0, failed);
+      return;
+    }
     const { errorType, message, stack } = describeError(error);
     const text = errorType === 'Error' ? message : `${errorType}: ${message}`;
     this.#writer.json(WORKER_FRAME.INIT_FAILED, 0, { reason: 'threw', message: text, stack });
@@ -198,7 +185,15 @@ class Worker {
     this.#invocations.set(stream, invocation);
     // Half of what `run` costs, which also makes the context to return to.
     this.#running.enterWith(invocation);
-    handle(invocation).catch((error: unknown) => invocation.fail(error));
+    handle(invocation).catch((error: unknown) => this.#failed(invocation, error));
+  }
+
+  /** What a handler throws after its answer, or after its time, still is to be found in the log. */
+  #failed(invocation: Invocation, error: unknown): void {
+    if (!invocation.isSettled) return invocation.fail(error);
+    if (error instanceof InvocationCancelled) return;
+    const { errorType, message, stack } = describeError(error);
+    this.#log.write('error', stack === '' ? `${errorType}: ${message}` : stack);
   }
 
   /** An error that nothing caught: the request that caused it fails, and this process is no longer to be trusted. */
@@ -215,31 +210,13 @@ class Worker {
     this.#writer.empty(WORKER_FRAME.RETIRING, 0);
   }
 
-  #waitUntil(promise: unknown): void {
-    if (!isThenable(promise)) return;
-    this.#background++;
-    let isOver = false;
-    const over = (): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(timer);
-      this.#background--;
-      this.#exitWhenDrained();
-    };
-    const timer = setTimeout(over, MAX_BACKGROUND_MS);
-    Promise.resolve(promise).then(over, (error: unknown) => {
-      this.#log.write('error', `waitUntil: ${describeError(error).stack}`);
-      over();
-    });
-  }
-
   #drain(): void {
     this.#isDraining = true;
     this.#exitWhenDrained();
   }
 
   #exitWhenDrained(): void {
-    if (!this.#isDraining || this.#invocations.size > 0 || this.#background > 0) return;
+    if (!this.#isDraining || this.#invocations.size > 0 || !this.#background.isIdle) return;
     this.#writer.flush();
     this.#exit(0);
   }

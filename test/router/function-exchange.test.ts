@@ -54,7 +54,7 @@ describe('a worker that says what has no place', () => {
     client.send(GET);
     const { invocation, link } = await functions.begun();
     if (what === 'a body') invocation.body(Buffer.from('HTTP/1.1 200 OK\r\n\r\n'));
-    else invocation.ended();
+    else invocation.ended('');
     await client.has('The function failed');
     expect(client.received).toMatch(/^HTTP\/1\.1 502 /);
     expect(link.calls).toEqual(['cancel', `breach: ${breach}`]);
@@ -100,7 +100,7 @@ describe('a worker that says what has no place', () => {
     const { invocation, link } = await functions.begun();
     invocation.headed(200, 'content-length\n4');
     invocation.body(Buffer.from(body));
-    invocation.ended();
+    invocation.ended('');
     await client.closed();
     expect(link.calls).toEqual(['cancel']);
     const message = `the body is ${word} than its Content-Length`;

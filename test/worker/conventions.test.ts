@@ -39,6 +39,7 @@ describe('conventions', () => {
     ['methods', `export function GET() {}; export const handler = () => {}`],
     ['fetch', `export default { fetch() {} }; export const handler = () => {}`],
     ['lambda', `export const handler = () => {}; export default () => {}`],
+    ['node', `export default (req, res) => res.end('x')`],
     ['lambda', `export default { handler() {} }`],
     ['web', `export default () => new Response('x')`],
   ])('%s is found in %s', async (convention, source) => {
@@ -55,7 +56,6 @@ describe('conventions', () => {
   it.each([
     ['nothing', `export const x = 1`],
     ['a default value that is no function', `export default { a: 1 }`],
-    ['two parameters', `export default (req, res) => res.end('x')`],
   ])('no handler is found in %s, and what would be is told', async (_what, source) => {
     await expect(fromModule(source)).rejects.toThrow(
       /No handler found in index.js[^]*export default/,
