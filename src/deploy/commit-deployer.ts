@@ -1,5 +1,6 @@
 import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
+import type { PrepareResult } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { assert } from '../std/assert.ts';
 import type { App } from '../store/apps.ts';
@@ -34,6 +35,9 @@ export type DeployAnswer =
   | { kind: 'rejected'; outcome: 'build-failed' | 'release-failed' }
   /** A newer push took over, somebody cancelled it, or whoever waited has gone. */
   | { kind: 'cancelled'; outcome: 'superseded' | 'cancelled' };
+
+/** More functions are summed up in one line. */
+const MAX_START_LINES = 8;
 
 /** Why a deployment will not go live. */
 type Failure = Exclude<DeployAnswer, { kind: 'reserved' }> & { reason: string };
@@ -75,12 +79,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     const { report } = context;
     const prepared = await reservations.warm(reservation, bundle, context.buildMs);
     if (prepared.kind === 'ready') {
-      for (const [name, convention] of Object.entries(prepared.conventions)) {
-        const entry = bundle.entries[name] ?? name;
-        report(
-          detailLine(`${entry}: ${convention} handler, starts in ${prepared.initMs.toFixed(1)} ms`),
-        );
-      }
+      for (const line of describeStarts(prepared, bundle)) report(detailLine(line));
       return null;
     }
     if (prepared.kind === 'unavailable') throw noWorker(prepared.message);
@@ -128,6 +127,23 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       return failure ?? { kind: 'reserved', reservation };
     },
   };
+}
+
+/** What was found out by starting the code; in one line where there are many. */
+function describeStarts(
+  { initMs, conventions }: Extract<PrepareResult, { kind: 'ready' }>,
+  { entries, functions }: BuiltBundle,
+): string[] {
+  const started = Object.entries(conventions);
+  const time = `${initMs.toFixed(1)} ms`;
+  if (functions.length > MAX_START_LINES) {
+    const rest = functions.length - started.length;
+    const others = rest === 0 ? '' : `; ${rest} unchanged and not started`;
+    return [`${started.length} functions start, the slowest in ${time}${others}`];
+  }
+  return started.map(([name, convention]) => {
+    return `${entries[name] ?? name}: ${convention} handler, starts in ${time}`;
+  });
 }
 
 /** Says why a push ended early, and returns it. */

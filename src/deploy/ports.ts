@@ -38,8 +38,8 @@ export interface BuiltBundle {
 
 /** The workers behind the routes. */
 export interface DataPlanePort {
-  /** Starts and holds one worker per function; a failure is an answer, not an exception. */
-  prepare(deployment: ServedDeployment): Promise<PrepareResult>;
+  /** Starts one worker for each of these functions; a failure is an answer, not an exception. */
+  prepare(deployment: ServedDeployment, functions: string[]): Promise<PrepareResult>;
   release(deploymentId: string): Promise<void>;
   /** Resolves when each live data process routes by this generation or a later one. */
   applySnapshot(generation: number): Promise<void>;

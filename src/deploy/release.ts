@@ -1,4 +1,5 @@
 import type { PublicAddress } from '../model/address.ts';
+import type { ServedFunction } from '../model/served.ts';
 import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { settleProductionRef, type App } from '../store/apps.ts';
@@ -41,6 +42,7 @@ export interface Released {
   deployment: Deployment;
   url: string;
   bundleBytes: number;
+  functions: ServedFunction[];
   previousVersion: number | null;
 }
 
@@ -76,7 +78,7 @@ export function createReleases(deps: Deps): Releases {
     return {
       deployment: (await findDeployment(db, deploymentId)) ?? reserved,
       url: deploymentUrl(address, { appName: app.name, kind, slug, commit }),
-      bundleBytes: await bundleBytes(db, reserved),
+      ...(await describeBundle(db, reserved)),
       previousVersion: switched.previousVersion,
     };
   }
@@ -173,7 +175,10 @@ async function sealSleeping(deps: Deps, app: App, like: Deployment): Promise<str
   return id;
 }
 
-async function bundleBytes(db: Queryable, deployment: Deployment): Promise<number> {
-  if (deployment.bundle === null) return 0;
-  return (await findBundle(db, deployment.appId, deployment.bundle))?.bytes ?? 0;
+async function describeBundle(
+  db: Queryable,
+  { appId, bundle }: Deployment,
+): Promise<Pick<Released, 'bundleBytes' | 'functions'>> {
+  const row = bundle === null ? null : await findBundle(db, appId, bundle);
+  return { bundleBytes: row?.bytes ?? 0, functions: row?.functions ?? [] };
 }

@@ -3,10 +3,15 @@
  * what went wrong. Never colours or cursor movements: git passes the text through to any terminal or CI log.
  */
 import { commitUrl, type PublicAddress } from '../model/address.ts';
+import type { ServedFunction } from '../model/served.ts';
 import { shortRefName } from '../model/slug.ts';
 import type { InitFailure } from '../protocol/data-plane.ts';
 import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { Deployment } from '../store/deployments.ts';
+
+/** "Environment" and the space after it. */
+const LABEL_CHARACTERS = 13;
+const MAX_FUNCTION_LINES = 30;
 
 export function stepLine(text: string): string {
   return `-----> ${text}`;
@@ -42,6 +47,7 @@ export interface ReleaseSummary {
   deployment: Deployment;
   url: string;
   bundleBytes: number;
+  functions: ServedFunction[];
   /** The production version that was live before, for the way back. */
   previousVersion: number | null;
   totalMs: number;
@@ -54,6 +60,7 @@ export function summaryLines(address: PublicAddress, appName: string, s: Release
   const lines = [
     stepLine(`Live: ${describeTarget(deployment)} v${deployment.version} of ${appName}`),
     detailLine(`URL          ${s.url}`),
+    ...functionLines(s),
     detailLine(`This commit  ${commitUrl(address, appName, deployment.commit)}`),
     detailLine(`Commit       ${shortSha(deployment.commit)} ${deployment.subject}`),
     detailLine(`Environment  version ${deployment.envVersion}`),
@@ -64,6 +71,19 @@ export function summaryLines(address: PublicAddress, appName: string, s: Release
     lines.push(detailLine(`Undo         fn rollback v${s.previousVersion}`));
   }
   return lines;
+}
+
+/** Where each of several functions is; one that answers everything needs no line. */
+function functionLines({ functions, url }: Pick<ReleaseSummary, 'functions' | 'url'>): string[] {
+  const own = functions.filter(({ path }) => path !== undefined);
+  const shown = own.slice(0, MAX_FUNCTION_LINES).map(({ name, path = '/', methods }, index) => {
+    const label = (index === 0 ? 'Functions' : '').padEnd(LABEL_CHARACTERS);
+    const verbs = methods === undefined ? '' : `  ${methods.join(', ')}`;
+    return detailLine(`${label}${url}${path}  ${name}${verbs}`);
+  });
+  const more = own.length - shown.length;
+  if (more > 0) shown.push(detailLine(`${' '.repeat(LABEL_CHARACTERS)}and ${more} more`));
+  return shown;
 }
 
 function describeTarget(deployment: Deployment): string {

@@ -16,6 +16,7 @@ import {
   type DeploymentTrigger,
 } from '../store/deployments.ts';
 import { claimSlug, findSlug, mapSlugs, releaseUnusedSlug } from '../store/refs.ts';
+import { functionsToWarm } from './functions-to-warm.ts';
 import type { BuiltBundle, DataPlanePort, SealPort } from './ports.ts';
 import { platformVariables, type DescribedDeployment } from './variables.ts';
 
@@ -98,7 +99,8 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
         ...(buildMs !== null && { buildMs }),
       });
       await seal.seal(reservation.id, platformVariables(address, reservation));
-      return data.prepare(servedDeployment(reservation, bundle));
+      const functions = await functionsToWarm(db, reservation, bundle.functions);
+      return data.prepare(servedDeployment(reservation, bundle), functions);
     },
 
     async fail({ id, appId, ref, slug }, reason) {

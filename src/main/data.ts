@@ -52,7 +52,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
   const rpc = createRpcServer<DataForControl>(
     {
       applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
-      prepare: ({ deployment }) => pool.prepare(deployment),
+      prepare: ({ deployment, functions }) => pool.prepare(deployment, functions),
       release: async ({ deployment }) => {
         pool.release(deployment);
         return null;

@@ -23,6 +23,8 @@ import { writeFileAtomically } from '../std/atomic-file.ts';
 const CALL_DEADLINE_MS = 10_000;
 /** Longer than a worker may take to load. */
 const PREPARE_DEADLINE_MS = 60_000;
+/** A few start at a time, so many functions need longer. */
+const PREPARE_FUNCTION_MS = 2000;
 const ARCHIVE_DEADLINE_MS = 5 * 60_000;
 
 const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
@@ -30,7 +32,10 @@ const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs
 export function createDataPlane(socket: string): DataPlanePort {
   const call = createRpcClient<DataForControl>(socket, 'the router');
   return {
-    prepare: (deployment) => call('prepare', { deployment }, within(PREPARE_DEADLINE_MS)),
+    prepare: (deployment, functions) => {
+      const deadlineMs = PREPARE_DEADLINE_MS + functions.length * PREPARE_FUNCTION_MS;
+      return call('prepare', { deployment, functions }, within(deadlineMs));
+    },
     release: async (deployment) =>
       void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
     async applySnapshot(generation) {
@@ -106,7 +111,10 @@ export function createExplain(bundles: BundleStore): ExplainPort {
 function builtBundle(hash: string, manifest: BundleManifest): BuiltBundle {
   return {
     hash,
-    functions: manifest.functions satisfies ServedFunction[],
+    functions: manifest.functions.map((built): ServedFunction => {
+      const codeSha256 = manifest.files.find(({ path }) => path === built.file)?.sha256;
+      return codeSha256 === undefined ? built : { ...built, codeSha256 };
+    }),
     hasPublicFiles: manifest.public.length > 0,
     bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0),
     entries: Object.fromEntries(manifest.functions.map(({ name, entry }) => [name, entry])),

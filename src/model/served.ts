@@ -5,6 +5,8 @@ export interface ServedFunction {
   name: string;
   /** File inside the bundle's folder, e.g. `main.js`. */
   file: string;
+  /** Of that file: two deployments with the same one run the same code. 64 hex digits. */
+  codeSha256?: string;
   /** Repository file that it was built from, e.g. `index.ts`: what messages name. */
   entry?: string;
   memoryMib: number;

@@ -1,20 +1,26 @@
 import type { PoolOptions } from '../main/start-options.ts';
 import { DEFAULT_MEMORY_MIB } from '../model/limits.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import type { PrepareResult } from '../protocol/data-plane.ts';
+import { MAX_HELD_WORKERS, type PrepareResult } from '../protocol/data-plane.ts';
 import type { Clock } from '../std/clock.ts';
+import { forEachBounded } from '../std/for-each-bounded.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { BundleCode, FunctionLog, Sandboxes } from './ports.ts';
 import { Zygotes } from './zygotes.ts';
 
+/** Workers of one deployment that load at a time: more would compete for the processor with those that serve. */
+const STARTS_AT_ONCE = 4;
 /** A deployment that was prepared and never routed to is let go after this long. */
 const MAX_HOLD_MS = 10 * 60_000;
 
 export interface Pool {
   /** The workers of a function that is routed to; made on first use. */
   functionPool(deployment: ServedDeployment, served: ServedFunction): FunctionPool;
-  /** Starts one worker for each function and holds them until routed to or released. */
-  prepare(deployment: ServedDeployment): Promise<PrepareResult>;
+  /**
+   * Starts one worker for each of these functions and holds them until routed to or released; those beyond
+   * MAX_HELD_WORKERS end when they have started.
+   */
+  prepare(deployment: ServedDeployment, functions: readonly string[]): Promise<PrepareResult>;
   release(deployment: string): void;
   /** No request that comes later reaches a worker that is running or being started now, held ones included. */
   restart(deployments: readonly string[]): void;
@@ -38,6 +44,13 @@ interface Entry {
   /** Set while it is prepared and not yet routed to; ends the holding. */
   cancelHold: (() => void) | null;
 }
+
+interface Started {
+  initMs: number;
+  convention: string;
+}
+type Refusal = Exclude<PrepareResult, { kind: 'ready' }>;
+type Prepared = { name: string } & (Started | Refusal);
 
 export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   const { clock } = deps;
@@ -67,17 +80,23 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     if (entry === undefined) return;
     entries.delete(deployment);
     entry.cancelHold?.();
-    for (const pool of entry.functions.values()) {
-      draining.add(pool);
-      void pool.drain().then(() => draining.delete(pool));
-    }
+    for (const name of entry.functions.keys()) letGo(entry, name);
   }
 
-  /** Null when the function runs; otherwise what `prepare` answers. */
+  /** What has shown that it starts need not keep its memory. */
+  function letGo({ functions }: Entry, name: string): void {
+    const pool = functions.get(name);
+    if (pool === undefined) return;
+    functions.delete(name);
+    draining.add(pool);
+    void pool.drain().then(() => draining.delete(pool));
+  }
+
+  /** What the function was found to be, or what `prepare` answers. */
   async function prepareFunction(
     deployment: ServedDeployment,
     served: ServedFunction,
-  ): Promise<{ initMs: number; convention: string } | Exclude<PrepareResult, { kind: 'ready' }>> {
+  ): Promise<Started | Refusal> {
     const result = await functionPool(deployment, served).hold();
     switch (result.kind) {
       case 'started':
@@ -95,24 +114,23 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
 
   return {
     functionPool,
-    prepare: async (deployment) => {
+    prepare: async (deployment, names) => {
       const entry = entryOf(deployment.id);
       entry.cancelHold?.();
       entry.cancelHold = clock.after(MAX_HOLD_MS, () => drop(deployment.id));
-      const prepared = await Promise.all(
-        deployment.functions.map((served) => prepareFunction(deployment, served)),
-      );
-      const conventions: Record<string, string> = {};
-      let initMs = 0;
-      for (const [index, one] of prepared.entries()) {
-        if ('kind' in one) {
-          drop(deployment.id);
-          return one;
-        }
-        conventions[deployment.functions[index]?.name ?? ''] = one.convention;
-        initMs = Math.max(initMs, one.initMs);
-      }
-      return { kind: 'ready', initMs, conventions };
+      const prepared: Prepared[] = [];
+      const chosen = names.flatMap((name) => deployment.functions.filter((f) => f.name === name));
+      await forEachBounded(chosen.entries(), STARTS_AT_ONCE, async ([index, served]) => {
+        if (prepared.some(isRefusal)) return;
+        const one = await prepareFunction(deployment, served);
+        if (index >= MAX_HELD_WORKERS) letGo(entry, served.name);
+        prepared.push({ name: served.name, ...one });
+      });
+      const refusal = prepared.find(isRefusal);
+      if (refusal === undefined) return summarize(prepared);
+      drop(deployment.id);
+      const { name: _name, ...answer } = refusal;
+      return answer;
     },
     release: (deployment) => {
       // Only what is held: a deployment that has gone live meanwhile is not ended by a late release.
@@ -151,5 +169,18 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       await Promise.all(Array.from(draining, (pool) => pool.drain()));
       zygotes.close();
     },
+  };
+}
+
+function isRefusal(one: Prepared): one is { name: string } & Refusal {
+  return 'kind' in one;
+}
+
+function summarize(prepared: Prepared[]): PrepareResult {
+  const started = prepared.filter((one): one is { name: string } & Started => !isRefusal(one));
+  return {
+    kind: 'ready',
+    initMs: Math.max(0, ...started.map(({ initMs }) => initMs)),
+    conventions: Object.fromEntries(started.map(({ name, convention }) => [name, convention])),
   };
 }

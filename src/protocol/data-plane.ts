@@ -22,14 +22,23 @@ export interface InitFailure {
   stack: string;
 }
 
+/** Workers that wait for one deployment's release; each has its memory already. */
+export const MAX_HELD_WORKERS = 8;
+
 export interface DataForControl {
   /**
    * Loads the snapshot from its file; resolves when no new request can reach a deployment that it dropped. The answer
    * is the generation that is served then: the one that was named, or a newer one.
    */
   applySnapshot: { params: { generation: number }; result: { generation: number } };
-  /** Starts one worker for each function and holds them until the deployment is routed to or released. */
-  prepare: { params: { deployment: ServedDeployment }; result: PrepareResult };
+  /**
+   * Starts one worker for each function that is named, and holds the first MAX_HELD_WORKERS of them until the deployment
+   * is routed to or released; the others have shown that they start, and end.
+   */
+  prepare: {
+    params: { deployment: ServedDeployment; functions: string[] };
+    result: PrepareResult;
+  };
   /** Ends the workers held for a deployment that will not go live. */
   release: { params: { deployment: string }; result: null };
   /**

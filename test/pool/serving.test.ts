@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
+import { MAX_HELD_WORKERS } from '../../src/protocol/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
 import { wrapModule } from '../support/function-code.ts';
 
@@ -107,7 +108,7 @@ describe('serving', () => {
     });
     for (let version = 1; version <= 5; version++) {
       const next = await data.deployment(await wrapModule(code(version)), { concurrency: 4 });
-      expect(await data.pool.prepare(next)).toMatchObject({ kind: 'ready' });
+      expect(await data.pool.prepare(next, ['main'])).toMatchObject({ kind: 'ready' });
       data.route(next);
       expect(await ask(data, 'hello')).toMatchObject({ body: String(version) });
     }
@@ -121,7 +122,7 @@ describe('serving', () => {
   it('holds a prepared worker until it is released', async () => {
     const data = await start();
     const deployment = await data.deployment(await wrapModule(HELLO));
-    expect(await data.pool.prepare(deployment)).toMatchObject({
+    expect(await data.pool.prepare(deployment, ['main'])).toMatchObject({
       kind: 'ready',
       conventions: { main: 'lambda' },
     });
@@ -131,10 +132,25 @@ describe('serving', () => {
     await eventually(() => data.pool.status().workers === 0);
   });
 
+  it('starts the functions that are named, and holds only so many of their workers', async () => {
+    const data = await start();
+    const deployment = await data.deployment(await wrapModule(HELLO));
+    const names = Array.from({ length: MAX_HELD_WORKERS + 3 }, (_, index) => `f${index}`);
+    const [main] = deployment.functions;
+    if (main === undefined) throw new Error('no function');
+    deployment.functions = [main, ...names.map((name) => ({ ...main, name }))];
+    const prepared = await data.pool.prepare(deployment, names);
+    if (prepared.kind !== 'ready') throw new Error(JSON.stringify(prepared));
+    expect(Object.keys(prepared.conventions).sort()).toEqual(names.sort());
+    await eventually(() => data.pool.status().workers === MAX_HELD_WORKERS);
+    data.pool.release(deployment.id);
+    await eventually(() => data.pool.status().workers === 0);
+  });
+
   it('serves the first request after a prepared release without a cold start', async () => {
     const data = await start();
     const deployment = await data.deployment(await wrapModule(HELLO));
-    await data.pool.prepare(deployment);
+    await data.pool.prepare(deployment, ['main']);
     data.route(deployment);
     expect((await ask(data, 'hello')).headers['x-fn-cold-start']).toBeUndefined();
   });
@@ -142,13 +158,13 @@ describe('serving', () => {
   it('says why a deployment cannot start', async () => {
     const data = await start();
     const throws = await data.deployment(await wrapModule(`null.x`));
-    expect(await data.pool.prepare(throws)).toMatchObject({
+    expect(await data.pool.prepare(throws, ['main'])).toMatchObject({
       kind: 'failed',
       function: 'main',
       failure: { reason: 'threw', message: expect.stringContaining('TypeError') },
     });
     const empty = await data.deployment(await wrapModule(`export const x = 1`));
-    expect(await data.pool.prepare(empty)).toMatchObject({
+    expect(await data.pool.prepare(empty, ['main'])).toMatchObject({
       kind: 'failed',
       failure: {
         reason: 'no-handler',

@@ -20,7 +20,7 @@ async function deployed(code: string): Promise<{
 }> {
   const name = `app${++appCount}`;
   const deployment = await data.deployment(code, {}, name);
-  const prepared = await data.pool.prepare(deployment);
+  const prepared = await data.pool.prepare(deployment, ['main']);
   if (prepared.kind === 'failed') throw new Error(prepared.failure.message);
   if (prepared.kind === 'unavailable') throw new Error(prepared.message);
   data.route(deployment);
