@@ -1,12 +1,25 @@
+import type { Command } from 'commander';
 import type { AppView, Page } from '../protocol/control-api.ts';
-import { type CommandDefinition, newCommand } from './command.ts';
-import { type CommonOptions, connect } from './command-context.ts';
+import { type CommandDefinition, newCommand, newGroup } from './command.ts';
+import {
+  appPath,
+  chooseApp,
+  type CommandContext,
+  type CommonOptions,
+  connect,
+} from './command-context.ts';
 import { formatCommit, formatTable, formatVersion } from './output.ts';
 
 export const apps: CommandDefinition = (program, ctx) => {
-  const command = newCommand('apps', 'list the apps that the token may see');
+  const command = newGroup('apps', 'list and show apps');
+  command.addCommand(listApps(ctx), { isDefault: true });
+  command.addCommand(showApp(ctx));
   program.addCommand(command);
-  command.action(async (options: CommonOptions) => {
+};
+
+function listApps(ctx: CommandContext): Command {
+  const command = newCommand('list', 'list the apps that the token may see');
+  return command.action(async (options: CommonOptions) => {
     const client = await connect(ctx);
     const page = await client.call<Page<AppView>>({ method: 'GET', path: '/apps' });
     if (options.json) return ctx.output.json(page);
@@ -20,7 +33,30 @@ export const apps: CommandDefinition = (program, ctx) => {
       formatCommit(app.commit),
       app.url,
     ]);
-    for (const line of formatTable(['APP', 'VERSION', 'COMMIT', 'URL'], rows))
+    for (const line of formatTable(['APP', 'VERSION', 'COMMIT', 'URL'], rows)) {
       ctx.output.line(line);
+    }
   });
-};
+}
+
+function showApp(ctx: CommandContext): Command {
+  return newCommand('info', 'show one app')
+    .argument('[app]', 'its name; without it, that of this repository')
+    .action(async (name: string | undefined, options: CommonOptions) => {
+      const client = await connect(ctx);
+      const path = appPath(name ?? (await chooseApp(ctx, {})));
+      const app = await client.call<AppView>({ method: 'GET', path });
+      if (options.json) return ctx.output.json(app);
+      ctx.output.line(`App         ${app.name}`);
+      ctx.output.line(`URL         ${app.url}`);
+      ctx.output.line(`Git         ${client.server}/${app.name}.git`);
+      ctx.output.line(`Production  ${app.productionBranch ?? 'the first push of main decides'}`);
+      ctx.output.line(`Live        ${describeLive(app)}`);
+      ctx.output.line(`Created     ${app.createdAt}`);
+    });
+}
+
+function describeLive({ version, commit }: AppView): string {
+  if (version === null) return 'nothing yet; to deploy: git push fn main';
+  return `${formatVersion(version)} (${formatCommit(commit)})`;
+}

@@ -13,6 +13,8 @@ interface ControlCall {
   /** With its parts encoded, and the query. */
   path: string;
   body?: unknown;
+  /** A minute otherwise. */
+  timeoutMs?: number;
 }
 
 export interface ControlClient {
@@ -34,13 +36,19 @@ const MAX_STREAM_LINE_BYTES = 1024 * 1024;
 export function createControlClient(server: string, token: string): ControlClient {
   return {
     server,
-    async call<Result>({ method, path, body }: ControlCall): Promise<Result> {
+    async call<Result>({
+      method,
+      path,
+      body,
+      timeoutMs = TIMEOUT_MS,
+    }: ControlCall): Promise<Result> {
       const payload = body === undefined ? null : JSON.stringify(body);
       const response = await send(server, {
         method,
         path,
         payload,
         authorization: `Bearer ${token}`,
+        timeoutMs,
       });
       const answer = await text(response).catch((cause: unknown) => {
         throw unreachable(server, cause);
@@ -53,7 +61,7 @@ export function createControlClient(server: string, token: string): ControlClien
     },
     async *stream<Line>(path: string) {
       const authorization = `Bearer ${token}`;
-      const request = { method: 'GET', path, payload: null, authorization, isStream: true };
+      const request = { method: 'GET', path, payload: null, authorization, timeoutMs: null };
       const response = await send(server, request);
       const status = response.statusCode ?? 0;
       if (status !== 200) throw toError(await text(response), status, server);
@@ -68,6 +76,7 @@ export function createControlClient(server: string, token: string): ControlClien
         path,
         payload: null,
         authorization,
+        timeoutMs: null,
         signal,
       });
       if (response.statusCode === 200) return response;
@@ -94,15 +103,16 @@ interface Request {
   path: string;
   payload: string | null;
   authorization: string;
-  /** Lasts longer than any deadline. */
-  isStream?: boolean;
+  /** Null for a stream, which lasts as long as it takes. */
+  timeoutMs: number | null;
   /** Ends it. */
   signal?: AbortSignal;
 }
 
 function send(server: string, request: Request) {
-  const { method, path, payload, authorization, isStream } = request;
-  const signal = request.signal ?? (isStream ? undefined : AbortSignal.timeout(TIMEOUT_MS));
+  const { method, path, payload, authorization, timeoutMs } = request;
+  const signal =
+    request.signal ?? (timeoutMs === null ? undefined : AbortSignal.timeout(timeoutMs));
   const url = new URL(server);
   const { request: start } = url.protocol === 'https:' ? https : http;
   return new Promise<http.IncomingMessage>((resolve, reject) => {

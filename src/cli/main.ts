@@ -8,12 +8,14 @@ import { Command, CommanderError } from 'commander';
 import { apps } from './apps.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
+import { completion } from './completion.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { deploy } from './deploy.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
 import { createInput } from './input.ts';
+import { LOCAL_COMMANDS } from './local-commands.ts';
 import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
 import { logs } from './logs.ts';
@@ -40,6 +42,7 @@ const COMMANDS = [
   apps,
   tokens,
   whoami,
+  completion,
 ];
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -84,14 +87,16 @@ function buildProgram(ctx: CommandContext): Command {
   const program = new Command('fn')
     .description('Push a git repository, get a URL.')
     .version(readVersion(), '--version')
-    .addHelpText(
-      'after',
-      '\nOn this machine:\n  server  run the platform\n  doctor  check what it needs',
-    )
+    .addHelpText('after', describeLocalCommands())
     .showSuggestionAfterError();
   for (const define of COMMANDS) define(program, ctx);
   neverExit(program);
   return program;
+}
+
+function describeLocalCommands(): string {
+  const lines = LOCAL_COMMANDS.map(([name, doing]) => `  ${name.padEnd(8)}${doing}`);
+  return ['\nOn this machine:', ...lines].join('\n');
 }
 
 /** commander would end the process and print by itself; both are done in one place instead. */

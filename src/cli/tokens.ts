@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CreatedToken, CreateTokenRequest, Page, TokenView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import { confirm } from './confirm.ts';
 import { formatAge, formatTable } from './output.ts';
 
 const UNIT_SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
@@ -65,6 +66,7 @@ function revokeToken(ctx: CommandContext): Command {
     .argument('<id>', 'as fn tokens list shows it')
     .action(async (id: string, options: CommonOptions) => {
       const client = await connect(ctx);
+      await confirm(ctx, options, `Revoke ${id}? What uses it stops working`);
       const path = `/tokens/${encodeURIComponent(id)}`;
       await client.call<undefined>({ method: 'DELETE', path });
       if (options.json) return ctx.output.json({ id, isRevoked: true });

@@ -98,6 +98,11 @@ describe('fn inspect', () => {
       expect(await inspect(repository, name)).toEqual(live);
     }
     expect(await inspect(repository, 'topic')).toMatchObject({ kind: 'branch' });
+    const opened = await repository.fn('open', 'topic');
+    expect(opened.output).toBe(`http://topic--shown.localhost:${platform().port}\n`);
+    const info = await repository.fn('apps', 'info');
+    expect(info.output).toMatch(/^Production {2}main$/m);
+    expect(info.output).toMatch(/^Live {8}v1 \([0-9a-f]{7}\)$/m);
     expect(await inspect(repository, 'v9.9')).toMatchObject({ kind: 'tag' });
     const { code, output } = await repository.fn('inspect', 'v1');
     expect(code).toBe(0);

@@ -1,0 +1,86 @@
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Home, makeHome, run, runFn } from './run-fn.ts';
+import { startStubControl, TOKEN } from './stub-control.ts';
+
+const FN = resolve(import.meta.dirname, '../../bin/fn');
+
+/** What bash itself offers at Tab after these words, the last one unfinished. */
+async function pressTab(home: Home, ...words: string[]): Promise<string[]> {
+  const script = `eval "$(fn completion bash)"
+    COMP_WORDS=(${['fn', ...words].map((word) => `'${word}'`).join(' ')})
+    COMP_CWORD=${words.length}
+    _fn_complete
+    printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = await run(home, 'bash', ['-c', script]);
+  expect(stderr).toBe('');
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+function makeUser(): Home {
+  const home = makeHome();
+  const bin = join(home.folder, '../bin');
+  mkdirSync(bin);
+  symlinkSync(FN, join(bin, 'fn'));
+  home.environment['PATH'] = `${bin}:${home.environment['PATH'] ?? ''}`;
+  return home;
+}
+
+describe('completion in bash', () => {
+  test('knows commands, their subcommands, options and choices', async () => {
+    const home = makeUser();
+    expect(await pressTab(home, 're')).toEqual(['releases', 'redeploy']);
+    expect(await pressTab(home, 'serv')).toEqual(['server']);
+    expect(await pressTab(home, 'tokens', '')).toEqual(['create', 'list', 'revoke', 'help']);
+    expect(await pressTab(home, 'releases', '--')).toEqual(['--json', '--yes', '--app', '--limit']);
+    expect(await pressTab(home, 'tokens', 'create', 'ci', '--role', '')).toEqual([
+      'read',
+      'deploy',
+      'admin',
+    ]);
+    expect(await pressTab(home, 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(await pressTab(home, 'complet')).toEqual(['completion']);
+  });
+
+  test('looks up apps, versions and branches', async () => {
+    const server = await startStubControl({
+      'GET /apps': { json: { items: [{ name: 'hello' }, { name: 'other' }] } },
+      'GET /apps/hello/deployments': { json: { items: [{ version: 2 }, { version: 1 }] } },
+    });
+    const home = makeUser();
+    home.environment['FN_SERVER'] = server.url;
+    home.environment['FN_TOKEN'] = TOKEN;
+    await run(home, 'git', ['init', '-q', '-b', 'main']);
+    const commit = ['-c', 'user.name=A', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty'];
+    await run(home, 'git', [...commit, '-m', 'x']);
+    await run(home, 'git', ['branch', 'feature/x']);
+    expect(await pressTab(home, 'releases', '--app', 'h')).toEqual(['hello']);
+    expect(await pressTab(home, 'rollback', '--app', 'hello', 'v')).toEqual(['v2', 'v1']);
+    expect(await pressTab(home, 'attach', 'f')).toEqual(['feature/x']);
+    expect(await pressTab(home, 'deploy', '--branch', '')).toEqual(['feature/x', 'main']);
+  });
+
+  test('stays silent when nothing can be looked up', async () => {
+    const home = makeUser();
+    home.environment['FN_SERVER'] = 'http://localhost:1';
+    home.environment['FN_TOKEN'] = TOKEN;
+    expect(await pressTab(home, 'releases', '--app', '')).toEqual([]);
+    expect(await pressTab(home, 'open', '--nothing', '')).toEqual([]);
+  });
+});
+
+test.each(['bash', 'zsh', 'fish'])(
+  'fn completion %s prints a script that asks fn',
+  async (shell) => {
+    const { code, stdout } = await runFn(makeHome(), 'completion', shell);
+    expect(code).toBe(0);
+    expect(stdout).toContain('fn complete -- ');
+  },
+);
+
+test('fn completion of another shell names those that there are', async () => {
+  const { code, stderr } = await runFn(makeHome(), 'completion', 'powershell');
+  expect(code).toBe(2);
+  expect(stderr).toContain('bash, zsh, fish');
+});
