@@ -9,6 +9,12 @@ const NEEDED_ROLE = {
   'app.rollback': 'deploy',
   'log.read': 'read',
   'app.redeploy': 'deploy',
+  /** Names, scopes and kinds; no values. */
+  'environment.list': 'read',
+  /** The values of plain ones. Those of secrets nobody can read. */
+  'environment.read': 'deploy',
+  'environment.change': 'deploy',
+  'master-key.rotate': 'admin',
   'token.read': 'admin',
   'token.create': 'admin',
   'token.revoke': 'admin',

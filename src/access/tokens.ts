@@ -32,6 +32,8 @@ export interface Access {
    *   for one that it may know of
    */
   requireApp(actor: Actor, action: Action, appName: string): Promise<App>;
+  /** Whether the actor may do this to an app that it knows of. */
+  may(actor: Actor, action: Action, app: App): boolean;
   /** @throws PlatformError forbidden */
   require(actor: Actor, action: Action): void;
   createToken(request: TokenRequest): Promise<{ token: string; row: TokenRow }>;
@@ -84,6 +86,7 @@ export function createAccess({ db, now, onError }: Deps): Access {
       if (!can(actor, action, app.id)) throw notAllowed(actor, action);
       return app;
     },
+    may: (actor, action, app) => can(actor, action, app.id),
     require(actor, action) {
       if (!can(actor, action, null)) throw notAllowed(actor, action);
     },

@@ -1,7 +1,13 @@
 import type { Access } from '../access/index.ts';
-import type { DeployedAgain, PushJournal } from '../deploy/index.ts';
+import type {
+  DeployedAgain,
+  EnvironmentChanges,
+  PushJournal,
+  RollbackRequest,
+} from '../deploy/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { LogFollowers } from '../telemetry/index.ts';
+import type { Rotation, Vault } from '../secrets/index.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 
@@ -9,12 +15,15 @@ export interface ApiDeps {
   db: Database;
   access: Access;
   rollbacks: {
-    rollback(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
+    rollback(app: App, request: RollbackRequest, by: { tokenId: string }): Promise<DeployedAgain>;
   };
   redeploys: {
     redeploy(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
   };
   journal: Pick<PushJournal, 'find' | 'list'>;
+  vault: Pick<Vault, 'describe'>;
+  environmentChanges: EnvironmentChanges;
+  rotation: Pick<Rotation, 'rotate'>;
   address: PublicAddress;
   /** Milliseconds since the Unix epoch. */
   now: () => number;

@@ -7,7 +7,10 @@ import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.t
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
+import { environmentRoutes } from './environment/handlers.ts';
+import { masterKeyRoutes } from './master-key/handlers.ts';
 import type { ApiDeps } from './ports.ts';
+import { jsonParser } from './json-parser.ts';
 import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
 import { logRoutes } from './logs/handlers.ts';
@@ -46,6 +49,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
       security: [{ token: [] }],
     },
   });
+  api.addContentTypeParser('application/json', { parseAs: 'buffer' }, jsonParser(api));
   api.decorateRequest('actor');
   api.addHook('onRequest', async (request) => {
     const path = request.url.split('?')[0] ?? '';
@@ -61,6 +65,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     deploymentRoutes(typed, deps);
     pushRoutes(typed, deps);
     logRoutes(typed, deps);
+    environmentRoutes(typed, deps);
+    masterKeyRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.

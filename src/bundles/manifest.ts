@@ -20,6 +20,8 @@ export interface BundleManifest {
   functions: BuiltFunction[];
   /** What the code expects of its environment. */
   environment: EnvironmentNeeds;
+  /** `env` of fn.json. */
+  variables?: Record<string, string>;
   /** What the door serves by itself, sorted by path. */
   public: PublicFile[];
   releaseCommand: ReleaseCommand | null;

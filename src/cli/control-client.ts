@@ -9,7 +9,7 @@ import { isLocalName, isLoopback } from './server-url.ts';
 
 /** One call of the control API. */
 interface ControlCall {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With its parts encoded, and the query. */
   path: string;
   body?: unknown;

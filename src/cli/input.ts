@@ -1,4 +1,4 @@
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { PlatformError } from '../protocol/errors.ts';
 
 /** What a person types, or a script pipes in. */
@@ -7,6 +7,8 @@ export interface Input {
   isTerminal: boolean;
   /** All of standard input, trimmed. @throws PlatformError bad-request when nothing ends it in time */
   readAll(): Promise<string>;
+  /** The same, as it is: values may be anything. */
+  readBytes(): Promise<Uint8Array>;
   /** A line that is not shown while it is typed. @throws PlatformError bad-request after Ctrl-C */
   askHidden(prompt: string): Promise<string>;
   /** A line. @throws PlatformError bad-request after Ctrl-C */
@@ -42,18 +44,21 @@ export function createInput(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream
     return line.text();
   }
 
+  async function readBytes(): Promise<Buffer> {
+    const timer = setTimeout(() => stdin.destroy(silentPipe()), READ_ALL_MS);
+    try {
+      return await buffer(stdin);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   return {
     isTerminal,
     askHidden: (prompt) => readLine(prompt, () => {}),
     ask: (prompt) => readLine(prompt, (character) => void stderr.write(character)),
-    async readAll() {
-      const timer = setTimeout(() => stdin.destroy(silentPipe()), READ_ALL_MS);
-      try {
-        return (await text(stdin)).trim();
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    readBytes,
+    readAll: async () => (await readBytes()).toString().trim(),
   };
 }
 

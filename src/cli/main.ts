@@ -11,6 +11,7 @@ import { cancel } from './cancel.ts';
 import { completion } from './completion.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { deploy } from './deploy.ts';
+import { env } from './env-command.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
@@ -19,6 +20,7 @@ import { LOCAL_COMMANDS } from './local-commands.ts';
 import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
 import { logs } from './logs.ts';
+import { masterKey } from './master-key.ts';
 import { open } from './open.ts';
 import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
@@ -39,8 +41,10 @@ const COMMANDS = [
   cancel,
   logs,
   open,
+  env,
   apps,
   tokens,
+  masterKey,
   whoami,
   completion,
 ];

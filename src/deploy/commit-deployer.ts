@@ -8,6 +8,9 @@ import type { Database } from '../store/database.ts';
 import { advanceDeployment, type DeploymentTrigger } from '../store/deployments.ts';
 import type { ActivePushes } from './active-pushes.ts';
 import type { Archives } from './archives.ts';
+import { describeMissing, preflightLines } from './describe-preflight.ts';
+import type { Environments } from './environments.ts';
+import type { Redactors } from './redactors.ts';
 import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
 import { describeInitFailure, detailLine, problemLine, stepLine } from './report.ts';
 import { PushCancelled } from './push-record.ts';
@@ -49,12 +52,14 @@ interface Deps {
   archives: Archives;
   explain: ExplainPort;
   active: ActivePushes;
+  environments: Environments;
+  redactors: Pick<Redactors, 'forApp'>;
 }
 
 const INTERRUPTED: Failure = { kind: 'cancelled', outcome: 'cancelled', reason: 'interrupted' };
 
 export function createCommitDeployer(deps: Deps): CommitDeployer {
-  const { db, reservations, builds, archives, explain, active } = deps;
+  const { db, reservations, builds, archives, explain, active, environments } = deps;
 
   async function build(
     reservation: Reservation,
@@ -90,6 +95,21 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     return { kind: 'rejected', outcome: 'release-failed', reason: summary };
   }
 
+  /** Null when the code finds what it surely needs; otherwise why not, after having shown it. */
+  async function checkEnvironment(
+    { appId, kind, ref }: Reservation,
+    bundle: BuiltBundle,
+    report: Report,
+  ): Promise<Failure | null> {
+    const target = { kind, ref };
+    const owner = { appId, bundle: bundle.hash, ...target };
+    const found = await environments.check(owner, await environments.version(appId));
+    for (const line of preflightLines(found, target)) report(line);
+    const [first] = found.missing;
+    if (first === undefined) return null;
+    return { kind: 'rejected', outcome: 'release-failed', reason: describeMissing(first, target) };
+  }
+
   async function buildAndWarm(
     reservation: Reservation,
     report: Report,
@@ -105,14 +125,18 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     const { bundle, isCached, buildMs } = built;
     const how = isCached ? 'Stored bundle' : `Built in ${buildMs} ms`;
     report(detailLine(`${how}: ${formatBytes(bundle.bytes)}, ${bundle.hash.slice(0, 12)}`));
+    const missing = await checkEnvironment(reservation, bundle, report);
+    if (missing !== null) return missing;
     const failure = await warm(reservation, bundle, { buildMs: isCached ? null : buildMs, report });
     if (failure !== null) return failure;
     return signal.aborted ? showCancelled(signal, report) : null;
   }
 
   return {
-    async deploy(request, report, signal) {
+    async deploy(request, tell, signal) {
       const { app, ref, commit } = request;
+      const redact = await deps.redactors.forApp(app.id);
+      const report = (line: string): void => tell(redact(line));
       const turn = active.begin(app.id, ref, commit.sha);
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
@@ -122,7 +146,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
         failure = await buildAndWarm(reservation, report, ended);
       } finally {
         turn.end();
-        if (failure !== null) await reservations.fail(reservation, failure.reason);
+        if (failure !== null) await reservations.fail(reservation, redact(failure.reason));
       }
       return failure ?? { kind: 'reserved', reservation };
     },

@@ -12,7 +12,7 @@ import type { Reservation, Reservations } from './reservation.ts';
 export type DeployAgain = (
   app: App,
   source: Deployment,
-  by: { trigger: DeploymentTrigger; tokenId: string | null },
+  by: { trigger: DeploymentTrigger; tokenId: string | null; replaces?: string },
 ) => Promise<DeployedAgain>;
 
 export interface DeployedAgain extends Released {
@@ -41,23 +41,36 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
     });
   }
 
-  return async (app, source, { trigger, tokenId }) => {
+  return async (app, source, { trigger, tokenId, replaces }) => {
     const beganAt = clock.monotonicMs();
     const { ref, kind, commit: sha, subject, author } = source;
     if (kind === 'commit') throw new Error('a commit host has no version of its own');
     const commit = { sha, tree: '', subject, author };
-    const origin = { pushId: null, createdBy: tokenId, sourceVersion: source.version };
+    // The code is that of the first of them, so that a rollback leads to other code.
+    const sourceVersion = source.sourceVersion ?? source.version;
+    const origin = { pushId: null, createdBy: tokenId, sourceVersion };
     const reservation = await reservations.reserve({ app, ref, kind, commit, trigger, ...origin });
     try {
       await warm(app, reservation, source);
-      const released = await releases.release(app, reservation.id, { isPush: false });
+      const released = await releases.release(app, reservation.id, {
+        isPush: false,
+        ...(replaces !== undefined && { replaces }),
+      });
       if (released === null) throw new PlatformError('conflict', `the ${trigger} was overtaken`);
       return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
     } catch (error) {
-      await reservations.fail(reservation, `the ${trigger} did not succeed`);
+      await reservations.fail(reservation, failureReason(error));
       throw error;
     } finally {
       reservations.letGo(reservation.id);
     }
   };
+}
+
+/** Begins a reason that says nothing about the code. */
+export const INTERRUPTED = 'interrupted: ';
+
+function failureReason(error: unknown): string {
+  if (!(error instanceof PlatformError)) return `${INTERRUPTED}the platform failed`;
+  return error.code === 'release-failed' ? error.message : `${INTERRUPTED}${error.message}`;
 }

@@ -8,14 +8,23 @@ export { createActivePushes } from './active-pushes.ts';
 export { createArchives, type Archives } from './archives.ts';
 export { createCommitDeployer } from './commit-deployer.ts';
 export { createLiveRefs } from './live-refs.ts';
+export {
+  createEnvironmentChanges,
+  type ChangedEnvironment,
+  type EnvironmentChanges,
+} from './environment-changes.ts';
+export { createEnvironmentReleases } from './environment-releases.ts';
+export { createEnvironments } from './environments.ts';
 export type * from './ports.ts';
 export { createPublisher } from './publisher.ts';
 export { createPushes, type Pushes } from './push.ts';
 export { createPushJournal, type PushJournal } from './push-journal.ts';
 export type { PushRecord } from './push-record.ts';
 export { createReconciler } from './reconcile.ts';
+export { createRedactors } from './redactors.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';
 export { createDeployAgain, type DeployedAgain } from './deploy-again.ts';
 export { createRedeploys } from './redeploy.ts';
-export { createRollbacks } from './rollback.ts';
+export { createRollbacks, type RollbackRequest } from './rollback.ts';
+export { createSealedKeeper } from './sealed-keeper.ts';

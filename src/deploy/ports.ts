@@ -2,7 +2,13 @@ import type { Readable } from 'node:stream';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { PrepareResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
-import type { Environment } from '../secrets/sealed.ts';
+import type {
+  DeploymentEnvironment,
+  EnvironmentEntry,
+  Scope,
+  ValueKind,
+} from '../model/environment.ts';
+import type { EnvironmentNeeds } from '../protocol/builder.ts';
 
 /** Lines for the terminal of whoever waits: a pusher, or nobody. */
 export type Report = (line: string) => void;
@@ -41,6 +47,8 @@ export interface DataPlanePort {
   /** Starts one worker for each of these functions; a failure is an answer, not an exception. */
   prepare(deployment: ServedDeployment, functions: string[]): Promise<PrepareResult>;
   release(deploymentId: string): Promise<void>;
+  /** Their workers have an environment that was replaced; resolves when no new request can reach one. */
+  restart(deploymentIds: string[]): Promise<void>;
   /** Resolves when each live data process routes by this generation or a later one. */
   applySnapshot(generation: number): Promise<void>;
 }
@@ -52,11 +60,58 @@ export interface ExplainPort {
 
 /** The environment that a deployment's workers get. */
 export interface SealPort {
-  seal(deploymentId: string, environment: Environment): Promise<void>;
+  seal(deploymentId: string, environment: DeploymentEnvironment): Promise<void>;
+  /** Null when there is none that opens. */
+  open(deploymentId: string): Promise<DeploymentEnvironment | null>;
   /** No harm where there is none. */
   remove(deploymentIds: string[]): Promise<void>;
   /** The deployments that have one, sealed at least so long ago. */
   listOlderThan(ageMs: number): Promise<string[]>;
+}
+
+/** The stored values of apps, in versions. */
+export interface EnvironmentPort {
+  /** The newest; 0 before the first value. */
+  version(appId: string): Promise<number>;
+  read(appId: string, version: number): Promise<EnvironmentEntry[]>;
+  /** Makes a version with the values of an older one. @throws PlatformError not-found */
+  restore(appId: string, version: number, by: { tokenId: string }): Promise<{ version: number }>;
+}
+
+export interface ChangePort {
+  /** All changes as one version, or none. @throws PlatformError bad-request, too-large, not-found */
+  change(
+    appId: string,
+    changes: readonly ValueChange[],
+    by: { tokenId: string },
+  ): Promise<EnvironmentChange>;
+}
+
+export interface ValueChange {
+  name: string;
+  scope: Scope;
+  /** Null removes it. */
+  value: string | null;
+  /** Without it: as it was, or as the name says. */
+  kind?: ValueKind | undefined;
+  /** Without it: as it was, or not. */
+  isBuild?: boolean | undefined;
+}
+
+export interface EnvironmentChange {
+  /** The app's newest version, whether it is new or not. */
+  version: number;
+  set: { name: string; scope: Scope; kind: ValueKind }[];
+  unset: { name: string; scope: Scope }[];
+}
+
+/** What a stored bundle brings and wants. */
+export interface BundlePort {
+  readNeeds(bundle: string): Promise<{
+    needs: EnvironmentNeeds;
+    /** `env` of fn.json. */
+    variables: Record<string, string>;
+  }>;
 }
 
 /** The repositories. */

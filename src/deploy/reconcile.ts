@@ -10,12 +10,14 @@ import {
   type Deployment,
 } from '../store/deployments.ts';
 import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
+import type { EnvironmentReleases } from './environment-releases.ts';
 import type { LiveRefs } from './live-refs.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import { refKey, type Pushes } from './push.ts';
 import type { Releases } from './release.ts';
 import type { Reservations } from './reservation.ts';
+import type { SealedKeeper } from './sealed-keeper.ts';
 
 /**
  * Settles what a crash, or a process that was away, left open, so that an accepted push is never lost: compares every
@@ -38,6 +40,8 @@ interface Deps {
   publisher: Publisher;
   liveRefs: LiveRefs;
   seal: SealPort;
+  sealedKeeper: SealedKeeper;
+  environmentReleases: EnvironmentReleases;
   refLocks: KeyedMutex;
   clock: Clock;
   drainMs: number;
@@ -78,11 +82,13 @@ export function createReconciler(deps: Deps): Reconciler {
           await attempt(async () => {
             if (!(await reconcileApp(deps, app))) busy.add(app.id);
           });
+          await attempt(() => deps.environmentReleases.catchUp(app));
         }
       };
       await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
     });
     await attempt(() => failAbandoned(deps, busy, attempt));
+    await attempt(() => deps.sealedKeeper.restoreMissing());
     return isWhole;
   }
 
@@ -97,6 +103,7 @@ export function createReconciler(deps: Deps): Reconciler {
         if (!signal.aborted) cancel = deps.clock.after(delayMs, () => void next());
       };
       void next();
+      deps.sealedKeeper.restoreUnreadable().catch(onError);
       removeEndedEnvironments(deps).catch(onError);
     },
   };

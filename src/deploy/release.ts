@@ -22,7 +22,8 @@ import {
 import type { LiveRefs } from './live-refs.ts';
 import type { SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
-import { deploymentUrl, platformVariables } from './variables.ts';
+import type { Environments } from './environments.ts';
+import { deploymentUrl } from './variables.ts';
 
 /** The moment of truth: which deployment a host serves. */
 export interface Releases {
@@ -31,11 +32,17 @@ export interface Releases {
    * reach the old one. Null when the deployment may not go live: it was settled by somebody else, or its host now
    * belongs to another ref.
    */
-  release(app: App, deploymentId: string, options: { isPush: boolean }): Promise<Released | null>;
+  release(app: App, deploymentId: string, options: ReleaseOptions): Promise<Released | null>;
   /** Notes that a ref's commit was dealt with, without a release. */
   keep(app: App, push: { ref: string; sha: string; pushId: string }): Promise<void>;
   /** A branch or tag is gone: so are its host, its workers and its slug. */
   remove(app: App, ref: string): Promise<void>;
+}
+
+export interface ReleaseOptions {
+  isPush: boolean;
+  /** Only in the place of this deployment; when another one is live meanwhile, nothing happens. */
+  replaces?: string;
 }
 
 export interface Released {
@@ -50,10 +57,13 @@ interface Deps {
   db: Database;
   publisher: Publisher;
   seal: SealPort;
+  environments: Environments;
   liveRefs: LiveRefs;
   address: PublicAddress;
   /** One release at a time for each app. */
   locks: KeyedMutex;
+  /** What was released may have been overtaken by a change of the environment. Must not throw. */
+  onReleased: (app: App) => void;
 }
 
 export function createReleases(deps: Deps): Releases {
@@ -62,10 +72,12 @@ export function createReleases(deps: Deps): Releases {
   async function switchTo(
     app: App,
     deploymentId: string,
-    isPush: boolean,
+    { isPush, replaces }: ReleaseOptions,
   ): Promise<Released | null> {
     const reserved = await findDeployment(db, deploymentId);
     if (reserved?.state !== 'warming') return null;
+    if (replaces !== undefined && (await findDeployment(db, replaces))?.state !== 'live')
+      return null;
     const sleeping = isPush ? await sealSleeping(deps, app, reserved) : null;
     const switched = await db.transaction((tx) => switchRoutes(tx, app, { reserved, sleeping }));
     if (switched === null) {
@@ -84,11 +96,12 @@ export function createReleases(deps: Deps): Releases {
   }
 
   return {
-    async release(app, deploymentId, { isPush }) {
-      const released = await locks.run(app.id, () => switchTo(app, deploymentId, isPush));
+    async release(app, deploymentId, options) {
+      const released = await locks.run(app.id, () => switchTo(app, deploymentId, options));
       if (released === null) return null;
       const { kind, slug, commit } = released.deployment;
       await liveRefs.publish(app.id, { kind, slug, sha: commit });
+      deps.onReleased(app);
       return released;
     },
 
@@ -157,21 +170,23 @@ async function routeCommit(tx: Queryable, app: App, like: Deployment): Promise<v
   if ((await findRoute(tx, app.id, { kind: 'commit', target: commit })) !== null) return;
   const unnumbered = { kind: 'commit', version: null, slug: null, createdBy: null } as const;
   await insertDeployment(tx, { ...like, ...unnumbered });
-  await advanceDeployment(tx, id, 'built', like.bundle === null ? {} : { bundle: like.bundle });
+  const { bundle, envVersion } = like;
+  await advanceDeployment(tx, id, 'built', { envVersion, ...(bundle !== null && { bundle }) });
   await advanceDeployment(tx, id, 'released');
   await setRoute(tx, app.id, { kind: 'commit', target: commit, deploymentId: id });
 }
 
 /** Seals the preview environment of the commit's host; null when the host has a deployment already. */
 async function sealSleeping(deps: Deps, app: App, like: Deployment): Promise<string | null> {
-  const { db, seal, address } = deps;
+  const { db, seal, environments } = deps;
   const existing = await findRoute(db, app.id, { kind: 'commit', target: like.commit });
-  if (existing !== null) return null;
+  if (existing !== null || like.bundle === null) return null;
   const id = newId('dep');
-  const { ref, subject, author, envVersion } = like;
+  const { appId, ref, subject, author, bundle, envVersion } = like;
   const commit = { sha: like.commit, tree: '', subject, author };
   const names = { id, appName: app.name, kind: 'commit' as const, ref, slug: null, version: null };
-  await seal.seal(id, platformVariables(address, { ...names, commit, envVersion }));
+  const owner = { ...names, appId, commit, bundle, envVersion };
+  await seal.seal(id, await environments.assemble(owner));
   return id;
 }
 

@@ -21,6 +21,10 @@ export function detailLine(text: string): string {
   return `       ${text}`;
 }
 
+export function warningLine(text: string): string {
+  return `       warning: ${text}`;
+}
+
 export function problemLine(text: string): string {
   return ` !     ${text}`;
 }

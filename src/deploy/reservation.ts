@@ -1,10 +1,11 @@
 import type { DeploymentKind } from '../model/deployment.ts';
+import { secretsOf } from '../model/environment.ts';
 import { refKind } from '../model/ref.ts';
 import { slugForRef } from '../model/slug.ts';
-import type { PublicAddress } from '../model/address.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { PrepareResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
+import { createRedactor, type Redact } from '../protocol/redaction.ts';
 import { newId } from '../std/ids.ts';
 import { takeVersion, type App } from '../store/apps.ts';
 import { recordBundle } from '../store/builds.ts';
@@ -18,7 +19,8 @@ import {
 import { claimSlug, findSlug, mapSlugs, releaseUnusedSlug } from '../store/refs.ts';
 import { functionsToWarm } from './functions-to-warm.ts';
 import type { BuiltBundle, DataPlanePort, SealPort } from './ports.ts';
-import { platformVariables, type DescribedDeployment } from './variables.ts';
+import type { Environments } from './environments.ts';
+import type { DescribedDeployment } from './variables.ts';
 
 /** A deployment that has its row, number, environment and soon its workers, but no route yet. */
 export interface Reservation extends DescribedDeployment {
@@ -64,13 +66,13 @@ interface Deps {
   db: Database;
   data: DataPlanePort;
   seal: SealPort;
-  address: PublicAddress;
+  environments: Environments;
 }
 
 /** Of two refs that claim one slug at the same time, one sees the other's claim at its next attempt. */
 const SLUG_ATTEMPTS = 5;
 
-export function createReservations({ db, data, seal, address }: Deps): Reservations {
+export function createReservations({ db, data, seal, environments }: Deps): Reservations {
   const held = new Set<string>();
   return {
     letGo: (id) => void held.delete(id),
@@ -94,13 +96,19 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
 
     async warm(reservation, bundle, buildMs) {
       await recordBundle(db, reservation.appId, bundle);
+      // The newest now, not when the push began: a build takes its time.
+      const envVersion = await environments.version(reservation.appId);
       await advanceDeployment(db, reservation.id, 'built', {
         bundle: bundle.hash,
+        envVersion,
         ...(buildMs !== null && { buildMs }),
       });
-      await seal.seal(reservation.id, platformVariables(address, reservation));
-      const functions = await functionsToWarm(db, reservation, bundle.functions);
-      return data.prepare(servedDeployment(reservation, bundle), functions);
+      const owner = { ...reservation, bundle: bundle.hash, envVersion };
+      const environment = await environments.assemble(owner);
+      await seal.seal(reservation.id, environment);
+      const functions = await functionsToWarm(db, owner, bundle.functions);
+      const prepared = await data.prepare(servedDeployment(reservation, bundle), functions);
+      return withoutSecrets(prepared, createRedactor(secretsOf(environment)));
     },
 
     async fail({ id, appId, ref, slug }, reason) {
@@ -113,6 +121,14 @@ export function createReservations({ db, data, seal, address }: Deps): Reservati
       await seal.remove([id]);
     },
   };
+}
+
+/** A worker that dies tells with its last words why, and these come from the code. */
+function withoutSecrets(prepared: PrepareResult, redact: Redact): PrepareResult {
+  if (prepared.kind !== 'failed') return prepared;
+  const { failure } = prepared;
+  const { message, stack } = failure;
+  return { ...prepared, failure: { ...failure, message: redact(message), stack: redact(stack) } };
 }
 
 /** What kind of deployment a push of this ref makes. */

@@ -4,6 +4,7 @@ import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { listReleases, type Deployment } from '../store/deployments.ts';
 import type { DeployAgain, DeployedAgain } from './deploy-again.ts';
+import type { EnvironmentPort } from './ports.ts';
 
 /** Makes an old bundle live again, as a new version. The branch stays where it is. */
 export interface Rollbacks {
@@ -11,20 +12,39 @@ export interface Rollbacks {
    * `target` is `v7`, `7`, or a SHA or a unique prefix of one; null for the release before the live one.
    * @throws PlatformError not-found, bad-request, release-failed
    */
-  rollback(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
+  rollback(app: App, request: RollbackRequest, by: { tokenId: string }): Promise<DeployedAgain>;
+}
+
+export interface RollbackRequest {
+  target: string | null;
+  /** Whether the environment of then comes back too, as a new version; without it the one of now holds. */
+  hasEnvironment: boolean;
 }
 
 interface Deps {
   db: Database;
   deployAgain: DeployAgain;
+  vault: Pick<EnvironmentPort, 'version' | 'restore'>;
 }
 
-export function createRollbacks({ db, deployAgain }: Deps): Rollbacks {
+export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
   return {
-    async rollback(app, target, { tokenId }) {
+    async rollback(app, { target, hasEnvironment }, { tokenId }) {
       const history = await listReleases(db, app.id);
       const source = target === null ? previousRelease(history) : findRelease(history, target);
-      return deployAgain(app, source, { trigger: 'rollback', tokenId });
+      const again = () => deployAgain(app, source, { trigger: 'rollback', tokenId });
+      if (!hasEnvironment) return again();
+      const before = await vault.version(app.id);
+      const { version } = await vault.restore(app.id, source.envVersion, { tokenId });
+      try {
+        return await again();
+      } catch (error) {
+        // Unless somebody has changed it since, which is not ours to undo.
+        if ((await vault.version(app.id)) === version) {
+          await vault.restore(app.id, before, { tokenId });
+        }
+        throw error;
+      }
     },
   };
 }

@@ -1,7 +1,6 @@
 import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../model/address.ts';
 import type { DeploymentKind } from '../model/deployment.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
-import type { Environment } from '../secrets/sealed.ts';
 
 export interface DescribedDeployment {
   id: string;
@@ -33,7 +32,7 @@ export function deploymentUrl(
 export function platformVariables(
   address: PublicAddress,
   deployment: DescribedDeployment,
-): Environment {
+): Record<string, string> {
   const { appName, kind, slug, commit } = deployment;
   const url = deploymentUrl(address, deployment);
   return {

@@ -1,23 +1,19 @@
 /** What deploy needs of other processes and of other stages, as the ports that it declares. */
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describeProblems, explainStack, type Builds } from '../build/index.ts';
 import type { BundleManifest, BundleStore } from '../bundles/index.ts';
 import type {
   BuildPort,
+  BundlePort,
   BuiltBundle,
   DataPlanePort,
   ExplainPort,
   RepositoryPort,
-  SealPort,
 } from '../deploy/index.ts';
 import type { ServedFunction } from '../model/served.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { GitForControl } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
-import { sealEnvironment } from '../secrets/sealed.ts';
-import { writeFileAtomically } from '../std/atomic-file.ts';
 
 /** The other processes answer within milliseconds; one that does not is stuck, and a push must not hang with it. */
 const CALL_DEADLINE_MS = 10_000;
@@ -38,6 +34,10 @@ export function createDataPlane(socket: string): DataPlanePort {
     },
     release: async (deployment) =>
       void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
+    restart: async (deployments) => {
+      // A data process that is away has no workers, and starts them with what is sealed now.
+      await call('restart', { deployments }, within(CALL_DEADLINE_MS)).catch(ignoreAway);
+    },
     async applySnapshot(generation) {
       const deadline = within(CALL_DEADLINE_MS);
       const applied = await call('applySnapshot', { generation }, deadline).catch((error) => {
@@ -53,6 +53,10 @@ export function createDataPlane(socket: string): DataPlanePort {
   };
 }
 
+function ignoreAway(error: unknown): void {
+  if (!(error instanceof PlatformError && error.code === 'unavailable')) throw error;
+}
+
 export function createRepositories(socket: string): RepositoryPort {
   const call = createRpcClient<GitForControl>(socket, 'the git front');
   return {
@@ -64,26 +68,32 @@ export function createRepositories(socket: string): RepositoryPort {
   };
 }
 
-const SEALED_ENDING = '.sealed';
+/** Bundles never change; this many are remembered, so as not to read their manifests again and again. */
+const MAX_KNOWN_NEEDS = 200;
 
-export function createSeal(masterKey: Buffer, sealedDir: string): SealPort {
-  const fileOf = (id: string): string => join(sealedDir, id + SEALED_ENDING);
+export function createBundlePort(bundles: Pick<BundleStore, 'readManifest'>): BundlePort {
+  const known = new Map<string, ReturnType<BundlePort['readNeeds']>>();
   return {
-    seal: (id, environment) =>
-      writeFileAtomically(fileOf(id), sealEnvironment(masterKey, id, environment)),
-    remove: async (ids) => {
-      await Promise.all(ids.map((id) => rm(fileOf(id), { force: true })));
-    },
-    listOlderThan: async (ageMs) => {
-      const old: string[] = [];
-      for (const name of await readdir(sealedDir)) {
-        if (!name.endsWith(SEALED_ENDING)) continue;
-        const { mtimeMs } = await stat(join(sealedDir, name));
-        if (Date.now() - mtimeMs >= ageMs) old.push(name.slice(0, -SEALED_ENDING.length));
-      }
-      return old;
+    readNeeds(hash) {
+      const remembered = known.get(hash);
+      if (remembered !== undefined) return remembered;
+      const reading = readNeeds(bundles, hash);
+      known.set(hash, reading);
+      // What could not be read may be there the next time.
+      reading.catch(() => known.delete(hash));
+      const [oldest] = known.keys();
+      if (known.size > MAX_KNOWN_NEEDS && oldest !== undefined) known.delete(oldest);
+      return reading;
     },
   };
+}
+
+async function readNeeds(
+  bundles: Pick<BundleStore, 'readManifest'>,
+  hash: string,
+): ReturnType<BundlePort['readNeeds']> {
+  const { environment, variables } = await bundles.readManifest(hash);
+  return { needs: environment, variables: variables ?? {} };
 }
 
 export function createBuildPort(builds: Builds): BuildPort {

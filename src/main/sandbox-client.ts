@@ -60,6 +60,9 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
         return ended(notice.slot, failedExit(notice.reason));
       case 'exited':
         return ended(notice.slot, notice.exit);
+      case 'master-keys':
+      case 'master-keys-failed':
+        return; // For whoever asked: master-key-client.ts.
       default:
         return notice satisfies never;
     }

@@ -75,8 +75,8 @@ export interface ControlOptions {
     'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl' | 'dataForControl'
   >;
   databaseUrl: string;
-  /** 32 bytes, base64. */
-  masterKey: string;
+  /** 32 bytes each, base64; the newest first. */
+  masterKeys: string[];
   /** The first admin token, in clear: control stores only its hash. */
   adminToken: string;
   address: PublicAddress;

@@ -8,15 +8,20 @@ import {
   createArchives,
   createCommitDeployer,
   createDeployAgain,
+  createEnvironmentChanges,
+  createEnvironmentReleases,
+  createEnvironments,
   createLiveRefs,
   createPublisher,
   createPushes,
   createPushJournal,
   createReconciler,
+  createRedactors,
   createRedeploys,
   createReleases,
   createReservations,
   createRollbacks,
+  createSealedKeeper,
 } from '../deploy/index.ts';
 import {
   DEFAULT_CONCURRENCY,
@@ -28,6 +33,12 @@ import {
 } from '../model/limits.ts';
 import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
+import {
+  createMasterKeys,
+  createRotation,
+  createSealedFiles,
+  createVault,
+} from '../secrets/index.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import { systemClock } from '../std/clock.ts';
 import { KeyedMutex } from '../std/mutex.ts';
@@ -38,15 +49,16 @@ import { readSnapshot } from '../store/routes.ts';
 import type { SupervisorHost } from './child-process.ts';
 import {
   createBuildPort,
+  createBundlePort,
   createDataPlane,
   createExplain,
   createRepositories,
-  createSeal,
 } from './deploy-ports.ts';
 import { startControlLogs } from './control-logs.ts';
 import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
+import { createMasterKeyClient } from './master-key-client.ts';
 import { createSandboxClient } from './sandbox-client.ts';
 import type { ControlOptions } from './start-options.ts';
 
@@ -77,7 +89,14 @@ export async function wireControl(
 
   const data = createDataPlane(sockets.dataForControl);
   const repository = createRepositories(sockets.gitForControl);
-  const seal = createSeal(Buffer.from(options.masterKey, 'base64'), options.sealedDir);
+  const masterKeys = createMasterKeys(options.masterKeys.map((key) => Buffer.from(key, 'base64')));
+  const seal = createSealedFiles(masterKeys, options.sealedDir);
+  const masterKeyFile = createMasterKeyClient(supervisor);
+  const rotation = createRotation({ db, masterKeys, sealedFiles: seal, file: masterKeyFile });
+  // Before anything is encrypted.
+  await rotation.settle();
+  const vault = createVault({ db, masterKeys });
+  const redactors = createRedactors({ db, vault, clock });
 
   const sandboxes = createSandboxClient(supervisor);
   const bundles = createBundleStore(options.bundlesDir);
@@ -126,14 +145,17 @@ export async function wireControl(
   const refLocks = new KeyedMutex();
   const liveRefs = createLiveRefs(repository, onError);
   const archives = createArchives(repository);
-  const reservations = createReservations({ db, data, seal, address });
+  const environments = createEnvironments({ vault, bundles: createBundlePort(bundles), address });
+  const reservations = createReservations({ db, data, seal, environments });
   const releases = createReleases({
     db,
     publisher,
     seal,
+    environments,
     liveRefs,
     address,
     locks: new KeyedMutex(),
+    onReleased: (app) => void environmentReleases.catchUp(app).catch(onError),
   });
   const deployer = createCommitDeployer({
     db,
@@ -142,6 +164,8 @@ export async function wireControl(
     archives,
     explain: createExplain(bundles),
     active: createActivePushes(),
+    environments,
+    redactors,
   });
   const journal = createPushJournal(clock);
   const pushes = createPushes({
@@ -155,7 +179,21 @@ export async function wireControl(
     clock,
   });
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
-  const rollbacks = createRollbacks({ db, deployAgain });
+  const environmentReleases = createEnvironmentReleases({
+    db,
+    environments,
+    deployAgain,
+    seal,
+    data,
+    locks: new KeyedMutex(),
+  });
+  const environmentChanges = createEnvironmentChanges({
+    db,
+    vault,
+    environments,
+    environmentReleases,
+  });
+  const rollbacks = createRollbacks({ db, deployAgain, vault });
   const redeploys = createRedeploys({ db, deployAgain });
   const reconciler = createReconciler({
     db,
@@ -166,13 +204,14 @@ export async function wireControl(
     publisher,
     liveRefs,
     seal,
+    sealedKeeper: createSealedKeeper({ db, seal, environments }),
+    environmentReleases,
     refLocks,
     clock,
     drainMs: options.drainMs,
     onError,
   });
 
-  const redactors = { redactorFor: async () => (text: string) => text };
   const logFollowers = await startControlLogs({ db, bundles, redactors, log }, options, stack);
 
   const api = await createApi({
@@ -181,6 +220,9 @@ export async function wireControl(
     rollbacks,
     redeploys,
     journal,
+    vault,
+    environmentChanges,
+    rotation,
     address,
     logFollowers,
     now: () => clock.now(),

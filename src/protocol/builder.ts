@@ -207,6 +207,8 @@ export type BuildResult =
       /** None for a site of public files alone. */
       functions: BuiltFunction[];
       environment: EnvironmentNeeds;
+      /** `env` of fn.json. */
+      variables?: Record<string, string>;
       publicFiles: BuiltPublicFile[];
       releaseCommand: ReleaseCommand | null;
       /** Units of the previous build that are unchanged: control takes their code and source maps from its bundle. */

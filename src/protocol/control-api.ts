@@ -123,6 +123,8 @@ export interface RedeployRequest {
 export interface RollbackRequest {
   /** `v7`, `7`, or a SHA or unique prefix of one; without it, the version that was live before this one. */
   target?: string;
+  /** Brings the environment of then back too, as a new environment version; without it the one of now holds. */
+  withEnvironment?: boolean;
 }
 
 export interface RollbackResult {

@@ -29,6 +29,8 @@ export const ERROR_TABLE = {
   'tool-missing': { status: 500, exit: 1, retryable: false, fault: 'operator' },
   'data-folder': { status: 500, exit: 1, retryable: false, fault: 'operator' },
   'schema-newer': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  /** It is missing, or not the one that the stored values are encrypted with. */
+  'master-key': { status: 500, exit: 1, retryable: false, fault: 'operator' },
   'database-down': { status: 503, exit: 1, retryable: true, fault: 'operator' },
   'sandbox-failed': { status: 500, exit: 6, retryable: false, fault: 'operator' },
 } as const satisfies Record<string, ErrorTraits>;

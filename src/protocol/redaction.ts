@@ -5,6 +5,9 @@
  * password of a URL. It protects against carelessness, not against code that hides what it prints.
  */
 
+/** Secrets by name. One name may have several values, as an app's have in several scopes. */
+export type SecretValues = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+
 /** Text with each secret replaced by `[redacted NAME]`. */
 export type Redact = (text: string) => string;
 
@@ -23,13 +26,12 @@ interface Needle {
 const KEEP: Redact = (text) => text;
 
 /**
- * A redactor of these secrets, by name. It is compiled when it is first used, since most workers print nothing, and
+ * A redactor of these secrets. It is compiled when it is first used, since most workers print nothing, and
  * then looks at each character once, however many secrets there are.
  */
-export function createRedactor(secrets: Readonly<Record<string, string>>): Redact {
-  const known = Object.entries(secrets).filter(
-    ([, value]) => value.length >= MIN_REDACTED_CHARACTERS,
-  );
+export function createRedactor(secrets: SecretValues): Redact {
+  const all = Symbol.iterator in secrets ? [...secrets] : Object.entries(secrets);
+  const known = all.filter(([, value]) => value.length >= MIN_REDACTED_CHARACTERS);
   if (known.length === 0) return KEEP;
   let compiled: Redact | null = null;
   return (text) => {
@@ -42,7 +44,7 @@ export function createRedactor(secrets: Readonly<Record<string, string>>): Redac
 /** Positions whose next characters begin no needle are told by one look into a table of this size, a power of 2. */
 const FILTER_SIZE = 16_384;
 
-function compile(secrets: [name: string, value: string][]): Redact {
+function compile(secrets: (readonly [name: string, value: string])[]): Redact {
   const filter = new Uint8Array(FILTER_SIZE);
   const byPrefix = new Map<string, Needle[]>();
   for (const needle of needlesOf(secrets)) {
@@ -84,7 +86,7 @@ function replaceAll(
 }
 
 /** Longest first: of two secrets that begin alike, none of the longer one's characters stays. */
-function needlesOf(secrets: [name: string, value: string][]): Needle[] {
+function needlesOf(secrets: (readonly [name: string, value: string])[]): Needle[] {
   const needles = new Map<string, string>();
   for (const [name, value] of secrets) {
     for (const part of [value, ...linesOf(value), ...passwordOf(value)]) {

@@ -18,7 +18,9 @@ export type SupervisorRequest =
   | { type: 'specialise'; slot: SlotId; deployment: string; bundle?: string }
   /** Boots a build sandbox; `builder-started` brings its socket. */
   | { type: 'start-builder'; request: number; memoryMib: number }
-  | { type: 'kill'; slot: SlotId };
+  | { type: 'kill'; slot: SlotId }
+  /** Control's alone: puts a new master key before the old one, or leaves only the newest. Answered by `master-keys`. */
+  | { type: 'add-master-key' | 'retire-master-keys'; request: number };
 
 export type SupervisorNotice =
   /** Comes with the data end of the socketpair as its handle. */
@@ -26,7 +28,10 @@ export type SupervisorNotice =
   | { type: 'sandbox-failed'; request: number; reason: string }
   /** Environment or packages could not be given (no sealed file, no such bundle): the slot is being killed. */
   | { type: 'specialise-failed'; slot: SlotId; reason: string }
-  | { type: 'exited'; slot: SlotId; exit: SandboxExit };
+  | { type: 'exited'; slot: SlotId; exit: SandboxExit }
+  /** What the master key's file holds now: base64, newest first. */
+  | { type: 'master-keys'; request: number; keys: string[] }
+  | { type: 'master-keys-failed'; request: number; reason: string };
 
 /** How a sandboxed process ended. */
 export interface SandboxExit {

@@ -33,6 +33,8 @@
  * Exactly one of REPLY, END, FAILED and NACK ends a stream on the worker's side, also after CANCEL.
  * A worker that breaks the protocol is killed.
  */
+import type { DeploymentEnvironment } from '../model/environment.ts';
+
 export const WORKER_FRAME = {
   HELLO: 1,
   SPECIALISE: 2,
@@ -72,6 +74,9 @@ export function windowCharge(bytes: number): number {
 /** Descriptors that a sandboxed process inherits; 3 and 4 are bubblewrap's. */
 export const WORKER_SOCKET_FD = 5;
 export const WORKER_ENVIRONMENT_FD = 6;
+
+/** What the supervisor writes down the worker's environment descriptor, as JSON, when it is specialised. */
+export type WorkerEnvironment = DeploymentEnvironment;
 
 /** Why an invocation is cancelled: who has gone still holds the worker until the handler settles; a timeout does not. */
 export const CANCEL_REASON = { CLIENT_GONE: 0, TIMED_OUT: 1 } as const;

@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DeploymentEnvironment } from '../model/environment.ts';
 import { assert } from '../std/assert.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
@@ -46,7 +47,7 @@ export interface Sandbox {
    */
   boot(): void;
   /** Sends one JSON object down descriptor 6 and ends it; once. */
-  giveEnvironment(environment: Readonly<Record<string, string>>): void;
+  giveEnvironment(environment: DeploymentEnvironment): void;
   kill(): void;
   /** Resolves when the program has ended; never rejects. */
   readonly exited: Promise<SandboxExit>;

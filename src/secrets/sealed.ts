@@ -1,46 +1,49 @@
 /**
  * Sealed environment files: one per deployment, written by control and opened by the supervisor, the only two that
- * have the master key. AES-256-GCM (NIST SP 800-38D) with the deployment's id as associated data, so that one
- * deployment's file never opens as another's.
+ * have the master key. The deployment's id is associated data, so that one deployment's file never opens as another's.
  *
- *     "GFS1" | nonce, 12 bytes | tag, 16 bytes | ciphertext of the JSON object
+ *     "GFS2" | sealed box of the JSON of a DeploymentEnvironment
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { DeploymentEnvironment } from '../model/environment.ts';
+import { seal, unseal } from './sealed-box.ts';
 
-const MAGIC = Buffer.from('GFS1');
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-export const MASTER_KEY_BYTES = 32;
+const MAGIC = Buffer.from('GFS2');
 
-export type Environment = Record<string, string>;
+/** JSON writes a control character as six bytes; MAX_ENVIRONMENT_BYTES of nothing else, and what the platform adds. */
+export const MAX_SEALED_BYTES = 2 * 1024 * 1024;
 
 export function sealEnvironment(
   masterKey: Buffer,
   deploymentId: string,
-  environment: Environment,
+  environment: DeploymentEnvironment,
 ): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', masterKey, nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(`environment|${deploymentId}`));
-  const body = Buffer.concat([cipher.update(JSON.stringify(environment)), cipher.final()]);
-  return Buffer.concat([MAGIC, nonce, cipher.getAuthTag(), body]);
+  const content = Buffer.from(JSON.stringify(environment));
+  return Buffer.concat([MAGIC, seal(masterKey, associatedData(deploymentId), content)]);
 }
 
-/** @throws when the key, the deployment or a byte of the file is not the one it was sealed with. */
+/**
+ * `masterKeys` are tried in turn: while the master key is being replaced there are two.
+ * @throws when no key fits, or the deployment or a byte of the file is not the one it was sealed with.
+ */
 export function openEnvironment(
-  masterKey: Buffer,
+  masterKeys: readonly Buffer[],
   deploymentId: string,
   sealed: Buffer,
-): Environment {
+): DeploymentEnvironment {
   if (!sealed.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('not a sealed environment');
-  const tagAt = MAGIC.length + NONCE_BYTES;
-  const nonce = sealed.subarray(MAGIC.length, tagAt);
-  const decipher = createDecipheriv('aes-256-gcm', masterKey, nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(`environment|${deploymentId}`));
-  decipher.setAuthTag(sealed.subarray(tagAt, tagAt + TAG_BYTES));
-  const body = Buffer.concat([
-    decipher.update(sealed.subarray(tagAt + TAG_BYTES)),
-    decipher.final(),
-  ]);
-  return JSON.parse(body.toString()) as Environment;
+  const box = sealed.subarray(MAGIC.length);
+  let failure: unknown = new Error('no master key');
+  for (const key of masterKeys) {
+    try {
+      const content = unseal(key, associatedData(deploymentId), box);
+      return JSON.parse(content.toString()) as DeploymentEnvironment;
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+function associatedData(deploymentId: string): string {
+  return `environment|${deploymentId}`;
 }

@@ -81,6 +81,7 @@ export async function insertDeployment(db: Queryable, row: NewDeployment): Promi
 
 interface Progress {
   bundle?: string;
+  envVersion?: number;
   buildMs?: number;
   reason?: string;
 }
@@ -99,11 +100,19 @@ export async function advanceDeployment(
   const { rowCount } = await db.query(
     `UPDATE deployments SET state = $2,
        bundle = COALESCE($4, bundle), build_ms = COALESCE($5, build_ms),
-       reason = COALESCE($6, reason),
+       reason = COALESCE($6, reason), env_version = COALESCE($7, env_version),
        live_at = CASE WHEN $2 = 'live' THEN now() ELSE live_at END,
        ended_at = CASE WHEN $2 IN ('draining', 'failed') THEN now() ELSE ended_at END
      WHERE id = $1 AND state = ANY ($3)`,
-    [id, to, from, progress.bundle ?? null, progress.buildMs ?? null, progress.reason ?? null],
+    [
+      id,
+      to,
+      from,
+      progress.bundle ?? null,
+      progress.buildMs ?? null,
+      progress.reason ?? null,
+      progress.envVersion ?? null,
+    ],
   );
   return rowCount === 1;
 }

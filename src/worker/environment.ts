@@ -1,16 +1,14 @@
 import type { Readable } from 'node:stream';
-import type { SpecialiseHead } from '../protocol/worker.ts';
+import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
-const MAX_ENVIRONMENT_BYTES = 1024 * 1024;
+const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
 
 /** Servers are written to listen where they are told to; nothing is bound. */
 const DEFAULT_PORT = '8080';
 
-export type Environment = Record<string, string>;
-
 /** Reads the JSON object that the supervisor writes when the worker is specialised. */
-export async function readEnvironment(source: Readable): Promise<Environment> {
+export async function readEnvironment(source: Readable): Promise<WorkerEnvironment> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of source as AsyncIterable<Buffer>) {
@@ -18,15 +16,16 @@ export async function readEnvironment(source: Readable): Promise<Environment> {
     if (size > MAX_ENVIRONMENT_BYTES) throw new Error('environment is too large');
     chunks.push(chunk);
   }
-  return size === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Environment);
+  if (size === 0) return { values: {}, secretNames: [] };
+  return JSON.parse(Buffer.concat(chunks).toString()) as WorkerEnvironment;
 }
 
 /**
  * Makes `process.env` what the function sees: its own environment, and the names by which libraries written for
  * Lambda learn where they run.
  */
-export function applyEnvironment(environment: Environment, head: SpecialiseHead): void {
-  Object.assign(process.env, { NODE_ENV: 'production', PORT: DEFAULT_PORT }, environment, {
+export function applyEnvironment({ values }: WorkerEnvironment, head: SpecialiseHead): void {
+  Object.assign(process.env, { NODE_ENV: 'production', PORT: DEFAULT_PORT }, values, {
     AWS_LAMBDA_FUNCTION_NAME: head.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: head.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(head.memoryMib),

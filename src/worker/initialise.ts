@@ -1,14 +1,15 @@
 /** From the code of a function to the one thing that is called for each request. */
 import type { Socket } from 'node:net';
-import type { SpecialiseHead } from '../protocol/worker.ts';
+import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 import { exportsOf, findHandler, type Exports, type FoundHandler } from './conventions.ts';
-import { applyEnvironment, type Environment } from './environment.ts';
+import { applyEnvironment } from './environment.ts';
 import { IDLE, settledOrIdle } from './event-loop.ts';
 import type { HandlerHost } from './handlers.ts';
 import { provideAwsLambda } from './lambda-stream.ts';
 import { loadBundle, type LoadedModule } from './load-bundle.ts';
 import { noHandlerMessage } from './no-handler.ts';
 import { parameterReader } from './path-parameters.ts';
+import { redactSecretsOf } from './redact.ts';
 import { createRegistry, type Registrations, type Registry } from './registrations.ts';
 
 /** Of the time for a start, what is left for saying that no handler was found. */
@@ -18,7 +19,7 @@ const FAREWELL_SHARE = 1 / 10;
 export class NoHandler extends Error {}
 
 export interface InitialiseHost {
-  environment: Promise<Environment>;
+  environment: Promise<WorkerEnvironment>;
   socket: Pick<Socket, 'ref' | 'unref'>;
   waitUntil: (promise: unknown) => void;
 }
@@ -31,6 +32,7 @@ export async function initialise(
 ): Promise<FoundHandler> {
   const deadlineMs = performance.now() + head.initTimeoutMs * (1 - FAREWELL_SHARE);
   const environment = await host.environment;
+  redactSecretsOf(environment);
   applyEnvironment(environment, head);
   provideAwsLambda();
   const registry = createRegistry();
@@ -66,7 +68,7 @@ function handlerHostOf(
     environment,
     registrations,
     host,
-  }: { environment: Environment; registrations: Registrations; host: InitialiseHost },
+  }: { environment: WorkerEnvironment; registrations: Registrations; host: InitialiseHost },
 ): HandlerHost {
   const hasRawBody = head.event === 'lambda' || registrations.wantsRawBody;
   return {
@@ -75,7 +77,7 @@ function handlerHostOf(
     deployment: head.deployment,
     memoryMib: head.memoryMib,
     timeoutMs: head.timeoutMs,
-    environment: { ...environment },
+    environment: { ...environment.values },
     event: { parameters: parameterReader(head.path), hasRawBody },
     waitUntil: host.waitUntil,
   };

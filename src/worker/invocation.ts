@@ -10,6 +10,7 @@ import {
   type FailedHead,
   type InvokeHead,
 } from '../protocol/worker.ts';
+import { redact } from './redact.ts';
 import { RequestBody } from './request-body.ts';
 import { responseHeadText, type HeaderPairs } from './response-headers.ts';
 
@@ -192,6 +193,8 @@ export class Invocation {
 }
 
 const MAX_MESSAGE_CHARACTERS = 8 * 1024;
+/** What is shown, and the rest of the longest secret that may begin in it. */
+const MAX_REDACTED_CHARACTERS = 1024 * 1024;
 
 /** An error as data, whatever was thrown. */
 export function describeError(error: unknown): FailedHead {
@@ -207,6 +210,8 @@ export function describeError(error: unknown): FailedHead {
 
 /** The values come from the function's own error objects, whose fields may be anything. */
 function cut(value: unknown): string {
-  const text = typeof value === 'string' ? value : format('%s', value ?? '');
+  const whole = typeof value === 'string' ? value : format('%s', value ?? '');
+  // Before it is cut, which may leave half of a secret.
+  const text = redact(whole.slice(0, MAX_REDACTED_CHARACTERS));
   return text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}…` : text;
 }

@@ -2,10 +2,13 @@
 import { setTimeout as schedule } from 'node:timers';
 import type { LogFrame, LogLevel } from '../protocol/worker.ts';
 import { readJsonLine } from './json-line.ts';
+import { redact } from './redact.ts';
 
 export const MAX_LINE_CHARACTERS = 8 * 1024;
 /** Of longer texts not even the beginning is kept: to take it, V8 would lay out the whole text in memory. */
 const MAX_CUT_CHARACTERS = 16 * 1024 * 1024;
+/** What is kept of a long line, and the rest of the longest secret that may begin in it. */
+const MAX_REDACTED_CHARACTERS = 1024 * 1024;
 const MAX_LINES_PER_SECOND = 1_000;
 const WINDOW_MS = 1_000;
 
@@ -68,11 +71,13 @@ function frameOf(level: LogLevel, text: string): Omit<LogFrame, 'dropped'> {
     return { level, text: `(${text.length} characters, too many to be kept)` };
   }
   if (text.length > MAX_LINE_CHARACTERS) {
-    const beginning = text.slice(0, MAX_LINE_CHARACTERS);
+    const shown = redact(text.slice(0, MAX_REDACTED_CHARACTERS));
+    const beginning = shown.slice(0, MAX_LINE_CHARACTERS);
     return { level, text: `${beginning}… (${text.length} characters)` };
   }
-  const json = readJsonLine(text);
+  const shown = redact(text);
+  const json = readJsonLine(shown);
   return json === null
-    ? { level, text }
-    : { level: json.level ?? level, text, fields: json.fields };
+    ? { level, text: shown }
+    : { level: json.level ?? level, text: shown, fields: json.fields };
 }

@@ -3,11 +3,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OnReadOpts, Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
 import { FrameDecoder, type Frame } from '../protocol/framing.ts';
-import { decodeInvoke, decodeSpecialise, WORKER_FRAME } from '../protocol/worker.ts';
+import {
+  decodeInvoke,
+  decodeSpecialise,
+  WORKER_FRAME,
+  type WorkerEnvironment,
+} from '../protocol/worker.ts';
 import { Background } from './background.ts';
 import { captureOutput } from './capture-output.ts';
 import type { FoundHandler } from './conventions.ts';
-import type { Environment } from './environment.ts';
 import type { Handle } from './handlers.ts';
 import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
@@ -23,7 +27,7 @@ const READ_BUFFER_BYTES = 64 * 1024;
  */
 export function startWorker(
   openSocket: (onRead: OnReadOpts) => Socket,
-  environment: Promise<Environment>,
+  environment: Promise<WorkerEnvironment>,
 ): void {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const decoder = new FrameDecoder((frame) => worker.receive(frame));
@@ -45,7 +49,7 @@ export function startWorker(
 class Worker {
   readonly #socket: Socket;
   readonly #writer: FrameWriter;
-  readonly #environment: Promise<Environment>;
+  readonly #environment: Promise<WorkerEnvironment>;
   readonly #running = new AsyncLocalStorage<Invocation | undefined>();
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
@@ -76,7 +80,7 @@ class Worker {
     this.#exitWhenDrained();
   };
 
-  constructor(socket: Socket, environment: Promise<Environment>) {
+  constructor(socket: Socket, environment: Promise<WorkerEnvironment>) {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.#environment = environment;

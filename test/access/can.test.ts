@@ -3,13 +3,25 @@ import { can, type Action } from '../../src/access/index.ts';
 import { ROLES, type Role } from '../../src/model/role.ts';
 
 const ALLOWED: Record<Role, Action[]> = {
-  read: ['app.read'],
-  deploy: ['app.read', 'app.push', 'app.create', 'app.rollback'],
+  read: ['app.read', 'environment.list'],
+  deploy: [
+    'app.read',
+    'app.push',
+    'app.create',
+    'app.rollback',
+    'environment.list',
+    'environment.read',
+    'environment.change',
+  ],
   admin: [
     'app.read',
     'app.push',
     'app.create',
     'app.rollback',
+    'environment.list',
+    'environment.read',
+    'environment.change',
+    'master-key.rotate',
     'token.read',
     'token.create',
     'token.revoke',

@@ -41,7 +41,8 @@ async function realSandboxes(): Promise<Implementation> {
       sandbox.boot();
       return {
         socket: sandbox.socket,
-        specialise: (deployment) => sandbox.giveEnvironment(environmentOf(deployment)),
+        specialise: (deployment) =>
+          sandbox.giveEnvironment({ values: environmentOf(deployment), secretNames: [] }),
         kill: () => sandbox.kill(),
         exited: sandbox.exited,
       };

@@ -3,21 +3,29 @@ import {
   createActivePushes,
   createCommitDeployer,
   createDeployAgain,
+  createEnvironmentChanges,
+  createEnvironmentReleases,
+  createEnvironments,
   createLiveRefs,
   createPublisher,
   createPushes,
   createPushJournal,
   createReconciler,
+  createRedactors,
   createRedeploys,
   createReleases,
   createReservations,
   createRollbacks,
+  createSealedKeeper,
   type BuildAnswer,
 } from '../../src/deploy/index.ts';
+import type { DeploymentEnvironment } from '../../src/model/environment.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
+import type { EnvironmentNeeds } from '../../src/protocol/builder.ts';
 import type { PrepareResult } from '../../src/protocol/data-plane.ts';
 import type { CommitInfo, PushedRefs } from '../../src/protocol/git-front.ts';
 import type { Snapshot } from '../../src/protocol/snapshot.ts';
+import { createMasterKeys, createVault } from '../../src/secrets/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { newId } from '../../src/std/ids.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
@@ -35,7 +43,9 @@ export class DeployHarness {
   /** Branches and tags of the one repository. */
   readonly refs = new Map<string, CommitInfo>();
   readonly errors: unknown[] = [];
-  readonly sealed = new Set<string>();
+  readonly sealed = new Map<string, DeploymentEnvironment>();
+  readonly restarted: string[] = [];
+  needs: EnvironmentNeeds = { reads: [], required: [] };
   build: (sha: string, signal: AbortSignal) => Promise<BuildAnswer> = async (sha) => built(sha);
   prepare: () => Promise<PrepareResult> = async () => READY;
   applySnapshot: () => Promise<void> = async () => {};
@@ -44,6 +54,8 @@ export class DeployHarness {
   readonly journal = createPushJournal(systemClock);
   readonly rollbacks;
   readonly redeploys;
+  readonly environmentChanges;
+  readonly environmentReleases;
   readonly reconciler;
   readonly #db: Database;
   #written: Snapshot | null = null;
@@ -59,15 +71,18 @@ export class DeployHarness {
     const data = {
       prepare: () => this.prepare(),
       release: async () => {},
+      restart: async (ids: string[]) => void this.restarted.push(...ids),
       applySnapshot: async () => {
         await this.applySnapshot();
         if (this.#written !== null) this.served = this.#written;
       },
     };
     const seal = {
-      seal: async (id: string) => void this.sealed.add(id),
+      seal: async (id: string, environment: DeploymentEnvironment) =>
+        void this.sealed.set(id, environment),
+      open: async (id: string) => this.sealed.get(id) ?? null,
       remove: async (ids: string[]) => ids.forEach((id) => this.sealed.delete(id)),
-      listOlderThan: async () => [...this.sealed],
+      listOlderThan: async () => [...this.sealed.keys()],
     };
     const repository = {
       listRefs: async () => ({
@@ -86,9 +101,22 @@ export class DeployHarness {
     const liveRefs = createLiveRefs(repository, onError);
     const refLocks = new KeyedMutex();
     const clock = systemClock;
-    const reservations = createReservations({ db, data, seal, address });
+    const masterKeys = createMasterKeys([Buffer.alloc(32, 7)]);
+    const vault = createVault({ db, masterKeys });
+    const bundles = { readNeeds: async () => ({ needs: this.needs, variables: {} }) };
+    const environments = createEnvironments({ vault, bundles, address });
+    const reservations = createReservations({ db, data, seal, environments });
     const locks = new KeyedMutex();
-    const releases = createReleases({ db, publisher, seal, liveRefs, address, locks });
+    const releases = createReleases({
+      db,
+      publisher,
+      seal,
+      environments,
+      liveRefs,
+      address,
+      locks,
+      onReleased: (app) => void this.environmentReleases.catchUp(app).catch(onError),
+    });
     const deployer = createCommitDeployer({
       db,
       reservations,
@@ -96,6 +124,8 @@ export class DeployHarness {
       archives: { open: async () => Readable.from([]), deliver: async () => {} },
       explain: { explain: async () => [] },
       active: createActivePushes(),
+      environments,
+      redactors: createRedactors({ db, vault, clock }),
     });
     this.pushes = createPushes({
       db,
@@ -108,7 +138,21 @@ export class DeployHarness {
       clock,
     });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });
-    this.rollbacks = createRollbacks({ db, deployAgain });
+    this.environmentReleases = createEnvironmentReleases({
+      db,
+      environments,
+      deployAgain,
+      seal,
+      data,
+      locks: new KeyedMutex(),
+    });
+    this.environmentChanges = createEnvironmentChanges({
+      db,
+      vault,
+      environments,
+      environmentReleases: this.environmentReleases,
+    });
+    this.rollbacks = createRollbacks({ db, deployAgain, vault });
     this.redeploys = createRedeploys({ db, deployAgain });
     this.reconciler = createReconciler({
       db,
@@ -119,6 +163,8 @@ export class DeployHarness {
       publisher,
       liveRefs,
       seal,
+      sealedKeeper: createSealedKeeper({ db, seal, environments }),
+      environmentReleases: this.environmentReleases,
       refLocks,
       clock,
       drainMs: 0,

@@ -198,7 +198,7 @@ describe('the reconciler', () => {
     await harness.push(MAIN, sha('2'));
     await harness.reconciler.reconcile();
     const live = harness.served.deployments.map((deployment) => deployment.id);
-    expect([...harness.sealed].toSorted()).toEqual(live.toSorted());
+    expect([...harness.sealed.keys()].toSorted()).toEqual(live.toSorted());
   });
 });
 
@@ -210,11 +210,19 @@ describe('a rollback', () => {
     const builds = heldBuilds(harness);
     const slow = harness.push(MAIN, sha('3')); // Takes its number before the rollback does.
     await until(() => builds.has(sha('3')));
-    await harness.rollbacks.rollback(await harness.app, 'v1', { tokenId: 'tok-1' });
+    await harness.rollbacks.rollback(
+      await harness.app,
+      { target: 'v1', hasEnvironment: false },
+      { tokenId: 'tok-1' },
+    );
     builds.get(sha('3'))?.();
     await slow;
     expect(harness.commitServed()).toBe(sha('3'));
-    await harness.rollbacks.rollback(await harness.app, null, { tokenId: 'tok-1' });
+    await harness.rollbacks.rollback(
+      await harness.app,
+      { target: null, hasEnvironment: false },
+      { tokenId: 'tok-1' },
+    );
     expect(harness.commitServed()).toBe(sha('2'));
   });
 
@@ -224,9 +232,13 @@ describe('a rollback', () => {
     await harness.push(MAIN, sha('2'));
     harness.prepare = () => Promise.reject(new PlatformError('unavailable', 'away'));
     const app = await harness.app;
-    await expect(harness.rollbacks.rollback(app, null, { tokenId: 'tok-1' })).rejects.toThrow(
-      'away',
-    );
+    await expect(
+      harness.rollbacks.rollback(
+        app,
+        { target: null, hasEnvironment: false },
+        { tokenId: 'tok-1' },
+      ),
+    ).rejects.toThrow('away');
     expect((await listDeployments(database, 'app-1', 1))[0]?.state).toBe('failed');
     expect(harness.commitServed()).toBe(sha('2'));
   });

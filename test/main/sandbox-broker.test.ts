@@ -51,7 +51,10 @@ let sealedDir: string;
 beforeAll(async () => {
   lab = await openSandboxLab();
   sealedDir = await mkdtemp(join(tmpdir(), 'gitfn-sealed-'));
-  const sealed = sealEnvironment(MASTER_KEY, DEPLOYMENT, { SECRET: 'of-the-deployment' });
+  const sealed = sealEnvironment(MASTER_KEY, DEPLOYMENT, {
+    values: { SECRET: 'of-the-deployment' },
+    secretNames: ['SECRET'],
+  });
   await writeFile(join(sealedDir, `${DEPLOYMENT}.sealed`), sealed);
 });
 afterAll(async () => {
@@ -75,7 +78,8 @@ async function openBroker(maxSandboxes = 8) {
         slotsDir: join(storeDir, 'slots'),
         visibleDir: join(storeDir, 'slots'),
       }),
-      openSealed: (deployment) => openSealedEnvironment(sealedDir, MASTER_KEY, deployment),
+      openSealed: (deployment) => openSealedEnvironment(sealedDir, [MASTER_KEY], deployment),
+      masterKeyFile: { keys: [MASTER_KEY], add: async () => {}, retireOld: async () => {} },
       say: (line) => void said.push(line),
     },
     { maxMemoryMib: { zygote: 512, builder: 1024 }, maxSandboxes },
@@ -145,7 +149,8 @@ describe('the supervisor', () => {
     const slot = await data.startSandbox();
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
-    const expected = `up;environment ${JSON.stringify({ SECRET: 'of-the-deployment' })};`;
+    const environment = { values: { SECRET: 'of-the-deployment' }, secretNames: ['SECRET'] };
+    const expected = `up;environment ${JSON.stringify(environment)};`;
     await eventually(() => data.heard.data[slot] === expected);
   });
 
@@ -280,14 +285,17 @@ describe('a sealed environment', () => {
   it('is not read through a symbolic link', async () => {
     const name = 'dep-aaaaaaaaaaaa';
     await symlink(join(sealedDir, `${DEPLOYMENT}.sealed`), join(sealedDir, `${name}.sealed`));
-    await expect(openSealedEnvironment(sealedDir, MASTER_KEY, name)).rejects.toMatchObject({
+    await expect(openSealedEnvironment(sealedDir, [MASTER_KEY], name)).rejects.toMatchObject({
       code: 'ELOOP',
     });
   });
 
   it('does not open under the name of another deployment', async () => {
     const name = 'dep-bbbbbbbbbbbb';
-    await writeFile(join(sealedDir, `${name}.sealed`), sealEnvironment(MASTER_KEY, DEPLOYMENT, {}));
-    await expect(openSealedEnvironment(sealedDir, MASTER_KEY, name)).rejects.toThrow();
+    await writeFile(
+      join(sealedDir, `${name}.sealed`),
+      sealEnvironment(MASTER_KEY, DEPLOYMENT, { values: {}, secretNames: [] }),
+    );
+    await expect(openSealedEnvironment(sealedDir, [MASTER_KEY], name)).rejects.toThrow();
   });
 });

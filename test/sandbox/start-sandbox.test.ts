@@ -154,10 +154,10 @@ describe('life of a sandbox', () => {
   it('gives the environment down a pipe of its own', async () => {
     const sandbox = await lab.start(`
       import fs from 'node:fs';
-      fs.writeSync(2, JSON.parse(fs.readFileSync(6, 'utf8')).SECRET);
+      fs.writeSync(2, JSON.parse(fs.readFileSync(6, 'utf8')).values.SECRET);
     `);
     sandbox.boot();
-    sandbox.giveEnvironment({ SECRET: 'pipe-only' });
+    sandbox.giveEnvironment({ values: { SECRET: 'pipe-only' }, secretNames: [] });
     const { stderrTail, code } = await sandbox.exited;
     expect({ stderrTail, code }).toEqual({ stderrTail: 'pipe-only', code: 0 });
   });

@@ -3,18 +3,26 @@ import { expect, it } from 'vitest';
 import { openEnvironment, sealEnvironment } from '../../src/secrets/sealed.ts';
 
 const KEY = randomBytes(32);
-const ENVIRONMENT = { TOKEN: 's3cret', EMPTY: '', UNICODE: 'grüße' };
+const ENVIRONMENT = {
+  values: { TOKEN: 's3cret', EMPTY: '', UNICODE: 'grüße' },
+  secretNames: ['TOKEN'],
+};
 
 it('opens with the key and the deployment it was sealed for', () => {
   const sealed = sealEnvironment(KEY, 'dep-1', ENVIRONMENT);
-  expect(openEnvironment(KEY, 'dep-1', sealed)).toEqual(ENVIRONMENT);
+  expect(openEnvironment([KEY], 'dep-1', sealed)).toEqual(ENVIRONMENT);
   expect(sealed.includes('s3cret')).toBe(false);
 });
 
 it('opens with no other key and for no other deployment', () => {
   const sealed = sealEnvironment(KEY, 'dep-1', ENVIRONMENT);
-  expect(() => openEnvironment(randomBytes(32), 'dep-1', sealed)).toThrow();
-  expect(() => openEnvironment(KEY, 'dep-2', sealed)).toThrow();
+  expect(() => openEnvironment([randomBytes(32)], 'dep-1', sealed)).toThrow();
+  expect(() => openEnvironment([KEY], 'dep-2', sealed)).toThrow();
+});
+
+it('opens with either key while the master key is being replaced', () => {
+  const sealed = sealEnvironment(KEY, 'dep-1', ENVIRONMENT);
+  expect(openEnvironment([randomBytes(32), KEY], 'dep-1', sealed)).toEqual(ENVIRONMENT);
 });
 
 it('refuses a file of which any byte was changed, and one that was cut', () => {
@@ -22,7 +30,7 @@ it('refuses a file of which any byte was changed, and one that was cut', () => {
   for (let at = 0; at < sealed.length; at++) {
     const changed = Buffer.from(sealed);
     changed[at] = (changed[at] ?? 0) ^ 1;
-    expect(() => openEnvironment(KEY, 'dep-1', changed)).toThrow();
-    expect(() => openEnvironment(KEY, 'dep-1', sealed.subarray(0, at))).toThrow();
+    expect(() => openEnvironment([KEY], 'dep-1', changed)).toThrow();
+    expect(() => openEnvironment([KEY], 'dep-1', sealed.subarray(0, at))).toThrow();
   }
 });

@@ -16,6 +16,7 @@ import { createWorkerProcesses } from './worker-process.ts';
 interface DataPlaneOptions {
   pool?: Partial<PoolOptions>;
   environment?: Record<string, string>;
+  secretNames?: string[];
   execArgv?: string[];
   trustedProxies?: string[];
 }
@@ -37,6 +38,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
   const unreadable: unknown[] = [];
   const processes = await createWorkerProcesses({
     environmentOf: () => options.environment ?? {},
+    ...(options.secretNames && { secretNames: options.secretNames }),
     ...(options.execArgv && { execArgv: options.execArgv }),
   });
   const pool = createPool(

@@ -23,6 +23,7 @@ export interface WorkerProcesses extends Sandboxes {
 interface WorkerProcessOptions {
   /** What a worker of a deployment finds in its environment. */
   environmentOf?: (deployment: string) => Record<string, string>;
+  secretNames?: string[];
   execArgv?: string[];
 }
 
@@ -71,7 +72,12 @@ export async function createWorkerProcesses(
     return {
       socket: stdio[WORKER_SOCKET_FD] as Socket,
       specialise: (deployment) =>
-        void environment.end(JSON.stringify(options.environmentOf?.(deployment) ?? {})),
+        void environment.end(
+          JSON.stringify({
+            values: options.environmentOf?.(deployment) ?? {},
+            secretNames: options.secretNames ?? [],
+          }),
+        ),
       kill: () => void child.kill('SIGKILL'),
       exited,
     };

@@ -84,8 +84,9 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async (request) => {
       const app = await access.requireApp(request.actor, 'app.rollback', request.params.app);
-      const target = request.body.target ?? null;
-      return presentAgain(address, app, await rollbacks.rollback(app, target, request.actor));
+      const { target = null, withEnvironment = false } = request.body;
+      const rollback = { target, hasEnvironment: withEnvironment };
+      return presentAgain(address, app, await rollbacks.rollback(app, rollback, request.actor));
     },
   );
 }

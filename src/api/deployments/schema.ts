@@ -67,7 +67,10 @@ export const RedeployBody = Type.Object(
 );
 
 export const RollbackBody = Type.Object(
-  { target: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })) },
+  {
+    target: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+    withEnvironment: Type.Optional(Type.Boolean()),
+  },
   { additionalProperties: false },
 );
 

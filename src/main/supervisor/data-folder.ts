@@ -6,6 +6,7 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   realpathSync,
   rmSync,
   statSync,
@@ -122,6 +123,11 @@ function giveTo(path: string, owner: Ownership): void {
     }
   }
   chmodSync(path, owner.mode);
+}
+
+/** Whether anything stands in a folder, which need not be there yet. */
+export function holdsFiles(path: string): boolean {
+  return existsSync(path) && readdirSync(path).length > 0;
 }
 
 /** First uid of the block that owned the folder at the last start, or null. */

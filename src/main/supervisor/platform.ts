@@ -12,8 +12,8 @@ import {
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import { randomName } from '../../std/ids.ts';
 import type { Config } from '../config/config.ts';
-import { loadSecrets } from '../config/secrets.ts';
-import { openDataFolder } from './data-folder.ts';
+import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
+import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { keepDatabase } from './database.ts';
 import { startPostgres } from './embedded-postgres.ts';
 import type { HostTools } from './host-tools.ts';
@@ -71,7 +71,9 @@ export async function startPlatform(
   const secrets = await loadSecrets({
     masterKeyFile: config.masterKeyFile,
     adminTokenFile: dataFolder.adminTokenFile,
+    isSealed: holdsFiles(dataFolder.folders.sealed),
   });
+  const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
   const port = bindPort(config.host, config.port);
   stack.defer(() => port.close());
   const address: PublicAddress = {
@@ -115,7 +117,8 @@ export async function startPlatform(
         visibleDir: layout.visibleSlotsDir,
       }),
       openSealed: (deployment) =>
-        openSealedEnvironment(layout.data.sealed, secrets.masterKey, deployment),
+        openSealedEnvironment(layout.data.sealed, masterKeyFile.keys, deployment),
+      masterKeyFile,
       say,
     },
     {
@@ -128,6 +131,7 @@ export async function startPlatform(
   const plan: ProcessPlan = {
     config,
     secrets,
+    masterKeyFile,
     tools,
     layout,
     node,

@@ -1,7 +1,7 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import type { Secrets } from '../config/secrets.ts';
+import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
 import type { ControlOptions, DataOptions, GitOptions, PublicAddress } from '../start-options.ts';
 import type { HostTools } from './host-tools.ts';
 import type { Layout } from './layout.ts';
@@ -13,6 +13,7 @@ import type { UidBlock } from './uid-blocks.ts';
 export interface ProcessPlan {
   config: Config;
   secrets: Secrets;
+  masterKeyFile: MasterKeyFile;
   tools: HostTools;
   layout: Layout;
   /** The pinned runtime, at a path that every uid can reach. */
@@ -35,7 +36,7 @@ const GIT_TMP_BYTES = String(64 * 1024 * 1024);
 export function controlSpec(plan: ProcessPlan): ProcessSpec {
   const { config, secrets, layout } = plan;
   const { socketFolders, sockets } = layout;
-  const options: ControlOptions = {
+  const options = (): ControlOptions => ({
     sockets: {
       controlApi: sockets.controlApi,
       controlForData: sockets.controlForData,
@@ -44,7 +45,8 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
       dataForControl: sockets.dataForControl,
     },
     databaseUrl: plan.databaseUrl,
-    masterKey: secrets.masterKey.toString('base64'),
+    // Read anew for each start: they may have been replaced since the last.
+    masterKeys: plan.masterKeyFile.keys.map((key) => key.toString('base64')),
     adminToken: secrets.adminToken,
     address: plan.address,
     migrationsDir: `${layout.projectDir}/migrations`,
@@ -60,11 +62,11 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     drainMs: config.drainMs,
     logs: config.logs,
     isVerbose: config.isVerbose,
-  };
+  });
   return {
     name: 'control',
     command: [plan.tools.setpriv, ...asUid(plan.uids?.control ?? null), ...run(plan, 'control')],
-    options: () => options,
+    options,
     prepare: () => clearAll(socketFolders.controlForData, socketFolders.controlForGit),
   };
 }

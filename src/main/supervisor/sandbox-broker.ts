@@ -7,8 +7,9 @@ import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { Sandbox, SandboxLimits, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
-import type { Environment } from '../../secrets/sealed.ts';
+import type { DeploymentEnvironment } from '../../model/environment.ts';
 import { randomName } from '../../std/ids.ts';
+import type { MasterKeyFile } from '../config/secrets.ts';
 import type { CodeSlots } from './code-slots.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
@@ -20,7 +21,8 @@ interface BrokerDeps {
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
-  openSealed: (deployment: string) => Promise<Environment>;
+  openSealed: (deployment: string) => Promise<DeploymentEnvironment>;
+  masterKeyFile: MasterKeyFile;
   say: (line: string) => void;
 }
 
@@ -45,7 +47,8 @@ interface Slot {
 }
 
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
-type StartRequest = Extract<SupervisorRequest, { request: number }>;
+type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
+type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
 
@@ -142,6 +145,18 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
     }
 
+    async function changeMasterKeys({ type, request }: KeyRequest): Promise<void> {
+      const file = deps.masterKeyFile;
+      try {
+        await (type === 'add-master-key' ? file.add() : file.retireOld());
+        const keys = file.keys.map((key) => key.toString('base64'));
+        notify({ type: 'master-keys', request, keys });
+      } catch (error) {
+        deps.say(`the master key's file cannot be written: ${String(error)}`);
+        notify({ type: 'master-keys-failed', request, reason: 'its file cannot be written' });
+      }
+    }
+
     function message(raw: SupervisorRequest): void {
       const request = parseSupervisorRequest(raw);
       if (request === null || !mayAsk(kind, request)) {
@@ -149,6 +164,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         child.kill('SIGKILL');
       } else if (request.type === 'specialise') {
         void specialise(request);
+      } else if (isKeyRequest(request)) {
+        void changeMasterKeys(request);
       } else if (request.type === 'kill') {
         slots.get(request.slot)?.sandbox.kill();
       } else {
@@ -176,6 +193,10 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
   };
 }
 
+function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
+  return request.type === 'add-master-key' || request.type === 'retire-master-keys';
+}
+
 /** Data runs functions, control runs builds. */
 function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
   switch (request.type) {
@@ -183,6 +204,8 @@ function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
     case 'specialise':
       return kind === 'zygote';
     case 'start-builder':
+    case 'add-master-key':
+    case 'retire-master-keys':
       return kind === 'builder';
     case 'kill':
       return true;

@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { type Environment, openEnvironment } from '../../secrets/sealed.ts';
-
-const MAX_SEALED_BYTES = 1024 * 1024;
+import type { DeploymentEnvironment } from '../../model/environment.ts';
+import { MAX_SEALED_BYTES, openEnvironment } from '../../secrets/sealed.ts';
 
 /**
  * Opens the environment of one deployment. The folder belongs to control, which is not trusted with what the
@@ -10,12 +9,12 @@ const MAX_SEALED_BYTES = 1024 * 1024;
  */
 export async function openSealedEnvironment(
   sealedDir: string,
-  masterKey: Buffer,
+  masterKeys: readonly Buffer[],
   deployment: string,
-): Promise<Environment> {
+): Promise<DeploymentEnvironment> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using file = await open(`${sealedDir}/${deployment}.sealed`, flags);
   const status = await file.stat();
   if (!status.isFile() || status.size > MAX_SEALED_BYTES) throw new Error('not a sealed file');
-  return openEnvironment(masterKey, deployment, await file.readFile());
+  return openEnvironment(masterKeys, deployment, await file.readFile());
 }

@@ -21,6 +21,9 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
       return { type, request, runtime, memoryMib };
     case 'start-builder':
       return isRequest && isMemory ? { type, request, memoryMib } : null;
+    case 'add-master-key':
+    case 'retire-master-keys':
+      return isRequest ? { type, request } : null;
     case 'specialise':
       if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
       if (bundle === undefined) return { type, slot, deployment };

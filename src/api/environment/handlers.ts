@@ -1,0 +1,151 @@
+import type { Actor } from '../../access/index.ts';
+import type { ValueChange } from '../../deploy/index.ts';
+import { parseScope, type Scope } from '../../model/environment.ts';
+import type { EnvironmentPut, EnvironmentResult } from '../../protocol/environment-api.ts';
+import { PlatformError } from '../../protocol/errors.ts';
+import { systemClock } from '../../std/clock.ts';
+import { listEnvironmentVersions } from '../../store/environment.ts';
+import { AppParams } from '../apps/schema.ts';
+import type { ApiDeps } from '../ports.ts';
+import type { ApiInstance } from '../server.ts';
+import {
+  presentChange,
+  presentEnvironment,
+  presentEnvironmentVersion,
+  withoutValues,
+} from './present.ts';
+import {
+  EnvironmentNameParams,
+  EnvironmentPatchBody,
+  EnvironmentPutBody,
+  EnvironmentQuery,
+  EnvironmentResultSchema,
+  EnvironmentSchema,
+  EnvironmentScopeQuery,
+  EnvironmentVersionPage,
+  EnvironmentVersionsQuery,
+} from './schema.ts';
+
+/** For a whole environment as JSON, and for telling which value of one that is too large is to blame. */
+const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+
+export function environmentRoutes(api: ApiInstance, deps: ApiDeps): void {
+  readRoutes(api, deps);
+  changeRoutes(api, deps);
+}
+
+function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
+  api.get(
+    '/apps/:app/environment',
+    {
+      schema: {
+        summary: 'List the environment; secrets without their values',
+        params: AppParams,
+        querystring: EnvironmentQuery,
+        response: { 200: EnvironmentSchema },
+      },
+    },
+    async (request) => {
+      const { actor, params, query } = request;
+      const app = await access.requireApp(actor, 'environment.list', params.app);
+      const view = presentEnvironment(await vault.describe(app.id, query.version ?? null));
+      return access.may(actor, 'environment.read', app) ? view : withoutValues(view);
+    },
+  );
+
+  api.get(
+    '/apps/:app/environment/versions',
+    {
+      schema: {
+        summary: 'List the versions of the environment and what each changed, newest first',
+        params: AppParams,
+        querystring: EnvironmentVersionsQuery,
+        response: { 200: EnvironmentVersionPage },
+      },
+    },
+    async (request) => {
+      const app = await access.requireApp(request.actor, 'environment.list', request.params.app);
+      const rows = await listEnvironmentVersions(db, app.id, request.query.limit);
+      return { items: rows.map(presentEnvironmentVersion) };
+    },
+  );
+}
+
+function changeRoutes(api: ApiInstance, { access, address, environmentChanges }: ApiDeps): void {
+  async function change(
+    actor: Actor,
+    appName: string,
+    changes: ValueChange[],
+  ): Promise<EnvironmentResult> {
+    const beganAt = systemClock.monotonicMs();
+    const app = await access.requireApp(actor, 'environment.change', appName);
+    const changed = await environmentChanges.change(app, changes, actor);
+    return presentChange(address, app, {
+      changed,
+      elapsedMs: systemClock.monotonicMs() - beganAt,
+    });
+  }
+
+  api.patch(
+    '/apps/:app/environment',
+    {
+      bodyLimit: BODY_LIMIT_BYTES,
+      schema: {
+        summary: 'Set and unset values: all of them, as one version, or none',
+        params: AppParams,
+        body: EnvironmentPatchBody,
+        response: { 200: EnvironmentResultSchema },
+      },
+    },
+    async ({ actor, params, body }) => {
+      const unset = (body.unset ?? []).map(({ name, scope }) => toRemoval(name, scope));
+      const set = (body.set ?? []).map(({ name, ...put }) => toChange(name, put));
+      return change(actor, params.app, [...unset, ...set]);
+    },
+  );
+
+  api.put(
+    '/apps/:app/environment/:name',
+    {
+      bodyLimit: BODY_LIMIT_BYTES,
+      schema: {
+        summary: 'Set one value',
+        params: EnvironmentNameParams,
+        body: EnvironmentPutBody,
+        response: { 200: EnvironmentResultSchema },
+      },
+    },
+    async ({ actor, params, body }) => change(actor, params.app, [toChange(params.name, body)]),
+  );
+
+  api.delete(
+    '/apps/:app/environment/:name',
+    {
+      schema: {
+        summary: 'Unset one value',
+        params: EnvironmentNameParams,
+        querystring: EnvironmentScopeQuery,
+        response: { 200: EnvironmentResultSchema },
+      },
+    },
+    async ({ actor, params, query }) =>
+      change(actor, params.app, [toRemoval(params.name, query.scope)]),
+  );
+}
+
+function toChange(name: string, { value, scope, kind, build }: EnvironmentPut): ValueChange {
+  return { name, scope: readScope(scope), value, kind, isBuild: build };
+}
+
+function toRemoval(name: string, scope: string | undefined): ValueChange {
+  return { name, scope: readScope(scope), value: null };
+}
+
+/** @throws PlatformError bad-request */
+function readScope(text: string | undefined): Scope {
+  const scope = parseScope(text ?? 'all');
+  if (scope !== null) return scope;
+  throw new PlatformError('bad-request', `"${text?.slice(0, 60)}" is no scope`, {
+    hint: 'nothing was changed; a scope is all, production, preview or branch:NAME',
+  });
+}

@@ -1,0 +1,57 @@
+import type { ChangedEnvironment } from '../../deploy/index.ts';
+import type { PublicAddress } from '../../model/address.ts';
+import type {
+  EnvironmentResult,
+  EnvironmentVersionView,
+  EnvironmentView,
+} from '../../protocol/environment-api.ts';
+import type { EnvironmentDescription } from '../../secrets/index.ts';
+import type { App } from '../../store/apps.ts';
+import type { EnvironmentVersionRow } from '../../store/environment.ts';
+import { presentDeployment } from '../deployments/present.ts';
+
+export function presentEnvironment({ version, entries }: EnvironmentDescription): EnvironmentView {
+  const items = entries.map(({ name, scope, kind, isBuild, value, since, setAt, setBy }) => ({
+    name,
+    scope,
+    kind,
+    build: isBuild,
+    value,
+    version: since,
+    updatedAt: setAt.toISOString(),
+    updatedBy: setBy,
+  }));
+  return { version, items };
+}
+
+/** For whoever may know what there is and not what it says. */
+export function withoutValues(view: EnvironmentView): EnvironmentView {
+  return { ...view, items: view.items.map((item) => ({ ...item, value: null })) };
+}
+
+export function presentEnvironmentVersion(row: EnvironmentVersionRow): EnvironmentVersionView {
+  return { ...row, createdAt: row.createdAt.toISOString() };
+}
+
+export function presentChange(
+  address: PublicAddress,
+  app: App,
+  { changed, elapsedMs }: { changed: ChangedEnvironment; elapsedMs: number },
+): EnvironmentResult {
+  const { version, set, unset, production, previews, warnings } = changed;
+  const live = production.kind === 'none' ? null : production.live;
+  return {
+    version,
+    set,
+    unset,
+    production: {
+      state: production.kind,
+      isReleased: production.kind === 'current' && production.isReleased,
+      live: live === null ? null : presentDeployment(address, app, live),
+      reason: 'reason' in production ? production.reason : null,
+    },
+    previews,
+    warnings,
+    elapsedMs,
+  };
+}

@@ -1,0 +1,95 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Page } from '../protocol/control-api.ts';
+import type {
+  EnvironmentItem,
+  EnvironmentVersionView,
+  EnvironmentView,
+  ScopedName,
+} from '../protocol/environment-api.ts';
+import { printableLine } from '../std/printable.ts';
+import { newCommand } from './command.ts';
+import { type AppOptions, type CommandContext, connect } from './command-context.ts';
+import { environmentPath } from './env-options.ts';
+import { formatAge, formatTable } from './output.ts';
+
+interface ListOptions extends AppOptions {
+  versions?: true;
+  version?: number;
+}
+
+const MAX_SHOWN_CHARACTERS = 60;
+
+export function listEnvironment(ctx: CommandContext): Command {
+  return newCommand('list', 'list the environment')
+    .option('--app <name>', 'the app, when not that of this repository')
+    .option('--versions', 'list the versions and what each changed')
+    .option('--version <number>', 'the environment of that version', readVersion)
+    .action(async (options: ListOptions) => {
+      const client = await connect(ctx);
+      const path = await environmentPath(ctx, options);
+      if (options.versions) {
+        const query = `${path}/versions?limit=200`;
+        const page = await client.call<Page<EnvironmentVersionView>>({
+          method: 'GET',
+          path: query,
+        });
+        return options.json ? ctx.output.json(page) : printVersions(ctx, page.items);
+      }
+      const query = options.version === undefined ? '' : `?version=${options.version}`;
+      const view = await client.call<EnvironmentView>({ method: 'GET', path: path + query });
+      return options.json ? ctx.output.json(view) : printEnvironment(ctx, view);
+    });
+}
+
+function printEnvironment(ctx: CommandContext, { version, items }: EnvironmentView): void {
+  if (items.length === 0) {
+    ctx.output.line(
+      `Nothing is set in environment version ${version}. Set something: fn env set NAME=value`,
+    );
+    return;
+  }
+  const heading = ['NAME', 'SCOPE', 'KIND', 'BUILD', 'VERSION', 'WHEN', 'BY', 'VALUE'];
+  const rows = items.map((item) => [
+    item.name,
+    item.scope,
+    item.kind,
+    item.build ? 'yes' : '',
+    String(item.version),
+    formatAge(item.updatedAt, ctx.now()),
+    item.updatedBy ?? '-',
+    shownValue(item),
+  ]);
+  for (const line of formatTable(heading, rows)) ctx.output.line(line);
+}
+
+/** On one line; what could steer a terminal is made visible. */
+function shownValue({ value, kind }: EnvironmentItem): string {
+  if (value === null) return kind === 'secret' ? '(secret)' : '(hidden from this token)';
+  return printableLine(value.replaceAll('\n', '\\n'), MAX_SHOWN_CHARACTERS);
+}
+
+function printVersions(ctx: CommandContext, versions: EnvironmentVersionView[]): void {
+  const rows = versions.map((row) => [
+    String(row.version),
+    formatAge(row.createdAt, ctx.now()),
+    row.createdBy ?? '-',
+    describeVersion(row),
+  ]);
+  for (const line of formatTable(['VERSION', 'WHEN', 'BY', 'CHANGE'], rows)) ctx.output.line(line);
+}
+
+function describeVersion({ set, unset, restoredFrom }: EnvironmentVersionView): string {
+  const named = ({ name, scope }: ScopedName): string => `${name} (${scope})`;
+  const parts = [
+    ...set.map((value) => `+${named(value)}`),
+    ...unset.map((value) => `-${named(value)}`),
+  ];
+  const from = restoredFrom === null ? '' : `as in version ${restoredFrom}: `;
+  return from + parts.join(', ');
+}
+
+function readVersion(text: string): number {
+  const version = Number(text.replace(/^v/, ''));
+  if (Number.isInteger(version) && version >= 0) return version;
+  throw new InvalidArgumentError('It is a number, as fn env list --versions shows it.');
+}

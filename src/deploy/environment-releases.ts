@@ -1,0 +1,158 @@
+import { isSameEnvironment } from '../model/environment.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import type { KeyedMutex } from '../std/mutex.ts';
+import type { App } from '../store/apps.ts';
+import type { Database } from '../store/database.ts';
+import { findDeployment, type Deployment } from '../store/deployments.ts';
+import {
+  findFailedEnvironment,
+  isProductionBehind,
+  listPreviewsBehind,
+  setEnvironmentVersion,
+} from '../store/environment-deployments.ts';
+import { findRoute, PRODUCTION_ROUTE } from '../store/routes.ts';
+import type { DeployAgain } from './deploy-again.ts';
+import type { Environments } from './environments.ts';
+import type { DataPlanePort, SealPort } from './ports.ts';
+
+/**
+ * Brings what serves to the app's newest environment, without a build: production by a new deployment of the same
+ * bundle, previews by new sealed files and new workers. It asks only what is behind, so that it may be called at any
+ * time: after a change, after a release that a change has overtaken, and by the reconciler. Changes that come while
+ * it works are taken together by the next call.
+ */
+export interface EnvironmentReleases {
+  catchUp(app: App, by?: { tokenId: string }): Promise<CaughtUp>;
+}
+
+export interface CaughtUp {
+  production: ProductionOutcome;
+  /** Previews whose environment was replaced; sleeping ones take it at their next start. */
+  previews: number;
+}
+
+export type ProductionOutcome =
+  /** Nothing is live yet. */
+  | { kind: 'none' }
+  /** What is live has the newest values, `released` by this call or not. */
+  | { kind: 'current'; live: Deployment; isReleased: boolean }
+  /** The code does not start with them: what was live before still serves, with the values of then. */
+  | { kind: 'failed'; live: Deployment; reason: string }
+  /** No worker could be had; it is tried again. */
+  | { kind: 'postponed'; live: Deployment; reason: string };
+
+interface Deps {
+  db: Database;
+  environments: Environments;
+  deployAgain: DeployAgain;
+  seal: SealPort;
+  data: DataPlanePort;
+  /** One catching up at a time for each app. */
+  locks: KeyedMutex;
+}
+
+/** Of two releases at once the slower begins anew, with what the faster has made live. */
+const ATTEMPTS = 3;
+/** Files are written and synced one by one otherwise. */
+const SEALS_AT_A_TIME = 8;
+
+export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
+  const { db, environments, deployAgain, seal, data, locks } = deps;
+
+  async function catchUpProduction(
+    app: App,
+    version: number,
+    by: string | null,
+  ): Promise<ProductionOutcome> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const id = await findRoute(db, app.id, PRODUCTION_ROUTE);
+      const live = id === null ? null : await findDeployment(db, id);
+      if (live === null) return { kind: 'none' };
+      if (!(await needsRelease(live, version))) return { kind: 'current', live, isReleased: false };
+      const failed = await findFailedEnvironment(db, { like: live, version });
+      if (failed !== null) return { kind: 'failed', live, reason: failed };
+      const outcome = await release(app, live, by);
+      if (outcome !== null) return outcome;
+    }
+    throw new PlatformError('busy', 'other releases were faster, again and again', {
+      hint: 'the change is kept and goes live with the next release',
+    });
+  }
+
+  /** Only when the code would see a difference. */
+  async function needsRelease(live: Deployment, version: number): Promise<boolean> {
+    if (!(await isProductionBehind(db, live))) return false;
+    const owner = { ...live, bundle: bundleOf(live) };
+    const [before, after] = await Promise.all([
+      environments.effective(owner, live.envVersion),
+      environments.effective(owner, version),
+    ]);
+    return !isSameEnvironment(before, after);
+  }
+
+  /** Null when another release came between. */
+  async function release(
+    app: App,
+    live: Deployment,
+    tokenId: string | null,
+  ): Promise<ProductionOutcome | null> {
+    const by = { trigger: 'environment' as const, tokenId, replaces: live.id };
+    try {
+      const { deployment } = await deployAgain(app, live, by);
+      return { kind: 'current', live: deployment, isReleased: true };
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+      const { code, message: reason } = error;
+      if (code === 'conflict') return null;
+      return { kind: code === 'release-failed' ? 'failed' : 'postponed', live, reason };
+    }
+  }
+
+  async function catchUpPreviews(app: App, version: number): Promise<number> {
+    const behind = await listPreviewsBehind(db, app.id);
+    const changed: string[] = [];
+    const next = behind.values();
+    const work = async (): Promise<void> => {
+      for (const preview of next) {
+        if (await resealPreview(app, preview, version)) changed.push(preview.id);
+      }
+    };
+    await Promise.all(Array.from({ length: SEALS_AT_A_TIME }, work));
+    if (changed.length > 0) await data.restart(changed);
+    return changed.length;
+  }
+
+  /** Returns whether its code will see a difference. */
+  async function resealPreview(app: App, preview: Deployment, version: number): Promise<boolean> {
+    const owner = { ...preview, bundle: bundleOf(preview) };
+    const before = await environments.effective(owner, preview.envVersion);
+    const after = await environments.effective(owner, version);
+    const { commit: sha, subject, author } = preview;
+    const described = { ...owner, appName: app.name, commit: { sha, tree: '', subject, author } };
+    const assembled = await environments.assemble({ ...described, envVersion: version });
+    await seal.seal(preview.id, assembled);
+    await setEnvironmentVersion(db, preview.id, version);
+    return !isSameEnvironment(before, after);
+  }
+
+  return {
+    catchUp: (app, by) =>
+      locks.run(app.id, async () => {
+        const version = await environments.version(app.id);
+        if (version === 0) return { production: await nothingToDo(app), previews: 0 };
+        const production = await catchUpProduction(app, version, by?.tokenId ?? null);
+        return { production, previews: await catchUpPreviews(app, version) };
+      }),
+  };
+
+  async function nothingToDo(app: App): Promise<ProductionOutcome> {
+    const id = await findRoute(db, app.id, PRODUCTION_ROUTE);
+    const live = id === null ? null : await findDeployment(db, id);
+    return live === null ? { kind: 'none' } : { kind: 'current', live, isReleased: false };
+  }
+}
+
+function bundleOf({ id, bundle }: Deployment): string {
+  if (bundle === null) throw new Error(`${id} is live without a bundle`);
+  return bundle;
+}

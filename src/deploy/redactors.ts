@@ -1,0 +1,73 @@
+import { createRedactor, type Redact } from '../protocol/redaction.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Database } from '../store/database.ts';
+import { findDeployment } from '../store/deployments.ts';
+import type { EnvironmentPort } from './ports.ts';
+
+/** Takes an app's secrets out of what control passes on: push and build output, stored logs, answers of the API. */
+export interface Redactors {
+  /** By the values of now, in all scopes. */
+  forApp(appId: string): Promise<Redact>;
+  /**
+   * By the values of some seconds ago, and those that the deployment runs with, which may be older. Made to be asked
+   * for each line: it knows the answer for a while.
+   */
+  redactorFor(deploymentId: string): Promise<Redact>;
+}
+
+interface Deps {
+  db: Database;
+  vault: Pick<EnvironmentPort, 'version' | 'read'>;
+  clock: Pick<Clock, 'monotonicMs'>;
+}
+
+/** Each holds the forms of an app's secrets: tens of kilobytes for most, megabytes for the largest. */
+const MAX_KEPT = 50;
+/** How long the answer for a deployment holds; the worker itself redacts by what it was started with. */
+const RECENT_MS = 5_000;
+const MAX_RECENT = 1_000;
+
+export function createRedactors({ db, vault, clock }: Deps): Redactors {
+  const kept = new Map<string, Promise<Redact>>();
+  const recent = new Map<string, { redactor: Promise<Redact>; atMs: number }>();
+
+  async function make(appId: string, versions: number[]): Promise<Redact> {
+    const entries = await Promise.all(versions.map((version) => vault.read(appId, version)));
+    const secrets = entries.flat().filter(({ kind }) => kind === 'secret');
+    return createRedactor(secrets.map(({ name, value }) => [name, value] as const));
+  }
+
+  /** Values at a version never change, so what was made once stays right. */
+  function ofVersions(appId: string, versions: number[]): Promise<Redact> {
+    const key = `${appId} ${versions.join(' ')}`;
+    const made = kept.get(key) ?? make(appId, versions);
+    kept.delete(key);
+    kept.set(key, made); // The last one used is the last to go.
+    made.catch(() => kept.delete(key));
+    const [oldest] = kept.keys();
+    if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+    return made;
+  }
+
+  async function ofDeployment(id: string): Promise<Redact> {
+    const deployment = await findDeployment(db, id);
+    if (deployment === null) return createRedactor([]);
+    const { appId, envVersion } = deployment;
+    const newest = await vault.version(appId);
+    return ofVersions(appId, newest === envVersion ? [newest] : [newest, envVersion]);
+  }
+
+  return {
+    forApp: async (appId) => ofVersions(appId, [await vault.version(appId)]),
+    redactorFor(id) {
+      const nowMs = clock.monotonicMs();
+      const known = recent.get(id);
+      if (known !== undefined && nowMs - known.atMs < RECENT_MS) return known.redactor;
+      const redactor = ofDeployment(id);
+      redactor.catch(() => recent.delete(id));
+      if (recent.size >= MAX_RECENT) recent.clear();
+      recent.set(id, { redactor, atMs: nowMs });
+      return redactor;
+    },
+  };
+}

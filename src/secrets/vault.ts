@@ -1,0 +1,181 @@
+import type { EnvironmentEntry, Scope, ValueKind } from '../model/environment.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import type { Database, Queryable } from '../store/database.ts';
+import {
+  endEnvironmentValue,
+  findEnvironmentVersion,
+  insertEnvironmentValue,
+  insertEnvironmentVersion,
+  listEnvironment,
+  lockEnvironment,
+  type EnvironmentRow,
+} from '../store/environment.ts';
+import { ensureDataKey, openDataKey } from './data-keys.ts';
+import type { MasterKeys } from './master-keys.ts';
+import { planChange, planRestore, type ChangePlan, type ValueChange } from './plan-change.ts';
+import { seal, unseal } from './sealed-box.ts';
+
+/**
+ * The environment values of all apps, in versions that never change. The database holds ciphertext only, of plain
+ * values too.
+ */
+export interface Vault {
+  /** The app's newest version; 0 before its first value. */
+  version(appId: string): Promise<number>;
+  /** The values that hold at a version, decrypted. */
+  read(appId: string, version: number): Promise<EnvironmentEntry[]>;
+  /** The same for people: values of plain ones only. @throws PlatformError not-found */
+  describe(appId: string, version: number | null): Promise<EnvironmentDescription>;
+  /**
+   * Makes a version of all changes together, or of none; no version when they change nothing. One at a time.
+   * @throws PlatformError bad-request, too-large, not-found
+   */
+  change(appId: string, changes: readonly ValueChange[], by: Author): Promise<EnvironmentChange>;
+  /** Makes a version with the values of an older one. @throws PlatformError not-found */
+  restore(appId: string, version: number, by: Author): Promise<EnvironmentChange>;
+}
+
+interface Author {
+  tokenId: string;
+}
+
+export interface EnvironmentChange extends Omit<ChangePlan, 'set'> {
+  /** The app's newest version, whether it is new or not. */
+  version: number;
+  set: { name: string; scope: Scope; kind: ValueKind }[];
+}
+
+export interface EnvironmentDescription {
+  version: number;
+  entries: DescribedEntry[];
+}
+
+interface DescribedEntry extends Omit<EnvironmentEntry, 'value'> {
+  /** Null for secrets. */
+  value: string | null;
+  since: number;
+  setAt: Date;
+  setBy: string | null;
+}
+
+interface Deps {
+  db: Database;
+  masterKeys: MasterKeys;
+}
+
+export function createVault({ db, masterKeys }: Deps): Vault {
+  async function readRows(
+    queryable: Queryable,
+    appId: string,
+    version: number,
+  ): Promise<(EnvironmentRow & { value: string })[]> {
+    const rows = await listEnvironment(queryable, appId, version);
+    if (rows.length === 0) return [];
+    const key = await openDataKey(queryable, masterKeys, appId);
+    if (key === null) throw new Error(`app ${appId} has values and no key`);
+    return rows.map((row) => ({ ...row, value: openValue(key, appId, row) }));
+  }
+
+  async function read(
+    queryable: Queryable,
+    appId: string,
+    version: number,
+  ): Promise<EnvironmentEntry[]> {
+    return (await readRows(queryable, appId, version)).map(
+      ({ name, scope, kind, isBuild, value }) => ({ name, scope, kind, isBuild, value }),
+    );
+  }
+
+  /** One version of what `plan` makes of the current values. */
+  function write(
+    appId: string,
+    by: Author,
+    source: {
+      restoredFrom: number | null;
+      plan: (tx: Queryable, current: EnvironmentEntry[], version: number) => Promise<ChangePlan>;
+    },
+  ): Promise<EnvironmentChange> {
+    return masterKeys.use(() =>
+      db.transaction(async (tx) => {
+        const version = await lockEnvironment(tx, appId);
+        const plan = await source.plan(tx, await read(tx, appId, version), version);
+        const set = plan.set.map(({ name, scope, kind }) => ({ name, scope, kind }));
+        if (plan.set.length === 0 && plan.unset.length === 0) return { ...plan, set, version };
+        const next = version + 1;
+        const { restoredFrom } = source;
+        const row = { version: next, createdBy: by.tokenId, restoredFrom };
+        await insertEnvironmentVersion(tx, appId, row);
+        await store(tx, appId, { plan, version: next });
+        return { ...plan, set, version: next };
+      }),
+    );
+  }
+
+  async function store(
+    tx: Queryable,
+    appId: string,
+    { plan, version }: { plan: ChangePlan; version: number },
+  ): Promise<void> {
+    const key = await ensureDataKey(tx, masterKeys, appId);
+    for (const { name, scope } of [...plan.set, ...plan.unset]) {
+      await endEnvironmentValue(tx, appId, { name, scope, version });
+    }
+    for (const entry of plan.set) {
+      const row = { ...entry, since: version };
+      await insertEnvironmentValue(tx, appId, { ...row, sealed: sealValue(key, appId, row) });
+    }
+  }
+
+  return {
+    version: (appId) => findEnvironmentVersion(db, appId),
+    read: (appId, version) => read(db, appId, version),
+
+    async describe(appId, asked) {
+      const newest = await findEnvironmentVersion(db, appId);
+      const version = asked ?? newest;
+      refuseUnknownVersion(version, newest);
+      const rows = await readRows(db, appId, version);
+      const entries = rows.map(({ name, scope, kind, isBuild, value, since, setAt, setBy }) => {
+        const described = { name, scope, kind, isBuild, since, setAt, setBy };
+        return { ...described, value: kind === 'plain' ? value : null };
+      });
+      return { version, entries };
+    },
+
+    change: (appId, changes, by) =>
+      write(appId, by, {
+        restoredFrom: null,
+        plan: async (_, current) => planChange(current, changes),
+      }),
+
+    restore: (appId, version, by) =>
+      write(appId, by, {
+        restoredFrom: version,
+        plan: async (tx, current, newest) => {
+          refuseUnknownVersion(version, newest);
+          return planRestore(current, await read(tx, appId, version));
+        },
+      }),
+  };
+}
+
+type PlacedValue = Pick<EnvironmentRow, 'name' | 'scope' | 'since'>;
+
+function sealValue(key: Buffer, appId: string, entry: PlacedValue & { value: string }): Buffer {
+  return seal(key, associatedData(appId, entry), Buffer.from(entry.value));
+}
+
+function openValue(key: Buffer, appId: string, row: EnvironmentRow): string {
+  return unseal(key, associatedData(appId, row), row.sealed).toString();
+}
+
+function associatedData(appId: string, { name, scope, since }: PlacedValue): string {
+  return `value|${appId}|${name}|${since}|${scope}`;
+}
+
+function refuseUnknownVersion(version: number, newest: number): void {
+  if (version <= newest) return;
+  throw new PlatformError('not-found', `there is no environment version ${version}`, {
+    hint: `the newest is ${newest}; fn env list --versions shows all`,
+  });
+}
