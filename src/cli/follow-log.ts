@@ -1,11 +1,13 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogQuery, LogView } from '../protocol/control-api.ts';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
+import { LineSplitter } from '../protocol/line-splitter.ts';
 import type { ControlClient } from './control-client.ts';
 
 /** The server says something every 10 s. */
 const SILENCE_MS = 30_000;
+/** More than any entry has. */
+const MAX_LINE_BYTES = 1024 * 1024;
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;
 /** Before all entries. */
@@ -67,15 +69,16 @@ async function readOnce(
   try {
     const stream = await client.open(path, silence.signal);
     onOpen();
-    const ended = new Promise<void>((resolve) => void stream.once('close', resolve));
-    stream.on('error', () => {}); // 'close' follows.
-    const lines = createInterface({ input: stream, crlfDelay: Infinity });
-    lines.on('line', (line) => {
+    const splitter = new LineSplitter(MAX_LINE_BYTES);
+    stream.on('data', (chunk: Buffer) => {
       timer.refresh();
-      if (line !== '') onEntry(JSON.parse(line) as LogView);
+      let found = splitter.take(chunk);
+      for (; found !== null; found = splitter.take(found.rest)) {
+        if (found.line !== '') onEntry(JSON.parse(found.line) as LogView);
+      }
     });
-    await ended;
-    lines.close();
+    // However it ends, the next connection goes on where this one was; a torn line is no line.
+    await new Promise<void>((resolve) => void stream.on('error', () => {}).once('close', resolve));
   } finally {
     clearTimeout(timer);
   }

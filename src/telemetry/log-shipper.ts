@@ -97,7 +97,10 @@ export class LogShipper implements LogSink {
     this.#shipping = this.#ship();
     await this.#shipping;
     this.#shipping = null;
-    if (this.#gathered.length > 0) this.#shipIn(0);
+    const awayMs = this.#awayUntilMs - this.#deps.clock.monotonicMs();
+    // Timers may be a little early.
+    if (awayMs >= 0) this.#shipIn(Math.ceil(awayMs) + 1);
+    else if (this.#gathered.length > 0) this.#shipIn(0);
   }
 
   async #ship(): Promise<void> {
@@ -155,7 +158,6 @@ export class LogShipper implements LogSink {
         return true;
       }
       this.#awayUntilMs = this.#deps.clock.monotonicMs() + this.#retryMs;
-      this.#shipIn(this.#retryMs);
       this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
       return false;
     }
