@@ -18,6 +18,9 @@ const MAX_LINE_CHARACTERS = 500;
 /** The builder said something that protocol/builder.ts does not have, or too much. */
 class BuilderBrokeProtocol extends Error {}
 
+/** Takes frames that are not about the result; false when they break the protocol. */
+type ReceiveOther = (frame: Frame) => boolean;
+
 interface OpenFile {
   path: string;
   missingBytes: number;
@@ -30,12 +33,15 @@ export class BuilderOutput {
   readonly #files: OpenFile[] = [];
   readonly #maxima: FunctionLimits;
   readonly #report: Report;
+  readonly #receiveOther: ReceiveOther;
+  #activity = '';
   #bytes = 0;
   #lines = 0;
   #result: BuildResult | null = null;
 
-  constructor(maxima: FunctionLimits, report: Report) {
+  constructor(maxima: FunctionLimits, report: Report, receiveOther: ReceiveOther = () => false) {
     this.#maxima = maxima;
+    this.#receiveOther = receiveOther;
     this.#report = report;
   }
 
@@ -49,11 +55,17 @@ export class BuilderOutput {
     return this.#result;
   }
 
+  /** What the builder says that it is doing; empty when it has said nothing. */
+  get activity(): string {
+    return this.#activity;
+  }
+
   get files(): BundleFile[] {
     return this.#files.map(({ path, content }) => ({ path, content }));
   }
 
-  #take({ type, payload }: Frame): void {
+  #take(frame: Frame): void {
+    const { type, payload } = frame;
     if (this.#result !== null) throw new BuilderBrokeProtocol('frame after the last one');
     switch (type) {
       case BUILDER_FRAME.LINE:
@@ -64,8 +76,11 @@ export class BuilderOutput {
         return this.#takeChunk(payload);
       case BUILDER_FRAME.DONE:
         return this.#finish(payload.toString());
+      case BUILDER_FRAME.ACTIVITY:
+        this.#activity = printableLine(payload.toString(), MAX_LINE_CHARACTERS);
+        return;
       default:
-        throw new BuilderBrokeProtocol(`frame of type ${type}`);
+        if (!this.#receiveOther(frame)) throw new BuilderBrokeProtocol(`frame of type ${type}`);
     }
   }
 

@@ -6,7 +6,9 @@ import type { Clock } from '../std/clock.ts';
 import { buildKey } from './build-key.ts';
 import { openLastBuild } from './last-build.ts';
 import { BuildQueue } from './build-queue.ts';
+import type { DependencyCache } from './dependency-cache.ts';
 import type { BuildRecords, BundlesPort, Report, StartBuilder, StoredBundle } from './ports.ts';
+import type { AllowedRegistry } from './registry-proxy.ts';
 import { runBuilder, type BuilderAnswer } from './run-builder.ts';
 import { createSharedRuns, type SharedRun } from './shared-runs.ts';
 import { createSpareBuilder } from './spare-builder.ts';
@@ -57,9 +59,13 @@ export interface BuildDeps {
   bundles: BundlesPort;
   records: BuildRecords;
   clock: Clock;
+  /** Where installed dependencies are kept between builds; without it nothing is installed. */
+  dependencyCache?: DependencyCache;
 }
 
 export interface BuildOptions {
+  /** Where builds get packages from, and the only hosts that they reach. */
+  registries?: readonly AllowedRegistry[];
   /** Builds that run at a time. */
   maxBuilds: number;
   timeoutMs: number;
@@ -155,9 +161,12 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     const { defaults, maxima, timeoutMs, memoryMib } = options;
     let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
     for (const { request } of callers) {
-      const { appName, openArchive } = request;
+      const { appId, appName, openArchive } = request;
+      const cache = deps.dependencyCache;
+      const dependencies = cache && { appId, cache, registries: options.registries ?? [] };
       const start = { appName, defaults, maxima, previous };
-      const how = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
+      const run = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
+      const how = dependencies === undefined ? run : { ...run, dependencies };
       const builder = await spare.take();
       try {
         return await runBuilder(builder, how);

@@ -21,7 +21,8 @@ import { MAX_PATTERN_CHARACTERS, parsePathPattern } from '../protocol/path-patte
 import { printableLine } from '../std/printable.ts';
 
 const MAX_MESSAGE_CHARACTERS = 1000;
-const MAX_FRAME_LINES = 12;
+/** What a failed command printed last is shown the same way. */
+const MAX_FRAME_LINES = 20;
 const MAX_FRAME_CHARACTERS = 200;
 const MAX_PATH_CHARACTERS = 300;
 const MAX_METHODS = 20;

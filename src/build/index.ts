@@ -5,6 +5,7 @@
  * the other end is src/builder.
  */
 export { createBuilds, type Builds, type BuildCommitAnswer } from './builds.ts';
+export { createDependencyCache } from './dependency-cache.ts';
 export { describeProblems } from './describe-problems.ts';
 export { explainStack } from './explain-stack.ts';
 export { resolveStack, rewriteStack } from './resolve-stack.ts';

@@ -8,10 +8,14 @@ import {
   type BuildStart,
 } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { encodeFrame } from '../protocol/framing.ts';
+import { encodeFrame, type Frame } from '../protocol/framing.ts';
 import type { Clock } from '../std/clock.ts';
+import { printableLine } from '../std/printable.ts';
 import { BuilderOutput } from './builder-output.ts';
+import { createCacheExchange } from './cache-exchange.ts';
+import type { DependencyCache } from './dependency-cache.ts';
 import type { BuilderProcess, Report } from './ports.ts';
+import { type AllowedRegistry, createRegistryProxy } from './registry-proxy.ts';
 
 export type BuilderAnswer =
   | (Extract<BuildResult, { kind: 'built' }> & { files: BundleFile[] })
@@ -24,9 +28,17 @@ export interface BuilderRun {
   timeoutMs: number;
   /** For the message when it was not enough. */
   memoryMib: number;
+  /** Absent: the build has no network and no cache. */
+  dependencies?: BuildDependencies;
   clock: Clock;
   report: Report;
   signal: AbortSignal;
+}
+
+export interface BuildDependencies {
+  appId: string;
+  registries: readonly AllowedRegistry[];
+  cache: DependencyCache;
 }
 
 /** What ended the conversation; the first cause counts. */
@@ -37,13 +49,19 @@ type Ending =
 
 /** How long a killed builder's exit is waited for: without it only the reason of its death is unknown. */
 const EXIT_WAIT_MS = 5000;
+const MAX_REFUSAL_CHARACTERS = 500;
 
 /**
  * Gives one builder one repository and takes back what it made. However that ends, the builder is dead afterwards.
  * @throws PlatformError when the source cannot be had
  */
-export async function runBuilder(builder: BuilderProcess, run: BuilderRun): Promise<BuilderAnswer> {
-  const output = new BuilderOutput(run.start.maxima, run.report);
+export async function runBuilder(
+  builder: BuilderProcess,
+  request: BuilderRun,
+): Promise<BuilderAnswer> {
+  const run = { ...request, start: await completeStart(request) };
+  const services = openServices(builder, run);
+  const output = new BuilderOutput(run.start.maxima, run.report, services.receive);
   const sending = new AbortController();
   let ending: Ending;
   try {
@@ -52,6 +70,7 @@ export async function runBuilder(builder: BuilderProcess, run: BuilderRun): Prom
     sending.abort();
     builder.kill();
     builder.socket.destroy();
+    await services.close();
   }
   switch (ending.cause) {
     case 'result':
@@ -62,7 +81,8 @@ export async function runBuilder(builder: BuilderProcess, run: BuilderRun): Prom
       throw archiveError(ending.error);
     case 'timeout': {
       const seconds = run.timeoutMs / 1000;
-      return failed(`The build took longer than ${seconds} seconds and was stopped`);
+      const what = output.activity === '' ? '' : `: ${output.activity} was still running`;
+      return failed(`The build took longer than ${seconds} seconds and was stopped${what}`);
     }
     case 'broke-protocol':
       return failed('The build was stopped: it answered what no build answers');
@@ -71,6 +91,46 @@ export async function runBuilder(builder: BuilderProcess, run: BuilderRun): Prom
     default:
       return ending satisfies never;
   }
+}
+
+/** Tells the builder which services it has. */
+async function completeStart({ start, dependencies, memoryMib }: BuilderRun): Promise<BuildStart> {
+  if (dependencies === undefined) return start;
+  const { appId, registries, cache } = dependencies;
+  const caches = await cache.keys(appId);
+  return { ...start, registries: registries.map(({ url }) => url), caches, memoryMib };
+}
+
+interface BuildServices {
+  receive: (frame: Frame) => boolean;
+  close(): Promise<void>;
+}
+
+/** What a builder may ask for while it works. */
+function openServices({ socket }: BuilderProcess, run: BuilderRun): BuildServices {
+  const { dependencies } = run;
+  if (dependencies === undefined) return { receive: () => false, close: () => Promise.resolve() };
+  const { appId, registries, cache } = dependencies;
+  const proxy = createRegistryProxy({
+    registries,
+    send: (type, stream, payload) => {
+      if (!socket.destroyed) socket.write(encodeFrame(type, stream, payload));
+    },
+    say: (line) => run.report(`       ${printableLine(line, MAX_REFUSAL_CHARACTERS)}`),
+  });
+  const offered = run.start.caches ?? [];
+  const exchange = createCacheExchange({ cache, appId, offered, socket });
+  return {
+    receive: (frame) => (isNetFrame(frame) ? proxy : exchange).receive(frame),
+    close: () => {
+      proxy.close();
+      return exchange.close();
+    },
+  };
+}
+
+function isNetFrame({ type }: Frame): boolean {
+  return type >= BUILDER_FRAME.NET_OPEN && type <= BUILDER_FRAME.NET_RESET;
 }
 
 async function converse(

@@ -3,6 +3,7 @@ import { join, normalize } from 'node:path';
 import type { Plugin } from 'esbuild';
 import type { BuildProblem, BuildStart } from '../protocol/builder.ts';
 import { isInside } from './inside.ts';
+import type { BuilderServices } from './install/builder-services.ts';
 import type { Manifest } from './manifest.ts';
 
 /** What the steps of one build work on, in the order of build-source.ts. */
@@ -17,6 +18,10 @@ export interface BuildContext {
   start: BuildStart;
   /** A line for the pusher. */
   report: (line: string) => void;
+  /** What control does for a build; null when nothing may be installed. */
+  services: BuilderServices | null;
+  /** What must have ended before the build does. */
+  pending: Promise<void>[];
   warnings: BuildProblem[];
   /** Plugins that bundling runs first: what is external is decided there. */
   plugins: Plugin[];

@@ -12,6 +12,7 @@ import {
 import { formatBytes } from '../protocol/display.ts';
 import { type BuildContext, type BuildStep, findBuildFolder } from './build-context.ts';
 import { type Bundling, bundle, type UnitRequest } from './bundle.ts';
+import { prepareProject } from './install/prepare-project.ts';
 import { reachableFiles } from './import-graph.ts';
 import {
   emptyManifest,
@@ -29,7 +30,12 @@ import { recordInputs, unchangedUnits, type UnitFiles } from './unchanged-units.
 export interface BuildOutput {
   result: BuildResult;
   files: OutputFile[];
+  /** What others shall have of this build, on its way; ends before the build does. */
+  pending: Promise<void>[];
 }
+
+/** What a build has beside its source. */
+export type BuildSurroundings = Pick<BuildContext, 'report' | 'services'>;
 
 export interface SourceFolder {
   /** Absolute path of the unpacked repository. */
@@ -49,7 +55,7 @@ interface Code {
 type Failed = { kind: 'failed'; problems: BuildProblem[] };
 
 /** What changes the folder before functions are looked for: installing dependencies, the build command. */
-const PREPARATIONS: readonly BuildStep[] = [];
+const PREPARATIONS: readonly BuildStep[] = [prepareProject];
 
 /**
  * Turns an unpacked repository into the files of a bundle, or into problems:
@@ -58,9 +64,9 @@ const PREPARATIONS: readonly BuildStep[] = [];
 export async function buildSource(
   source: SourceFolder,
   start: BuildStart,
-  report: (line: string) => void,
+  surroundings: BuildSurroundings,
 ): Promise<BuildOutput> {
-  const opened = openContext(source, start, report);
+  const opened = openContext(source, start, surroundings);
   if (opened.kind === 'failed') return failed(opened);
   const { context } = opened;
   for (const prepare of PREPARATIONS) {
@@ -76,7 +82,7 @@ export async function buildSource(
   const { functions } = planning;
   const code = await makeCode(functions.map(toUnit), context);
   if (code.kind === 'failed') return failed(code);
-  describe(functions, code, report);
+  describe(functions, code, context.report);
 
   const served = await collectPublicFiles(context, MAX_BUILT_FILES - 2 * functions.length);
   if (served.kind === 'failed') return failed(served);
@@ -93,17 +99,18 @@ export async function buildSource(
       warnings: context.warnings,
     },
     files: [...code.files, ...served.files],
+    pending: context.pending,
   };
 }
 
 function failed({ problems }: { problems: BuildProblem[] }): BuildOutput {
-  return { result: { kind: 'failed', problems }, files: [] };
+  return { result: { kind: 'failed', problems }, files: [], pending: [] };
 }
 
 function openContext(
   { root, links }: SourceFolder,
   start: BuildStart,
-  report: (line: string) => void,
+  surroundings: BuildSurroundings,
 ): { kind: 'opened'; context: BuildContext } | Failed {
   const reading = readManifestFile(root, start.maxima);
   if (reading.kind === 'failed') return reading;
@@ -112,7 +119,8 @@ function openContext(
   if (found.kind === 'failed') return { kind: 'failed', problems: [found.problem] };
   const { folder, prefix } = found;
   const place = { root, folder, prefix, links };
-  const context = { ...place, manifest, start, report, warnings, plugins: [], dependencyState: '' };
+  const own = { warnings, plugins: [], dependencyState: '', pending: [] };
+  const context = { ...place, ...surroundings, ...own, manifest, start };
   return { kind: 'opened', context };
 }
 

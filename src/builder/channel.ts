@@ -6,6 +6,7 @@ import {
   type BuildStart,
   type BuiltFile,
 } from '../protocol/builder.ts';
+import { type BuilderServices, createBuilderServices } from './install/builder-services.ts';
 import { encodeFrame, FrameDecoder, type Frame } from '../protocol/framing.ts';
 
 const FILE_CHUNK_BYTES = 256 * 1024;
@@ -16,7 +17,9 @@ export interface Channel {
   started: Promise<BuildStart>;
   /** The repository; ends at TAR_END. */
   tar: Readable;
-  line(text: string): void;
+  /** What control does for the build meanwhile. */
+  services: BuilderServices;
+  line: (text: string) => void;
   file(path: string, content: Uint8Array): void;
   /**
    * The last frame; resolves when the other end has hung up. Until then what is left of the tar is taken and thrown
@@ -30,6 +33,7 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
   const tar = new PassThrough();
   const started = Promise.withResolvers<BuildStart>();
   const decoder = new FrameDecoder((frame) => take(frame));
+  const services = createBuilderServices(socket);
   const hungUp = Promise.withResolvers<void>();
   let isDone = false;
 
@@ -46,7 +50,7 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
         tar.end();
         break;
       default:
-        throw new Error(`unexpected frame ${frame.type}`);
+        if (!services.receive(frame)) throw new Error(`unexpected frame ${frame.type}`);
     }
   }
 
@@ -67,6 +71,7 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
   return {
     started: started.promise,
     tar,
+    services,
     line: (text) => void send(BUILDER_FRAME.LINE, text),
     file: (path, content) => {
       const built: BuiltFile = { path, bytes: content.length };

@@ -85,7 +85,7 @@ function describeMissing(path: string): { text: string; hint: string } {
   return {
     text: `The package "${packageName(path)}" is not in the repository`,
     hint:
-      'packages are not installed in this version: a function imports its own files and modules of Node. ' +
+      `add it to package.json and commit the lockfile: npm install ${packageName(path)} && git add package.json package-lock.json. ` +
       'A file of yours is imported as "./name"',
   };
 }

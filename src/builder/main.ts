@@ -30,11 +30,13 @@ async function main(): Promise<void> {
   const source = await unpackSource(channel.tar, root);
   if (source.kind === 'failed') return channel.done(source);
 
-  const { result, files } = await buildSource({ root, links: source.links }, start, (line) =>
-    channel.line(line),
-  );
+  const { line, services } = channel;
+  const folder = { root, links: source.links };
+  const output = await buildSource(folder, start, { report: line, services });
+  const { result, files, pending } = output;
   if (result.kind === 'built') result.warnings.unshift(...source.warnings);
   for (const { path, content } of files) channel.file(path, content);
+  await Promise.all(pending);
   return channel.done(result);
 }
 

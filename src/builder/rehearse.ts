@@ -21,7 +21,7 @@ export async function rehearse(): Promise<void> {
   await buildSource(
     { root, links: [] },
     { appName: '', defaults: LIMITS, maxima: LIMITS, previous: null },
-    () => {},
+    { report: () => {}, services: null },
   );
   rmSync(root, { recursive: true, force: true });
 }

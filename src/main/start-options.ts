@@ -92,6 +92,10 @@ export interface ControlOptions {
   maxBuilds: number;
   buildTimeoutMs: number;
   builderMemoryMib: number;
+  /** Where builds get packages from; `address` when the operator says where it stands. */
+  registries: { url: string; address: string | null }[];
+  /** Installed dependencies of apps. */
+  cacheDir: string;
   drainMs: number;
   logs: LogRetention;
   isVerbose: boolean;

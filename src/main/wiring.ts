@@ -1,7 +1,7 @@
 /** Builds the control process, top to bottom in the order of the tree. Long, flat and dull on purpose. */
 import { createAccess } from '../access/index.ts';
 import { createApi } from '../api/index.ts';
-import { createBuilds } from '../build/index.ts';
+import { createBuilds, createDependencyCache } from '../build/index.ts';
 import { createBundleStore } from '../bundles/index.ts';
 import {
   createActivePushes,
@@ -113,8 +113,10 @@ export async function wireControl(
         last: (appId) => findLastBuild(db, appId, options.builderVersion),
       },
       clock,
+      dependencyCache: createDependencyCache(options.cacheDir),
     },
     {
+      registries: options.registries,
       maxBuilds: options.maxBuilds,
       timeoutMs: options.buildTimeoutMs,
       memoryMib: options.builderMemoryMib,

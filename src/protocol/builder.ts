@@ -20,6 +20,7 @@
  *                              ←   CACHE_GET  key           one of BuildStart.caches
  *       CACHE     chunk …      →   CACHE_END                an empty answer when it could not be read
  *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept
+ *                              ←   ACTIVITY  text           what runs from now on, for the message when it takes too long
  *
  * The builder runs the tenant's code (its build tools, later its install scripts): control trusts nothing of what
  * comes back and checks names, sizes and counts.
@@ -43,6 +44,7 @@ export const BUILDER_FRAME = {
   CACHE_PUT: 31,
   CACHE: 32,
   CACHE_END: 33,
+  ACTIVITY: 34,
 } as const;
 
 /** What a function may use. */

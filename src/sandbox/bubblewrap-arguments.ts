@@ -14,6 +14,7 @@ export function bubblewrapArguments(program: SandboxProgram, limits: SandboxLimi
     ...namespaces(),
     ...environment(program.environment),
     ...files(program.files),
+    ...links(program.links ?? {}),
     ...writable(limits),
     // Last, when everything is mounted.
     '--remount-ro',
@@ -43,6 +44,10 @@ function environment(variables: Readonly<Record<string, string>>): string[] {
 
 function files(mounts: Readonly<Record<string, string>>): string[] {
   return Object.entries(mounts).flatMap(([inside, outside]) => ['--ro-bind', outside, inside]);
+}
+
+function links(targets: Readonly<Record<string, string>>): string[] {
+  return Object.entries(targets).flatMap(([inside, target]) => ['--symlink', target, inside]);
 }
 
 function writable(limits: SandboxLimits): string[] {

@@ -22,6 +22,8 @@ export interface SandboxProgram {
   command: readonly string[];
   /** Read-only files and folders: path inside → path outside. */
   files: Readonly<Record<string, string>>;
+  /** Symbolic links: path inside → what it says. */
+  links?: Readonly<Record<string, string>>;
   /** Settings of the program itself; never anything of a tenant. */
   environment: Readonly<Record<string, string>>;
   /** What the runtime writes to standard error when it gives up for lack of memory, before the kernel would end it. */

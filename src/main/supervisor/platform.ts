@@ -17,10 +17,11 @@ import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { keepDatabase } from './database.ts';
 import { startPostgres } from './embedded-postgres.ts';
 import type { HostTools } from './host-tools.ts';
+import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
 import { bindPort } from './port.ts';
 import { controlSpec, dataSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
-import { packagedFile } from './packaged-files.ts';
+import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime, type RuntimeRoot } from './runtime-root.ts';
 import { createCodeSlots } from './code-slots.ts';
@@ -105,7 +106,14 @@ export async function startPlatform(
   stack.defer(() => database.close());
   const worker = { node, libraries, runner: programs.files.worker };
   const esbuild = packagedFile(layout.projectDir, 'esbuild');
-  const builder = builderProgram({ node, libraries, runner: programs.files.builder, esbuild });
+  const builder = builderProgram({
+    node,
+    libraries,
+    runner: programs.files.builder,
+    esbuild,
+    clients: packagedClients(layout.projectDir),
+    system: findBuildSystem(`${layout.runtimeDir}/build-system`),
+  });
   const broker = createSandboxBroker(
     {
       sandboxes,

@@ -59,6 +59,8 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     maxBuilds: config.builds.maxBuilds,
     buildTimeoutMs: config.builds.timeoutMs,
     builderMemoryMib: config.builds.memoryMib,
+    registries: [...config.builds.registries],
+    cacheDir: layout.data.cache,
     drainMs: config.drainMs,
     logs: config.logs,
     isVerbose: config.isVerbose,

@@ -1,4 +1,5 @@
 /** How the builder of JavaScript and TypeScript functions is booted. */
+import { CERTIFICATES_FILE, CLIENT_FOLDERS } from '../../protocol/builder-places.ts';
 import type { SandboxProgram } from '../../sandbox/ports.ts';
 
 interface BuilderFiles {
@@ -8,22 +9,44 @@ interface BuilderFiles {
   runner: string;
   /** esbuild's statically linked program for this machine. */
   esbuild: string;
+  /** Folders of the package managers. */
+  clients: Readonly<Record<keyof typeof CLIENT_FOLDERS, string>>;
+  system: BuildSystem;
 }
 
-const NODE = '/usr/bin/node';
+/** The programs of the machine that install scripts and build commands may use. */
+export interface BuildSystem {
+  /** Path inside → path outside. */
+  files: Record<string, string>;
+  links: Record<string, string>;
+  /** The certificate authorities that the machine trusts, for registries behind a private one. */
+  certificates: string | null;
+}
+
+/** /usr/bin is the machine's. */
+const NODE = '/usr/local/bin/node';
 const RUNNER = '/runner.mjs';
-/** esbuild ignores a setting that says /usr/bin/esbuild. */
 const ESBUILD = '/usr/local/bin/esbuild';
 
 export function builderProgram(files: BuilderFiles): SandboxProgram {
+  const { system, clients } = files;
+  const hasLoader = Object.keys(system.links).some((path) => path.startsWith('/lib'));
   return {
     command: [NODE, '--disable-warning=ExperimentalWarning', RUNNER],
     files: {
-      ...files.libraries,
+      ...system.files,
+      // They are among the system's own where /lib is a link into /usr.
+      ...(!hasLoader && files.libraries),
+      ...(system.certificates !== null && { [CERTIFICATES_FILE]: system.certificates }),
+      [CLIENT_FOLDERS.npm]: clients.npm,
+      [CLIENT_FOLDERS.pnpm]: clients.pnpm,
+      [CLIENT_FOLDERS.yarn]: clients.yarn,
+      [CLIENT_FOLDERS.yarnBerry]: clients.yarnBerry,
       [NODE]: files.node,
       [RUNNER]: files.runner,
       [ESBUILD]: files.esbuild,
     },
+    links: system.links,
     // The bundled JavaScript half of esbuild looks for its program here.
     environment: { ESBUILD_BINARY_PATH: ESBUILD },
   };

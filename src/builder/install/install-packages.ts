@@ -1,0 +1,150 @@
+/** Gets the packages that the lockfile names into their folders: out of the app's cache, or by its package manager. */
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BuildProblem } from '../../protocol/builder.ts';
+import type { BuilderServices } from './builder-services.ts';
+import { cacheKey } from './cache-key.ts';
+import {
+  CLIENT_CACHE,
+  hasScriptPolicy,
+  installCommand,
+  runScriptCommand,
+} from './client-commands.ts';
+import type { DetectedClient } from './detect-client.ts';
+import { explainInstallFailure } from './explain-failure.ts';
+import { packFolders, unpackFolders } from './module-archive.ts';
+import type { PackageJson } from './package-json.ts';
+import { type Command, runCommand } from './run-command.ts';
+
+export interface PackagesRequest {
+  root: string;
+  detected: DetectedClient;
+  withDev: boolean;
+  /** The lockfile's folder first, then its workspaces. */
+  packages: readonly { folder: string; package: PackageJson }[];
+  environment: Readonly<Record<string, string>>;
+  /** The build-scoped ones that the environment has. */
+  variables: Readonly<Record<string, string>>;
+  registries: readonly string[];
+  /** Keys that this app has caches of. */
+  caches: readonly string[];
+  diskMib: number;
+  memoryMib: number;
+  services: BuilderServices;
+  report: (line: string) => void;
+}
+
+export type InstalledPackages =
+  /** `stored` resolves when the cache has gone on its way; the build need not wait for it before its end. */
+  | { kind: 'installed'; key: string; stored: Promise<void> }
+  | { kind: 'failed'; problem: BuildProblem };
+
+/** Run again over packages out of the cache, since they may depend on the source. */
+const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare'];
+const MODULES = 'node_modules';
+
+export async function installPackages(request: PackagesRequest): Promise<InstalledPackages> {
+  const key = cacheKey(request);
+  if (request.caches.includes(key) && (await restore(request, key))) {
+    const problem = await runLifecycle(request);
+    if (problem !== null) return { kind: 'failed', problem };
+    return { kind: 'installed', key, stored: Promise.resolve() };
+  }
+  removeModules(request);
+  const problem = await install(request);
+  if (problem !== null) return { kind: 'failed', problem };
+  return { kind: 'installed', key, stored: store(request, key) };
+}
+
+/** False when what is stored is of no use. */
+async function restore(request: PackagesRequest, key: string): Promise<boolean> {
+  const { root, services, report } = request;
+  const beganAtMs = performance.now();
+  removeModules(request);
+  const archive = services.readCache(key);
+  try {
+    await unpackFolders(archive, root);
+  } catch {
+    archive.resume(); // What is left of it must not hold up the connection.
+    report('the stored dependencies cannot be used: installing them anew');
+    return false;
+  }
+  report(`Dependencies as before, from the cache in ${seconds(performance.now() - beganAtMs)}`);
+  return true;
+}
+
+async function install(request: PackagesRequest): Promise<BuildProblem | null> {
+  const { root, detected, withDev, packages, diskMib, memoryMib, registries } = request;
+  const folder = join(root, detected.folder);
+  const [first] = packages;
+  const hasOwnPolicy =
+    first !== undefined && hasScriptPolicy(detected.client, folder, first.package);
+  if (detected.client === 'yarn') askConfiguredRegistry(join(root, detected.lockfile), registries);
+  const { title, command } = installCommand(detected.client, { withDev, hasOwnPolicy });
+  request.report(`Installing dependencies: ${title}`);
+  const end = await run(request, { title, command, cwd: folder });
+  rmSync(CLIENT_CACHE, { recursive: true, force: true }); // It lies in memory.
+  if (end.code === 0) {
+    request.report(`Installed in ${seconds(end.elapsedMs)}`);
+    return null;
+  }
+  const [registry = ''] = registries;
+  return explainInstallFailure({ title, detected, end, registry, diskMib, memoryMib });
+}
+
+/** Yarn asks the very URLs of its lockfile, which name the public registry by either of its names. */
+function askConfiguredRegistry(lockfile: string, [registry = '']: readonly string[]): void {
+  const text = readFileSync(lockfile, 'utf8');
+  const asked = text.replaceAll(
+    /(resolved ")https?:\/\/registry\.(?:yarnpkg\.com|npmjs\.org)\//g,
+    (_, start: string) => start + registry,
+  );
+  if (asked !== text) writeFileSync(lockfile, asked);
+}
+
+async function runLifecycle(request: PackagesRequest): Promise<BuildProblem | null> {
+  const { root, detected, packages, diskMib, memoryMib, registries } = request;
+  const scripts = packages[0]?.package.scripts ?? {};
+  for (const name of LIFECYCLE) {
+    if (scripts[name] === undefined) continue;
+    const { title, command } = runScriptCommand(detected.client, name);
+    const end = await run(request, { title, command, cwd: join(root, detected.folder) });
+    if (end.code === 0) continue;
+    const [registry = ''] = registries;
+    return explainInstallFailure({ title, detected, end, registry, diskMib, memoryMib });
+  }
+  return null;
+}
+
+function run(
+  { environment, services, report }: PackagesRequest,
+  command: Omit<Command, 'environment'>,
+) {
+  const { tellActivity } = services;
+  return runCommand({ ...command, environment }, { report, tellActivity });
+}
+
+/** A cache that is not stored costs the next build its time, and nothing else. */
+async function store(request: PackagesRequest, key: string): Promise<void> {
+  const folders = moduleFolders(request).filter((path) => existsSync(join(request.root, path)));
+  if (folders.length === 0) return;
+  try {
+    await request.services.writeCache(key, packFolders(request.root, folders));
+  } catch {
+    // Too large, or its files change while it is packed.
+  }
+}
+
+function removeModules(request: PackagesRequest): void {
+  for (const path of moduleFolders(request)) {
+    rmSync(join(request.root, path), { recursive: true, force: true });
+  }
+}
+
+function moduleFolders({ packages }: PackagesRequest): string[] {
+  return packages.map(({ folder }) => join(folder, MODULES));
+}
+
+function seconds(elapsedMs: number): string {
+  return `${(elapsedMs / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,111 @@
+/**
+ * The proxy that programs in the build sandbox are told to use: HTTP CONNECT for https registries, and requests with a
+ * whole URL for http ones. It listens on the sandbox's own loopback, decides nothing, and hands each connection to
+ * control.
+ */
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { BuilderServices } from './builder-services.ts';
+
+export interface RegistryForwarder {
+  /** `http://127.0.0.1:<port>`. */
+  url: string;
+  close(): void;
+}
+
+/** Of one hop only (RFC 9110, section 7.6.1), or meant for this proxy. */
+const HOP_HEADERS = ['connection', 'proxy-connection', 'keep-alive', 'proxy-authorization', 'te'];
+const HTTPS_PORT = 443;
+const HTTP_PORT = 80;
+
+export async function startForwarder(
+  services: Pick<BuilderServices, 'connect'>,
+): Promise<RegistryForwarder> {
+  const server = http.createServer((request, response) => {
+    void forwardRequest(services, request, response);
+  });
+  server.on('connect', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
+    void openTunnel(services, request.url ?? '', { socket, head });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.unref();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+async function openTunnel(
+  services: Pick<BuilderServices, 'connect'>,
+  authority: string,
+  { socket, head }: { socket: Duplex; head: Buffer },
+): Promise<void> {
+  socket.on('error', () => {});
+  const target = URL.parse(`http://${authority}`);
+  if (target === null || target.hostname === '') {
+    return answer(socket, '400 Bad Request', 'not a host and a port');
+  }
+  const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
+  // The URL drops the port that is usual for its scheme.
+  const port = Number(/:(\d+)$/.exec(authority)?.[1] ?? HTTPS_PORT);
+  try {
+    const relay = await services.connect({ host, port });
+    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+    if (head.length > 0) relay.write(head);
+    relay.on('close', () => socket.destroy());
+    socket.on('close', () => relay.destroy());
+    socket.pipe(relay);
+    relay.pipe(socket);
+  } catch (error) {
+    answer(socket, '403 Forbidden', (error as Error).message);
+  }
+}
+
+/** Closed at once: a client that waits for more would wait for its own deadline. */
+function answer(socket: Duplex, status: string, text: string): void {
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: ${Buffer.byteLength(text)}`;
+  socket.end(`${head}\r\n\r\n${text}`, () => socket.destroy());
+}
+
+async function forwardRequest(
+  services: Pick<BuilderServices, 'connect'>,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  request.on('error', () => {});
+  response.on('error', () => {});
+  const target = URL.parse(request.url ?? '');
+  if (target === null || target.protocol !== 'http:') {
+    response.writeHead(400).end();
+    return;
+  }
+  try {
+    const host = target.hostname.replace(/^\[(.*)\]$/, '$1');
+    const relay = await services.connect({ host, port: Number(target.port || HTTP_PORT) });
+    const headers: http.OutgoingHttpHeaders = { ...request.headers, host: target.host };
+    for (const name of HOP_HEADERS) delete headers[name];
+    const upstream = http.request({
+      createConnection: () => relay,
+      method: request.method ?? 'GET',
+      path: target.pathname + target.search,
+      headers,
+    });
+    upstream.on('response', (incoming) => {
+      response.writeHead(incoming.statusCode ?? 502, incoming.headers);
+      incoming.pipe(response);
+      incoming.on('error', () => response.destroy());
+    });
+    upstream.on('error', () => response.destroy());
+    response.on('close', () => relay.destroy());
+    request.pipe(upstream);
+  } catch (error) {
+    response.writeHead(403).end((error as Error).message);
+  }
+}

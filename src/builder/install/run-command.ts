@@ -1,0 +1,108 @@
+/** Runs one program of the build to its end: its lines, its exit, and nothing of it left afterwards. */
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+export interface Command {
+  /** What messages call it: `npm ci`. */
+  title: string;
+  command: readonly string[];
+  cwd: string;
+  environment: Readonly<Record<string, string>>;
+}
+
+export interface CommandWatch {
+  /** Each line that it prints. */
+  onLine?: (line: string) => void;
+  /** A line for whoever waits, when nothing was said for a while. */
+  report: (line: string) => void;
+  tellActivity: (text: string) => void;
+}
+
+export interface CommandEnd {
+  /** Null when a signal ended it. */
+  code: number | null;
+  signal: string | null;
+  /** The last that it printed, on either stream. */
+  tail: string[];
+  elapsedMs: number;
+}
+
+const MAX_TAIL_LINES = 300;
+const MAX_LINE_CHARACTERS = 2000;
+const QUIET_MS = 9_000;
+const CHECK_QUIET_MS = 1_000;
+/** The shells' number for a program that cannot be run. */
+const CANNOT_RUN = 127;
+
+export async function runCommand(
+  { title, command, cwd, environment }: Command,
+  { onLine, report, tellActivity }: CommandWatch,
+): Promise<CommandEnd> {
+  const beganAtMs = performance.now();
+  const others = processes();
+  const tail: string[] = [];
+  let spokeAtMs = beganAtMs;
+  const [file = '', ...args] = command;
+  tellActivity(title);
+  const child = spawn(file, args, {
+    cwd,
+    env: { ...environment },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const take = (line: string): void => {
+    const text = line.slice(0, MAX_LINE_CHARACTERS);
+    tail.push(text);
+    if (tail.length > MAX_TAIL_LINES) tail.shift();
+    if (onLine === undefined) return;
+    onLine(text);
+    spokeAtMs = performance.now();
+  };
+  const outputs = [child.stdout, child.stderr].map((stream) => readLines(stream, take));
+  const watch = setInterval(() => {
+    if (performance.now() - spokeAtMs < QUIET_MS) return;
+    spokeAtMs = performance.now();
+    report(`${title} has been running for ${Math.round((spokeAtMs - beganAtMs) / 1000)} s`);
+  }, CHECK_QUIET_MS);
+  const { code, signal } = await new Promise<Pick<CommandEnd, 'code' | 'signal'>>((resolve) => {
+    child.once('exit', (exitCode, exitSignal) => resolve({ code: exitCode, signal: exitSignal }));
+    child.once('error', (error) => {
+      take(error.message);
+      resolve({ code: CANNOT_RUN, signal: null });
+    });
+  });
+  clearInterval(watch);
+  // What it left running would hold the outputs open, and go on changing files under the build.
+  endOthers(others);
+  await Promise.all(outputs);
+  tellActivity('');
+  return { code, signal, tail, elapsedMs: performance.now() - beganAtMs };
+}
+
+/** Resolves when the stream has ended and all of its lines were taken. */
+async function readLines(stream: Readable, take: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) take(line);
+}
+
+/** The pids of the sandbox, which has a namespace of its own; elsewhere only children of this process count. */
+function processes(): Set<number> {
+  return new Set(readdirSync('/proc').map(Number).filter(Number.isInteger));
+}
+
+function endOthers(before: ReadonlySet<number>): void {
+  // Pid 2 is this process: in a namespace that is shared with others nothing may be ended by its number alone.
+  if (process.pid !== SANDBOX_PID) return;
+  for (const pid of processes()) {
+    if (before.has(pid)) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // Ended by itself.
+    }
+  }
+}
+
+/** Bubblewrap is the first process of a sandbox. */
+const SANDBOX_PID = 2;
