@@ -94,10 +94,19 @@ function resolveCall(line: string, map: SourceMap, file: string): ResolvedCall |
   if (source === undefined || source.includes(':')) return null;
   return {
     name: name === undefined || isWrapper(name) ? null : printableLine(name, MAX_NAME_CHARACTERS),
-    file: printableLine(source, MAX_NAME_CHARACTERS),
+    file: printableLine(decodedSource(source), MAX_NAME_CHARACTERS),
     line: entry.originalLine + 1,
     column: entry.originalColumn + 1,
   };
+}
+
+/** Source maps name their sources as URLs: `api/%5Bid%5D.ts` is the file `api/[id].ts`. */
+function decodedSource(source: string): string {
+  try {
+    return decodeURIComponent(source);
+  } catch {
+    return source; // A file whose name holds a lone percent sign.
+  }
 }
 
 /** Names of the functions that the bundler puts around a module's top level. */
@@ -107,7 +116,7 @@ function isWrapper(name: string): boolean {
 
 function frameOf(call: ResolvedCall | undefined, payload: SourceMapPayload): string[] {
   if (call === undefined) return [];
-  const source = payload.sourcesContent[payload.sources.indexOf(call.file)];
+  const source = payload.sourcesContent[payload.sources.map(decodedSource).indexOf(call.file)];
   if (source === undefined) return [];
   return codeFrame(source, call).map((line) => printableLine(line, MAX_FRAME_CHARACTERS));
 }

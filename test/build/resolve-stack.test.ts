@@ -43,6 +43,21 @@ test('a throw at import is shown in the pusher’s own source', async () => {
   ]);
 });
 
+test('a source whose name a URL would escape is named as its file is', () => {
+  const map = {
+    version: 3,
+    sources: ['api/users/%5Bid%5D.ts'],
+    sourcesContent: ['throw new Error();'],
+    names: [],
+    mappings: 'AAAA',
+  };
+  const stack = 'Error: x\n    at /code/main.js:1:1';
+  expect(resolveStack(stack, JSON.stringify(map), 'main.js')).toMatchObject({
+    calls: [{ file: 'api/users/[id].ts', line: 1, column: 1 }],
+    frame: ['> 1 | throw new Error();', '    | ^'],
+  });
+});
+
 test.each([
   ['', '{}'],
   ['Error: x\n    at /code/main.js:1:1', 'no JSON'],
