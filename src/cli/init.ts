@@ -48,6 +48,8 @@ async function chooseServer(ctx: CommandContext, options: InitOptions): Promise<
   const remote = await ctx.repository.readRemote();
   const server = options.server ?? ctx.environment.server ?? remote?.server;
   if (server !== undefined) return normalServerUrl(server);
+  const [only, ...others] = await ctx.credentials.listServers();
+  if (only !== undefined && others.length === 0) return only;
   throw new PlatformError('bad-request', 'which server? Neither --server nor FN_SERVER is given', {
     hint: 'for a platform on this machine: fn init --server http://localhost:3000 --token-file .fn/admin-token',
   });

@@ -85,7 +85,7 @@ describe('fn login', () => {
     home.environment['FN_TOKEN'] = 'fn_other';
     expect((await login(home, TOKEN, server.url)).stdout).toContain('FN_TOKEN is set');
     delete home.environment['FN_TOKEN'];
-    expect(await runFn(home, 'init', '--server', server.url)).toMatchObject({ code: 0 });
+    expect(await runFn(home, 'init')).toMatchObject({ code: 0 });
     writeFileSync(join(home.folder, 'other'), 'fn_wrong');
     const refused = await runFn(home, 'login', '--token-file', 'other');
     expect(refused.code).toBe(3);
