@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchIdle } from './idle.ts';
+import { benchLogs } from './logs.ts';
 import { benchPush } from './push.ts';
 import { benchSwap } from './swap.ts';
 import { formatTable, machineConditions, type BenchResult } from './support/result.ts';
@@ -12,6 +13,7 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
   warm: benchWarm,
   swap: benchSwap,
   idle: benchIdle,
+  logs: benchLogs,
 };
 const RESULTS = join(import.meta.dirname, 'results');
 
