@@ -4,6 +4,7 @@
  */
 import { PlatformError } from '../protocol/errors.ts';
 import { LOG_KINDS, LOG_LEVELS, type LogBatch, type LogEntry } from '../protocol/logs.ts';
+import type { Redact } from '../protocol/redaction.ts';
 import type { Database } from '../store/database.ts';
 import { storeLogBatch, type NewLogEntry } from '../store/logs.ts';
 import type { LogFollowers } from './log-followers.ts';
@@ -34,19 +35,25 @@ export function createLogIngest({
   stacks,
   followers,
 }: IngestDeps): LogIngest {
-  /** Null for an entry of a deployment that there is not. */
-  async function prepare(entry: LogEntry): Promise<NewLogEntry | null> {
-    const origin = await origins.find(entry.deployment);
-    if (origin === null) return null;
-    const redact = await redactors.redactorFor(entry.deployment);
-    const text = cleaned(redact(await resolved(entry, origin)));
-    const fields = entry.fields === null ? null : cleaned(redact(entry.fields));
-    return { ...entry, appId: origin.appId, text, fields };
+  /** What all entries of a deployment need; null for a deployment that there is not. */
+  async function sourceOf(deployment: string): Promise<Source | null> {
+    const origin = await origins.find(deployment);
+    return origin === null ? null : { origin, redact: await redactors.redactorFor(deployment) };
+  }
+
+  async function prepare(entry: LogEntry, { origin, redact }: Source): Promise<NewLogEntry> {
+    const text = mayHaveStack(entry) ? await resolved(entry, origin) : entry.text;
+    return {
+      ...entry,
+      appId: origin.appId,
+      text: cleaned(redact(text)),
+      fields: entry.fields === null ? null : cleaned(redact(entry.fields)),
+    };
   }
 
   async function resolved(entry: LogEntry, origin: LogOrigin): Promise<string> {
     const file = origin.files[entry.functionName];
-    if (origin.bundle === null || file === undefined || !mayHaveStack(entry)) return entry.text;
+    if (origin.bundle === null || file === undefined) return entry.text;
     return stacks.resolve(origin.bundle, file, entry.text);
   }
 
@@ -54,15 +61,23 @@ export function createLogIngest({
     async store(batch) {
       if (!isBatch(batch))
         throw new PlatformError('bad-request', 'this is no batch of log entries');
+      const sources = new Map<string, Source | null>();
       const entries: NewLogEntry[] = [];
-      for (const entry of batch.entries) {
-        const prepared = isEntry(entry) ? await prepare(entry) : null;
-        if (prepared !== null) entries.push(prepared);
+      for (const entry of batch.entries.filter(isEntry)) {
+        const { deployment } = entry;
+        const source = sources.get(deployment) ?? (await sourceOf(deployment));
+        sources.set(deployment, source);
+        if (source !== null) entries.push(await prepare(entry, source));
       }
       const isNew = await storeLogBatch(db, batch, entries);
       if (isNew) followers.announce(new Set(entries.map(({ appId }) => appId)));
     },
   };
+}
+
+interface Source {
+  origin: LogOrigin;
+  redact: Redact;
 }
 
 function mayHaveStack({ kind, level, text }: LogEntry): boolean {

@@ -4,6 +4,7 @@ import type { LogLine } from '../protocol/worker.ts';
 import type { Clock } from '../std/clock.ts';
 import type { FunctionLog, FunctionSource } from '../pool/ports.ts';
 import type { InvocationEnd, InvocationLog, InvocationTarget } from '../router/ports.ts';
+import { Allowance } from './allowance.ts';
 import { describeFailure } from './failure-text.ts';
 import { noticeOf } from './notice.ts';
 import type { LogSink } from './ports.ts';
@@ -19,19 +20,14 @@ const MAX_REPORTS_PER_SECOND = 200;
 const MAX_FAILURES_PER_SECOND = 100;
 /** Functions that may print within one second. */
 const MAX_SOURCES = 2_000;
-const WINDOW_MS = 1_000;
+const INTERVAL_MS = 1_000;
 
-/** What a function had in this second. */
+/** What a function may still tell. */
 interface Tally {
   source: FunctionSource;
-  lines: Count;
-  reports: Count;
-  failures: Count;
-}
-
-interface Count {
-  taken: number;
-  dropped: number;
+  lines: Allowance;
+  reports: Allowance;
+  failures: Allowance;
 }
 
 export class LogRecorder implements FunctionLog, InvocationLog {
@@ -50,9 +46,9 @@ export class LogRecorder implements FunctionLog, InvocationLog {
   line(source: FunctionSource, line: LogLine): void {
     const tally = this.#tallyOf(source.deployment, source.functionName, source.appName);
     if (tally === null) return;
-    tally.lines.dropped += line.dropped;
+    tally.lines.addDropped(line.dropped);
     const tellsDroppedOnly = line.text === '' && line.dropped > 0;
-    if (tellsDroppedOnly || !takes(tally.lines, MAX_LINES_PER_SECOND)) return;
+    if (tellsDroppedOnly || !tally.lines.take(this.#clock.monotonicMs())) return;
     this.#sink.add(source.appName, {
       at: this.#clock.now(),
       kind: 'line',
@@ -67,11 +63,8 @@ export class LogRecorder implements FunctionLog, InvocationLog {
   ended({ deployment, served }: InvocationTarget, end: InvocationEnd): void {
     const tally = this.#tallyOf(deployment.id, served.name, deployment.appName);
     if (tally === null) return;
-    const isTaken =
-      end.failure === null
-        ? takes(tally.reports, MAX_REPORTS_PER_SECOND)
-        : takes(tally.failures, MAX_FAILURES_PER_SECOND);
-    if (!isTaken) return;
+    const allowance = end.failure === null ? tally.reports : tally.failures;
+    if (!allowance.take(this.#clock.monotonicMs())) return;
     // The worker tells of its memory right behind its answer: what both say is known when this read is done.
     if (this.#ended.length === 0) setImmediate(() => this.#tellEnded());
     this.#ended.push({ source: tally.source, served, end, at: this.#clock.now() });
@@ -97,55 +90,46 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     const known = functions?.get(functionName);
     if (known !== undefined) return known;
     if (this.#sources >= MAX_SOURCES) return null;
-    if (this.#sources++ === 0) this.#clock.after(WINDOW_MS, () => this.#endWindow());
+    if (this.#sources++ === 0) this.#clock.after(INTERVAL_MS, () => this.#tellDropped());
+    const now = this.#clock.monotonicMs();
     const tally: Tally = {
       source: { appName, deployment, functionName },
-      lines: { taken: 0, dropped: 0 },
-      reports: { taken: 0, dropped: 0 },
-      failures: { taken: 0, dropped: 0 },
+      lines: new Allowance(MAX_LINES_PER_SECOND, now),
+      reports: new Allowance(MAX_REPORTS_PER_SECOND, now),
+      failures: new Allowance(MAX_FAILURES_PER_SECOND, now),
     };
     if (functions === undefined) this.#tallies.set(deployment, new Map([[functionName, tally]]));
     else functions.set(functionName, tally);
     return tally;
   }
 
-  #endWindow(): void {
-    const tallies = [...this.#tallies.values()].flatMap((functions) => [...functions.values()]);
-    this.#tallies.clear();
-    this.#sources = 0;
-    for (const { source, lines, reports, failures } of tallies) {
-      this.#tellDropped(
-        source,
-        lines,
-        `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`,
-      );
-      this.#tellDropped(
-        source,
-        reports,
-        `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`,
-      );
-      this.#tellDropped(
-        source,
-        failures,
-        `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`,
-      );
+  /** Every second while functions print; those that have not for a while are forgotten. */
+  #tellDropped(): void {
+    const now = this.#clock.monotonicMs();
+    for (const [deployment, functions] of this.#tallies) {
+      for (const [name, tally] of functions) {
+        this.#tellDroppedOf(tally);
+        const isIdle = [tally.lines, tally.reports, tally.failures].every((one) => one.isFull(now));
+        if (isIdle && functions.delete(name)) this.#sources--;
+      }
+      if (functions.size === 0) this.#tallies.delete(deployment);
+    }
+    if (this.#sources > 0) this.#clock.after(INTERVAL_MS, () => this.#tellDropped());
+  }
+
+  #tellDroppedOf({ source, lines, reports, failures }: Tally): void {
+    const told: [Allowance, string][] = [
+      [lines, `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`],
+      [reports, `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`],
+      [failures, `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`],
+    ];
+    for (const [allowance, what] of told) {
+      const dropped = allowance.takeDropped();
+      if (dropped === 0) continue;
+      const notice = noticeOf(source, this.#clock.now(), { text: `${dropped} ${what}`, dropped });
+      this.#sink.add(source.appName, notice);
     }
   }
-
-  #tellDropped(source: FunctionSource, { dropped }: Count, what: string): void {
-    if (dropped === 0) return;
-    const notice = noticeOf(source, this.#clock.now(), { text: `${dropped} ${what}`, dropped });
-    this.#sink.add(source.appName, notice);
-  }
-}
-
-function takes(count: Count, max: number): boolean {
-  if (count.taken >= max) {
-    count.dropped++;
-    return false;
-  }
-  count.taken++;
-  return true;
 }
 
 function nameOf({ deployment, functionName }: FunctionSource) {

@@ -10,7 +10,9 @@ const MAX_CUT_CHARACTERS = 16 * 1024 * 1024;
 /** What is kept of a long line, and the rest of the longest secret that may begin in it. */
 const MAX_REDACTED_CHARACTERS = 1024 * 1024;
 const MAX_LINES_PER_SECOND = 1_000;
-const WINDOW_MS = 1_000;
+/** Bursts, one each second, must not be cut where two of them fall into the same second. */
+const MAX_LINES_AT_ONCE = 2 * MAX_LINES_PER_SECOND;
+const TELL_DROPPED_MS = 1_000;
 
 interface LogTarget {
   /** The stream of the request that runs now; 0 outside of any. */
@@ -28,34 +30,33 @@ export interface LogCapture {
 }
 
 export function createLogCapture(target: LogTarget): LogCapture {
-  const window = { startMs: target.nowMs(), lines: 0, dropped: 0 };
+  let left = MAX_LINES_AT_ONCE;
+  let countedAtMs = target.nowMs();
+  let dropped = 0;
 
   function takeDropped(): number {
-    const { dropped } = window;
-    window.dropped = 0;
-    return dropped;
+    const taken = dropped;
+    dropped = 0;
+    return taken;
   }
 
   /** Told also when nothing is printed any more. */
   function tellDropped(): void {
-    const dropped = takeDropped();
-    if (dropped > 0) target.send(0, { level: 'warn', text: '', dropped });
+    const count = takeDropped();
+    if (count > 0) target.send(0, { level: 'warn', text: '', dropped: count });
   }
 
-  function drop(nowMs: number): void {
-    window.dropped++;
-    if (window.dropped > 1) return;
-    schedule(tellDropped, Math.max(1, window.startMs + WINDOW_MS - nowMs)).unref();
+  function drop(): void {
+    dropped++;
+    if (dropped === 1) schedule(tellDropped, TELL_DROPPED_MS).unref();
   }
 
   function writeOf(stream: number, level: LogLevel, text: string): void {
     const now = target.nowMs();
-    if (now - window.startMs >= WINDOW_MS) {
-      window.startMs = now;
-      window.lines = 0;
-    }
-    if (window.lines >= MAX_LINES_PER_SECOND) return drop(now);
-    window.lines++;
+    left = Math.min(MAX_LINES_AT_ONCE, left + ((now - countedAtMs) * MAX_LINES_PER_SECOND) / 1_000);
+    countedAtMs = now;
+    if (left < 1) return drop();
+    left--;
     target.send(stream, { ...frameOf(level, text), dropped: takeDropped() });
   }
 

@@ -1,0 +1,78 @@
+import { appendFile, chmod, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { LogBatch } from '../../src/protocol/logs.ts';
+import { openLogSpool, type LogSpool } from '../../src/telemetry/log-spool.ts';
+import { logEntry } from '../support/log-entry.ts';
+
+let folder: string;
+let time = 0;
+const open = (maxBytes?: number): Promise<LogSpool> => openLogSpool(folder, () => ++time, maxBytes);
+const batch = (sequence: number, text = 'x'): LogBatch => ({
+  source: 'a'.repeat(16),
+  sequence,
+  entries: [logEntry({ text })],
+});
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'log-spool-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** Takes all out. */
+async function drain(spool: LogSpool): Promise<number[]> {
+  const sequences: number[] = [];
+  for (let first = await spool.first(); first !== null; first = await spool.first()) {
+    sequences.push(first.sequence);
+    await spool.removeFirst();
+  }
+  return sequences;
+}
+
+it('gives back in order what it took, also what an earlier process left', async () => {
+  const before = await open();
+  for (const sequence of [1, 2, 3]) expect(await before.append(batch(sequence))).toBe(true);
+  const after = await open();
+  expect(await after.append(batch(4))).toBe(true);
+  expect(await after.first()).toEqual(batch(1));
+  expect(await after.append(batch(5))).toBe(true);
+  expect(await drain(after)).toEqual([1, 2, 3, 4, 5]);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+it('skips a torn line and damaged ones, and goes on behind them', async () => {
+  const spool = await open();
+  for (const sequence of [1, 2]) await spool.append(batch(sequence));
+  const [name = ''] = await readdir(folder);
+  const path = join(folder, name);
+  await appendFile(path, '00000000 {"source":"forged"}\nno line at all\n');
+  const torn = await open();
+  await torn.append(batch(3, 'y'.repeat(1000)));
+  const last = join(folder, (await readdir(folder)).toSorted().at(-1) ?? '');
+  await truncate(last, 500);
+  const next = await open();
+  await next.append(batch(4));
+  expect(await drain(next)).toEqual([1, 2, 4]);
+});
+
+it('takes no more than its size, and again when there is room', async () => {
+  const spool = await open(1_000);
+  expect(await spool.append(batch(1, 'x'.repeat(600)))).toBe(true);
+  expect(await spool.append(batch(2, 'x'.repeat(600)))).toBe(false);
+  expect(await drain(spool)).toEqual([1]);
+  expect(await spool.append(batch(3, 'x'.repeat(600)))).toBe(true);
+  expect(await drain(spool)).toEqual([3]);
+});
+
+it('says so when the disk takes nothing, and works again when it does', async () => {
+  const spool = await open();
+  await rm(folder, { recursive: true });
+  expect(await spool.append(batch(1))).toBe(false);
+  expect(await spool.first()).toBe(null);
+  folder = await mkdtemp(join(tmpdir(), 'log-spool-'));
+  const next = await open();
+  expect(await next.append(batch(2))).toBe(true);
+  await chmod(folder, 0o700);
+  expect(await drain(next)).toEqual([2]);
+});
