@@ -26,6 +26,8 @@ const MAX_FRAME_LINES = 20;
 const MAX_FRAME_CHARACTERS = 200;
 const MAX_PATH_CHARACTERS = 300;
 const MAX_METHODS = 20;
+/** As for values that are set by hand. */
+const MAX_VALUE_CHARACTERS = 64 * 1024;
 const MAX_RELEASE_ARGUMENTS = 100;
 const MAX_ARGUMENT_CHARACTERS = 4096;
 /** A function's code, or the release command's. */
@@ -111,6 +113,12 @@ const Result = Type.Union([
     runtime: Type.String({ pattern: '^[a-z][a-z0-9]{0,19}$' }),
     functions: Functions,
     environment: Needs,
+    variables: Type.Optional(
+      Type.Record(VariableName, Type.String({ maxLength: MAX_VALUE_CHARACTERS }), {
+        additionalProperties: false,
+        maxProperties: MAX_ENVIRONMENT_READS,
+      }),
+    ),
     publicFiles: PublicFiles,
     releaseCommand: Type.Union([Type.Null(), Release]),
     reused: Type.Array(FileName, { maxItems: MAX_UNITS }),
@@ -141,6 +149,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     runtime,
     functions: value.functions.map(cleanFunction),
     environment: cleanNeeds(value.environment),
+    ...(value.variables !== undefined && { variables: value.variables }),
     publicFiles: value.publicFiles.map(cleanPublicFile),
     releaseCommand: release && {
       entry: printableLine(release.entry, MAX_PATH_CHARACTERS),

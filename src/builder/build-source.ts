@@ -6,13 +6,16 @@ import {
   type BuildResult,
   type BuildStart,
   type BuiltFunction,
+  type EnvironmentNeeds,
   type FunctionLimits,
   MAX_BUILT_FILES,
+  type ReleaseCommand,
 } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { type BuildContext, type BuildStep, findBuildFolder } from './build-context.ts';
 import { type Bundling, bundle, type UnitRequest } from './bundle.ts';
 import { prepareProject } from './install/prepare-project.ts';
+import { environmentReads } from './environment-reads.ts';
 import { reachableFiles } from './import-graph.ts';
 import {
   emptyManifest,
@@ -23,6 +26,8 @@ import {
 } from './manifest.ts';
 import { type FunctionPlan, planFunctions } from './plan-functions.ts';
 import { collectPublicFiles, hasPublicFiles, type OutputFile } from './public-files.ts';
+import { readReleaseCommand } from './release-command.ts';
+import { requiredVariables } from './required-variables.ts';
 import { sizeProblems } from './size-report.ts';
 import { SourceFiles } from './source-files.ts';
 import { recordInputs, unchangedUnits, type UnitFiles } from './unchanged-units.ts';
@@ -50,6 +55,8 @@ interface Code {
   files: OutputFile[];
   reused: string[];
   inputs: BuildInputs | null;
+  /** Repository files that the code is made from, packages among them. */
+  sources: string[];
 }
 
 type Failed = { kind: 'failed'; problems: BuildProblem[] };
@@ -80,7 +87,10 @@ export async function buildSource(
   });
   if (planning.kind === 'failed') return failed(planning);
   const { functions } = planning;
-  const code = await makeCode(functions.map(toUnit), context);
+  const release = readReleaseCommand(context);
+  if (release.kind === 'failed') return failed(release);
+  context.warnings.push(...release.warnings);
+  const code = await makeCode([...functions.map(toUnit), ...releaseUnits(release)], context);
   if (code.kind === 'failed') return failed(code);
   describe(functions, code, context.report);
 
@@ -91,9 +101,10 @@ export async function buildSource(
       kind: 'built',
       runtime: RUNTIME,
       functions: functions.map(toBuiltFunction),
-      environment: { reads: [], required: [] },
+      environment: await environmentNeeds(code, context),
+      variables: context.manifest.values.env ?? {},
       publicFiles: served.publicFiles,
-      releaseCommand: null,
+      releaseCommand: release.command,
       reused: code.reused,
       inputs: code.inputs,
       warnings: context.warnings,
@@ -143,14 +154,16 @@ async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Co
   if (problems.length > 0) return { kind: 'failed', problems };
   const made = bundling.units.map(({ file, entry, stub }): UnitFiles => {
     const request = units.find((unit) => unit.file === file) ?? { file, entry, handler: null };
-    return { request, files: reachableFiles(bundling.metafile, stub) };
+    return { request, ...reachableFiles(bundling.metafile, stub) };
   });
   context.warnings.push(...bundling.warnings);
   const files = bundling.units.flatMap(({ file, code, map }) => [
     { path: file, content: code },
     { path: `${file}.map`, content: map },
   ]);
-  return { kind: 'made', files, reused, inputs: recordInputs([...unchanged, ...made], comparison) };
+  const all = [...unchanged, ...made];
+  const sources = [...new Set(all.flatMap((unit) => unit.files))].sort();
+  return { kind: 'made', files, reused, sources, inputs: recordInputs(all, comparison) };
 }
 
 async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {
@@ -161,6 +174,19 @@ async function bundleChanged(units: UnitRequest[], context: BuildContext): Promi
 
 function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {
   return { file: codeFile(name), entry, handler };
+}
+
+function releaseUnits({ command }: { command: ReleaseCommand | null }): UnitRequest[] {
+  return command === null ? [] : [{ file: command.file, entry: command.entry, handler: null }];
+}
+
+async function environmentNeeds(
+  { sources }: Code,
+  { root, folder, warnings }: BuildContext,
+): Promise<EnvironmentNeeds> {
+  const required = requiredVariables(folder);
+  warnings.push(...required.warnings);
+  return { reads: await environmentReads(root, sources), required: required.names };
 }
 
 function toBuiltFunction({ handler: _handler, ...plan }: FunctionPlan): BuiltFunction {
@@ -174,8 +200,9 @@ function codeFile(name: string): string {
 function describe(functions: FunctionPlan[], code: Code, report: BuildContext['report']): void {
   for (const plan of functions) report(describeFunction(plan));
   const bytes = code.files.reduce((sum, { content }) => sum + content.length, 0);
-  const built = functions.length - code.reused.length;
-  const unchanged = code.reused.length === 0 ? '' : ` (${code.reused.length} unchanged)`;
+  const reused = functions.filter(({ name }) => code.reused.includes(codeFile(name))).length;
+  const built = functions.length - reused;
+  const unchanged = reused === 0 ? '' : ` (${reused} unchanged)`;
   if (functions.length === 0) report('No functions: a site of public files');
   else report(`Built ${built} of ${functions.length} functions${unchanged}: ${formatBytes(bytes)}`);
 }

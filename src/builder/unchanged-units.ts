@@ -16,10 +16,12 @@ export interface Comparison {
   links: readonly string[];
 }
 
-/** A unit with the repository files that it was made from; null when they are not known. */
+/** A unit with the repository files that it was made from. */
 export interface UnitFiles {
   request: UnitRequest;
-  files: string[] | null;
+  files: string[];
+  /** What it is made from may be more when files are added, wherever. */
+  isOpen: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export function unchangedUnits(units: readonly UnitRequest[], comparison: Compar
     if (!isAlike) return [];
     const files = inputs.flatMap((input) => (input === undefined ? [] : [input.path]));
     const surroundings = hashSurroundings(files, comparison.source, comparison.links);
-    return surroundings === before.surroundings ? [{ request, files }] : [];
+    return surroundings === before.surroundings ? [{ request, files, isOpen: false }] : [];
   });
 }
 
@@ -51,9 +53,9 @@ export function recordInputs(
   const indexes = new Map<string, number>();
   const files: BuildInputs['files'] = [];
   let count = 0;
-  const recorded = units.flatMap(({ request, files: paths }): BuildUnit[] => {
-    const hashes = (paths ?? []).map((path) => ({ path, sha256: comparison.source.sha256(path) }));
-    if (paths === null || hashes.some(({ sha256 }) => sha256 === null)) return [];
+  const recorded = units.flatMap(({ request, files: paths, isOpen }): BuildUnit[] => {
+    const hashes = paths.map((path) => ({ path, sha256: comparison.source.sha256(path) }));
+    if (isOpen || hashes.some(({ sha256 }) => sha256 === null)) return [];
     const inputs = hashes.map(({ path, sha256 }) => {
       const index = indexes.get(path) ?? files.push({ path, sha256: sha256 ?? '' }) - 1;
       indexes.set(path, index);

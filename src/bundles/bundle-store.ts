@@ -152,7 +152,7 @@ export function createBundleStore(bundlesDir: string): BundleStore {
 }
 
 function describe(bundle: NewBundle): BundleManifest {
-  const { appId, runtime, functions, environment, releaseCommand, warnings } = bundle;
+  const { appId, runtime, functions, environment, variables, releaseCommand, warnings } = bundle;
   checkFilePaths(bundle.files.map(({ path }) => path));
   const bytes = bundle.files.reduce((sum, { content }) => sum + content.length, 0);
   if (bytes > MAX_BUNDLE_BYTES) {
@@ -166,7 +166,8 @@ function describe(bundle: NewBundle): BundleManifest {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const served = describePublic(bundle.publicFiles, files);
   const facts = { format: 1 as const, appId, runtime, functions, environment };
-  return { ...facts, public: served, releaseCommand, files, warnings };
+  const given = variables === undefined ? {} : { variables };
+  return { ...facts, ...given, public: served, releaseCommand, files, warnings };
 }
 
 /** @throws PlatformError build-failed when one of them is not in the bundle */

@@ -60,6 +60,7 @@ const UNSOUND_CHARACTER = /[\p{Cc}\p{Cs}]/u;
  */
 export function encodeManifest(manifest: BundleManifest): Buffer {
   const { appId, runtime, functions, environment, files, releaseCommand, warnings } = manifest;
+  const variables = manifest.variables && sortedByName(manifest.variables);
   return Buffer.from(
     JSON.stringify({
       format: manifest.format,
@@ -87,6 +88,7 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
         })),
         required: environment.required,
       },
+      variables,
       public: manifest.public
         .map(({ path, file, bytes, sha256: hash, encodings: { br, gzip } }) => {
           return { path, file, bytes, sha256: hash, encodings: { br, gzip } };
@@ -103,6 +105,10 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
       warnings: warnings.map(({ message, hint, at, frame }) => ({ message, hint, at, frame })),
     }),
   );
+}
+
+function sortedByName(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 export function sha256(content: Uint8Array): string {

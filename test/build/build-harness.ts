@@ -21,7 +21,7 @@ import { systemClock } from '../../src/std/clock.ts';
 import { startBuilderProcess } from './builder-process.ts';
 import type { Source } from './source-repository.ts';
 
-const DEFAULTS = {
+export const DEFAULTS = {
   memoryMib: DEFAULT_MEMORY_MIB,
   timeoutMs: DEFAULT_TIMEOUT_MS,
   concurrency: DEFAULT_CONCURRENCY,
