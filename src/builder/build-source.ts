@@ -80,11 +80,13 @@ export async function buildSource(
     const problems = await prepare(context);
     if (problems.length > 0) return failed({ problems });
   }
-  const planning = planFunctions({
-    ...context,
-    defaults: start.defaults,
-    hasPublicFiles: hasPublicFiles(context),
-  });
+  return assemble(context);
+}
+
+/** Everything after the preparations. */
+async function assemble(context: BuildContext): Promise<BuildOutput> {
+  const { defaults } = context.start;
+  const planning = planFunctions({ ...context, defaults, hasPublicFiles: hasPublicFiles(context) });
   if (planning.kind === 'failed') return failed(planning);
   const { functions } = planning;
   const release = readReleaseCommand(context);
