@@ -1,5 +1,5 @@
 /**
- * The `fn` command. `server` and `doctor` work on this machine; everything else is a client of the control API and
+ * The `fn` command. `server`, `dev` and `doctor` work on this machine; everything else is a client of the control API and
  * lives in cli/, which is loaded only then, and which can do nothing that another client could not.
  */
 const [command, ...rest] = process.argv.slice(2);
@@ -8,6 +8,11 @@ switch (command ?? '') {
   case 'server': {
     const { runServer } = await import('./server.ts');
     await runServer(rest);
+    break;
+  }
+  case 'dev': {
+    const { runDev } = await import('./dev.ts');
+    await runDev(rest);
     break;
   }
   case 'doctor': {

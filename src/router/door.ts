@@ -18,7 +18,7 @@ import type { DoorDeps } from './ports.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
-import { createRouteTable, type RouteTable } from './route-table.ts';
+import { createLocalRouteTable, createRouteTable, type RouteTable } from './route-table.ts';
 import { createStaticRequests } from './static-requests.ts';
 import { forwardToUpstream } from './upstream.ts';
 
@@ -34,6 +34,8 @@ export interface DoorOptions {
   bundlesDir: string;
   trustedProxies: string[];
   drainMs: number;
+  /** Serves the one deployment of its snapshots at every name of this machine, and no control host. */
+  isLocal?: boolean;
 }
 
 export interface Door {
@@ -72,7 +74,9 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
-    const table = createRouteTable(snapshot, options.address);
+    const table = options.isLocal
+      ? createLocalRouteTable(snapshot)
+      : createRouteTable(snapshot, options.address);
     return { table, sites: new Map(), sitesByHost: new Map() };
   }
 

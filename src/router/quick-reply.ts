@@ -63,6 +63,8 @@ export function createQuickReply(clock: Clock, options: QuickReplyOptions): Quic
         status !== 204 &&
         status !== 304;
       if (!isUsual) return false;
+      // Whoever looks at the response later finds it as writeHead would have left it.
+      response.statusCode = status;
       const head = `${statusLine(status)}${lines}content-length: ${body.length}\r\n${currentDateLine()}`;
       sendWithHead(response, head + tail, body);
       return true;

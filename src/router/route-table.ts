@@ -85,6 +85,25 @@ export function createRouteTable(
   };
 }
 
+/**
+ * One deployment at every name of this very machine, for developing it. Any other name is somebody's attempt to reach
+ * it from a web page (DNS rebinding).
+ */
+export function createLocalRouteTable(snapshot: Snapshot): RouteTable {
+  const [deployment] = snapshot.deployments;
+  const route: Route =
+    deployment === undefined
+      ? { kind: 'nothing-deployed', app: snapshot.apps[0]?.name ?? '' }
+      : { kind: 'deployment', deployment };
+  return {
+    generation: snapshot.generation,
+    find: (host) => {
+      const isLocal = host === 'localhost' || host.endsWith('.localhost') || isIP(host) !== 0;
+      return isLocal ? route : { kind: 'unknown-host' };
+    },
+  };
+}
+
 /** Index of the first element that is not before `wanted`. */
 function lowerBound(sorted: readonly string[], wanted: string): number {
   let low = 0;

@@ -25,7 +25,8 @@ export interface LoadedModule {
   target: string | null;
 }
 
-const CODE_FOLDER = '/code';
+/** In a sandbox the only argument is the program itself; fn dev names the working folder, which has the packages. */
+const CODE_FOLDER = process.argv[2] ?? '/code';
 
 /** @throws whatever the module's own top level throws. */
 export async function loadBundle(

@@ -38,9 +38,27 @@ const MODULE_FORMAT_BRIDGE = [
 ].join('\n');
 
 export async function bundlePrograms(projectDir: string, outDir: string): Promise<Programs> {
+  const names = Object.keys(ENTRIES) as ProgramName[];
+  const files = await bundleSome(names, projectDir, outDir);
+  return {
+    files,
+    builderVersion: await versionOf(`${outDir}/builder.mjs`),
+  };
+}
+
+/** The worker's program alone. */
+export async function bundleWorkerProgram(projectDir: string, outDir: string): Promise<string> {
+  await bundleSome(['worker'], projectDir, outDir);
+  return `${outDir}/worker.mjs`;
+}
+
+async function bundleSome(
+  names: readonly ProgramName[],
+  projectDir: string,
+  outDir: string,
+): Promise<Record<string, string>> {
   await mkdir(outDir, { recursive: true, mode: 0o755 });
   const esbuild = await import('esbuild');
-  const names = Object.keys(ENTRIES) as ProgramName[];
   try {
     await esbuild.build({
       entryPoints: Object.fromEntries(
@@ -65,11 +83,7 @@ export async function bundlePrograms(projectDir: string, outDir: string): Promis
     // Its helper process would otherwise stay.
     await esbuild.stop();
   }
-  const files = Object.fromEntries(names.map((name) => [name, `${outDir}/${name}.mjs`]));
-  return {
-    files: files as Record<ProgramName, string>,
-    builderVersion: await versionOf(`${outDir}/builder.mjs`),
-  };
+  return Object.fromEntries(names.map((name) => [name, `${outDir}/${name}.mjs`]));
 }
 
 async function versionOf(bundle: string): Promise<string> {
