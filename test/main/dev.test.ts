@@ -141,6 +141,26 @@ describe('fn dev', () => {
     expect(await get(dev)).toMatchObject({ status: 200, body: 'greeter data late' });
   });
 
+  it('serves several functions and public files, and what fn.json makes of them', async () => {
+    const dev = await start({
+      'functions/hello.ts': says('hello'),
+      'public/index.html': '<h1>page</h1>',
+    });
+    expect(await get(dev)).toMatchObject({ body: '<h1>page</h1>' });
+    expect(await get(dev, '/hello')).toMatchObject({ body: 'hello' });
+    expect(await dev.next('reloaded')).toMatchObject({ publicFiles: 1 });
+    await dev.write({ 'public/index.html': '<h1>new</h1>' });
+    await dev.next('reloaded');
+    expect(await get(dev)).toMatchObject({ body: '<h1>new</h1>' });
+    await dev.write({ 'src/write.ts': says('written') });
+    const write = { entry: 'src/write.ts', path: '/items/:id', methods: ['PUT'] };
+    await dev.write({ 'fn.json': JSON.stringify({ functions: { write } }) });
+    await dev.next('reloaded');
+    const put = { path: '/items/1', method: 'PUT' };
+    expect(await ask({ port: await dev.port() }, '', put)).toMatchObject({ body: 'written' });
+    expect(await get(dev, '/items/1')).toMatchObject({ status: 405, headers: { allow: 'PUT' } });
+  });
+
   it('answers at names of this machine only', async () => {
     const dev = await start({ 'index.ts': says('here') });
     expect(await get(dev, '/', 'any')).toMatchObject({ body: 'here' });

@@ -7,7 +7,7 @@ import type { BuildAnswer, BuildRequest } from './dev-builder.ts';
 
 async function answer({ id, root, start }: BuildRequest): Promise<BuildAnswer> {
   try {
-    return { id, output: await buildSource(root, start, () => {}) };
+    return { id, output: await buildSource({ root, links: [] }, start, () => {}) };
   } catch (error) {
     return { id, crash: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }

@@ -60,12 +60,15 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
     {
       functions: pool,
       failures: {
-        failed: ({ id }, requestId, failure) => {
-          const lines = describeFailure(failure, stacksOf(id));
-          output({ type: 'failure', requestId, lines });
-        },
         unreadable: (_, requestId, error) =>
           output({ type: 'failure', requestId, lines: [` !     ${String(error)}`] }),
+      },
+      invocations: {
+        ended: ({ deployment }, { requestId, failure }) => {
+          if (failure === null) return;
+          const lines = describeFailure(failure, stacksOf(deployment.id));
+          output({ type: 'failure', requestId, lines });
+        },
       },
       clock: systemClock,
     },
@@ -93,7 +96,11 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
     listen: (port: number, isFixed: boolean) => listen(door.server, port, isFixed),
     prepare: (version: DevVersion) => {
       stacks.set(version.deployment.id, version.stacks);
-      return pool.prepare(version.deployment);
+      const { deployment } = version;
+      return pool.prepare(
+        deployment,
+        deployment.functions.map(({ name }) => name),
+      );
     },
     serve: async (version: DevVersion): Promise<void> => {
       const old = served;
