@@ -96,7 +96,7 @@ describe('fn dev', () => {
     });
     expect(Object.keys(environment)).not.toContain('SECRET_OF_SHELL');
     expect(Object.keys(environment)).not.toContain('PATH');
-    expect((await dev.next('warning')).lines.join('\n')).toContain('FN_APP is set by the platform');
+    expect((await dev.next('warning')).lines.join('\n')).toContain('FN_APP is reserved');
 
     await dev.next('reloaded');
     await dev.write({ '.env.local': 'C=changed\n' });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import type { ServedDeployment } from '../../model/served.ts';
-import type { Environment } from '../../secrets/sealed.ts';
+import type { Environment } from './environment-files.ts';
 
 const GIT_DEADLINE_MS = 5_000;
 const FORMAT = '%H%n%an <%ae>%n%s';

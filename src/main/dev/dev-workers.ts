@@ -4,9 +4,13 @@ import type { Socket } from 'node:net';
 import type { Sandbox, Sandboxes } from '../../pool/ports.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SandboxExit } from '../../protocol/supervisor.ts';
-import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../../protocol/worker.ts';
+import {
+  WORKER_ENVIRONMENT_FD,
+  WORKER_SOCKET_FD,
+  type WorkerEnvironment,
+} from '../../protocol/worker.ts';
 import { heapFlags, OUT_OF_MEMORY_MESSAGE } from '../../runtimes/nodejs/index.ts';
-import type { Environment } from '../../secrets/sealed.ts';
+import type { Environment } from './environment-files.ts';
 
 const STDERR_TAIL_BYTES = 4096;
 const QUIET_NODE = '--disable-warning=ExperimentalWarning';
@@ -47,8 +51,11 @@ export function createDevWorkers(options: DevWorkerOptions): DevWorkers {
     environment.on('error', () => {}); // The worker has gone, as `exited` tells.
     return {
       socket: stdio[WORKER_SOCKET_FD] as Socket,
-      specialise: (deployment) =>
-        void environment.end(JSON.stringify(options.environmentOf(deployment))),
+      specialise: (deployment) => {
+        // The developer's own terminal shows all of them.
+        const values = options.environmentOf(deployment);
+        environment.end(JSON.stringify({ values, secretNames: [] } satisfies WorkerEnvironment));
+      },
       kill: () => void child.kill('SIGKILL'),
       exited,
     };

@@ -1,7 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { Environment } from '../../secrets/sealed.ts';
+import { environmentNameProblem, environmentValueProblem } from '../../model/environment.ts';
+
+export type Environment = Record<string, string>;
 
 /** What is in a later one wins, as with Next.js and Vite. Those with `local` in their name are kept out of git. */
 export const ENVIRONMENT_FILES = [
@@ -12,8 +14,6 @@ export const ENVIRONMENT_FILES = [
 ];
 
 const MAX_FILE_BYTES = 256 * 1024;
-/** The platform sets these, and refuses them from users. */
-const REFUSED = /^(?:FN_|AWS_LAMBDA_|LD_)|^(?:NODE_OPTIONS|PATH)$/;
 
 export interface FileEnvironment {
   values: Environment;
@@ -38,9 +38,10 @@ export async function readEnvironmentFiles(
       warnings.push(`${name} is larger than ${MAX_FILE_BYTES} bytes: left out`);
     else if (text !== null) Object.assign(values, parseEnv(text.content));
   }
-  for (const name of Object.keys(values)) {
-    if (REFUSED.test(name)) {
-      warnings.push(`${name} is set by the platform: left out`);
+  for (const [name, value] of Object.entries(values)) {
+    const problem = environmentNameProblem(name) ?? environmentValueProblem(name, value);
+    if (problem !== null) {
+      warnings.push(`${problem}: left out`);
       delete values[name];
     } else if (shell[name] !== undefined) {
       values[name] = shell[name];

@@ -4,10 +4,9 @@ import { describeProblems } from '../../build/index.ts';
 import type { BundleStore } from '../../bundles/index.ts';
 import type { ServedDeployment } from '../../model/served.ts';
 import type { PrepareResult } from '../../protocol/data-plane.ts';
-import type { Environment } from '../../secrets/sealed.ts';
 import type { DevOutput } from './dev-output.ts';
 import type { DevCommit } from './dev-variables.ts';
-import type { FileEnvironment } from './environment-files.ts';
+import type { Environment, FileEnvironment } from './environment-files.ts';
 import { createSourceStacks, type SourceStacks } from './source-stacks.ts';
 
 /** As git writes what there is not. */
