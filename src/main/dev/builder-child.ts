@@ -5,9 +5,13 @@
 import { buildSource } from '../../builder/build-source.ts';
 import type { BuildAnswer, BuildRequest } from './dev-builder.ts';
 
+/** Without services nothing is installed and no build command runs: the folder is taken as it is. */
+const SURROUNDINGS = { report: (): void => {}, services: null };
+
 async function answer({ id, root, start }: BuildRequest): Promise<BuildAnswer> {
   try {
-    return { id, output: await buildSource({ root, links: [] }, start, () => {}) };
+    const { result, files } = await buildSource({ root, links: [] }, start, SURROUNDINGS);
+    return { id, output: { result, files } };
   } catch (error) {
     return { id, crash: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }

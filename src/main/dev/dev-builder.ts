@@ -23,15 +23,17 @@ export interface BuildRequest {
   start: BuildStart;
 }
 
-export type BuildAnswer = { id: number; output: BuildOutput } | { id: number; crash: string };
+export type DevBuild = Pick<BuildOutput, 'result' | 'files'>;
+
+export type BuildAnswer = { id: number; output: DevBuild } | { id: number; crash: string };
 
 export interface DevBuilder {
   /** Builds what the folder holds now. Rejects when the builder itself fails, and can be asked again then. */
-  build(): Promise<BuildOutput>;
+  build(): Promise<DevBuild>;
   close(): void;
 }
 
-type Pending = PromiseWithResolvers<BuildOutput>;
+type Pending = PromiseWithResolvers<DevBuild>;
 
 export function createDevBuilder(root: string, appName: string): DevBuilder {
   const pending = new Map<number, Pending>();
@@ -74,7 +76,7 @@ export function createDevBuilder(root: string, appName: string): DevBuilder {
     build: () => {
       child ??= start();
       const id = ++lastId;
-      const waiting = Promise.withResolvers<BuildOutput>();
+      const waiting = Promise.withResolvers<DevBuild>();
       pending.set(id, waiting);
       const request: BuildRequest = { id, root, start: startOf(appName) };
       child.send(request, (error) => {

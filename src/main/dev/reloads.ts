@@ -1,9 +1,9 @@
 /** From a changed folder to a new version that serves, or to the reason why the old one goes on. */
-import type { BuildOutput } from '../../builder/build-source.ts';
 import { describeProblems } from '../../build/index.ts';
 import type { BundleStore } from '../../bundles/index.ts';
 import type { ServedDeployment } from '../../model/served.ts';
 import type { PrepareResult } from '../../protocol/data-plane.ts';
+import type { DevBuild } from './dev-builder.ts';
 import type { DevOutput } from './dev-output.ts';
 import type { DevCommit } from './dev-variables.ts';
 import type { Environment, FileEnvironment } from './environment-files.ts';
@@ -12,7 +12,7 @@ import { createSourceStacks, type SourceStacks } from './source-stacks.ts';
 /** As git writes what there is not. */
 const NO_COMMIT = '0'.repeat(40);
 
-type Built = BuildOutput & { result: { kind: 'built' } };
+type Built = DevBuild & { result: { kind: 'built' } };
 
 /** One version of the folder with one state of its environment. */
 export interface DevVersion {
@@ -27,7 +27,7 @@ export interface Told {
 }
 
 export interface ReloadPorts {
-  build(): Promise<BuildOutput>;
+  build(): Promise<DevBuild>;
   readEnvironment(): Promise<FileEnvironment>;
   readCommit(): Promise<DevCommit>;
   store: BundleStore;
@@ -118,7 +118,7 @@ export function createReloads(ports: ReloadPorts, appName: string): () => Promis
   };
 }
 
-function isBuilt(output: BuildOutput): output is Built {
+function isBuilt(output: DevBuild): output is Built {
   return output.result.kind === 'built';
 }
 
