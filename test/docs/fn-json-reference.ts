@@ -60,13 +60,13 @@ function typeOf(field: Field): string {
   if (field.const !== undefined) return code(field.const);
   if (field.anyOf !== undefined) return [...new Set(field.anyOf.map(typeOf))].join(' or ');
   if (field.type === 'array')
-    return `list of ${field.items?.enum === undefined ? (field.items?.type ?? 'object') : typeOf(field.items)}`;
+    return `list of ${field.items === undefined ? 'any' : typeOf(field.items)}`;
   const range = [
     field.minimum === undefined ? null : `from ${field.minimum}`,
     field.maximum === undefined ? null : `to ${field.maximum}`,
   ].filter((part) => part !== null);
   const unit = field['x-unit'] === undefined ? [] : [field['x-unit']];
-  return [[field.type ?? 'any'].flat().join(' or '), ...unit, ...range]
+  return [[field.type ?? 'object'].flat().join(' or '), ...unit, ...range]
     .join(', ')
     .replace(', to', ' to');
 }

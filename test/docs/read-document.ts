@@ -3,13 +3,13 @@
  *
  *     ```console            commands after `$ `, and below each what it prints
  *     ```console fails      the same, and its last command exits with another status than 0
- *     ```console stays      one command that goes on until the page ends
+ *     ```console eventually what comes within a moment: the command is repeated until it does
  *     ```ts index.ts        a file, written before the next command
  *
  * Any other block is only shown; a comment before it, `<!-- not run: why -->`, says why.
  */
 export type Block =
-  | { kind: 'console'; line: number; commands: Command[]; fails: boolean; stays: boolean }
+  | { kind: 'console'; line: number; commands: Command[]; fails: boolean; eventually: boolean }
   | { kind: 'file'; line: number; path: string; content: string }
   | { kind: 'shown'; line: number; reason: string | null };
 
@@ -52,8 +52,8 @@ function toBlock({ language, rest, content, reason, line }: RawBlock): Block {
   if (reason !== null) return { kind: 'shown', line, reason };
   if (language === 'console') {
     const words = rest.split(' ');
-    const [fails, stays] = [words.includes('fails'), words.includes('stays')];
-    return { kind: 'console', line, commands: readCommands(content), fails, stays };
+    const [fails, eventually] = [words.includes('fails'), words.includes('eventually')];
+    return { kind: 'console', line, commands: readCommands(content), fails, eventually };
   }
   if (LANGUAGES_OF_FILES.has(language) && rest !== '') {
     return { kind: 'file', line, path: rest, content: `${content.join('\n')}\n` };

@@ -19,7 +19,6 @@ interface Reader {
   platform: Platform;
   /** Where the next command runs. */
   folder: string;
-  staying: ChildProcess[];
 }
 
 /**
@@ -35,11 +34,10 @@ export async function runDocument(name: string, platform: Platform): Promise<str
       const where = `docs/${name}:${block.line}`;
       if (block.kind === 'shown') shown.push(requireReason(block, where));
       else if (block.kind === 'file') await writeBlock(reader, block);
-      else if (block.stays) await startStaying(reader, block, where);
+      else if (block.eventually) await eventually(() => runBlock(reader, block, where), 60_000);
       else await runBlock(reader, block, where);
     }
   } finally {
-    for (const child of reader.staying) await endStaying(child);
     await rm(reader.home, { recursive: true, force: true });
   }
   return shown;
@@ -60,7 +58,7 @@ async function createReader(platform: Platform): Promise<Reader> {
     GIT_TERMINAL_PROMPT: '0',
     GIT_CONFIG_NOSYSTEM: '1',
   };
-  return { home, environment, platform, folder, staying: [] };
+  return { home, environment, platform, folder };
 }
 
 function requireReason(block: Block & { kind: 'shown' }, where: string): string {
@@ -96,28 +94,6 @@ async function run(reader: Reader, { text }: Command): Promise<{ code: number; o
   clearTimeout(deadline);
   reader.folder = (await readFile(join(reader.home, 'folder'), 'utf8')).trim();
   return { code: code ?? -1, output: fromPlatform(reader, output()) };
-}
-
-async function startStaying(
-  reader: Reader,
-  { commands }: Block & { kind: 'console' },
-  where: string,
-): Promise<void> {
-  const [command] = commands;
-  if (command === undefined) throw new Error(`${where}: no command`);
-  const child = start(reader, `exec ${command.text}`);
-  reader.staying.push(child);
-  const output = collect(child);
-  await eventually(() => {
-    const missing = missingLine(command.expected, fromPlatform(reader, output()));
-    expect(missing, `${where}: $ ${command.text}\n${output()}`).toBeNull();
-  });
-}
-
-async function endStaying(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGINT');
-  await once(child, 'close');
 }
 
 function start({ folder, environment, platform }: Reader, script: string): ChildProcess {
