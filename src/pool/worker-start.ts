@@ -43,10 +43,29 @@ export async function startFunctionWorker(
     return { kind: 'unavailable', message: error.message };
   }
   const outcome = await initialise(deps, request, { zygote, code, packagesOf });
-  if ('ready' in outcome) return { kind: 'started', zygote, ready: outcome.ready };
+  if ('ready' in outcome) {
+    void tellLastOutput(deps, request, zygote);
+    return { kind: 'started', zygote, ready: outcome.ready };
+  }
   zygote.sandbox.kill();
   zygote.link.destroy();
   return { kind: 'init-failed', failure: outcome.failure };
+}
+
+/**
+ * What came out of the sandbox past the worker, from native code or a child process, belongs to no request: its last
+ * bytes are one entry of the function's log.
+ */
+async function tellLastOutput(
+  { log }: StartDeps,
+  request: StartRequest,
+  { sandbox }: Zygote,
+): Promise<void> {
+  const { stderrTail } = await sandbox.exited;
+  const text = stderrTail.trim();
+  if (text !== '') {
+    log.line(sourceOf(request), { level: 'error', text, requestId: null, dropped: 0 });
+  }
 }
 
 /** Reads the code while the zygote is got; a zygote without code is not kept. */

@@ -90,6 +90,48 @@ describe('the log of an app', () => {
     }
   });
 
+  it('takes any text, and shows it without obeying it', async () => {
+    const hostile = '\\u001b[2J\\u0000<img src=x onerror=alert(1)>\\u202e\\ud800%$(reboot)';
+    const repository = await deployed(
+      'hostile',
+      `export const handler = async () => {
+        console.log('${hostile}');
+        console.log(JSON.stringify({ msg: '${hostile}', ['__proto__']: { admin: true } }));
+        console.log('{"a":'.repeat(1500) + '1' + '}'.repeat(1500));
+        console.log('one\\ntwo');
+        console.log('z'.repeat(500_000_000));
+        return { statusCode: 200, body: 'still here' };
+      };`,
+    );
+    expect((await ask(platform(), 'hostile')).body).toBe('still here');
+    const entries = await untilLogged(repository, (found) =>
+      found.some(({ kind }) => kind === 'report'),
+    );
+    const lines = entries.filter(({ kind }) => kind === 'line');
+    expect(lines[0]?.text).toBe(
+      '\u001b[2J\ufffd<img src=x onerror=alert(1)>\u202e\ufffd%$(reboot)',
+    );
+    expect(lines).toHaveLength(5);
+    expect(lines[3]?.text).toBe('one\ntwo');
+    expect(lines[4]?.text).toMatch(/^\(5\d{8} characters, too many to be kept\)$/);
+    const { output } = await repository.fn('logs');
+    expect(['\u001b', '\u0000', '\u202e'].filter((one) => output.includes(one))).toEqual([]);
+    expect(output).toContain('one\n    two\n');
+    expect(await repository.fn('logs', '--search', 'ONERROR', '--limit', '1')).toMatchObject({
+      code: 0,
+    });
+    expect((await repository.fn('logs', '--search', 'nowhere')).output).toContain(
+      'Nothing in the log',
+    );
+    expect((await repository.fn('logs', '--since', 'tomorrow')).code).toBe(2);
+  });
+
+  it('says why it is empty', async () => {
+    const repository = await deployed('silent', 'export const handler = async () => "hello";');
+    const { code, output } = await repository.fn('logs');
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('console.log') });
+  });
+
   it('shows where in the source a handler threw', async () => {
     const repository = await deployed(
       'throws',

@@ -176,6 +176,25 @@ describe('what a handler prints', () => {
   });
 });
 
+it('what a child process says past the worker is told when the worker ends, under no request', async () => {
+  await data.deploy(
+    `import { spawnSync } from 'node:child_process';
+    export const handler = async () => {
+      spawnSync('/bin/sh', ['-c', 'echo from a child >&2'], { stdio: 'inherit' });
+      process.exit(3);
+    };`,
+  );
+  expect((await ask(data, 'hello')).status).toBe(502);
+  await eventually(() =>
+    expect(data.lines).toContainEqual({
+      level: 'error',
+      text: 'from a child',
+      requestId: null,
+      dropped: 0,
+    }),
+  );
+});
+
 it('a worker speaks for no request but its own', async () => {
   await data.deploy(
     `import fs from 'node:fs';

@@ -9,7 +9,8 @@ export function readLogTime(text: string, nowMs: number): Date {
   const [, count, unit = ''] = AGO.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];
   if (unitMs !== undefined) return new Date(nowMs - Number(count) * unitMs);
-  const time = ISO.test(text) ? new Date(text) : null;
+  const zone = ISO.exec(text)?.[4];
+  const time = ISO.test(text) ? new Date(text.includes('T') && !zone ? `${text}Z` : text) : null;
   if (time !== null && !Number.isNaN(time.getTime())) return time;
   throw new PlatformError('bad-request', `"${text}" is no time`, {
     hint: 'write how long ago, as 90s, 10m, 2h or 7d, or a time as 2026-01-31T12:00:00Z',
