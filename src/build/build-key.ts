@@ -8,14 +8,17 @@ export interface BuildInputs {
   tree: string;
   /** Changes whenever the builder might turn the same tree into something else. */
   builderVersion: string;
+  /** Says which values the build's environment has, without telling them. */
+  environmentVersion: string;
   defaults: FunctionLimits;
   maxima: FunctionLimits;
 }
 
 /** The name under which a build's result is found again, 64 hex digits. */
 export function buildKey(inputs: BuildInputs): string {
-  const { appId, tree, builderVersion, defaults, maxima } = inputs;
-  const parts = [appId, tree, builderVersion, limitsPart(defaults), limitsPart(maxima)];
+  const { appId, tree, builderVersion, environmentVersion, defaults, maxima } = inputs;
+  const limits = [limitsPart(defaults), limitsPart(maxima)];
+  const parts = [appId, tree, builderVersion, environmentVersion, ...limits];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 

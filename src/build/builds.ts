@@ -34,6 +34,8 @@ interface CommitToBuild {
   appId: string;
   appName: string;
   commit: { sha: string; tree: string };
+  /** The variables that are marked for builds, and what tells them apart from other ones. */
+  environment: { values: Record<string, string>; version: string };
   /**
    * The commit's tar; asked for at most once, and not when the bundle is known or another caller's tar of the same
    * tree was taken.
@@ -161,10 +163,11 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     const { defaults, maxima, timeoutMs, memoryMib } = options;
     let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
     for (const { request } of callers) {
-      const { appId, appName, openArchive } = request;
+      const { appId, appName, environment, openArchive } = request;
       const cache = deps.dependencyCache;
       const dependencies = cache && { appId, cache, registries: options.registries ?? [] };
-      const start = { appName, defaults, maxima, previous };
+      const buildEnvironment = environment.values;
+      const start = { appName, defaults, maxima, previous, buildEnvironment };
       const run = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
       const how = dependencies === undefined ? run : { ...run, dependencies };
       const builder = await spare.take();
@@ -181,9 +184,16 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     start: () => spare.prepare(),
     close: () => spare.close(),
     async buildCommit(request, report, signal) {
-      const { appId, commit } = request;
+      const { appId, commit, environment } = request;
       const { builderVersion, defaults, maxima } = options;
-      const key = buildKey({ appId, tree: commit.tree, builderVersion, defaults, maxima });
+      const key = buildKey({
+        appId,
+        tree: commit.tree,
+        builderVersion,
+        environmentVersion: environment.version,
+        defaults,
+        maxima,
+      });
       const built = await findBuilt(appId, key);
       if (built !== null) {
         const { hash: bundle, manifest } = built;

@@ -94,6 +94,8 @@ const Inputs = Type.Object({
     { maxItems: MAX_UNITS },
   ),
 });
+/** As much as a deployment's environment may have. */
+const MAX_VARIABLES_BYTES = 256 * 1024;
 const VariableName = Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' });
 const Needs = Type.Object({
   reads: Type.Array(
@@ -142,6 +144,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     return problems.length === 0 ? null : { kind: 'failed', problems };
   }
   if (!value.functions.every((built) => isWithin(built, maxima))) return null;
+  if (bytesOf(value.variables ?? {}) > MAX_VARIABLES_BYTES) return null;
   if (!hasOwnNames(value.functions) || !isConsistent(value.inputs)) return null;
   const { runtime, reused, releaseCommand: release } = value;
   return {
@@ -160,6 +163,10 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     inputs: value.inputs && cleanInputs(value.inputs),
     warnings: value.warnings.slice(0, MAX_PROBLEMS).map(cleanProblem),
   };
+}
+
+function bytesOf(variables: Record<string, string>): number {
+  return Buffer.byteLength(Object.entries(variables).flat().join(''));
 }
 
 /** Each function has a name and a file of its own, and a path that the router can read. */

@@ -66,10 +66,11 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     report: Report,
     signal: AbortSignal,
   ): Promise<BuildAnswer> {
-    const { appId, appName, commit, pushId } = reservation;
+    const { appId, appName, commit, pushId, kind, ref } = reservation;
+    const environment = await environments.forBuild(appId, { kind, ref });
     await advanceDeployment(db, reservation.id, 'build-started');
     const source = () => archives.open({ appId, sha: commit.sha, pushId });
-    return builds.build({ appId, appName, commit, source }, report, signal);
+    return builds.build({ appId, appName, commit, environment, source }, report, signal);
   }
 
   /**

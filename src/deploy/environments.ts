@@ -1,6 +1,7 @@
 import type { PublicAddress } from '../model/address.ts';
 import {
   effectiveEnvironment,
+  scopesOf,
   type DeploymentEnvironment,
   type EnvironmentTarget,
 } from '../model/environment.ts';
@@ -24,7 +25,7 @@ export interface Environments {
     owner: { appId: string; bundle: string } & EnvironmentTarget,
     version: number,
   ): Promise<Preflight>;
-  /** What a build gets. */
+  /** What a build gets: the values that are marked for builds, whose user knows that install scripts see them. */
   forBuild(appId: string, target: EnvironmentTarget): Promise<BuildVariables>;
 }
 
@@ -35,10 +36,9 @@ export interface EnvironmentOwner extends DescribedDeployment {
 }
 
 export interface BuildVariables {
-  /** Those that are marked for builds. */
-  marked: DeploymentEnvironment;
-  /** Readable ones, of which a build gets those that fn.json's `build.env` names. */
-  readable: Record<string, string>;
+  values: Record<string, string>;
+  /** Tells these values from others without telling them: part of the build key. */
+  version: string;
 }
 
 interface Deps {
@@ -74,17 +74,11 @@ export function createEnvironments({ vault, bundles, address }: Deps): Environme
 
     async forBuild(appId, target) {
       const entries = await vault.read(appId, await vault.version(appId));
-      const all = effectiveEnvironment(entries, target, {});
-      const isSecret = new Set(all.secretNames);
+      const scopes = new Set(scopesOf(target));
+      const marked = entries.filter(({ isBuild, scope }) => isBuild && scopes.has(scope));
       return {
-        marked: effectiveEnvironment(
-          entries.filter(({ isBuild }) => isBuild),
-          target,
-          {},
-        ),
-        readable: Object.fromEntries(
-          Object.entries(all.values).filter(([name]) => !isSecret.has(name)),
-        ),
+        values: effectiveEnvironment(marked, target, {}).values,
+        version: marked.map(({ name, scope, since }) => `${name} ${scope} ${since}`).join('\n'),
       };
     },
   };

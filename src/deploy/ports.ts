@@ -23,6 +23,8 @@ export interface BuildRequest {
   appId: string;
   appName: string;
   commit: CommitInfo;
+  /** The variables that are marked for builds, and what tells them apart from other ones. */
+  environment: { values: Record<string, string>; version: string };
   source: () => Promise<Readable>;
 }
 
@@ -73,9 +75,14 @@ export interface SealPort {
 export interface EnvironmentPort {
   /** The newest; 0 before the first value. */
   version(appId: string): Promise<number>;
-  read(appId: string, version: number): Promise<EnvironmentEntry[]>;
+  read(appId: string, version: number): Promise<VersionedEntry[]>;
   /** Makes a version with the values of an older one. @throws PlatformError not-found */
   restore(appId: string, version: number, by: { tokenId: string }): Promise<{ version: number }>;
+}
+
+export interface VersionedEntry extends EnvironmentEntry {
+  /** The version that set it. */
+  since: number;
 }
 
 export interface ChangePort {

@@ -98,8 +98,8 @@ async function readNeeds(
 
 export function createBuildPort(builds: Builds): BuildPort {
   return {
-    async build({ appId, appName, commit, source }, report, signal) {
-      const request = { appId, appName, commit, openArchive: source };
+    async build({ appId, appName, commit, environment, source }, report, signal) {
+      const request = { appId, appName, commit, environment, openArchive: source };
       const answer = await builds.buildCommit(request, report, signal);
       if (answer.kind === 'cancelled') return answer;
       if (answer.kind === 'failed') {

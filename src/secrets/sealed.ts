@@ -9,8 +9,9 @@ import { seal, unseal } from './sealed-box.ts';
 
 const MAGIC = Buffer.from('GFS2');
 
-/** JSON writes a control character as six bytes; MAX_ENVIRONMENT_BYTES of nothing else, and what the platform adds. */
-export const MAX_SEALED_BYTES = 2 * 1024 * 1024;
+/** JSON writes a control character as six bytes; of those may be all that a bundle and
+ * an app bring, MAX_ENVIRONMENT_BYTES each. */
+export const MAX_SEALED_BYTES = 4 * 1024 * 1024;
 
 export function sealEnvironment(
   masterKey: Buffer,

@@ -23,7 +23,7 @@ export interface Vault {
   /** The app's newest version; 0 before its first value. */
   version(appId: string): Promise<number>;
   /** The values that hold at a version, decrypted. */
-  read(appId: string, version: number): Promise<EnvironmentEntry[]>;
+  read(appId: string, version: number): Promise<VersionedEntry[]>;
   /** The same for people: values of plain ones only. @throws PlatformError not-found */
   describe(appId: string, version: number | null): Promise<EnvironmentDescription>;
   /**
@@ -33,6 +33,11 @@ export interface Vault {
   change(appId: string, changes: readonly ValueChange[], by: Author): Promise<EnvironmentChange>;
   /** Makes a version with the values of an older one. @throws PlatformError not-found */
   restore(appId: string, version: number, by: Author): Promise<EnvironmentChange>;
+}
+
+export interface VersionedEntry extends EnvironmentEntry {
+  /** The version that set it. */
+  since: number;
 }
 
 interface Author {
@@ -80,9 +85,16 @@ export function createVault({ db, masterKeys }: Deps): Vault {
     queryable: Queryable,
     appId: string,
     version: number,
-  ): Promise<EnvironmentEntry[]> {
+  ): Promise<VersionedEntry[]> {
     return (await readRows(queryable, appId, version)).map(
-      ({ name, scope, kind, isBuild, value }) => ({ name, scope, kind, isBuild, value }),
+      ({ name, scope, kind, isBuild, value, since }) => ({
+        name,
+        scope,
+        kind,
+        isBuild,
+        value,
+        since,
+      }),
     );
   }
 

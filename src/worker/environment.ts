@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
-const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024;
+const MAX_ENVIRONMENT_BYTES = 4 * 1024 * 1024;
 
 /** Servers are written to listen where they are told to; nothing is bound. */
 const DEFAULT_PORT = '8080';

@@ -40,7 +40,14 @@ export interface BuildHarness {
   bundlesDir: string;
   records: Map<string, string>;
   /** Builds a source for an app named `demo`, and collects what was reported. */
-  build(source: Source, options?: { appId?: string; signal?: AbortSignal }): Promise<Built>;
+  build(
+    source: Source,
+    options?: {
+      appId?: string;
+      environment?: { values: Record<string, string>; version: string };
+      signal?: AbortSignal;
+    },
+  ): Promise<Built>;
 }
 
 interface Built {
@@ -84,10 +91,13 @@ export function createBuildHarness(options: HarnessOptions = {}): BuildHarness {
     bundles,
     bundlesDir,
     records,
-    async build(source, { appId = 'app-demo', signal = new AbortController().signal } = {}) {
+    async build(source, options = {}) {
+      const { appId = 'app-demo', signal = new AbortController().signal } = options;
+      const { environment = { values: {}, version: '' } } = options;
       const lines: string[] = [];
       const commit = { sha: '1'.repeat(40), tree: source.tree };
-      const request = { appId, appName: 'demo', commit, openArchive: source.openArchive };
+      const { openArchive } = source;
+      const request = { appId, appName: 'demo', commit, environment, openArchive };
       const answer = await builds.buildCommit(request, (line) => lines.push(line), signal);
       return { answer, lines };
     },
