@@ -91,9 +91,9 @@ export function createBuildHarness(options: HarnessOptions = {}): BuildHarness {
     bundles,
     bundlesDir,
     records,
-    async build(source, options = {}) {
-      const { appId = 'app-demo', signal = new AbortController().signal } = options;
-      const { environment = { values: {}, version: '' } } = options;
+    async build(source, asked = {}) {
+      const { appId = 'app-demo', signal = new AbortController().signal } = asked;
+      const { environment = { values: {}, version: '' } } = asked;
       const lines: string[] = [];
       const commit = { sha: '1'.repeat(40), tree: source.tree };
       const { openArchive } = source;

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { callControl } from '../support/control-api.ts';
+import { databaseUrl } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { createRepository } from '../support/repository.ts';
+import { usePlatform } from '../support/use-platform.ts';
+import { openDatabase } from '../../src/store/database.ts';
+
+const platform = usePlatform({ env: { VERBOSE: 'true' } });
+const SECRET = 'sk-live-51Hx+very/secret=';
+const PLAIN = 'plainly-readable-value';
+
+const forms = [SECRET, Buffer.from(SECRET).toString('base64'), encodeURIComponent(SECRET)];
+
+function expectNoSecret(text: string): void {
+  for (const form of forms) expect(text).not.toContain(form);
+}
+
+/** Every row of every table, as text. */
+async function dumpDatabase(): Promise<string> {
+  const db = openDatabase(databaseUrl(platform(), 'postgres'), () => {});
+  try {
+    const { rows } = await db.query<{ name: string }>(
+      "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
+    );
+    const dumps = await Promise.all(
+      rows.map(async ({ name }) => {
+        const table = await db.query(`SELECT t::text AS row, * FROM ${name} t`);
+        return table.rows.map((row) => `${JSON.stringify(row)} ${bytesIn(row)}`).join('\n');
+      }),
+    );
+    return dumps.join('\n');
+  } finally {
+    await db.close();
+  }
+}
+
+function bytesIn(row: object): string {
+  return Object.values(row)
+    .filter((value) => Buffer.isBuffer(value))
+    .map((value) => value.toString('latin1'))
+    .join(' ');
+}
+
+async function dumpFolder(folder: string): Promise<string> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const texts = await Promise.all(
+    files
+      .filter((file) => file.isFile())
+      .map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
+  );
+  return texts.join('\n');
+}
+
+describe('a secret', () => {
+  it('is used by the function and can be read nowhere', async () => {
+    const repository = await createRepository(platform(), 'careful');
+    const set = await repository.fn(
+      'env',
+      'set',
+      `API_KEY=${SECRET}`,
+      `MOTTO=${PLAIN}`,
+      '--scope',
+      'production',
+    );
+    expect(set).toMatchObject({ code: 2 }); // The app comes to be with its first push.
+    await repository.commit({
+      'index.ts': `const key = process.env.API_KEY ?? 'none';
+console.log('the key is ' + key, JSON.stringify({ key }), btoa('user:' + key));
+export default (request) => {
+  if (request.url.endsWith('/throw')) throw new Error('rejected: ' + key);
+  return new Response(String(key.length));
+};
+`,
+    });
+    await repository.push('main');
+    const changed = await repository.fn('env', 'set', `API_KEY=${SECRET}`, `MOTTO=${PLAIN}`);
+    expect(changed).toMatchObject({ code: 0, output: expect.stringContaining('API_KEY (secret') });
+    expect((await ask(platform(), 'careful')).body).toBe(String(SECRET.length));
+    expect((await ask(platform(), 'careful', { path: '/throw' })).status).toBe(502);
+    const listed = await repository.fn('env', 'list', '--json');
+    expect(listed.output).toContain(PLAIN);
+    const texts = await Promise.all([
+      callControl(platform(), '/apps/careful/environment?version=1').then(({ body }) => body),
+      callControl(platform(), '/apps/careful/environment/versions').then(({ body }) => body),
+      callControl(platform(), '/apps/careful/deployments').then(({ body }) => body),
+      repository.fn('env', 'pull', '--json').then(({ output }) => output),
+      readFile(join(repository.folder, '.env'), 'utf8').catch(() => ''),
+    ]);
+    for (const text of [changed.output, listed.output, ...texts]) expectNoSecret(text);
+    const logged = await eventually(async () => {
+      const { output } = await repository.fn('logs', '--json');
+      return output.includes('the key is') && output.includes('rejected') ? output : false;
+    });
+    expect(logged).toContain('[redacted API_KEY]');
+    expectNoSecret(logged);
+    expectNoSecret(platform().output());
+    const dump = await dumpDatabase();
+    expectNoSecret(dump);
+    expect(dump).not.toContain(PLAIN);
+    expect(dump).toContain('API_KEY');
+    expectNoSecret(await dumpFolder(join(platform().dataDir, 'sealed')));
+    expectNoSecret(await dumpFolder(join(platform().dataDir, 'postgres')));
+  });
+
+  it('is not in what a failing push shows', async () => {
+    const repository = await createRepository(platform(), 'loud');
+    await repository.commit({ 'index.ts': "export default () => new Response('fine');\n" });
+    await repository.push('main');
+    await repository.fn('env', 'set', `API_TOKEN=${SECRET}`);
+    await repository.commit({
+      'index.ts': "throw new Error('cannot use ' + process.env.API_TOKEN);\n",
+    });
+    const push = await repository.push('main');
+    expect(push).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('[redacted API_TOKEN]'),
+    });
+    expectNoSecret(push.output);
+    expectNoSecret((await repository.fn('releases', '--json')).output);
+    expectNoSecret(await dumpDatabase());
+  });
+
+  it('is in no process list and in no environment of the platform', async () => {
+    const { stdout } = await promisify(execFile)('ps', ['axeww', '-o', 'args'], {
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    expectNoSecret(stdout);
+    const key = (await readFile(join(platform().dataDir, 'master-key'), 'utf8')).trim();
+    expect(stdout).not.toContain(key);
+    expect(platform().output()).not.toContain(key);
+  });
+});
