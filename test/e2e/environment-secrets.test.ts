@@ -93,9 +93,10 @@ export default (request) => {
       readFile(join(repository.folder, '.env'), 'utf8').catch(() => ''),
     ]);
     for (const text of [changed.output, listed.output, ...texts]) expectNoSecret(text);
-    const logged = await eventually(async () => {
-      const { output } = await repository.fn('logs', '--json');
-      return output.includes('the key is') && output.includes('rejected') ? output : false;
+    let logged = '';
+    await eventually(async () => {
+      logged = (await repository.fn('logs', '--json')).output;
+      return logged.includes('the key is') && logged.includes('rejected');
     });
     expect(logged).toContain('[redacted API_KEY]');
     expectNoSecret(logged);

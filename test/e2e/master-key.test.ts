@@ -28,9 +28,9 @@ it('is replaced while requests run, and none of them fails', async () => {
   const repository = await deployGreeter('steady');
   const before = await readFile(keyFile(), 'utf8');
   const answers = new Map<string, number>();
-  let isDone = false;
+  const done = new AbortController();
   const load = async (): Promise<void> => {
-    while (!isDone) {
+    while (!done.signal.aborted) {
       const { status, body } = await ask(platform(), 'steady');
       answers.set(`${status} ${body}`, (answers.get(`${status} ${body}`) ?? 0) + 1);
     }
@@ -40,7 +40,7 @@ it('is replaced while requests run, and none of them fails', async () => {
   expect(rotated).toMatchObject({ code: 0 });
   // New workers, whose environment was sealed anew.
   await callControl(platform(), '/apps/steady/redeploy', { method: 'POST', body: {} });
-  isDone = true;
+  done.abort();
   await Promise.all(running);
   expect([...answers.keys()]).toEqual(['200 hello']);
   const after = await readFile(keyFile(), 'utf8');
