@@ -76,6 +76,7 @@ describe('fn dev', () => {
     const dev = await start(
       {
         'index.ts': TELLS,
+        'fn.json': '{ "env": { "FROM_MANIFEST": "yes", "A": "manifest" } }',
         '.env': 'A=env\nB=env\nC=env\nNAMED=env\nFN_APP=mine\n',
         '.env.development': 'B=development\nC=development\n',
         '.env.local': 'C="local \\nvalue" # comment\n',
@@ -84,6 +85,7 @@ describe('fn dev', () => {
     );
     const environment = JSON.parse((await get(dev)).body) as Record<string, string>;
     expect(environment).toMatchObject({
+      FROM_MANIFEST: 'yes',
       A: 'env',
       B: 'development',
       C: 'local \nvalue',

@@ -59,7 +59,7 @@ export function createReloads(ports: ReloadPorts, appName: string): () => Promis
 
   async function reload(): Promise<void> {
     const startedMs = ports.nowMs();
-    const [environment, commit, built] = await Promise.all([
+    const [files, commit, built] = await Promise.all([
       ports.readEnvironment(),
       ports.readCommit(),
       ports.build(),
@@ -68,6 +68,8 @@ export function createReloads(ports: ReloadPorts, appName: string): () => Promis
       const problems = built.result.kind === 'failed' ? built.result.problems : [];
       return broken(describeProblems(problems));
     }
+    // As in a deployment, what fn.json says lies below what the environment says.
+    const environment = { ...files, values: { ...built.result.variables, ...files.values } };
     const bundle = await storeBuilt(ports.store, built);
     const key = `${bundle} ${JSON.stringify(environment.values)}`;
     // A file that matters to nothing, or one that was saved as it was.
