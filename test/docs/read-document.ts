@@ -3,13 +3,14 @@
  *
  *     ```console            commands after `$ `, and below each what it prints
  *     ```console fails      the same, and its last command exits with another status than 0
+ *     ```console stays      one command that goes on until the page ends
  *     ```console eventually what comes within a moment: the command is repeated until it does
  *     ```ts index.ts        a file, written before the next command
  *
  * Any other block is only shown; a comment before it, `<!-- not run: why -->`, says why.
  */
 export type Block =
-  | { kind: 'console'; line: number; commands: Command[]; fails: boolean; eventually: boolean }
+  | { kind: 'console'; line: number; commands: Command[]; modes: Set<string> }
   | { kind: 'file'; line: number; path: string; content: string }
   | { kind: 'shown'; line: number; reason: string | null };
 
@@ -51,14 +52,21 @@ interface RawBlock {
 function toBlock({ language, rest, content, reason, line }: RawBlock): Block {
   if (reason !== null) return { kind: 'shown', line, reason };
   if (language === 'console') {
-    const words = rest.split(' ');
-    const [fails, eventually] = [words.includes('fails'), words.includes('eventually')];
-    return { kind: 'console', line, commands: readCommands(content), fails, eventually };
+    return { kind: 'console', line, commands: readCommands(content), modes: readModes(rest) };
   }
   if (LANGUAGES_OF_FILES.has(language) && rest !== '') {
     return { kind: 'file', line, path: rest, content: `${content.join('\n')}\n` };
   }
   return { kind: 'shown', line, reason: null };
+}
+
+const MODES = new Set(['fails', 'eventually', 'stays']);
+
+function readModes(text: string): Set<string> {
+  const words = text.split(' ').filter((word) => word !== '');
+  const unknown = words.find((word) => !MODES.has(word));
+  if (unknown !== undefined) throw new Error(`a console block cannot be "${unknown}"`);
+  return new Set(words);
 }
 
 function readCommands(lines: string[]): Command[] {

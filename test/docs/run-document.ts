@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { expect } from 'vitest';
@@ -11,14 +12,17 @@ import { type Block, type Command, missingLine, readBlocks } from './read-docume
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** What the pages say, where a test has a port of its own. */
 const PORT = 3000;
+const DEV_PORT = 8787;
 const COMMAND_DEADLINE_MS = 120_000;
 
 interface Reader {
   home: string;
   environment: Record<string, string>;
-  platform: Platform;
   /** Where the next command runs. */
   folder: string;
+  /** What the page says, and what it is here. */
+  ports: [said: number, actual: number][];
+  staying: ChildProcess[];
 }
 
 /**
@@ -34,10 +38,13 @@ export async function runDocument(name: string, platform: Platform): Promise<str
       const where = `docs/${name}:${block.line}`;
       if (block.kind === 'shown') shown.push(requireReason(block, where));
       else if (block.kind === 'file') await writeBlock(reader, block);
-      else if (block.eventually) await eventually(() => runBlock(reader, block, where), 60_000);
+      else if (block.modes.has('stays')) await startStaying(reader, block, where);
+      else if (block.modes.has('eventually'))
+        await eventually(() => runBlock(reader, block, where), 60_000);
       else await runBlock(reader, block, where);
     }
   } finally {
+    for (const child of reader.staying) await endStaying(child);
     await rm(reader.home, { recursive: true, force: true });
   }
   return shown;
@@ -52,13 +59,19 @@ async function createReader(platform: Platform): Promise<Reader> {
   await symlink(join(PROJECT, 'bin/fn'), join(home, 'bin/fn'));
   const config = '[user]\nname = Ada\nemail = ada@example.com\n[init]\ndefaultBranch = main\n';
   await writeFile(join(home, '.gitconfig'), `${config}[advice]\ndetachedHead = false\n`);
+  const devPort = await freePort();
   const environment = {
     HOME: home,
     PATH: `${home}/bin:${process.env['PATH'] ?? ''}`,
     GIT_TERMINAL_PROMPT: '0',
     GIT_CONFIG_NOSYSTEM: '1',
+    PORT: String(devPort),
   };
-  return { home, environment, platform, folder };
+  const ports: Reader['ports'] = [
+    [PORT, platform.port],
+    [DEV_PORT, devPort],
+  ];
+  return { home, environment, folder, ports, staying: [] };
 }
 
 function requireReason(block: Block & { kind: 'shown' }, where: string): string {
@@ -74,13 +87,13 @@ async function writeBlock(reader: Reader, block: Block & { kind: 'file' }): Prom
 
 async function runBlock(
   reader: Reader,
-  { commands, fails }: Block & { kind: 'console' },
+  { commands, modes }: Block & { kind: 'console' },
   where: string,
 ): Promise<void> {
   for (const [at, command] of commands.entries()) {
     const { code, output } = await run(reader, command);
     const report = `${where}: $ ${command.text}\n${output}`;
-    if (fails && at === commands.length - 1) expect(code, report).not.toBe(0);
+    if (modes.has('fails') && at === commands.length - 1) expect(code, report).not.toBe(0);
     else expect(code, report).toBe(0);
     expect(missingLine(command.expected, output), report).toBeNull();
   }
@@ -93,11 +106,44 @@ async function run(reader: Reader, { text }: Command): Promise<{ code: number; o
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(deadline);
   reader.folder = (await readFile(join(reader.home, 'folder'), 'utf8')).trim();
-  return { code: code ?? -1, output: fromPlatform(reader, output()) };
+  return { code: code ?? -1, output: asSaid(reader, output()) };
 }
 
-function start({ folder, environment, platform }: Reader, script: string): ChildProcess {
-  const here = script.replaceAll(`localhost:${PORT}`, `localhost:${platform.port}`);
+async function startStaying(
+  reader: Reader,
+  { commands: [command] }: Block & { kind: 'console' },
+  where: string,
+): Promise<void> {
+  if (command === undefined) throw new Error(`${where}: no command`);
+  const child = start(reader, `exec ${command.text}`);
+  reader.staying.push(child);
+  const output = collect(child);
+  await eventually(() => {
+    const missing = missingLine(command.expected, asSaid(reader, output()));
+    expect(missing, `${where}: $ ${command.text}\n${output()}`).toBeNull();
+  }, COMMAND_DEADLINE_MS);
+}
+
+async function endStaying(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGINT');
+  await once(child, 'close');
+}
+
+/** Free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+function start({ folder, environment, ports }: Reader, script: string): ChildProcess {
+  const here = ports.reduce(
+    (text, [said, actual]) => text.replaceAll(`localhost:${said}`, `localhost:${actual}`),
+    script,
+  );
   return spawn('bash', ['-c', here], {
     cwd: folder,
     env: environment,
@@ -114,6 +160,9 @@ function collect(child: ChildProcess): () => string {
   return () => output;
 }
 
-function fromPlatform({ platform }: Reader, output: string): string {
-  return output.replaceAll(`localhost:${platform.port}`, `localhost:${PORT}`);
+function asSaid({ ports }: Reader, output: string): string {
+  return ports.reduce(
+    (text, [said, actual]) => text.replaceAll(`localhost:${actual}`, `localhost:${said}`),
+    output,
+  );
 }

@@ -16,6 +16,9 @@ const slow = (word: string, ms = 3000) => ({
     `export default () => new Response('${word}');\n`,
 });
 
+/** Would be built for minutes: longer than any test waits. */
+const ENDLESS = { 'fn.json': '{ "build": { "command": "sleep 290" } }' };
+
 interface RunningPush {
   output(): string;
   /** As the terminal does at Ctrl-C: the signal goes to git and to all that git started. */
@@ -101,7 +104,7 @@ describe('fn cancel', () => {
     const repository = await createRepository(platform(), 'cancelled');
     const good = await repository.commit({ 'index.ts': slow('good', 0)['index.ts'] });
     await repository.push('main');
-    await repository.commit(slow('never'));
+    await repository.commit(ENDLESS);
     const push = await startPush(repository, 'main');
     const cancelled = await repository.fn('cancel');
     expect(cancelled.code, cancelled.output).toBe(0);
@@ -128,7 +131,7 @@ describe('fn cancel', () => {
 
   it('asks which one when several run', async () => {
     const repository = await createRepository(platform(), 'two');
-    await repository.commit(slow('main'));
+    await repository.commit({ ...slow('main', 0), ...ENDLESS });
     const first = await startPush(repository, 'main');
     const second = await startPush(repository, 'main:topic');
     const unclear = await repository.fn('cancel');
@@ -136,6 +139,7 @@ describe('fn cancel', () => {
     expect(unclear.output).toMatch(/2 pushes are being built: push-\w+: topic .*; push-\w+: main/);
     expect(await repository.fn('cancel', 'topic')).toMatchObject({ code: 0 });
     expect(await second.ended).toBe(1);
-    expect(await first.ended).toBe(0);
+    expect(await repository.fn('cancel')).toMatchObject({ code: 0 });
+    expect(await first.ended).toBe(1);
   });
 });
