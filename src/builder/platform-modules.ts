@@ -54,7 +54,8 @@ export function platformPlugin(builtinFunction: string): Plugin {
 /** Around the package comes a module that says it is there. One that is missing is reported where it was imported. */
 async function resolveAdapter(build: PluginBuild, args: OnResolveArgs) {
   const { path, kind, importer, namespace, resolveDir, pluginData } = args;
-  if (pluginData === IS_PROBED || namespace === ADAPTER_NAMESPACE) return undefined;
+  // Whoever asks with data of its own only probes; it would be asked back for ever.
+  if (pluginData !== undefined || namespace === ADAPTER_NAMESPACE) return undefined;
   const probe = { kind, importer, namespace, resolveDir, pluginData: IS_PROBED };
   const found = await build.resolve(path, probe);
   if (found.errors.length > 0) return undefined;

@@ -158,7 +158,7 @@ function applicationHandle(module: Record<string, unknown>): Promise<Handle> | H
   if (isFunction(callback) && Array.isArray(middleware)) {
     return nodeHandle(callback.call(module) as NodeListener); // Koa
   }
-  if (isFunction(routing) && isFunction(ready)) return fastifyHandle(routing, ready);
+  if (isFunction(routing) && isFunction(ready)) return fastifyHandle(module, { routing, ready });
   if (isFunction(emit) && isFunction(listen) && 'maxHeadersCount' in module) {
     return serverHandle(module as unknown as NonNullable<Registrations['server']>);
   }
@@ -166,9 +166,12 @@ function applicationHandle(module: Record<string, unknown>): Promise<Handle> | H
 }
 
 /** Its plugins load first; what they throw fails the start. */
-async function fastifyHandle(routing: UserFunction, ready: UserFunction): Promise<Handle> {
-  await ready();
-  return nodeHandle(routing);
+async function fastifyHandle(
+  module: unknown,
+  { routing, ready }: { routing: UserFunction; ready: UserFunction },
+): Promise<Handle> {
+  await ready.call(module);
+  return nodeHandle(routing.bind(module));
 }
 
 function findWeb({ module, isCommonJs, host }: Exports): Handle | null {

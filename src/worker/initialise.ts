@@ -12,8 +12,8 @@ import { parameterReader } from './path-parameters.ts';
 import { redactSecretsOf } from './redact.ts';
 import { createRegistry, type Registrations, type Registry } from './registrations.ts';
 
-/** Of the time for a start, what is left for saying that no handler was found. */
-const FAREWELL_SHARE = 1 / 10;
+/** Of the time for a start, what is left for saying that no handler was found: on a busy machine words take long. */
+const FAREWELL_SHARE = 1 / 4;
 
 /** The module runs, and has nothing to call. */
 export class NoHandler extends Error {}

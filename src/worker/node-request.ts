@@ -17,6 +17,7 @@ interface Internals extends IncomingMessage {
   _addHeaderLines(lines: string[], count: number): void;
   _dump(): void;
   _consuming: boolean;
+  _readableState: { readingMore: boolean };
   [BODY]: RequestBody | null;
 }
 
@@ -66,7 +67,10 @@ function rawHeaders(headers: readonly string[], hasBody: boolean): string[] {
 }
 
 function readBody(this: Internals): void {
-  this._consuming = true;
+  if (!this._consuming) {
+    this._consuming = true;
+    this._readableState.readingMore = false; // The constructor has set it, for a parser that pushes by itself.
+  }
   const body = this[BODY];
   if (body === null) return;
   void pullBody(this, body);

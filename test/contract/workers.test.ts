@@ -1,16 +1,10 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Sandboxes } from '../../src/pool/index.ts';
 import { WorkerLink } from '../../src/pool/worker-link.ts';
-import { nodeWorkerProgram } from '../../src/runtimes/nodejs/index.ts';
-import { findSharedLibraries } from '../../src/sandbox/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
-import { randomName } from '../../src/std/ids.ts';
 import { wrapModule } from '../support/function-code.ts';
-import { openSandboxLab } from '../support/sandbox.ts';
-import { bundleWorker, createWorkerProcesses } from '../support/worker-process.ts';
+import { createSandboxedWorkers } from '../support/sandboxed-workers.ts';
+import { createWorkerProcesses } from '../support/worker-process.ts';
 
 /** What the pool may expect of whatever starts its workers, whichever that is. */
 interface Implementation {
@@ -27,34 +21,8 @@ async function plainProcesses(): Promise<Implementation> {
 }
 
 async function realSandboxes(): Promise<Implementation> {
-  const lab = await openSandboxLab();
-  const folder = await mkdtemp(join(tmpdir(), 'gitfn-contract-'));
-  await chmod(folder, 0o711); // A sandbox has a uid of its own, and reads its program here.
-  const runner = join(folder, 'worker.mjs');
-  await bundleWorker(runner);
-  const libraries = await findSharedLibraries(process.execPath);
-  const program = nodeWorkerProgram({ node: process.execPath, libraries, runner }, MEMORY_MIB);
-  const limits = { memoryMib: MEMORY_MIB, maxTasks: 64, tmpMib: 16, cpuWeight: 100 };
-  const sandboxes: Sandboxes = {
-    start: async () => {
-      const sandbox = lab.sandboxes.start({ name: randomName(12), program, limits });
-      sandbox.boot();
-      return {
-        socket: sandbox.socket,
-        specialise: (deployment) =>
-          sandbox.giveEnvironment({ values: environmentOf(deployment), secretNames: [] }),
-        kill: () => sandbox.kill(),
-        exited: sandbox.exited,
-      };
-    },
-  };
-  return {
-    sandboxes,
-    close: async () => {
-      await lab.close();
-      await rm(folder, { recursive: true });
-    },
-  };
+  const sandboxes = await createSandboxedWorkers(environmentOf);
+  return { sandboxes, close: () => sandboxes.close() };
 }
 
 describe.each([

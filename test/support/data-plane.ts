@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PoolOptions } from '../../src/main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../../src/model/served.ts';
-import { createBundleCode, createPool, type InvocationFailure } from '../../src/pool/index.ts';
+import {
+  createBundleCode,
+  createPool,
+  type InvocationFailure,
+  type Sandboxes,
+} from '../../src/pool/index.ts';
 import type { LogLine } from '../../src/protocol/worker.ts';
 import { createDoor } from '../../src/router/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
@@ -19,6 +24,8 @@ interface DataPlaneOptions {
   secretNames?: string[];
   execArgv?: string[];
   trustedProxies?: string[];
+  /** Instead of plain processes; closed by who made them. */
+  sandboxes?: Sandboxes;
 }
 
 const POOL: PoolOptions = {
@@ -43,7 +50,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
   });
   const pool = createPool(
     {
-      sandboxes: processes,
+      sandboxes: options.sandboxes ?? processes,
       code: createBundleCode(bundlesDir, 1024 * 1024),
       log: { line: (_source, line) => void lines.push(line) },
       clock: systemClock,
