@@ -34,12 +34,14 @@ export function createCacheExchange(options: CacheExchangeOptions): CacheExchang
   };
 
   async function sendCache(key: string): Promise<void> {
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
     const stored = await cache.open(appId, key);
     try {
       for await (const chunk of (stored ?? []) as AsyncIterable<Buffer>) {
         if (socket.destroyed) return;
         if (socket.write(encodeFrame(BUILDER_FRAME.CACHE, 0, chunk))) continue;
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+        await once(socket, 'drain', { signal: gone.signal });
       }
     } catch {
       // What the builder has of it does not unpack, and it installs.

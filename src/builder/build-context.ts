@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { join, normalize } from 'node:path';
-import type { Plugin } from 'esbuild';
 import type { BuildProblem, BuildStart } from '../protocol/builder.ts';
+import type { ExternalPackages } from './external-packages.ts';
 import { isInside } from './inside.ts';
 import type { BuilderServices } from './install/builder-services.ts';
 import type { Manifest } from './manifest.ts';
@@ -23,8 +23,8 @@ export interface BuildContext {
   /** What must have ended before the build does. */
   pending: Promise<void>[];
   warnings: BuildProblem[];
-  /** Plugins that bundling runs first: what is external is decided there. */
-  plugins: Plugin[];
+  /** Installed packages that are shipped as files; null when there are none. */
+  externals: ExternalPackages | null;
   /** What the code is made from besides the repository's files: an installation's lockfile hash. A change rebuilds all. */
   dependencyState: string;
   /** Symbolic links of the repository, as `path → target`: what an import leads to may depend on them. */

@@ -30,6 +30,7 @@ import { readReleaseCommand } from './release-command.ts';
 import { requiredVariables } from './required-variables.ts';
 import { sizeProblems } from './size-report.ts';
 import { SourceFiles } from './source-files.ts';
+import { tracePackages, type TracedPackages } from './trace-packages.ts';
 import { recordInputs, unchangedUnits, type UnitFiles } from './unchanged-units.ts';
 
 export interface BuildOutput {
@@ -95,6 +96,8 @@ async function assemble(context: BuildContext): Promise<BuildOutput> {
   const code = await makeCode([...functions.map(toUnit), ...releaseUnits(release)], context);
   if (code.kind === 'failed') return failed(code);
   describe(functions, code, context.report);
+  const packages = await packageFiles(context);
+  if (packages.kind === 'failed') return failed(packages);
 
   const served = await collectPublicFiles(context, MAX_BUILT_FILES - 2 * functions.length);
   if (served.kind === 'failed') return failed(served);
@@ -111,9 +114,15 @@ async function assemble(context: BuildContext): Promise<BuildOutput> {
       inputs: code.inputs,
       warnings: context.warnings,
     },
-    files: [...code.files, ...served.files],
+    files: [...code.files, ...packages.files, ...served.files],
     pending: context.pending,
   };
+}
+
+/** Of the packages that stay outside the code. */
+function packageFiles(context: BuildContext): Promise<TracedPackages> | TracedPackages {
+  const { externals } = context;
+  return externals === null ? { kind: 'traced', files: [] } : tracePackages(context, externals);
 }
 
 function failed({ problems }: { problems: BuildProblem[] }): BuildOutput {
@@ -132,7 +141,7 @@ function openContext(
   if (found.kind === 'failed') return { kind: 'failed', problems: [found.problem] };
   const { folder, prefix } = found;
   const place = { root, folder, prefix, links };
-  const own = { warnings, plugins: [], dependencyState: '', pending: [] };
+  const own = { warnings, externals: null, dependencyState: '', pending: [] };
   const context = { ...place, ...surroundings, ...own, manifest, start };
   return { kind: 'opened', context };
 }
@@ -171,7 +180,7 @@ async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Co
 async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {
   const nothing = { inputs: {}, outputs: {} };
   if (units.length === 0) return { kind: 'bundled', units: [], metafile: nothing, warnings: [] };
-  return bundle({ root: context.root, units, plugins: context.plugins });
+  return bundle({ root: context.root, units, externals: context.externals });
 }
 
 function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {

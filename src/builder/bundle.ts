@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
+import type { ExternalPackages } from './external-packages.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
 import { platformNames, platformPlugin } from './platform-modules.ts';
 
@@ -51,8 +52,8 @@ interface BundleRequest {
   /** The repository. */
   root: string;
   units: readonly UnitRequest[];
-  /** In front of our own. */
-  plugins: readonly esbuild.Plugin[];
+  /** Packages that are shipped as files. */
+  externals: ExternalPackages | null;
 }
 
 export interface BundledUnit {
@@ -90,10 +91,13 @@ export async function bundle(request: BundleRequest): Promise<Bundling> {
 
 /** Whether a module of the metafile is ours, and no file of the repository. */
 export function isOwnModule(path: string): boolean {
-  return path.startsWith(`${STUB_FOLDER}/`) || /^(?:builtin|platform|adapter):/.test(path);
+  return (
+    path.startsWith(`${STUB_FOLDER}/`) ||
+    /^(?:builtin|platform|adapter|external|external-module):/.test(path)
+  );
 }
 
-function run({ root, units, plugins }: BundleRequest) {
+function run({ root, units, externals }: BundleRequest) {
   mkdirSync(join(root, STUB_FOLDER), { recursive: true });
   for (const unit of units) writeFileSync(join(root, stubOf(unit)), stubText(unit));
   return esbuild.build({
@@ -120,7 +124,12 @@ function run({ root, units, plugins }: BundleRequest) {
     banner: { js: BANNER },
     footer: { js: FOOTER },
     loader: LOADERS,
-    plugins: [platformPlugin(BUILTIN), ...plugins, builtinsPlugin(BUILTIN), repositoryPlugin(root)],
+    plugins: [
+      platformPlugin(BUILTIN),
+      ...(externals === null ? [] : [externals.plugin(BUILTIN)]),
+      builtinsPlugin(BUILTIN),
+      repositoryPlugin(root),
+    ],
     logLevel: 'silent',
     logLimit: MAX_PROBLEMS,
   });

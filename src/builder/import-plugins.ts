@@ -4,7 +4,8 @@ import type { OnResolveArgs, Plugin } from 'esbuild';
 import { isInside } from './inside.ts';
 
 const BUILTIN_NAMESPACE = 'builtin';
-const IS_PROBED = Symbol('resolved by the plugin itself');
+/** Plugin data of a resolution that a plugin asked for itself: none of them takes it up again. */
+export const IS_PROBED = Symbol('resolved by a plugin itself');
 
 /**
  * Node's modules are taken from the worker at run time. A static import becomes a tiny CommonJS module around

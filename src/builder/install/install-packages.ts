@@ -12,6 +12,7 @@ import {
 } from './client-commands.ts';
 import type { DetectedClient } from './detect-client.ts';
 import { explainInstallFailure } from './explain-failure.ts';
+import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
 import type { PackageJson } from './package-json.ts';
 import { type Command, runCommand } from './run-command.ts';
@@ -86,6 +87,7 @@ async function install(request: PackagesRequest): Promise<BuildProblem | null> {
   rmSync(CLIENT_CACHE, { recursive: true, force: true }); // It lies in memory.
   if (end.code === 0) {
     request.report(`Installed in ${seconds(end.elapsedMs)}`);
+    for (const entry of packages) await noteFilesBesideCode(root, entry.folder);
     return null;
   }
   const [registry = ''] = registries;

@@ -2,11 +2,13 @@
  * What happens between unpacking the source and looking for functions in it: dependencies are installed and the
  * project's own build runs. Both are the tenant's code, and the sandbox is all that holds them.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildProblem } from '../../protocol/builder.ts';
 import { createRedactor, type Redact } from '../../protocol/redaction.ts';
 import type { BuildContext } from '../build-context.ts';
+import { ExternalPackages } from '../external-packages.ts';
 import { type BuildPlan, planBuild, runBuild } from './build-command.ts';
 import type { BuilderServices } from './builder-services.ts';
 import { checkLockfile, checkSpecifiers } from './check-dependencies.ts';
@@ -129,6 +131,16 @@ function plugAndPlayProblems(root: string, { client, folder }: DetectedClient): 
   ];
 }
 
+/** Their files are traced anew by each build: code of an earlier one would not tell which it needs. */
+function findExternals(context: BuildContext, { packages }: Project): ExternalPackages | null {
+  const folders = new Set([context.prefix, ...packages.map(({ folder }) => folder)]);
+  const named = context.manifest.values.build?.external ?? [];
+  const externals = new ExternalPackages(context.root, [...folders], named);
+  if (externals.isEmpty) return null;
+  context.dependencyState += `-${randomUUID()}`;
+  return externals;
+}
+
 interface ProjectWork {
   plan: BuildPlan | null;
   project: Project | null;
@@ -163,6 +175,7 @@ async function run(
       if (installed.kind === 'failed') return [redactProblem(installed.problem, redact)];
       context.dependencyState = installed.key;
       context.pending.push(installed.stored);
+      context.externals = findExternals(context, project);
     }
     if (plan === null) return [];
     await Promise.all(context.pending); // The build may change what is being packed.

@@ -27,8 +27,8 @@ export interface Programs {
 
 const VERSION_CHARACTERS = 16;
 
-/** Never installed: pg takes it when it is there. */
-const ABSENT_PACKAGES = ['pg-native'];
+/** Never installed: pg takes the first when it is there; the others are for tests and commands of node-pre-gyp. */
+const ABSENT_PACKAGES = ['pg-native', 'aws-sdk', 'mock-aws-s3', 'nock'];
 
 // Packages in the older module format expect these to be there.
 const MODULE_FORMAT_BRIDGE = [
@@ -71,6 +71,8 @@ async function bundleSome(
       format: 'esm',
       target: 'node26',
       external: ABSENT_PACKAGES,
+      // A page of node-pre-gyp's, never shown.
+      loader: { '.html': 'empty' },
       banner: { js: MODULE_FORMAT_BRIDGE },
       logLevel: 'silent',
     });

@@ -1,0 +1,73 @@
+import { lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildProblem, MAX_BUILT_FILES, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
+import { formatBytes } from '../protocol/display.ts';
+import type { BuildContext } from './build-context.ts';
+import type { ExternalPackages } from './external-packages.ts';
+import { isInside } from './inside.ts';
+import { problem } from './install/problem.ts';
+import type { OutputFile } from './public-files.ts';
+
+export type TracedPackages =
+  | { kind: 'traced'; files: OutputFile[] }
+  | { kind: 'failed'; problems: BuildProblem[] };
+
+/** The files that the bundle's external packages need when they run, as they stand in the bundle. */
+export async function tracePackages(
+  { root, folder, report }: BuildContext,
+  packages: ExternalPackages,
+): Promise<TracedPackages> {
+  const { entries } = packages;
+  if (entries.length === 0) return { kind: 'traced', files: [] };
+  // A tenth of a second to load, for the few that have such packages.
+  const { nodeFileTrace } = await import('@vercel/nft');
+  const { fileList } = await nodeFileTrace(entries, { base: root, processCwd: folder });
+  const files = new Map<string, OutputFile>();
+  let bytes = 0;
+  for (const path of [...fileList].sort(nearestFirst)) {
+    const file = join(root, path);
+    const place = packages.place(file);
+    if (place === null || files.has(place) || !isPlainFile(root, file)) continue;
+    const content = readFileSync(file);
+    bytes += content.length;
+    if (bytes > MAX_BUNDLE_BYTES) return tooMuch(formatBytes(MAX_BUNDLE_BYTES), files);
+    if (files.size >= MAX_BUILT_FILES) return tooMuch(`${MAX_BUILT_FILES} files`, files);
+    files.set(place, { path: place, content });
+  }
+  const names = namesIn(files);
+  const count = `${files.size} files, ${formatBytes(bytes)}`;
+  report(`Beside the code: ${shorten(names)} (${count})`);
+  return { kind: 'traced', files: [...files.values()] };
+}
+
+/** Where two folders have a package in different versions, the app's own comes before the repository's. */
+function nearestFirst(a: string, b: string): number {
+  const depth = (path: string): number => path.split('node_modules/')[0]?.length ?? 0;
+  return depth(b) - depth(a) || (a < b ? -1 : 1);
+}
+
+/** A link would lead out of the bundle, or out of the repository. */
+function isPlainFile(root: string, file: string): boolean {
+  const status = lstatSync(file, { throwIfNoEntry: false });
+  return status?.isFile() === true && isInside(root, realpathSync(file));
+}
+
+function namesIn(files: ReadonlyMap<string, OutputFile>): string[] {
+  const names = [...files.keys()].map(
+    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
+  );
+  return [...new Set(names)].filter((name) => name !== undefined);
+}
+
+const MAX_NAMES = 6;
+
+function shorten(names: string[]): string {
+  if (names.length <= MAX_NAMES) return names.join(', ');
+  return `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more packages`;
+}
+
+function tooMuch(limit: string, files: ReadonlyMap<string, OutputFile>): TracedPackages {
+  const message = `the packages that cannot be bundled are more than a bundle may have (${limit})`;
+  const hint = `they are: ${shorten(namesIn(files))}; lighter ones, or fewer, are the way out`;
+  return { kind: 'failed', problems: [problem(message, { hint })] };
+}
