@@ -80,6 +80,10 @@ describe('the control API', () => {
     expect((await call('/apps/mine', { token })).status).toBe(200);
     const rollback = await call('/apps/mine/rollback', { method: 'POST', body: {}, token });
     expect(rollback.status).toBe(403);
+    expect(json(rollback)).toMatchObject({
+      detail: 'the token "test" has the role read, which may not rollback apps',
+      hint: expect.stringContaining('fn tokens create NAME --role deploy'),
+    });
     expect((await call('/tokens', { token })).status).toBe(403);
   });
 
