@@ -50,10 +50,13 @@ export const WHOLE_HEADERS: readonly string[] = ['accept-ranges', 'bytes'];
  *
  * A path is only ever looked up among those that the build named; none is made from a request.
  */
-export function createStaticIndex(files: ReadonlyMap<string, StaticFile>): StaticIndex {
+export function createStaticIndex(named: ReadonlyMap<string, NamedFile>): StaticIndex {
+  const files = rememberFiles(named);
   return {
-    size: files.size,
-    notFoundPage: files.get(NOT_FOUND_PATH) ?? null,
+    size: named.size,
+    get notFoundPage() {
+      return files.get(NOT_FOUND_PATH) ?? null;
+    },
     find: (target) => {
       const path = decodedPath(targetPath(target));
       return path === null ? null : findPath(files, path);
@@ -61,7 +64,26 @@ export function createStaticIndex(files: ReadonlyMap<string, StaticFile>): Stati
   };
 }
 
-function findPath(files: ReadonlyMap<string, StaticFile>, path: string): StaticMatch | null {
+type StaticFiles = Pick<ReadonlyMap<string, StaticFile>, 'get' | 'has'>;
+
+/** Heads are made when a file is first asked for: a bundle may have 20,000, and no request shall wait for all. */
+function rememberFiles(named: ReadonlyMap<string, NamedFile>): StaticFiles {
+  const made = new Map<string, StaticFile>();
+  return {
+    has: (path) => named.has(path),
+    get: (path) => {
+      const known = made.get(path);
+      if (known !== undefined) return known;
+      const file = named.get(path);
+      if (file === undefined) return undefined;
+      const created = createStaticFile(file);
+      made.set(path, created);
+      return created;
+    },
+  };
+}
+
+function findPath(files: StaticFiles, path: string): StaticMatch | null {
   if (path.endsWith('/')) {
     const page = files.get(`${path}index.html`);
     if (page !== undefined) return { kind: 'file', file: page };
@@ -88,7 +110,8 @@ function decodedPath(path: string): string | null {
   }
 }
 
-interface NamedFile {
+/** A public file as the bundle has it. */
+export interface NamedFile {
   path: string;
   sha256: string;
   identity: { file: string; bytes: number };
@@ -96,7 +119,7 @@ interface NamedFile {
   gzip?: { file: string; bytes: number };
 }
 
-export function createStaticFile({ path, sha256, identity, br, gzip }: NamedFile): StaticFile {
+function createStaticFile({ path, sha256, identity, br, gzip }: NamedFile): StaticFile {
   const tag = sha256.slice(0, ETAG_DIGITS);
   const varies = br !== undefined || gzip !== undefined ? ['vary', 'accept-encoding'] : [];
   const cached = ['cache-control', cacheControl(path), ...varies];

@@ -1,15 +1,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  createStaticFile,
-  createStaticIndex,
-  type StaticFile,
-  type StaticIndex,
-} from './static-index.ts';
+import { createStaticIndex, type NamedFile, type StaticIndex } from './static-index.ts';
 
-/** Files of all the indexes that are kept: some 1 KB each. */
-const MAX_KEPT_FILES = 100_000;
+/** Files of all the indexes that are kept: less than 1 KB each, and some 5 KB once they were asked for. */
+const MAX_KEPT_FILES = 40_000;
 /** What the bundle store lets a manifest have. */
 const MAX_MANIFEST_BYTES = 32 * 1024 * 1024;
 const BUNDLE_NAME = /^[0-9a-f]{64}$/;
@@ -59,7 +54,7 @@ export function createStaticIndexes(
     try {
       if (!BUNDLE_NAME.test(bundle)) throw new Error('not the name of a bundle');
       const manifest = JSON.parse(await readManifest(join(bundlesDir, bundle))) as ManifestPart;
-      const index = createStaticIndex(staticFiles(manifest));
+      const index = createStaticIndex(namedFiles(manifest));
       keep(bundle, index);
       return index;
     } finally {
@@ -92,7 +87,7 @@ async function readManifest(folder: string): Promise<string> {
 }
 
 /** @throws when the manifest names a file outside of the bundle, or one that is not in it. */
-function staticFiles(manifest: ManifestPart): Map<string, StaticFile> {
+function namedFiles(manifest: ManifestPart): Map<string, NamedFile> {
   const bytesByFile = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
   const stored = (file: string | undefined): { file: string; bytes: number } | undefined => {
     if (file === undefined) return undefined;
@@ -100,14 +95,11 @@ function staticFiles(manifest: ManifestPart): Map<string, StaticFile> {
     if (bytes === undefined || !isPlain(file)) throw new Error('the manifest contradicts itself');
     return { file, bytes };
   };
-  const files = new Map<string, StaticFile>();
+  const files = new Map<string, NamedFile>();
   for (const { path, file, bytes, sha256, encodings } of manifest.public) {
     const [br, gzip] = [stored(encodings.br), stored(encodings.gzip)];
     const identity = stored(file) ?? { file, bytes };
-    files.set(
-      path,
-      createStaticFile({ path, sha256, identity, ...(br && { br }), ...(gzip && { gzip }) }),
-    );
+    files.set(path, { path, sha256, identity, ...(br && { br }), ...(gzip && { gzip }) });
   }
   return files;
 }
