@@ -56,6 +56,10 @@ export async function startControlLogs(
         await ingest.store(batch);
         return { followed: followers.appNames() };
       },
+      endLogStreams: async () => {
+        followers.endAll();
+        return null;
+      },
     },
     (method, error) => log.error({ err: error, method }, 'call from the router failed'),
   );

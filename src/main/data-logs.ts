@@ -10,10 +10,15 @@ const SEND_DEADLINE_MS = 3_000;
 /** Names this process among all that ever were. */
 const SOURCE_CHARACTERS = 16;
 
+interface DataLogs {
+  recorder: LogRecorder;
+  shipper: LogShipper;
+  /** To be called before the door closes, which would wait for whoever follows a log. */
+  endStreams(): Promise<void>;
+}
+
 /** The data process's half of the logs. */
-export async function startDataLogs(
-  options: DataOptions,
-): Promise<{ recorder: LogRecorder; shipper: LogShipper }> {
+export async function startDataLogs(options: DataOptions): Promise<DataLogs> {
   const call = createRpcClient<ControlForData>(options.sockets.controlForData, 'control');
   const shipper = new LogShipper({
     source: randomName(SOURCE_CHARACTERS),
@@ -21,5 +26,13 @@ export async function startDataLogs(
     spool: await openLogSpool(options.logsDir, () => systemClock.now()),
     clock: systemClock,
   });
-  return { recorder: new LogRecorder(shipper, systemClock), shipper };
+  return {
+    recorder: new LogRecorder(shipper, systemClock),
+    shipper,
+    endStreams: async () => {
+      const signal = AbortSignal.timeout(SEND_DEADLINE_MS);
+      // A control that is away has none.
+      await call('endLogStreams', null, { signal }).catch(() => null);
+    },
+  };
 }

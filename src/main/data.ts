@@ -77,6 +77,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
 
   return {
     close: async () => {
+      await logs.endStreams();
       await door.close();
       await pool.close();
       rpc.close();

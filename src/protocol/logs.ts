@@ -44,4 +44,6 @@ export interface LogBatch {
 export interface ControlForData {
   /** Resolves when the batch is committed, now or before. The apps are those whose log somebody follows now. */
   storeLogs: { params: LogBatch; result: { followed: string[] } };
+  /** Ends the streams of all who follow a log: the door is about to close, and would wait for them. */
+  endLogStreams: { params: null; result: null };
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLogTail, untilTailHas } from '../support/log-tail.ts';
+import { startPlatform } from '../support/platform.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
@@ -100,6 +101,19 @@ it('a tail ends within a second of the moment when its token is revoked', async 
   expect(await repository.fn('tokens', 'revoke', id)).toMatchObject({ code: 0 });
   expect(await tail.ended).toBe(3);
   expect(tail.notices()).toContain('revoked');
+});
+
+it('a tail that is open does not hold up the end of the platform', async () => {
+  await using other = await startPlatform();
+  const repository = await createRepository(other, 'stopped');
+  await deploy(repository, printing('said'));
+  const tail = await startLogTail(other, 'stopped');
+  expect((await ask(other, 'stopped', { path: '/1' })).status).toBe(200);
+  await untilTailHas(tail, 'said 1');
+  const stopping = performance.now();
+  expect(await other.stop()).toBe(0);
+  // Half of the time that the door gives what it has begun.
+  expect(performance.now() - stopping).toBeLessThan(15_000);
 });
 
 it('the log of a foreign app looks like that of one which does not exist', async () => {

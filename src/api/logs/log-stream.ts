@@ -80,7 +80,11 @@ export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStrea
   return {
     async open(reply, request) {
       const news = new News();
-      const unfollow = logFollowers.follow(request.app, () => news.tell());
+      const ended = new AbortController();
+      const unfollow = logFollowers.follow(request.app, {
+        onNews: () => news.tell(),
+        onEnd: () => ended.abort(),
+      });
       let start: Start;
       try {
         start = await first(request);
@@ -90,7 +94,6 @@ export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStrea
       }
       reply.hijack();
       const response = reply.raw;
-      const ended = new AbortController();
       const ending = AbortSignal.any([ended.signal, closing.signal]);
       response.on('close', () => ended.abort());
       ending.addEventListener('abort', () => news.tell());
