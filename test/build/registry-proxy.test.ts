@@ -1,0 +1,104 @@
+import net from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { isPublicAddress } from '../../src/build/public-address.ts';
+import { createRegistryProxy } from '../../src/build/registry-proxy.ts';
+import { BUILDER_FRAME } from '../../src/protocol/builder.ts';
+import { eventually } from '../support/eventually.ts';
+
+describe('an address', () => {
+  it.each([
+    '0.0.0.0',
+    '10.1.2.3',
+    '100.64.0.1',
+    '127.0.0.1',
+    '169.254.169.254',
+    '172.31.0.1',
+    '192.168.1.1',
+    '224.0.0.1',
+    '::',
+    '::1',
+    '::127.0.0.1',
+    '::ffff:127.0.0.1',
+    '::ffff:10.0.0.1',
+    '64:ff9b::7f00:1',
+    '2002:7f00:1::',
+    'fd00::1',
+    'fe80::1',
+    'fe80::1%eth0',
+    'localhost',
+    '',
+  ])('is not of the public internet: %s', (address) => {
+    expect(isPublicAddress(address)).toBe(false);
+  });
+
+  it.each(['8.8.8.8', '172.32.0.1', '2606:4700::1111'])('is of it: %s', (address) => {
+    expect(isPublicAddress(address)).toBe(true);
+  });
+});
+
+/** A proxy for one registry, and what it sends and says. */
+function openProxy(url: string, address: string | null, resolved: string) {
+  const sent: { type: number; stream: number; text: string }[] = [];
+  const said: string[] = [];
+  const proxy = createRegistryProxy({
+    registries: [{ url, address }],
+    send: (type, stream, payload) =>
+      void sent.push({ type, stream, text: Buffer.from(payload).toString() }),
+    say: (line) => void said.push(line),
+    resolve: async () => [{ address: resolved, family: 4 }],
+  });
+  onTestFinished(() => proxy.close());
+  let stream = 0;
+  const open = (host: string, port: number): boolean => {
+    const payload = Buffer.from(JSON.stringify({ host, port }));
+    return proxy.receive({ type: BUILDER_FRAME.NET_OPEN, stream: ++stream, payload });
+  };
+  return { proxy, sent, said, open };
+}
+
+describe('the way to a registry', () => {
+  it('is refused when its name leads to this machine', async () => {
+    const { open, said, sent } = openProxy('http://npm.example:4873/', null, '127.0.0.1');
+    expect(open('npm.example', 4873)).toBe(true);
+    await eventually(() => sent.some(({ type }) => type === BUILDER_FRAME.NET_REFUSED));
+    expect(said).toEqual([
+      'the build asked for npm.example:4873: its name leads to an address that builds do not reach',
+    ]);
+  });
+
+  it('is open at the address that the operator gives, and carries bytes', async () => {
+    const server = net.createServer((socket) => socket.pipe(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { proxy, open, sent } = openProxy(`http://npm.example:${port}/`, '127.0.0.1', '8.8.8.8');
+    open('npm.example', port);
+    await eventually(() => sent.some(({ type }) => type === BUILDER_FRAME.NET_OPENED));
+    const payload = Buffer.from('there and back');
+    proxy.receive({ type: BUILDER_FRAME.NET_DATA, stream: 1, payload });
+    await eventually(() => sent.some(({ text }) => text === 'there and back'));
+  });
+
+  it.each([
+    ['evil.example', 443],
+    ['127.0.0.1', 4873],
+    ['::ffff:127.0.0.1', 4873],
+    ['npm.example', 22],
+  ])('is no way to %s port %i', async (host, port) => {
+    const { open, said } = openProxy('http://npm.example:4873/', '127.0.0.1', '8.8.8.8');
+    open(host, port);
+    await eventually(() => said.length > 0);
+    expect(said[0]).toContain('builds reach npm.example only');
+  });
+
+  it('takes nothing that breaks the protocol', () => {
+    const { proxy } = openProxy('http://npm.example/', null, '8.8.8.8');
+    const payload = Buffer.from('{"host":"a"}');
+    expect(proxy.receive({ type: BUILDER_FRAME.NET_OPEN, stream: 1, payload })).toBe(false);
+    expect(proxy.receive({ type: BUILDER_FRAME.NET_DATA, stream: 9, payload })).toBe(false);
+    expect(proxy.receive({ type: 99, stream: 0, payload })).toBe(false);
+  });
+});
