@@ -7,6 +7,7 @@
  */
 import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
+import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
 import { failureOfExit, PooledWorker } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
@@ -15,6 +16,8 @@ import { WaitingLine, type Next } from './waiting-line.ts';
 import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
 import type { Zygote } from './zygotes.ts';
 
+/** A worker that has waited as long as it may still has to exit. */
+const FAREWELL_MS = 1_000;
 const RETRY_AFTER_MS = 1_000;
 /**
  * Requests that wait no longer than this while workers run get no further worker: quick handlers leave room again
@@ -297,8 +300,8 @@ export class FunctionPool {
     if (link.inFlight > 0 || worker.isEnding) return;
     worker.isEnding = true;
     link.drain();
-    // It may still finish what it was asked to wait for.
-    this.#deps.clock.after(this.#options.drainMs, () => sandbox.kill());
+    // It may still finish what it was asked to wait for, however short requests have to be.
+    this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
   }
 
   /** A worker that has ended or must: its invocations fail with the reason. */
@@ -339,8 +342,11 @@ export class FunctionPool {
     if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? idleMs);
   }
 
+  /** Those that have only background work left have a deadline of their own. */
   #killAll(): void {
-    for (const { zygote } of [...this.#workers, ...this.#leaving]) zygote.sandbox.kill();
+    for (const { zygote, isEnding } of [...this.#workers, ...this.#leaving]) {
+      if (!isEnding) zygote.sandbox.kill();
+    }
   }
 
   #checkDrained(): void {
