@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Actor } from '../access/index.ts';
+import { FnManifestSchema } from '../model/manifest.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
@@ -28,7 +29,7 @@ declare module 'fastify' {
 export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
-const PUBLIC_PATHS = new Set(['/openapi.json', '/readyz']);
+const PUBLIC_PATHS = new Set(['/openapi.json', '/readyz', '/schema/fn.json']);
 
 function createInstance() {
   return fastify({
@@ -74,6 +75,9 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     degraded: (await deps.isDatabaseUp()) ? [] : ['database'],
   }));
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
+  api.get('/schema/fn.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/schema+json').send(FnManifestSchema),
+  );
   await api.ready();
   return api;
 }

@@ -49,11 +49,26 @@ const methods = Type.Array(Type.Enum([...METHODS]), {
   maxItems: METHODS.length,
 });
 
+const triggerType = (example: string) => ({
+  title: 'Type',
+  description: 'What causes the invocation.',
+  examples: [example],
+});
+
+const triggerConfig = (example: object) => ({
+  title: 'Settings',
+  description: 'How it does so.',
+  examples: [example],
+});
+
 const HttpTrigger = Type.Object(
   {
-    type: Type.Literal('http'),
+    type: Type.Literal('http', triggerType('http')),
     config: Type.Optional(
-      Type.Object({ path: Type.Optional(path), methods: Type.Optional(methods) }, closed),
+      Type.Object(
+        { path: Type.Optional(path), methods: Type.Optional(methods) },
+        { ...triggerConfig({ path: '/hello' }), ...closed },
+      ),
     ),
   },
   closed,
@@ -61,7 +76,7 @@ const HttpTrigger = Type.Object(
 
 const CronTrigger = Type.Object(
   {
-    type: Type.Literal('cron'),
+    type: Type.Literal('cron', triggerType('cron')),
     config: Type.Object(
       {
         schedule: Type.String({
@@ -80,10 +95,24 @@ const CronTrigger = Type.Object(
             minLength: 1,
           }),
         ),
-        overlap: Type.Optional(Type.Enum(['skip', 'queue', 'allow', 'replace'])),
-        missed: Type.Optional(Type.Enum(['skip', 'run-once'])),
+        overlap: Type.Optional(
+          Type.Enum(['skip', 'queue', 'allow', 'replace'], {
+            title: 'Overlap',
+            description: 'What happens while the last one still runs.',
+            default: 'skip',
+            examples: ['queue'],
+          }),
+        ),
+        missed: Type.Optional(
+          Type.Enum(['skip', 'run-once'], {
+            title: 'Missed',
+            description: 'What happens with a time at which the platform was away.',
+            default: 'run-once',
+            examples: ['skip'],
+          }),
+        ),
       },
-      closed,
+      { ...triggerConfig({ schedule: '@daily' }), ...closed },
     ),
   },
   closed,
@@ -92,8 +121,10 @@ const CronTrigger = Type.Object(
 /** What these will take is not settled: any settings are accepted, and none acts. */
 const OtherTrigger = Type.Object(
   {
-    type: Type.Enum(['event', 'queue', 'websocket']),
-    config: Type.Optional(Type.Object({}, { additionalProperties: true })),
+    type: Type.Enum(['event', 'queue', 'websocket'], triggerType('queue')),
+    config: Type.Optional(
+      Type.Object({}, { ...triggerConfig({ name: 'mail' }), additionalProperties: true }),
+    ),
   },
   closed,
 );
