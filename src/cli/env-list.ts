@@ -14,7 +14,7 @@ import { formatAge, formatTable } from './output.ts';
 
 interface ListOptions extends AppOptions {
   versions?: true;
-  version?: number;
+  at?: number;
 }
 
 const MAX_SHOWN_CHARACTERS = 60;
@@ -23,7 +23,7 @@ export function listEnvironment(ctx: CommandContext): Command {
   return newCommand('list', 'list the environment')
     .option('--app <name>', 'the app, when not that of this repository')
     .option('--versions', 'list the versions and what each changed')
-    .option('--version <number>', 'the environment of that version', readVersion)
+    .option('--at <version>', 'the environment as it was at that version', readVersion)
     .action(async (options: ListOptions) => {
       const client = await connect(ctx);
       const path = await environmentPath(ctx, options);
@@ -35,7 +35,7 @@ export function listEnvironment(ctx: CommandContext): Command {
         });
         return options.json ? ctx.output.json(page) : printVersions(ctx, page.items);
       }
-      const query = options.version === undefined ? '' : `?version=${options.version}`;
+      const query = options.at === undefined ? '' : `?version=${options.at}`;
       const view = await client.call<EnvironmentView>({ method: 'GET', path: path + query });
       return options.json ? ctx.output.json(view) : printEnvironment(ctx, view);
     });
