@@ -27,21 +27,33 @@ function makeUser(): Home {
   return home;
 }
 
+/** A command each. */
+const MANY_COMMANDS_MS = 240_000;
+
 describe('completion in bash', () => {
-  test('knows commands, their subcommands, options and choices', async () => {
-    const home = makeUser();
-    expect(await pressTab(home, 're')).toEqual(['releases', 'redeploy']);
-    expect(await pressTab(home, 'serv')).toEqual(['server']);
-    expect(await pressTab(home, 'tokens', '')).toEqual(['create', 'list', 'revoke', 'help']);
-    expect(await pressTab(home, 'releases', '--')).toEqual(['--json', '--yes', '--app', '--limit']);
-    expect(await pressTab(home, 'tokens', 'create', 'ci', '--role', '')).toEqual([
-      'read',
-      'deploy',
-      'admin',
-    ]);
-    expect(await pressTab(home, 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
-    expect(await pressTab(home, 'complet')).toEqual(['completion']);
-  });
+  test(
+    'knows commands, their subcommands, options and choices',
+    async () => {
+      const home = makeUser();
+      expect(await pressTab(home, 're')).toEqual(['releases', 'redeploy']);
+      expect(await pressTab(home, 'serv')).toEqual(['server']);
+      expect(await pressTab(home, 'tokens', '')).toEqual(['create', 'list', 'revoke', 'help']);
+      expect(await pressTab(home, 'releases', '--')).toEqual([
+        '--json',
+        '--yes',
+        '--app',
+        '--limit',
+      ]);
+      expect(await pressTab(home, 'tokens', 'create', 'ci', '--role', '')).toEqual([
+        'read',
+        'deploy',
+        'admin',
+      ]);
+      expect(await pressTab(home, 'completion', '')).toEqual(['bash', 'zsh', 'fish']);
+      expect(await pressTab(home, 'complet')).toEqual(['completion']);
+    },
+    MANY_COMMANDS_MS,
+  );
 
   test('looks up apps, versions and branches', async () => {
     const server = await startStubControl({

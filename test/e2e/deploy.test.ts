@@ -1,5 +1,4 @@
 import { readdir, readFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -47,7 +46,10 @@ describe('fn deploy of a folder without git', () => {
       '.fn/admin-token': 'fn_secret',
     });
     const before = await readdir(folder);
-    const first = await user.fn('deploy', '../plain', '--app', 'plain');
+    const temporary = join(dirname(user.folder), 'temporary');
+    await mkdir(temporary);
+    const fn = `TMPDIR=${temporary} ${process.cwd()}/bin/fn deploy ../plain --app plain`;
+    const first = await user.git('-c', `alias.x=!${fn}`, 'x');
     expect(first, first.output).toMatchObject({ code: 0 });
     expect(first.output).toContain('-----> Deploying 3 files of plain as ');
     expect(first.output).toContain('Left out: .env, .env.local');
@@ -59,7 +61,7 @@ describe('fn deploy of a folder without git', () => {
       'lib/unused.ts',
     ]);
     expect(await readdir(folder)).toEqual(before);
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith('fn-deploy-'))).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
 
     await writeFile(join(folder, 'index.ts'), saying('two'));
     await rm(join(folder, 'lib'), { recursive: true });
