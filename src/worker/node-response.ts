@@ -2,8 +2,8 @@
  * Node's own ServerResponse, whose bytes go to an invocation. All that code sees of it is Node's: how headers are
  * set and checked, when `write` refuses, in which order its events come. What differs is below that, in the four
  * methods by which it hands head and body to its socket. They are properties of each object, since frameworks
- * exchange its prototype for their own (Express does). `test/worker/node-response.test.ts` compares the outcome with
- * that of a real server, so that a Node which changes these methods is noticed.
+ * exchange its prototype for their own (Express does). The table in test/conformance/node-cases.ts would notice a
+ * Node that changes these methods.
  */
 import type { IncomingMessage, OutgoingHttpHeader, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
