@@ -21,6 +21,7 @@ const PROGRAMS: Record<ClientName, string> = {
 export const HOME = '/tmp/home';
 const BIN = '/tmp/bin';
 export const CLIENT_CACHE = '/tmp/client-cache';
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
 
 /** The command that makes or mends the lockfile, for people. */
@@ -52,7 +53,13 @@ export function installCommand(
       const scripts = hasOwnPolicy ? [] : ['--config.dangerously-allow-all-builds=true'];
       // Flat folders without symbolic links: what is traced out of them is what the function will find.
       const layout = ['--config.node-linker=hoisted', '--reporter=append-only'];
-      const flags = ['--frozen-lockfile', ...production, ...layout, ...scripts];
+      // The version that a project names is not here to be had: the one that is here is taken.
+      const version = [
+        '--config.manage-package-manager-versions=false',
+        '--config.package-manager-strict=false',
+        `--store-dir=${CLIENT_CACHE}/pnpm`,
+      ];
+      const flags = ['--frozen-lockfile', ...production, ...layout, ...version, ...scripts];
       return {
         title: 'pnpm install --frozen-lockfile',
         command: [...program, 'install', ...flags],
@@ -121,8 +128,6 @@ function npmSettings(registry: string, proxyUrl: string): string {
     `proxy=${proxyUrl}`,
     `https-proxy=${proxyUrl}`,
     `cache=${CLIENT_CACHE}/npm`,
-    `store-dir=${CLIENT_CACHE}/pnpm`,
-    `yarn-offline-mirror=false`,
     'audit=false',
     'fund=false',
     'update-notifier=false',
@@ -132,9 +137,6 @@ function npmSettings(registry: string, proxyUrl: string): string {
     'fetch-retry-mintimeout=500',
     'fetch-retry-maxtimeout=2000',
     'fetch-timeout=30000',
-    // The version that a project names is not here to be had: the one that is here is taken.
-    'manage-package-manager-versions=false',
-    'package-manager-strict=false',
     '',
   ].join('\n');
 }
@@ -160,6 +162,7 @@ function yarnSettings(registry: string, proxyUrl: string): string {
 
 interface CommandEnvironment {
   proxyUrl: string;
+  registries: readonly string[];
   /** Folders whose `node_modules/.bin` come first in PATH. */
   folders: readonly string[];
   /** The build-scoped variables that the command may have. */
@@ -168,7 +171,10 @@ interface CommandEnvironment {
 
 /** All that a command of the build finds in its environment. */
 export function commandEnvironment(options: CommandEnvironment): Record<string, string> {
-  const { proxyUrl, folders, variables } = options;
+  const { proxyUrl, registries, folders, variables } = options;
+  const hosts = registries.map((url) => new URL(url).hostname);
+  // What a build starts on its own loopback is reached directly, a registry of the operator's there is not.
+  const direct = LOOPBACK.filter((host) => !hosts.includes(host)).join(',');
   const bins = folders.map((folder) => `${folder}/node_modules/.bin`);
   return {
     ...variables,
@@ -183,8 +189,8 @@ export function commandEnvironment(options: CommandEnvironment): Record<string, 
     HTTPS_PROXY: proxyUrl,
     http_proxy: proxyUrl,
     https_proxy: proxyUrl,
-    NO_PROXY: 'localhost,127.0.0.1,::1',
-    no_proxy: 'localhost,127.0.0.1,::1',
+    NO_PROXY: direct,
+    no_proxy: direct,
     COREPACK_ENABLE_STRICT: '0',
     COREPACK_ENABLE_AUTO_PIN: '0',
     YARN_IGNORE_PATH: '1',

@@ -153,6 +153,7 @@ async function run(
   { plan, project, registry, services }: ProjectWork,
 ): Promise<BuildProblem[]> {
   const { root, folder, start } = context;
+  const { registries = [] } = start;
   // Those of the build scope are secrets; what fn.json says is not.
   const { buildEnvironment = {} } = start;
   const variables = { ...context.manifest.values.build?.env, ...buildEnvironment };
@@ -165,11 +166,11 @@ async function run(
   const { url: proxyUrl } = forwarder;
   writeClientSettings({ client, registry, proxyUrl });
   const folders = [folder, join(root, project?.detected.folder ?? '')];
-  const environment = commandEnvironment({ proxyUrl, folders, variables });
+  const environment = commandEnvironment({ proxyUrl, registries, folders, variables });
   const shared = { environment, services, report, ...limits };
   try {
     if (project !== null) {
-      const { registries = [], caches = [] } = start;
+      const { caches = [] } = start;
       const options = { ...shared, ...project, root, variables, registries, caches };
       const installed = await installPackages(options);
       if (installed.kind === 'failed') return [redactProblem(installed.problem, redact)];
