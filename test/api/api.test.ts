@@ -145,6 +145,11 @@ describe('the control API', () => {
     expect(json(answer)).toMatchObject({ code: 'bad-request' });
   });
 
+  it('gives editors the description of fn.json without a token', async () => {
+    const described = json(await call('/schema/fn.json', { token: null }));
+    expect(described).toMatchObject({ title: 'fn.json', additionalProperties: false });
+  });
+
   it('answers what does not exist with 404, and describes what does', async () => {
     expect((await call('/nothing')).status).toBe(404);
     const described = json(await call('/openapi.json', { token: null })) as {
