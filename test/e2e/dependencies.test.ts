@@ -1,0 +1,176 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { createRepository } from '../support/repository.ts';
+
+/** What a repository's dependencies may do to a build, and to whoever pushes. */
+let registry: TestRegistry;
+let platform: Platform;
+beforeAll(async () => {
+  registry = await startRegistry();
+  platform = await startPlatform({ env: { FN_NPM_REGISTRY: registry.url } });
+  await registry.publish({ name: 'adder', version: '1.0.0', files: { 'index.js': ADDER } });
+});
+afterAll(async () => {
+  await platform[Symbol.asyncDispose]();
+  registry.close();
+});
+
+const ADDER = 'exports.add = (a, b) => a + b;\n';
+const HANDLER = `import { add } from 'adder';\nexport const handler = async () => ({ statusCode: 200, body: { sum: add(1, 2) } });\n`;
+
+/** Pushes these files as an app of their own. */
+async function push(app: string, files: Record<string, string | null>) {
+  const repository = await createRepository(platform, app);
+  await repository.commit(files);
+  return { repository, ...(await repository.push('main')) };
+}
+
+/** Publishes a package whose install script is this program; returns a project that has it. */
+async function withScript(name: string, program: string): Promise<Record<string, string>> {
+  const fields = { scripts: { postinstall: 'node install.js' } };
+  const files = { 'index.js': ADDER, 'install.js': program };
+  await registry.publish({ name, version: '1.0.0', files, fields });
+  return {
+    ...registry.project({ [name]: '1.0.0' }),
+    'index.ts': HANDLER.replace("'adder'", `'${name}'`),
+  };
+}
+
+describe('a push with dependencies', () => {
+  it('serves what they give, and asks the registry nothing when they are as before', async () => {
+    const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
+    const { repository, code, output } = await push('cached', files);
+    expect(output).toContain('Installing dependencies: npm ci');
+    expect(code, output).toBe(0);
+    expect(JSON.parse((await ask(platform, 'cached')).body)).toEqual({ sum: 3 });
+    registry.requests.length = 0;
+    await repository.commit({ 'index.ts': HANDLER.replace('1, 2', '2, 2') });
+    const second = await repository.push('main');
+    expect(second.output).toContain('Dependencies as before, from the cache');
+    expect(registry.requests).toEqual([]);
+    expect(JSON.parse((await ask(platform, 'cached')).body)).toEqual({ sum: 4 });
+  });
+
+  it('installs anew when what was stored is spoilt', async () => {
+    const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
+    const { repository } = await push('spoilt', files);
+    const caches = join(platform.dataDir, 'cache');
+    for (const app of readdirSync(caches)) {
+      for (const file of readdirSync(join(caches, app))) {
+        writeFileSync(join(caches, app, file), 'no archive');
+      }
+    }
+    await repository.commit({ 'index.ts': HANDLER.replace('1, 2', '5, 2') });
+    const { code, output } = await repository.push('main');
+    expect(output).toContain('installing them anew');
+    expect(code, output).toBe(0);
+    expect(JSON.parse((await ask(platform, 'spoilt')).body)).toEqual({ sum: 7 });
+  });
+
+  it('builds what main names when it is not there', async () => {
+    const fields = {
+      main: 'dist/index.js',
+      scripts: { build: 'mkdir dist && cp source.js dist/index.js' },
+    };
+    const { code, output } = await push('built', {
+      ...registry.project({ adder: '1.0.0' }, fields),
+      'source.js': HANDLER,
+    });
+    expect(output).toContain('main is built first: npm run build');
+    expect(code, output).toBe(0);
+    expect(JSON.parse((await ask(platform, 'built')).body)).toEqual({ sum: 3 });
+  });
+
+  it('shows what a build command printed last when it fails', async () => {
+    const { code, output } = await push('unbuilt', {
+      'fn.json': JSON.stringify({
+        build: { command: 'echo began && echo no such colour >&2 && exit 3' },
+      }),
+      'index.ts': 'export const handler = async () => null;\n',
+    });
+    expect(code, output).toBe(1);
+    expect(output).toContain('failed (exit code 3)');
+    expect(output).toContain('no such colour');
+  });
+
+  it('ships packages that read files beside their code, and gives them to the worker', async () => {
+    const source = `const { readFileSync } = require('node:fs'); const { join } = require('node:path');
+      exports.add = () => readFileSync(join(__dirname, 'answer.txt'), 'utf8');`;
+    await registry.publish({
+      name: 'reader',
+      version: '1.0.0',
+      files: { 'index.js': source, 'answer.txt': 'from a file' },
+    });
+    const { code, output } = await push('beside', {
+      ...registry.project({ reader: '1.0.0' }),
+      'index.ts': HANDLER.replace("'adder'", "'reader'"),
+    });
+    expect(output).toContain('Beside the code: reader');
+    expect(code, output).toBe(0);
+    expect(JSON.parse((await ask(platform, 'beside')).body)).toEqual({ sum: 'from a file' });
+  });
+});
+
+describe('a push is refused, and told why,', () => {
+  const lockless = (dependencies: Record<string, string>) => ({
+    'package.json': JSON.stringify({ name: 'demo', dependencies }, null, 2),
+    'index.ts': HANDLER,
+  });
+
+  it.each([
+    [
+      'lockless',
+      { adder: '1.0.0' },
+      'npm install --package-lock-only && git add package-lock.json',
+    ],
+    ['climbing', { adder: 'file:../..' }, 'lies outside the repository'],
+    ['git-one', { adder: 'git+ssh://git@example.com/a/b.git' }, 'is a git repository'],
+    ['short-git', { adder: 'somebody/adder' }, 'is a git repository'],
+    ['tarball', { adder: 'https://evil.example/adder.tgz' }, 'comes from evil.example'],
+  ])('when its dependencies cannot be had: %s', async (app, dependencies, reason) => {
+    const { code, output } = await push(app, lockless(dependencies));
+    expect(code, output).toBe(1);
+    expect(output).toContain(reason);
+    expect(output).toContain('package.json:');
+  });
+
+  it('when the lockfile leads elsewhere', async () => {
+    const project = registry.project({ adder: '1.0.0' });
+    const lock = project['package-lock.json'] ?? '';
+    const { output } = await push('elsewhere', {
+      ...project,
+      'package-lock.json': lock.replace(registry.url, 'http://169.254.169.254/'),
+      'index.ts': HANDLER,
+    });
+    expect(output).toContain('adder is to come from 169.254.169.254');
+  });
+
+  it('when the registry breaks off', async () => {
+    registry.fault = 'breaks-off';
+    onTestFinished(() => void (registry.fault = 'none'));
+    const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
+    const { code, output } = await push('broken-off', files);
+    expect(code, output).toBe(1);
+    expect(output).toContain('did not answer as it should');
+  });
+});
+
+describe('an install script', () => {
+  it('finds nothing of the machine, and none of the platform’s variables', async () => {
+    const project = await withScript(
+      'looker',
+      `const fs = require('node:fs');
+       const paths = ['/root', '/home', '/etc/shadow', '/var', '/run', '${platform.dataDir}', '/usr/local/lib'];
+       const seen = paths.filter((path) => fs.existsSync(path));
+       const odd = Object.keys(process.env).filter((name) => /SECRET|TOKEN|DATABASE|ESBUILD|FN_/.test(name));
+       if (seen.length + odd.length > 0) { console.error('SEES ' + seen + odd); process.exit(1); }`,
+    );
+    const { code, output } = await push('looker', project);
+    expect(output).not.toContain('SEES');
+    expect(code, output).toBe(0);
+  });
+});
