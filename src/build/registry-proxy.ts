@@ -30,8 +30,10 @@ export interface RegistryProxyOptions {
   /** One line for the pusher. */
   say: (line: string) => void;
   /** A test has name servers of its own. */
-  resolve?: (host: string) => Promise<LookupAddress[]>;
+  resolve?: Resolve;
 }
+
+type Resolve = (host: string) => Promise<LookupAddress[]>;
 
 export interface RegistryProxy {
   /** Takes a NET frame; false when it breaks the protocol. */
@@ -57,7 +59,7 @@ interface Endpoint {
 export function createRegistryProxy(options: RegistryProxyOptions): RegistryProxy {
   const endpoints = options.registries.map(endpointOf);
   const names = [...new Set(endpoints.map(({ host }) => host))].join(', ');
-  const { resolve = resolveAll } = options;
+  const resolve = shareLookups(options.resolve ?? resolveAll);
   const streams = new Map<number, RelayStream>();
   const told = new Set<string>();
   let lastStream = 0;
@@ -102,15 +104,16 @@ export function createRegistryProxy(options: RegistryProxyOptions): RegistryProx
     });
     streams.set(stream, relay);
     relay.on('error', () => {});
-    relay.once('close', () => streams.delete(stream));
     const opened = await connectTo(endpoint, resolve);
-    if (typeof opened === 'string') {
-      streams.delete(stream);
-      return refuse(stream, `${asked}: ${opened}`);
+    if (typeof opened !== 'string' && !isClosed && !relay.destroyed) {
+      relay.once('close', () => streams.delete(stream));
+      options.send(BUILDER_FRAME.NET_OPENED, stream, Buffer.alloc(0));
+      return join(relay, opened);
     }
-    if (isClosed || relay.destroyed) return void opened.destroy();
-    options.send(BUILDER_FRAME.NET_OPENED, stream, Buffer.alloc(0));
-    join(relay, opened);
+    // It has counted until now, given up or not: a build could have any number of connections on their way otherwise.
+    streams.delete(stream);
+    if (typeof opened !== 'string') opened.destroy();
+    else if (!isClosed) refuse(stream, `${asked}: ${opened}`);
   }
 
   function receive({ type, stream, payload }: Frame): boolean {
@@ -129,8 +132,7 @@ export function createRegistryProxy(options: RegistryProxyOptions): RegistryProx
         return relay?.receive(payload) ?? true;
       case BUILDER_FRAME.NET_CREDIT:
         if (payload.length !== 4) return false;
-        relay?.credit(payload.readUInt32BE(0));
-        return true;
+        return relay?.credit(payload.readUInt32BE(0)) ?? true;
       case BUILDER_FRAME.NET_END:
         relay?.ended();
         return true;
@@ -180,12 +182,22 @@ function resolveAll(host: string): Promise<LookupAddress[]> {
   return dns.lookup(host, { all: true });
 }
 
+/** Connections that begin together share one look-up: each would take one of the few threads that files need as well. */
+function shareLookups(resolve: Resolve): Resolve {
+  const asked = new Map<string, Promise<LookupAddress[]>>();
+  return (host) => {
+    const found = asked.get(host) ?? resolve(host).finally(() => asked.delete(host));
+    asked.set(host, found);
+    return found;
+  };
+}
+
 /** A socket to the endpoint, or why there is none. */
 async function connectTo(
   { host, port, address }: Endpoint,
-  resolve: (host: string) => Promise<LookupAddress[]>,
+  resolve: Resolve,
 ): Promise<net.Socket | string> {
-  if (address !== null) return connect(address, port);
+  if (address !== null) return connect({ host: address, port });
   let found: LookupAddress[];
   try {
     found = await resolve(host);
@@ -195,11 +207,11 @@ async function connectTo(
   const own = ownAddresses();
   // All of them, not any: whoever mixes private ones in wants exactly that they are taken some day.
   const isSafe = found.every((entry) => isPublicAddress(entry.address) && !own.has(entry.address));
-  const first = found[0];
-  if (first === undefined || !isSafe) {
+  if (found.length === 0 || !isSafe) {
     return 'its name leads to an address that builds do not reach';
   }
-  return connect(first.address, port);
+  // One after the other, should the first be out of reach: nobody is asked for the name again.
+  return connect({ host, port, lookup: (_host, _options, done) => done(null, found) });
 }
 
 function ownAddresses(): Set<string> {
@@ -207,9 +219,11 @@ function ownAddresses(): Set<string> {
   return new Set(all.map(({ address }) => address));
 }
 
-function connect(address: string, port: number): Promise<net.Socket | string> {
+function connect(
+  target: Pick<net.TcpNetConnectOpts, 'host' | 'port' | 'lookup'>,
+): Promise<net.Socket | string> {
   return new Promise((settle) => {
-    const socket = net.connect({ host: address, port, allowHalfOpen: true });
+    const socket = net.connect({ ...target, allowHalfOpen: true, autoSelectFamily: true });
     socket.setTimeout(CONNECT_DEADLINE_MS);
     const fail = (reason: string): void => {
       socket.destroy();

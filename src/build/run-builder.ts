@@ -6,9 +6,11 @@ import {
   type BuildProblem,
   type BuildResult,
   type BuildStart,
+  MAX_NET_STREAMS,
 } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { encodeFrame, type Frame } from '../protocol/framing.ts';
+import { RELAY_WINDOW_BYTES } from '../protocol/relay-stream.ts';
 import type { Clock } from '../std/clock.ts';
 import { printableLine } from '../std/printable.ts';
 import { BuilderOutput } from './builder-output.ts';
@@ -50,6 +52,8 @@ type Ending =
 /** How long a killed builder's exit is waited for: without it only the reason of its death is unknown. */
 const EXIT_WAIT_MS = 5000;
 const MAX_REFUSAL_CHARACTERS = 500;
+/** All that connections may have under way towards a builder, and as much again for what is small. */
+const MAX_UNREAD_BYTES = 2 * MAX_NET_STREAMS * RELAY_WINDOW_BYTES;
 
 /**
  * Gives one builder one repository and takes back what it made. However that ends, the builder is dead afterwards.
@@ -121,7 +125,10 @@ function openServices({ socket }: BuilderProcess, run: BuilderRun): BuildService
   const offered = run.start.caches ?? [];
   const exchange = createCacheExchange({ cache, appId, offered, socket });
   return {
-    receive: (frame) => (isNetFrame(frame) ? proxy : exchange).receive(frame),
+    // Nothing is answered to a builder that does not read: each answer would wait in this process.
+    receive: (frame) =>
+      socket.writableLength <= MAX_UNREAD_BYTES &&
+      (isNetFrame(frame) ? proxy : exchange).receive(frame),
     close: () => {
       proxy.close();
       return exchange.close();

@@ -35,10 +35,12 @@ export class RelayStream extends Duplex {
     return true;
   }
 
-  /** NET_CREDIT. */
-  credit(bytes: number): void {
+  /** Takes NET_CREDIT; false when the peer says that it has read more than there was. */
+  credit(bytes: number): boolean {
+    if (this.#room + bytes > RELAY_WINDOW_BYTES) return false;
     this.#room += bytes;
     this.#flush();
+    return true;
   }
 
   /** NET_END. */

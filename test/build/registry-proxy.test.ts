@@ -1,10 +1,11 @@
 import net from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { isPublicAddress } from '../../src/build/public-address.ts';
 import { createRegistryProxy } from '../../src/build/registry-proxy.ts';
-import { BUILDER_FRAME } from '../../src/protocol/builder.ts';
+import { BUILDER_FRAME, MAX_NET_STREAMS } from '../../src/protocol/builder.ts';
 import { eventually } from '../support/eventually.ts';
 
 describe('an address', () => {
@@ -92,6 +93,37 @@ describe('the way to a registry', () => {
     open(host, port);
     await eventually(() => said.length > 0);
     expect(said[0]).toContain('builds reach npm.example only');
+  });
+
+  it('opens no more connections at a time than it may, also when they are given up at once', async () => {
+    let asked = 0;
+    const resolve = (): Promise<never> => {
+      asked += 1;
+      return new Promise(() => {});
+    };
+    const refused: number[] = [];
+    const proxy = createRegistryProxy({
+      registries: [{ url: 'http://npm.example/', address: null }],
+      send: (type, stream) => void (type === BUILDER_FRAME.NET_REFUSED && refused.push(stream)),
+      say: () => {},
+      resolve,
+    });
+    onTestFinished(() => proxy.close());
+    const payload = Buffer.from(JSON.stringify({ host: 'npm.example', port: 80 }));
+    for (let stream = 1; stream <= 200; stream++) {
+      proxy.receive({ type: BUILDER_FRAME.NET_OPEN, stream, payload });
+      proxy.receive({ type: BUILDER_FRAME.NET_RESET, stream, payload: Buffer.alloc(0) });
+      await setImmediate();
+    }
+    expect(asked).toBe(1);
+    expect(refused).toHaveLength(200 - MAX_NET_STREAMS);
+  });
+
+  it('takes no credit for bytes that were never sent', async () => {
+    const { proxy, open } = openProxy('http://npm.example:4873/', '127.0.0.1', '8.8.8.8');
+    open('npm.example', 4873);
+    const payload = Buffer.from('ffffffff', 'hex');
+    expect(proxy.receive({ type: BUILDER_FRAME.NET_CREDIT, stream: 1, payload })).toBe(false);
   });
 
   it('takes nothing that breaks the protocol', () => {

@@ -48,7 +48,7 @@ export function createBuilderServices(socket: Socket): BuilderServices {
       case BUILDER_FRAME.NET_DATA:
         return void relay.receive(payload);
       case BUILDER_FRAME.NET_CREDIT:
-        return relay.credit(payload.readUInt32BE(0));
+        return void relay.credit(payload.readUInt32BE(0));
       case BUILDER_FRAME.NET_END:
         return relay.ended();
       default:
