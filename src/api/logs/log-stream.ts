@@ -81,6 +81,10 @@ export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStrea
     async open(reply, request) {
       const news = new News();
       const ended = new AbortController();
+      const response = reply.raw;
+      // Now already: whoever goes while the stream is being prepared would be followed for ever.
+      response.on('close', () => ended.abort());
+      if (response.closed) ended.abort();
       const unfollow = logFollowers.follow(request.app, {
         onNews: () => news.tell(),
         onEnd: () => ended.abort(),
@@ -93,9 +97,7 @@ export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStrea
         throw error;
       }
       reply.hijack();
-      const response = reply.raw;
       const ending = AbortSignal.any([ended.signal, closing.signal]);
-      response.on('close', () => ended.abort());
       ending.addEventListener('abort', () => news.tell());
       response.writeHead(200, headersOf(request.format));
       response.flushHeaders();
