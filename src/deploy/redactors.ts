@@ -21,6 +21,9 @@ interface Deps {
   clock: Pick<Clock, 'monotonicMs'>;
 }
 
+/** Which values a deployment's secrets are among; null for one that there is not. */
+type Values = { appId: string; versions: number[] } | null;
+
 /** Each holds the forms of an app's secrets: tens of kilobytes for most, megabytes for the largest. */
 const MAX_KEPT = 50;
 /** How long the answer for a deployment holds; the worker itself redacts by what it was started with. */
@@ -29,7 +32,7 @@ const MAX_RECENT = 1_000;
 
 export function createRedactors({ db, vault, clock }: Deps): Redactors {
   const kept = new Map<string, Promise<Redact>>();
-  const recent = new Map<string, { redactor: Promise<Redact>; atMs: number }>();
+  const recent = new Map<string, { values: Promise<Values>; atMs: number }>();
 
   async function make(appId: string, versions: number[]): Promise<Redact> {
     const entries = await Promise.all(versions.map((version) => vault.read(appId, version)));
@@ -49,25 +52,30 @@ export function createRedactors({ db, vault, clock }: Deps): Redactors {
     return made;
   }
 
-  async function ofDeployment(id: string): Promise<Redact> {
+  async function valuesOf(id: string): Promise<Values> {
     const deployment = await findDeployment(db, id);
-    if (deployment === null) return createRedactor([]);
+    if (deployment === null) return null;
     const { appId, envVersion } = deployment;
     const newest = await vault.version(appId);
-    return ofVersions(appId, newest === envVersion ? [newest] : [newest, envVersion]);
+    return { appId, versions: newest === envVersion ? [newest] : [newest, envVersion] };
+  }
+
+  function recentValuesOf(id: string): Promise<Values> {
+    const nowMs = clock.monotonicMs();
+    const known = recent.get(id);
+    if (known !== undefined && nowMs - known.atMs < RECENT_MS) return known.values;
+    const values = valuesOf(id);
+    values.catch(() => recent.delete(id));
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(id, { values, atMs: nowMs });
+    return values;
   }
 
   return {
     forApp: async (appId) => ofVersions(appId, [await vault.version(appId)]),
-    redactorFor(id) {
-      const nowMs = clock.monotonicMs();
-      const known = recent.get(id);
-      if (known !== undefined && nowMs - known.atMs < RECENT_MS) return known.redactor;
-      const redactor = ofDeployment(id);
-      redactor.catch(() => recent.delete(id));
-      if (recent.size >= MAX_RECENT) recent.clear();
-      recent.set(id, { redactor, atMs: nowMs });
-      return redactor;
+    async redactorFor(id) {
+      const values = await recentValuesOf(id);
+      return values === null ? createRedactor([]) : ofVersions(values.appId, values.versions);
     },
   };
 }

@@ -40,6 +40,8 @@ export const MAX_ENVIRONMENT_BYTES = 256 * 1024;
 export const MAX_NAMES = 1_000;
 /** A name counts once for each scope that it has a value for. */
 export const MAX_ENTRIES = 3_000;
+/** Names and values of all scopes together: each change and each redactor has all of them in memory. */
+export const MAX_APP_BYTES = 1024 * 1024;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const MAX_BRANCH_CHARACTERS = 200;
@@ -83,6 +85,10 @@ export function environmentSizeProblem(entries: readonly EnvironmentEntry[]): st
     return `${names} names are more than the ${MAX_NAMES} that an app can have`;
   if (entries.length > MAX_ENTRIES) {
     return `${entries.length} values are more than the ${MAX_ENTRIES} that an app can have in all scopes`;
+  }
+  const total = entries.reduce((sum, entry) => sum + bytesOfValue(entry.name, entry.value), 0);
+  if (total > MAX_APP_BYTES) {
+    return `names and values of all scopes would have ${total} bytes, and at most ${MAX_APP_BYTES} are possible`;
   }
   const scopes = new Set<Scope>([...entries.map(({ scope }) => scope), 'production', 'preview']);
   for (const scope of scopes) {
@@ -164,8 +170,9 @@ function targetOfScope(scope: Scope): EnvironmentTarget {
 }
 
 function bytesOf(values: Record<string, string>): number {
-  return Object.entries(values).reduce(
-    (sum, [name, value]) => sum + name.length + Buffer.byteLength(value),
-    0,
-  );
+  return Object.entries(values).reduce((sum, [name, value]) => sum + bytesOfValue(name, value), 0);
+}
+
+function bytesOfValue(name: string, value: string): number {
+  return name.length + Buffer.byteLength(value);
 }

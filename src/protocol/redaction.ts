@@ -4,6 +4,7 @@
  * alignment (so also inside a longer encoded text, such as a Basic header), one line of a value with many, and the
  * password of a URL. It protects against carelessness, not against code that hides what it prints.
  */
+import { createNeedleIndex, type Needle } from './needle-index.ts';
 
 /** Secrets by name. One name may have several values, as an app's have in several scopes. */
 export type SecretValues = Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
@@ -17,17 +18,18 @@ export type Redact = (text: string) => string;
  */
 export const MIN_REDACTED_CHARACTERS = 6;
 
-interface Needle {
-  text: string;
-  name: string;
-}
+/**
+ * Lines of values that are looked for by themselves, of all secrets together: as many as dozens of keys in PEM or JSON
+ * have. Each line more would cost time and memory in processes that serve others too.
+ */
+const MAX_LINES = 2_000;
 
 /** The same text of which nothing is taken: most functions have no secrets. */
 const KEEP: Redact = (text) => text;
 
 /**
  * A redactor of these secrets. It is compiled when it is first used, since most workers print nothing, and
- * then looks at each character once, however many secrets there are.
+ * then takes about the same time for a text, however many secrets there are.
  */
 export function createRedactor(secrets: SecretValues): Redact {
   const all = Symbol.iterator in secrets ? [...secrets] : Object.entries(secrets);
@@ -41,63 +43,33 @@ export function createRedactor(secrets: SecretValues): Redact {
   };
 }
 
-/** Positions whose next characters begin no needle are told by one look into a table of this size, a power of 2. */
-const FILTER_SIZE = 16_384;
-
 function compile(secrets: (readonly [name: string, value: string])[]): Redact {
-  const filter = new Uint8Array(FILTER_SIZE);
-  const byPrefix = new Map<string, Needle[]>();
-  for (const needle of needlesOf(secrets)) {
-    filter[filterSlot(needle.text, 0)] = 1;
-    const prefix = needle.text.slice(0, MIN_REDACTED_CHARACTERS);
-    const sharing = byPrefix.get(prefix);
-    if (sharing === undefined) byPrefix.set(prefix, [needle]);
-    else sharing.push(needle);
-  }
-  const needleAt = (text: string, at: number): Needle | undefined => {
-    if (filter[filterSlot(text, at)] === 0) return undefined;
-    const sharing = byPrefix.get(text.slice(at, at + MIN_REDACTED_CHARACTERS));
-    return sharing?.find((needle) => text.startsWith(needle.text, at));
+  const needles = createNeedleIndex(needlesOf(secrets));
+  return (text) => {
+    let redacted = '';
+    let keptFrom = 0;
+    let found = needles.find(text, 0);
+    while (found !== null) {
+      redacted += text.slice(keptFrom, found.at) + found.replacement;
+      keptFrom = found.at + found.length;
+      found = needles.find(text, keptFrom);
+    }
+    return keptFrom === 0 ? text : redacted + text.slice(keptFrom);
   };
-  return (text) => replaceAll(text, needleAt);
 }
 
-/** Mixes the first three characters from `at`; no needle is shorter. */
-function filterSlot(text: string, at: number): number {
-  const first = text.charCodeAt(at);
-  const mixed = (first * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2);
-  return mixed & (FILTER_SIZE - 1);
-}
-
-function replaceAll(
-  text: string,
-  needleAt: (text: string, at: number) => Needle | undefined,
-): string {
-  let redacted = '';
-  let keptFrom = 0;
-  for (let at = 0; at <= text.length - MIN_REDACTED_CHARACTERS; at++) {
-    const needle = needleAt(text, at);
-    if (needle === undefined) continue;
-    redacted += `${text.slice(keptFrom, at)}[redacted ${needle.name}]`;
-    keptFrom = at + needle.text.length;
-    at = keptFrom - 1;
-  }
-  return keptFrom === 0 ? text : redacted + text.slice(keptFrom);
-}
-
-/** Longest first: of two secrets that begin alike, none of the longer one's characters stays. */
-function needlesOf(secrets: (readonly [name: string, value: string])[]): Needle[] {
-  const needles = new Map<string, string>();
+function* needlesOf(secrets: (readonly [name: string, value: string])[]): Generator<Needle> {
+  let lines = 0;
   for (const [name, value] of secrets) {
-    for (const part of [value, ...linesOf(value), ...passwordOf(value)]) {
+    const own = linesOf(value).slice(0, MAX_LINES - lines);
+    lines += own.length;
+    for (const part of [value, ...own, ...passwordOf(value)]) {
       for (const text of formsOf(part)) {
-        if (text.length >= MIN_REDACTED_CHARACTERS && !needles.has(text)) needles.set(text, name);
+        if (text.length < MIN_REDACTED_CHARACTERS) continue;
+        yield { text, replacement: `[redacted ${name}]` };
       }
     }
   }
-  return [...needles]
-    .map(([text, name]) => ({ text, name }))
-    .sort((a, b) => b.text.length - a.text.length);
 }
 
 /** The frame of a PEM block, which all keys have alike. */

@@ -94,7 +94,7 @@ describe('the environment of a deployment', () => {
     });
   });
 
-  it('is bounded in names and in bytes, for each target by itself', () => {
+  it('is bounded in names and in bytes, for each target by itself and altogether', () => {
     const large = 'x'.repeat(60_000);
     const four = ['A', 'B', 'C', 'D'];
     const spread = four.map((name) => entry(name, 'preview', large));
@@ -104,5 +104,7 @@ describe('the environment of a deployment', () => {
     expect(environmentSizeProblem([...doubled, ofBranch])).toContain('branch:one');
     const many = Array.from({ length: 1001 }, (_, index) => entry(`N${index}`, 'all', ''));
     expect(environmentSizeProblem(many)).toContain('1001 names');
+    const branches = Array.from({ length: 20 }, (_, n) => entry('A', `branch:${n}`, large));
+    expect(environmentSizeProblem(branches)).toContain('of all scopes');
   });
 });
