@@ -6,6 +6,8 @@ import {
   MAX_BUILT_FILES,
   MAX_BUILT_PATH_BYTES,
   MAX_BUNDLE_BYTES,
+  MAX_CODE_BYTES,
+  MAX_SOURCE_MAP_BYTES,
 } from '../protocol/builder.ts';
 import { FrameDecoder, type Frame, MAX_FRAME_BYTES } from '../protocol/framing.ts';
 import { printableLine } from '../std/printable.ts';
@@ -14,6 +16,8 @@ import type { Report } from './ports.ts';
 
 const MAX_LINES = 1000;
 const MAX_LINE_CHARACTERS = 500;
+/** What a line may hold before colours and the like are taken out. */
+const MAX_LINE_BYTES = 8 * MAX_LINE_CHARACTERS;
 
 /** The builder said something that protocol/builder.ts does not have, or too much. */
 class BuilderBrokeProtocol extends Error {}
@@ -69,7 +73,7 @@ export class BuilderOutput {
     if (this.#result !== null) throw new BuilderBrokeProtocol('frame after the last one');
     switch (type) {
       case BUILDER_FRAME.LINE:
-        return this.#takeLine(payload.toString());
+        return this.#takeLine(lineOf(payload));
       case BUILDER_FRAME.FILE_START:
         return this.#openFile(payload.toString());
       case BUILDER_FRAME.FILE:
@@ -77,17 +81,17 @@ export class BuilderOutput {
       case BUILDER_FRAME.DONE:
         return this.#finish(payload.toString());
       case BUILDER_FRAME.ACTIVITY:
-        this.#activity = printableLine(payload.toString(), MAX_LINE_CHARACTERS);
+        this.#activity = lineOf(payload);
         return;
       default:
         if (!this.#receiveOther(frame)) throw new BuilderBrokeProtocol(`frame of type ${type}`);
     }
   }
 
-  #takeLine(text: string): void {
+  #takeLine(line: string): void {
     this.#lines += 1;
     if (this.#lines > MAX_LINES) throw new BuilderBrokeProtocol('too many lines');
-    this.#report(`       ${printableLine(text, MAX_LINE_CHARACTERS)}`);
+    this.#report(`       ${line}`);
   }
 
   #openFile(json: string): void {
@@ -114,10 +118,15 @@ export class BuilderOutput {
     this.#checkLastFileIsWhole();
     const result = checkResult(json, this.#maxima);
     if (result === null) throw new BuilderBrokeProtocol('a result that makes no sense');
-    const paths = new Set(this.#files.map(({ path }) => path));
-    const needed = result.kind === 'failed' ? [] : codeFiles(result);
-    if (!needed.every((file) => paths.has(file))) {
-      throw new BuilderBrokeProtocol('a function without its file');
+    const sizes = new Map(this.#files.map(({ path, content }) => [path, content.length]));
+    for (const file of result.kind === 'failed' ? [] : codeFiles(result)) {
+      const codeBytes = sizes.get(file);
+      const mapBytes = sizes.get(`${file}.map`) ?? 0;
+      if (codeBytes === undefined) throw new BuilderBrokeProtocol('a function without its file');
+      // Data holds code whole in its memory, and this process the map of a stack that it explains.
+      if (codeBytes > MAX_CODE_BYTES || mapBytes > MAX_SOURCE_MAP_BYTES) {
+        throw new BuilderBrokeProtocol('more code than a function may have');
+      }
     }
     this.#result = result;
   }
@@ -128,6 +137,11 @@ export class BuilderOutput {
       throw new BuilderBrokeProtocol('fewer bytes than announced');
     }
   }
+}
+
+/** What a frame of any size begins with, as one line of it: the rest is never looked at. */
+function lineOf(payload: Buffer): string {
+  return printableLine(payload.toString('utf8', 0, MAX_LINE_BYTES), MAX_LINE_CHARACTERS);
 }
 
 /** The files of code that the builder had to send: all but those of the last build. */
