@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SourceFiles } from './source-files.ts';
@@ -39,6 +39,7 @@ export function hashSurroundings(
       const chain = readTsconfigChain(source, join(folder, name));
       for (const file of chain.files) note('settings', file, source.sha256(file));
       isAnywhere ||= chain.hasPaths;
+      if (!chain.isWhole) note('unknown', randomUUID());
     }
     note('packages', folder, ...packageNames(source, folder));
   }

@@ -53,6 +53,24 @@ test('what tsconfig.json extends counts, and with "paths" every new file does', 
   expect(await reusedAfter(write({ 'x/text.ts': '' }), mapped)).toEqual([]);
 });
 
+test.each([
+  ['@acme/base', 'node_modules/@acme/base/tsconfig.json'],
+  ['@acme/base/strict.json', 'node_modules/@acme/base/strict.json'],
+  ['@acme/base/strict', 'node_modules/@acme/base/lib/strict.json'],
+  ['base', 'node_modules/base/tsconfig.json'],
+])('what tsconfig.json extends counts in a package, too: %s', async (name, file) => {
+  const shared = { jsxFactory: 'one' };
+  const files = {
+    ...FILES,
+    'tsconfig.json': JSON.stringify({ extends: name }),
+    [file]: JSON.stringify({ compilerOptions: shared }),
+    'node_modules/@acme/base/package.json': '{ "exports": { "./strict": "./lib/strict.json" } }',
+  };
+  expect(await reusedAfter(() => {}, files)).toEqual(['a.js', 'b.js']);
+  const changed = { [file]: JSON.stringify({ compilerOptions: { ...shared, jsxFactory: 'two' } }) };
+  expect(await reusedAfter(write(changed), files)).toEqual([]);
+});
+
 test('an import by a pattern is made again each time', async () => {
   const files = {
     'index.js': 'export default (name) => import(`./pages/${name}.js`);\n',
