@@ -14,6 +14,7 @@ import {
   MAX_ENVIRONMENT_READS,
   MAX_FUNCTIONS,
   MAX_PROBLEMS,
+  MAX_RECORDED_BYTES,
   MAX_RECORDED_FILES,
   MAX_RECORDED_INPUTS,
 } from '../protocol/builder.ts';
@@ -194,7 +195,14 @@ function isConsistent(inputs: BuildInputs | null): boolean {
   const { files, units } = inputs;
   const count = units.reduce((sum, unit) => sum + unit.inputs.length, 0);
   const isKnown = (index: number): boolean => index < files.length;
+  if (![...files.map(({ path }) => path), ...units.map(({ file }) => file)].every(isText))
+    return false;
   return count <= MAX_RECORDED_INPUTS && units.every((unit) => unit.inputs.every(isKnown));
+}
+
+/** What a database takes as text: no NUL, and nothing that UTF-8 cannot say. */
+function isText(path: string): boolean {
+  return path.isWellFormed() && !path.includes('\0');
 }
 
 function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
@@ -236,13 +244,15 @@ function cleanPublicFile({
   return { path, file, encodings };
 }
 
-function cleanInputs({ files, units }: BuildInputs): BuildInputs {
-  return {
+/** Null when it is more than is kept. */
+function cleanInputs({ files, units }: BuildInputs): BuildInputs | null {
+  const cleaned = {
     files: files.map(({ path, sha256 }) => ({ path, sha256 })),
     units: units.map(({ file, settings, inputs, surroundings }) => {
       return { file, settings, inputs, surroundings };
     }),
   };
+  return Buffer.byteLength(JSON.stringify(cleaned)) <= MAX_RECORDED_BYTES ? cleaned : null;
 }
 
 function cleanNeeds({ reads, required }: EnvironmentNeeds): EnvironmentNeeds {

@@ -201,6 +201,8 @@ export interface BuildUnit {
 /** More is not recorded, and then built again each time. */
 export const MAX_RECORDED_FILES = 20_000;
 export const MAX_RECORDED_INPUTS = 200_000;
+/** As JSON, so that the frame that tells the next build of it has room for the rest. */
+export const MAX_RECORDED_BYTES = 8 * 1024 * 1024;
 
 export type BuildResult =
   | {

@@ -17,5 +17,6 @@ export function printable(text: string): string {
 /** The same as one line of at most so many characters; what is longer ends in `…`, and tabs become spaces. */
 export function printableLine(text: string, maxCharacters: number): string {
   const line = printable(text).replaceAll('\t', '  ');
-  return line.length <= maxCharacters ? line : `${line.slice(0, maxCharacters - 1)}…`;
+  const shown = line.length <= maxCharacters ? line : `${line.slice(0, maxCharacters - 1)}…`;
+  return shown.toWellFormed(); // Half a character is none to a database.
 }

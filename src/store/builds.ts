@@ -35,7 +35,10 @@ interface BuildRow {
   builder: string;
 }
 
-/** Notes what a build key came out as, and what it was made from. */
+/**
+ * Notes what a build key came out as, and what it was made from. Earlier builds of the app lose the latter, which only
+ * the newest is asked for: a large repository has some megabytes of it.
+ */
 export async function recordBuild(db: Queryable, appId: string, build: BuildRow): Promise<void> {
   const { key, bundle, inputs, builder } = build;
   await db.query(
@@ -43,6 +46,15 @@ export async function recordBuild(db: Queryable, appId: string, build: BuildRow)
      ON CONFLICT (app_id, key) DO UPDATE SET bundle = EXCLUDED.bundle,
        inputs = EXCLUDED.inputs, builder = EXCLUDED.builder, created_at = now()`,
     [appId, key, bundle, inputs === null ? null : JSON.stringify(inputs), builder],
+  );
+  if (inputs === null) return;
+  // Rows that another build of the app writes right now are left to the next one: neither waits for the other.
+  await db.query(
+    `UPDATE builds SET inputs = NULL
+     WHERE app_id = $1 AND key IN (
+       SELECT key FROM builds WHERE app_id = $1 AND key <> $2 AND inputs IS NOT NULL
+       FOR UPDATE SKIP LOCKED)`,
+    [appId, key],
   );
 }
 

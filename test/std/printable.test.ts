@@ -25,5 +25,6 @@ describe('printable text', () => {
   it('is cut to a line of a length', () => {
     expect(printableLine('a\tb', 4)).toBe('a  b');
     expect(printableLine('abcde', 4)).toBe('abc…');
+    expect(printableLine('ab🚀de', 4)).toBe('ab\ufffd…');
   });
 });

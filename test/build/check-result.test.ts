@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { checkResult } from '../../src/build/check-result.ts';
+import { type BuildInputs, MAX_RECORDED_BYTES } from '../../src/protocol/builder.ts';
+import { MAXIMA } from './build-harness.ts';
+
+function check(inputs: BuildInputs) {
+  const result = {
+    kind: 'built',
+    runtime: 'nodejs',
+    functions: [],
+    environment: { reads: [], required: [] },
+    publicFiles: [],
+    releaseCommand: null,
+    reused: [],
+    inputs,
+    warnings: [],
+  };
+  return checkResult(JSON.stringify(result), MAXIMA);
+}
+
+const fileOf = (path: string) => ({ path, sha256: 'a'.repeat(64) });
+
+test('what a bundle was made from is kept up to a size that the next build can be told', () => {
+  const few = { files: [fileOf('index.js')], units: [] };
+  expect(check(few)).toMatchObject({ inputs: few });
+  const count = Math.ceil(MAX_RECORDED_BYTES / 1000);
+  const many = { files: Array.from({ length: count }, () => fileOf('x'.repeat(1000))), units: [] };
+  expect(check(many)).toMatchObject({ kind: 'built', inputs: null });
+});
+
+test.each(['a\0b', 'a\ud800b'])('a path that no database takes is no result: %j', (path) => {
+  expect(check({ files: [fileOf(path)], units: [] })).toBeNull();
+});
