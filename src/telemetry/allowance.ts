@@ -16,14 +16,14 @@ export class Allowance {
     this.#countedAtMs = nowMs;
   }
 
-  /** Whether there is one left, which is taken; otherwise it counts as dropped. */
-  take(nowMs: number): boolean {
+  /** Whether there is so much left, which is taken; otherwise one more was dropped. */
+  take(nowMs: number, cost: number = 1): boolean {
     this.#refill(nowMs);
-    if (this.#left < 1) {
+    if (this.#left < cost) {
       this.#dropped++;
       return false;
     }
-    this.#left--;
+    this.#left -= cost;
     return true;
   }
 

@@ -13,6 +13,11 @@ import { reportText } from './report-text.ts';
 /** Of one function, whatever the number of its workers. */
 const MAX_LINES_PER_SECOND = 1_000;
 /**
+ * Of one function, about as much as bytes: a thousand long lines a second would fill what all functions share on
+ * their way to the database, and have the others' lines dropped.
+ */
+const MAX_MIB_PER_SECOND = 1;
+/**
  * Of one function. A report for each of the tens of thousands of requests that a busy one answers in a second would
  * cost more than answering them, so the rest is counted.
  */
@@ -26,6 +31,7 @@ const INTERVAL_MS = 1_000;
 interface Tally {
   source: FunctionSource;
   lines: Allowance;
+  characters: Allowance;
   reports: Allowance;
   failures: Allowance;
 }
@@ -48,7 +54,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     if (tally === null) return;
     tally.lines.addDropped(line.dropped);
     const tellsDroppedOnly = line.text === '' && line.dropped > 0;
-    if (tellsDroppedOnly || !tally.lines.take(this.#clock.monotonicMs())) return;
+    if (tellsDroppedOnly || !hasRoomFor(line, tally, this.#clock.monotonicMs())) return;
     this.#sink.add(source.appName, {
       at: this.#clock.now(),
       kind: 'line',
@@ -95,6 +101,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     const tally: Tally = {
       source: { appName, deployment, functionName },
       lines: new Allowance(MAX_LINES_PER_SECOND, now),
+      characters: new Allowance(MAX_MIB_PER_SECOND * 1024 * 1024, now),
       reports: new Allowance(MAX_REPORTS_PER_SECOND, now),
       failures: new Allowance(MAX_FAILURES_PER_SECOND, now),
     };
@@ -109,7 +116,8 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     for (const [deployment, functions] of this.#tallies) {
       for (const [name, tally] of functions) {
         this.#tellDroppedOf(tally);
-        const isIdle = [tally.lines, tally.reports, tally.failures].every((one) => one.isFull(now));
+        const { lines, characters, reports, failures } = tally;
+        const isIdle = [lines, characters, reports, failures].every((one) => one.isFull(now));
         if (isIdle && functions.delete(name)) this.#sources--;
       }
       if (functions.size === 0) this.#tallies.delete(deployment);
@@ -117,9 +125,10 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     if (this.#sources > 0) this.#clock.after(INTERVAL_MS, () => this.#tellDropped());
   }
 
-  #tellDroppedOf({ source, lines, reports, failures }: Tally): void {
+  #tellDroppedOf({ source, lines, characters, reports, failures }: Tally): void {
     const told: [Allowance, string][] = [
       [lines, `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`],
+      [characters, `lines dropped: a function may print ${MAX_MIB_PER_SECOND} MiB a second`],
       [reports, `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`],
       [failures, `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`],
     ];
@@ -130,6 +139,11 @@ export class LogRecorder implements FunctionLog, InvocationLog {
       this.#sink.add(source.appName, notice);
     }
   }
+}
+
+function hasRoomFor(line: LogLine, { lines, characters }: Tally, nowMs: number): boolean {
+  const length = line.text.length + (line.fields?.length ?? 0);
+  return lines.take(nowMs) && characters.take(nowMs, length);
 }
 
 function nameOf({ deployment, functionName }: FunctionSource) {

@@ -68,6 +68,24 @@ it('bounds the lines of a function, counts the rest and tells the count once', (
   expect(timers).toEqual([]);
 });
 
+it('bounds how much a function prints, so that long lines leave room for those of others', () => {
+  const { recorder, entries, pass } = createRecorder();
+  const long = { ...line, text: 'x'.repeat(8 * 1024), fields: `{"a":"${'x'.repeat(8 * 1024)}"}` };
+  for (let count = 0; count < 1_000; count++) recorder.line(source, long);
+  const kept = entries.length;
+  expect(kept).toBeGreaterThan(100);
+  expect(kept * 16 * 1024).toBeLessThanOrEqual(2 * 1024 * 1024);
+  recorder.line({ ...source, functionName: 'other' }, long);
+  expect(entries).toHaveLength(kept + 1);
+  pass(1_000);
+  expect(entries.at(-1)).toMatchObject({
+    kind: 'notice',
+    text: `${1_000 - kept} lines dropped: a function may print 1 MiB a second`,
+  });
+  recorder.line(source, long);
+  expect(entries.at(-1)?.kind).toBe('line');
+});
+
 it('reports an invocation as Lambda does, with the memory that was told right behind the answer', async () => {
   const { recorder, entries } = createRecorder();
   const worker = { peakMemoryKib: 0 };
