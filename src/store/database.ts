@@ -22,6 +22,8 @@ const STATEMENT_TIMEOUT_MS = 15_000;
 
 /** SQLSTATE classes in which the server, not the query, is at fault. */
 const SERVER_DOWN = /^(08|53|57)/;
+/** SQLSTATE of text that Postgres cannot have: of what JavaScript's strings hold, that is NUL alone. */
+const UNKNOWN_CHARACTER = '22021';
 
 export function openDatabase(url: string, onIdleError: (error: Error) => void): Database {
   const pool = new pg.Pool({
@@ -74,6 +76,11 @@ function isConnectionLost(error: Error | undefined): boolean {
 
 function translate(error: unknown): never {
   const code = (error as { code?: unknown }).code;
+  if (code === UNKNOWN_CHARACTER) {
+    throw new PlatformError('bad-request', 'the request has a NUL character where none can be', {
+      cause: error,
+    });
+  }
   const isNetwork = typeof code === 'string' && /^E[A-Z]+$/.test(code);
   const isServer = typeof code === 'string' && SERVER_DOWN.test(code);
   const isTimeout =

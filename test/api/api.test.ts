@@ -150,6 +150,18 @@ describe('the control API', () => {
     expect(described).toMatchObject({ title: 'fn.json', additionalProperties: false });
   });
 
+  it('refuses a NUL, which no name and no search can have, as the mistake of who sent it', async () => {
+    for (const path of [
+      '/apps/mi%00ne',
+      '/apps/mine/logs?search=%00',
+      '/apps/mine/logs?request=%00',
+    ]) {
+      const answer = await call(path);
+      expect(answer.status, path).toBe(400);
+      expect(json(answer)).toMatchObject({ code: 'bad-request' });
+    }
+  });
+
   it('answers what does not exist with 404, and describes what does', async () => {
     expect((await call('/nothing')).status).toBe(404);
     const described = json(await call('/openapi.json', { token: null })) as {
