@@ -44,6 +44,7 @@ export async function startControlLogs(
     db,
     redactors,
     followers,
+    onError: (error) => log.error({ err: error }, 'log entries were stored without their text'),
     origins: createOrigins(db),
     stacks: createStackResolver(async (bundle, file, text) => {
       const map = await bundles.readFile(bundle, `${file}.map`);

@@ -2,7 +2,7 @@
  * Stores batches of log entries in control, the only place where they are written. What an entry says of itself is
  * checked: data is the process that parses strangers' bytes. Secrets are taken out before anything is stored.
  */
-import { PlatformError } from '../protocol/errors.ts';
+import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import { LOG_KINDS, LOG_LEVELS, type LogBatch, type LogEntry } from '../protocol/logs.ts';
 import type { Redact } from '../protocol/redaction.ts';
 import type { Database } from '../store/database.ts';
@@ -14,6 +14,8 @@ const MAX_BATCH_ENTRIES = 5_000;
 const MAX_TEXT_CHARACTERS = 16 * 1024;
 const MAX_NAME_CHARACTERS = 128;
 const SOURCE = /^[a-z2-7]{16}$/;
+const WITHHELD =
+  '[not kept: the secrets of this app cannot be read, so they could not be taken out]';
 
 interface IngestDeps {
   db: Database;
@@ -21,6 +23,7 @@ interface IngestDeps {
   redactors: Redactors;
   stacks: StackSources;
   followers: LogFollowers;
+  onError: (error: unknown) => void;
 }
 
 export interface LogIngest {
@@ -34,11 +37,23 @@ export function createLogIngest({
   redactors,
   stacks,
   followers,
+  onError,
 }: IngestDeps): LogIngest {
   /** What all entries of a deployment need; null for a deployment that there is not. */
   async function sourceOf(deployment: string): Promise<Source | null> {
     const origin = await origins.find(deployment);
-    return origin === null ? null : { origin, redact: await redactors.redactorFor(deployment) };
+    return origin === null ? null : { origin, redact: await redactorFor(deployment) };
+  }
+
+  /** One app whose secrets cannot be read must not hold up the log of all others: its lines are stored empty. */
+  async function redactorFor(deployment: string): Promise<Redact> {
+    try {
+      return await redactors.redactorFor(deployment);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      onError(error);
+      return () => WITHHELD;
+    }
   }
 
   async function prepare(entry: LogEntry, { origin, redact }: Source): Promise<NewLogEntry> {
@@ -78,6 +93,11 @@ export function createLogIngest({
 interface Source {
   origin: LogOrigin;
   redact: Redact;
+}
+
+/** The whole batch comes again, and then it is as it should be. */
+function isPassing(error: unknown): boolean {
+  return error instanceof PlatformError && ERROR_TABLE[error.code].retryable;
 }
 
 function mayHaveStack({ kind, level, text }: LogEntry): boolean {

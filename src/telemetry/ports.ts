@@ -23,7 +23,7 @@ export interface Origins {
 
 /** Finds the secrets of a deployment in text. */
 export interface Redactors {
-  /** Null when it cannot be had: then nothing of the deployment may be stored. */
+  /** Rejects when it cannot be had: then nothing that the deployment printed may be stored. */
   redactorFor(deployment: string): Promise<Redact>;
 }
 
