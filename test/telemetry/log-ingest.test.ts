@@ -30,7 +30,7 @@ async function createIngest(
     errors,
     store: (...entries: LogEntry[]) =>
       ingest.store({ source: 'a'.repeat(16), sequence: ++sequence, entries }),
-    async logOf(app: string): Promise<{ text: string; fields: string | null }[]> {
+    logOf: async (app: string): Promise<{ text: string; fields: string | null }[]> => {
       const found = await newestLogEntries(db, app, { filter: {}, before: null, limit: 10 });
       return found.map(({ text, fields }) => ({ text, fields }));
     },
