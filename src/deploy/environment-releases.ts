@@ -1,4 +1,3 @@
-import { isSameEnvironment } from '../model/environment.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import type { App } from '../store/apps.ts';
@@ -82,12 +81,7 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
   /** Only when the code would see a difference. */
   async function needsRelease(live: Deployment, version: number): Promise<boolean> {
     if (!(await isProductionBehind(db, live))) return false;
-    const owner = { ...live, bundle: bundleOf(live) };
-    const [before, after] = await Promise.all([
-      environments.effective(owner, live.envVersion),
-      environments.effective(owner, version),
-    ]);
-    return !isSameEnvironment(before, after);
+    return environments.differ({ ...live, bundle: bundleOf(live) }, live.envVersion, version);
   }
 
   /** Null when another release came between. */
@@ -108,31 +102,38 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
     }
   }
 
+  /** What was not restarted, or could not be sealed, is still behind, and the next call takes it up again. */
   async function catchUpPreviews(app: App, version: number): Promise<number> {
     const behind = await listPreviewsBehind(db, app.id);
+    const sealed: string[] = [];
     const changed: string[] = [];
+    const failures: unknown[] = [];
     const next = behind.values();
     const work = async (): Promise<void> => {
       for (const preview of next) {
-        if (await resealPreview(app, preview, version)) changed.push(preview.id);
+        try {
+          if (await resealPreview(app, preview, version)) changed.push(preview.id);
+          sealed.push(preview.id);
+        } catch (error) {
+          failures.push(error); // The others need not wait for it.
+        }
       }
     };
     await Promise.all(Array.from({ length: SEALS_AT_A_TIME }, work));
     if (changed.length > 0) await data.restart(changed);
+    await setEnvironmentVersion(db, sealed, version);
+    if (failures.length > 0) throw failures[0];
     return changed.length;
   }
 
   /** Returns whether its code will see a difference. */
   async function resealPreview(app: App, preview: Deployment, version: number): Promise<boolean> {
     const owner = { ...preview, bundle: bundleOf(preview) };
-    const before = await environments.effective(owner, preview.envVersion);
-    const after = await environments.effective(owner, version);
     const { commit: sha, subject, author } = preview;
     const described = { ...owner, appName: app.name, commit: { sha, tree: '', subject, author } };
     const assembled = await environments.assemble({ ...described, envVersion: version });
     await seal.seal(preview.id, assembled);
-    await setEnvironmentVersion(db, preview.id, version);
-    return !isSameEnvironment(before, after);
+    return environments.differ(owner, preview.envVersion, version);
   }
 
   return {

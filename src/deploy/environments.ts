@@ -1,6 +1,7 @@
 import type { PublicAddress } from '../model/address.ts';
 import {
   effectiveEnvironment,
+  isSameEnvironment,
   scopesOf,
   type DeploymentEnvironment,
   type EnvironmentTarget,
@@ -15,11 +16,12 @@ export interface Environments {
   version(appId: string): Promise<number>;
   /** Everything that the workers of a deployment find in their environment. */
   assemble(deployment: EnvironmentOwner): Promise<DeploymentEnvironment>;
-  /** The same without what the platform adds, at a version of the app. */
-  effective(
+  /** Whether its code would see a difference between two versions of the app. */
+  differ(
     owner: Omit<EnvironmentOwner, keyof DescribedDeployment> & EnvironmentTarget,
-    version: number,
-  ): Promise<DeploymentEnvironment>;
+    one: number,
+    other: number,
+  ): Promise<boolean>;
   /** What the bundle's code would miss at a version. */
   check(
     owner: { appId: string; bundle: string } & EnvironmentTarget,
@@ -48,21 +50,28 @@ interface Deps {
 }
 
 export function createEnvironments({ vault, bundles, address }: Deps): Environments {
-  const environments: Environments = {
+  /** What the platform adds is left out. */
+  async function effective(
+    { appId, bundle, kind, ref }: Parameters<Environments['differ']>[0],
+    version: number,
+  ): Promise<DeploymentEnvironment> {
+    const entries = await vault.read(appId, version);
+    const { variables } = await bundles.readNeeds(bundle);
+    return effectiveEnvironment(entries, { kind, ref }, variables);
+  }
+
+  return {
     version: (appId) => vault.version(appId),
 
     async assemble(deployment) {
-      const { values, secretNames } = await environments.effective(
-        deployment,
-        deployment.envVersion,
-      );
+      const { values, secretNames } = await effective(deployment, deployment.envVersion);
       return { values: { ...values, ...platformVariables(address, deployment) }, secretNames };
     },
 
-    async effective({ appId, bundle, kind, ref }, version) {
-      const entries = await vault.read(appId, version);
-      const { variables } = await bundles.readNeeds(bundle);
-      return effectiveEnvironment(entries, { kind, ref }, variables);
+    async differ(owner, one, other) {
+      if (one === other) return false;
+      const [before, after] = await Promise.all([effective(owner, one), effective(owner, other)]);
+      return !isSameEnvironment(before, after);
     },
 
     async check({ appId, bundle, kind, ref }, version) {
@@ -82,5 +91,4 @@ export function createEnvironments({ vault, bundles, address }: Deps): Environme
       };
     },
   };
-  return environments;
 }

@@ -13,6 +13,7 @@ import { findDeployment, findReserved, type Deployment } from '../store/deployme
 import { findRecordedSha, findSlug } from '../store/refs.ts';
 import { findRoute, PRODUCTION_ROUTE, type RouteTarget } from '../store/routes.ts';
 import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
+import type { Environments } from './environments.ts';
 import type { Report } from './ports.ts';
 import type { PushJournal } from './push-journal.ts';
 import type { NewPush } from './push-record.ts';
@@ -46,6 +47,7 @@ interface Deps {
   deployer: CommitDeployer;
   reservations: Reservations;
   releases: Releases;
+  environments: Pick<Environments, 'version' | 'differ'>;
   address: PublicAddress;
   /** One settlement of a ref at a time, by `refKey`: the hook's or the reconciler's. */
   refLocks: KeyedMutex;
@@ -62,7 +64,8 @@ export function refKey(appId: string, ref: string): string {
 }
 
 export function createPushes(deps: Deps): Pushes {
-  const { db, deployer, reservations, releases, address, refLocks, journal, clock } = deps;
+  const { db, deployer, reservations, releases, environments, address } = deps;
+  const { refLocks, journal, clock } = deps;
   const startedAt = new Map<string, number>();
 
   /** Null when all tips are reserved; otherwise how the push has ended. */
@@ -149,6 +152,22 @@ export function createPushes(deps: Deps): Pushes {
     }
   }
 
+  /**
+   * Values that changed since its workers were started, and serve already, must not give way to older ones: then it
+   * is failed, to be made anew of the stored bundle.
+   */
+  async function keepsItsEnvironment(waiting: Deployment, report: Report): Promise<boolean> {
+    const { appId, bundle, envVersion } = waiting;
+    const version = await environments.version(appId);
+    if (bundle === null) return true;
+    if (!(await environments.differ({ ...waiting, bundle }, envVersion, version))) return true;
+    report(
+      stepLine(`The environment has changed meanwhile: starting again with version ${version}`),
+    );
+    await reservations.fail(waiting, `overtaken by environment version ${version}`);
+    return false;
+  }
+
   const pushes: Pushes = {
     async preReceive(pushed, pusher, signal) {
       const app = await findApp(db, pushed.appId);
@@ -196,7 +215,9 @@ export function createPushes(deps: Deps): Pushes {
       const { ref, commit, pushId } = push;
       const beganAt = startedAt.get(pushId) ?? clock.monotonicMs();
       const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha });
-      if (waiting !== null) return finish(app, waiting.id, { report, beganAt });
+      if (waiting !== null && (await keepsItsEnvironment(waiting, report))) {
+        return finish(app, waiting.id, { report, beganAt });
+      }
       const kind = kindOfRef(ref, provisionalProductionRef(app, [ref]));
       const live = await findLive(db, app, { ref, kind, sha: commit.sha });
       if (live !== null) {

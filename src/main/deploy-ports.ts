@@ -35,15 +35,17 @@ export function createDataPlane(socket: string): DataPlanePort {
     release: async (deployment) =>
       void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
     restart: async (deployments) => {
+      const deadline = within(CALL_DEADLINE_MS);
       // A data process that is away has no workers, and starts them with what is sealed now.
-      await call('restart', { deployments }, within(CALL_DEADLINE_MS)).catch(ignoreAway);
+      await call('restart', { deployments }, deadline).catch((error) => {
+        if (!isAway(error, deadline.signal)) throw error;
+      });
     },
     async applySnapshot(generation) {
       const deadline = within(CALL_DEADLINE_MS);
       const applied = await call('applySnapshot', { generation }, deadline).catch((error) => {
         // A data process that is away reads the newest snapshot when it starts: there is nobody to wait for.
-        const isAway = error instanceof PlatformError && error.code === 'unavailable';
-        if (isAway && !deadline.signal.aborted) return null;
+        if (isAway(error, deadline.signal)) return null;
         throw error;
       });
       if (applied !== null && applied.generation < generation) {
@@ -53,8 +55,9 @@ export function createDataPlane(socket: string): DataPlanePort {
   };
 }
 
-function ignoreAway(error: unknown): void {
-  if (!(error instanceof PlatformError && error.code === 'unavailable')) throw error;
+/** Nobody answered; not: somebody did not answer in time. */
+function isAway(error: unknown, { aborted }: AbortSignal): boolean {
+  return error instanceof PlatformError && error.code === 'unavailable' && !aborted;
 }
 
 export function createRepositories(socket: string): RepositoryPort {

@@ -175,6 +175,7 @@ export async function wireControl(
     deployer,
     reservations,
     releases,
+    environments,
     address,
     refLocks,
     journal,

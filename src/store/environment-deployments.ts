@@ -30,10 +30,10 @@ export async function listPreviewsBehind(db: Queryable, appId: string): Promise<
 
 export async function setEnvironmentVersion(
   db: Queryable,
-  id: string,
+  ids: string[],
   version: number,
 ): Promise<void> {
-  await db.query('UPDATE deployments SET env_version = $2 WHERE id = $1', [id, version]);
+  await db.query('UPDATE deployments SET env_version = $2 WHERE id = ANY ($1)', [ids, version]);
 }
 
 /** Why the same bundle did not start with this environment version before; null when that was not tried. */

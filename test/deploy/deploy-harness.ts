@@ -44,11 +44,11 @@ export class DeployHarness {
   readonly refs = new Map<string, CommitInfo>();
   readonly errors: unknown[] = [];
   readonly sealed = new Map<string, DeploymentEnvironment>();
-  readonly restarted: string[] = [];
   needs: EnvironmentNeeds = { reads: [], required: [] };
   build: (sha: string, signal: AbortSignal) => Promise<BuildAnswer> = async (sha) => built(sha);
   prepare: () => Promise<PrepareResult> = async () => READY;
   applySnapshot: () => Promise<void> = async () => {};
+  restart: (ids: string[]) => Promise<void> = async () => {};
   isBusy = false;
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
@@ -71,7 +71,7 @@ export class DeployHarness {
     const data = {
       prepare: () => this.prepare(),
       release: async () => {},
-      restart: async (ids: string[]) => void this.restarted.push(...ids),
+      restart: (ids: string[]) => this.restart(ids),
       applySnapshot: async () => {
         await this.applySnapshot();
         if (this.#written !== null) this.served = this.#written;
@@ -132,6 +132,7 @@ export class DeployHarness {
       deployer,
       reservations,
       releases,
+      environments,
       address,
       refLocks,
       journal: this.journal,
