@@ -41,6 +41,8 @@ interface Stored {
   integrity: string;
 }
 
+const PUBLISHED_AT = '2020-01-01T00:00:00.000Z';
+
 export async function startRegistry(): Promise<TestRegistry> {
   const packages = new Map<string, Map<string, Stored>>();
   const server = http.createServer((request, response) => answer(request, response));
@@ -55,7 +57,7 @@ export async function startRegistry(): Promise<TestRegistry> {
       response.writeHead(401).end('{"error":"a token is needed"}');
       return;
     }
-    const [, name = '', version] = /^\/(.+?)(?:\/-\/(.+)\.tgz)?$/.exec(path) ?? [];
+    const [, name = '', version] = /^\/(.+?)(?:\/-\/.+?-(\d.*)\.tgz)?$/.exec(path) ?? [];
     const versions = packages.get(name);
     const stored = version === undefined ? undefined : versions?.get(version);
     if (versions === undefined) {
@@ -72,6 +74,10 @@ export async function startRegistry(): Promise<TestRegistry> {
     }
   }
 
+  /** As the public registry names it, by which clients guess it. */
+  const tarballUrl = (name: string, version: string): string =>
+    `${url}${name}/-/${name.split('/').at(-1)}-${version}.tgz`;
+
   const registry: TestRegistry = {
     url,
     requests: [],
@@ -81,7 +87,7 @@ export async function startRegistry(): Promise<TestRegistry> {
       const plain = { name, version, main: 'index.js', ...fields };
       const tarball = await makeTarball({ 'package.json': JSON.stringify(plain), ...files });
       const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
-      const dist = { tarball: `${url}${name}/-/${version}.tgz`, integrity };
+      const dist = { tarball: tarballUrl(name, version), integrity };
       const versions = packages.get(name) ?? new Map<string, Stored>();
       versions.set(version, { manifest: { ...plain, dist }, tarball, integrity });
       packages.set(name, versions);
@@ -93,7 +99,7 @@ export async function startRegistry(): Promise<TestRegistry> {
         const scripts = packages.get(name)?.get(version)?.manifest['scripts'];
         const entry = {
           version,
-          resolved: `${url}${name}/-/${version}.tgz`,
+          resolved: tarballUrl(name, version),
           integrity: registry.integrity(name, version),
           ...(scripts !== undefined && { hasInstallScript: true }),
         };
@@ -122,7 +128,9 @@ export async function startRegistry(): Promise<TestRegistry> {
 function packument(name: string, versions: ReadonlyMap<string, Stored>): unknown {
   const manifests = [...versions].map(([version, { manifest }]) => [version, manifest] as const);
   const latest = [...versions.keys()].at(-1);
-  return { name, 'dist-tags': { latest }, versions: Object.fromEntries(manifests) };
+  // Clients do not take what was published a moment ago.
+  const time = Object.fromEntries([...versions.keys()].map((version) => [version, PUBLISHED_AT]));
+  return { name, 'dist-tags': { latest }, versions: Object.fromEntries(manifests), time };
 }
 
 async function makeTarball(files: Record<string, string>): Promise<Buffer> {

@@ -36,9 +36,17 @@ export function clientTitle(client: ClientName): string {
   return client === 'yarnBerry' ? 'yarn' : client;
 }
 
+interface InstallOptions {
+  withDev: boolean;
+  /** The project says itself which packages may run install scripts. */
+  hasOwnPolicy: boolean;
+  /** Its format is rewritten, which must not count as a change. */
+  isOlderLock: boolean;
+}
+
 export function installCommand(
   client: ClientName,
-  { withDev, hasOwnPolicy }: { withDev: boolean; hasOwnPolicy: boolean },
+  { withDev, hasOwnPolicy, isOlderLock }: InstallOptions,
 ): ClientCommand {
   const program = [process.execPath, PROGRAMS[client]];
   switch (client) {
@@ -73,12 +81,11 @@ export function installCommand(
         command: [...program, 'install', ...flags, ...production],
       };
     }
-    case 'yarnBerry':
+    case 'yarnBerry': {
       // It has no installation without development dependencies that also leaves the lockfile alone.
-      return {
-        title: 'yarn install --immutable',
-        command: [...program, 'install', '--immutable'],
-      };
+      const flag = isOlderLock ? '--no-immutable' : '--immutable';
+      return { title: `yarn install ${flag}`, command: [...program, 'install', flag] };
+    }
     default:
       return client satisfies never;
   }
@@ -148,6 +155,8 @@ function yarnSettings(registry: string, proxyUrl: string): string {
     `httpsProxy: "${proxyUrl}"`,
     `globalFolder: "${CLIENT_CACHE}/berry"`,
     'enableGlobalCache: true',
+    // As with the others: they run in this sandbox, unless the project has decided for itself.
+    'enableScripts: true',
     'enableTelemetry: false',
     'enableProgressBars: false',
     'enableHyperlinks: false',

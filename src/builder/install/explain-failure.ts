@@ -34,12 +34,19 @@ const EXPLANATIONS: [RegExp, Explain][] = [
       }),
   ],
   [
+    /ERR_PNPM_LOCKFILE_BREAKING_CHANGE/,
+    (_, { detected }) =>
+      problem(`${detected.lockfile} is of a pnpm before 9, whose lockfiles builds cannot read`, {
+        hint: `make it anew with pnpm 10 and push again: npx pnpm@10 install --lockfile-only && git add ${detected.lockfile}`,
+      }),
+  ],
+  [
     /in sync|ERR_PNPM_OUTDATED_LOCKFILE|ERR_PNPM_LOCKFILE|lockfile needs to be updated|YN0028|The lockfile would have been/,
     (_, { detected, end }) =>
-      problem(`${detected.lockfile} does not match package.json`, {
-        lines: linesWith(end.tail, /Missing:|Invalid:|specifiers|YN0028|needs to be updated|^\*/),
-        hint: `bring it up to date and push again: ${LOCK_COMMANDS[detected.client]}`,
-      }),
+      mismatchProblem(
+        detected,
+        linesWith(end.tail, /Missing:|Invalid:|specifiers|YN0028|needs to be updated|^\*/),
+      ),
   ],
   [
     /\bE401\b|\bE403\b|ERR_PNPM_FETCH_40[13]|YN0041|YN0033|Request failed "?40[13]|(?:401|403) (?:Unauthorized|Forbidden)/i,
@@ -105,6 +112,16 @@ export function explainInstallFailure(failure: FailedInstall): BuildProblem {
   }
   const how = end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
   return problem(`${failure.title} failed (${how})`, { lines: tailOf(end) });
+}
+
+export function mismatchProblem(
+  { lockfile, client }: DetectedClient,
+  lines: string[],
+): BuildProblem {
+  return problem(`${lockfile} does not match package.json`, {
+    lines,
+    hint: `bring it up to date and push again: ${LOCK_COMMANDS[client]}`,
+  });
 }
 
 export function diskProblem(title: string, diskMib: number): BuildProblem {

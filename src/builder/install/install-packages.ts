@@ -11,9 +11,10 @@ import {
   runScriptCommand,
 } from './client-commands.ts';
 import type { DetectedClient } from './detect-client.ts';
-import { explainInstallFailure } from './explain-failure.ts';
+import { explainInstallFailure, mismatchProblem } from './explain-failure.ts';
 import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
+import { hasSameMeaning, olderYarnLock } from './older-yarn-lock.ts';
 import type { PackageJson } from './package-json.ts';
 import { type Command, runCommand } from './run-command.ts';
 
@@ -80,11 +81,17 @@ async function install(request: PackagesRequest): Promise<BuildProblem | null> {
   const [first] = packages;
   const hasOwnPolicy =
     first !== undefined && hasScriptPolicy(detected.client, folder, first.package);
-  if (detected.client === 'yarn') askConfiguredRegistry(join(root, detected.lockfile), registries);
-  const { title, command } = installCommand(detected.client, { withDev, hasOwnPolicy });
+  const lockfile = join(root, detected.lockfile);
+  if (detected.client === 'yarn') askConfiguredRegistry(lockfile, registries);
+  const older = detected.client === 'yarnBerry' ? olderYarnLock(lockfile) : null;
+  const options = { withDev, hasOwnPolicy, isOlderLock: older !== null };
+  const { title, command } = installCommand(detected.client, options);
   request.report(`Installing dependencies: ${title}`);
   const end = await run(request, { title, command, cwd: folder });
   rmSync(CLIENT_CACHE, { recursive: true, force: true }); // It lies in memory.
+  if (end.code === 0 && older !== null && !hasSameMeaning(lockfile, older)) {
+    return mismatchProblem(detected, []);
+  }
   if (end.code === 0) {
     request.report(`Installed in ${seconds(end.elapsedMs)}`);
     for (const entry of packages) await noteFilesBesideCode(root, entry.folder);
