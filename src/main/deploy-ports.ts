@@ -1,5 +1,5 @@
 /** What deploy needs of other processes and of other stages, as the ports that it declares. */
-import { describeProblems, explainStack, type Builds } from '../build/index.ts';
+import { describeProblems, describeWarnings, explainStack, type Builds } from '../build/index.ts';
 import type { BundleManifest, BundleStore } from '../bundles/index.ts';
 import type {
   BuildPort,
@@ -111,7 +111,7 @@ export function createBuildPort(builds: Builds): BuildPort {
       }
       const { isCached, buildMs, manifest } = answer;
       const bundle = builtBundle(answer.bundle, manifest);
-      const warnings = describeProblems(manifest.warnings);
+      const warnings = describeWarnings(manifest.warnings);
       return { kind: 'built', bundle, isCached, buildMs, warnings };
     },
   };

@@ -1,7 +1,12 @@
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 import { expect, test } from 'vitest';
-import { describeProblems, explainStack, resolveStack } from '../../src/build/index.ts';
+import {
+  describeProblems,
+  describeWarnings,
+  explainStack,
+  resolveStack,
+} from '../../src/build/index.ts';
 import { createBuildHarness } from './build-harness.ts';
 import { fixtureSource } from './source-repository.ts';
 
@@ -83,4 +88,13 @@ test('problems are printed with place, source and hint', () => {
     ' !     remove it',
     ' !     no function was found',
   ]);
+});
+
+test('warnings are a line each, and do not look like what made a build fail', () => {
+  const at = { file: 'Procfile', line: 2, column: 1 };
+  const lines = describeWarnings([
+    { message: 'not started', at, frame: ['> 2 | clock: x', '    | ^'] },
+    { message: 'left out', at: null, frame: [] },
+  ]);
+  expect(lines).toEqual(['       warning: Procfile:2:1  not started', '       warning: left out']);
 });

@@ -49,10 +49,26 @@ test.each([
   expect(problem?.hint).toContain('npm run <script>');
 });
 
-test('other process types are named and not started', async () => {
-  const built = await new SourceFolder({ ...FILES, Procfile: 'web: node index.js\n' }).build();
+test('other process types are named and not started, and a web process needs no word', async () => {
+  const Procfile = 'web: node index.js\nclock: node clock.js\n';
+  const built = await new SourceFolder({ ...FILES, Procfile }).build();
   expect(built.releaseCommand).toBeNull();
-  expect(built.warnings.map(({ message }) => message)).toEqual([
-    'the process type "web" is not started: functions answer requests as they come',
+  expect(built.warnings).toMatchObject([
+    {
+      message:
+        'the process type "clock" is not started: functions answer requests, and nothing else runs',
+      at: { file: 'Procfile', line: 2 },
+    },
+  ]);
+});
+
+test('nobody is left to believe that the release command ran', async () => {
+  const Procfile = 'web: node index.js\nrelease: node scripts/migrate.ts\n';
+  const { warnings } = await new SourceFolder({ ...FILES, Procfile }).build();
+  expect(warnings).toMatchObject([
+    {
+      message: expect.stringContaining('does not run in this version'),
+      at: { file: 'Procfile', line: 2 },
+    },
   ]);
 });

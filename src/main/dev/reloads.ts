@@ -1,5 +1,5 @@
 /** From a changed folder to a new version that serves, or to the reason why the old one goes on. */
-import { describeProblems } from '../../build/index.ts';
+import { describeProblems, describeWarnings } from '../../build/index.ts';
 import type { BundleStore } from '../../bundles/index.ts';
 import type { ServedDeployment } from '../../model/served.ts';
 import type { PrepareResult } from '../../protocol/data-plane.ts';
@@ -95,7 +95,7 @@ export function createReloads(ports: ReloadPorts, appName: string): () => Promis
     const missing = result.environment.required.filter((name) => !(name in environment.values));
     const lines = [
       ...environment.warnings.map((warning) => ` !     ${warning}`),
-      ...describeProblems(result.warnings),
+      ...describeWarnings(result.warnings),
       ...missing.map((name) => ` !     ${name} is required by app.json, and no .env file has it`),
     ];
     if (lines.length > 0) output({ type: 'warning', lines });
