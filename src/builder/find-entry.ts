@@ -65,17 +65,24 @@ function namedEntry(root: string, entry: string): EntrySearch {
 
 /** `main` of package.json where it names a file that is there: a build output often is not committed. */
 function packageMain(root: string): string | null {
-  let main: unknown;
-  try {
-    main = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { main?: unknown })
-      .main;
-  } catch {
-    return null; // No package.json, or one that esbuild will report.
-  }
+  const { main } = readPackage(root);
   if (typeof main !== 'string' || main === '') return null;
   const file = normalize(main).replace(/\/$/, '');
   if (file.startsWith('..') || file.startsWith('/')) return null;
   return firstFile(root, [file, ...withExtensions(file), ...withExtensions(join(file, 'index'))]);
+}
+
+function hasWorkspaces(root: string): boolean {
+  return readPackage(root).workspaces !== undefined || isFile(join(root, 'pnpm-workspace.yaml'));
+}
+
+function readPackage(root: string): { main?: unknown; workspaces?: unknown } {
+  try {
+    const value: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    return typeof value === 'object' && value !== null ? value : {};
+  } catch {
+    return {}; // No package.json, or one that esbuild will report.
+  }
 }
 
 function nothingFound(root: string): EntrySearch {
@@ -95,6 +102,13 @@ function nothingFound(root: string): EntrySearch {
       kind: 'none',
       message: 'no function was found, and no public folder',
       hint: 'a site of files alone lies in public/, or fn.json names its folder: { "public": "." }',
+    };
+  }
+  if (hasWorkspaces(root)) {
+    return {
+      kind: 'none',
+      message: 'no function was found in the root of these workspaces',
+      hint: 'name the folder to deploy in fn.json: { "rootDirectory": "apps/web" }',
     };
   }
   return {

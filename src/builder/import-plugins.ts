@@ -1,7 +1,10 @@
 import { isBuiltin } from 'node:module';
-import { isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import type { OnResolveArgs, Plugin } from 'esbuild';
 import { isInside } from './inside.ts';
+import { DEPENDENCY_FIELDS, PACKAGE_FILE, readPackageJson } from './install/package-json.ts';
+
+type DependencyField = (typeof DEPENDENCY_FIELDS)[number];
 
 const BUILTIN_NAMESPACE = 'builtin';
 /** Plugin data of a resolution that a plugin asked for itself: none of them takes it up again. */
@@ -49,7 +52,8 @@ export function repositoryPlugin(root: string): Plugin {
         const probe = { kind, importer, namespace, resolveDir, pluginData: IS_PROBED };
         const found = await build.resolve(path, { ...probe, with: args.with });
         if (found.errors.length === 0) return found;
-        const { text, hint } = describeMissing(path);
+        const field = fieldThatNames(packageName(path), { folder: resolveDir, root });
+        const { text, hint } = field === null ? describeMissing(path) : describeAbsent(path, field);
         return { errors: [{ text, detail: { hint } }] };
       });
       build.onLoad({ filter: /./, namespace: 'file' }, ({ path }) =>
@@ -89,6 +93,34 @@ function describeMissing(path: string): { text: string; hint: string } {
       `add it to package.json and commit the lockfile: npm install ${packageName(path)} && git add package.json package-lock.json. ` +
       'A file of yours is imported as "./name"',
   };
+}
+
+/** The project names it, and it is not installed: as in `fn dev` before `npm ci`. */
+function describeAbsent(path: string, field: DependencyField): { text: string; hint: string } {
+  const name = packageName(path);
+  const text = `The package "${name}" is not installed`;
+  if (field !== 'devDependencies') {
+    const hint =
+      'package.json names it: npm ci. Where fn.json says "install": false, commit node_modules';
+    return { text, hint };
+  }
+  const hint = `it stands under devDependencies, which are installed where a build command runs only: npm install --save-prod ${name}`;
+  return { text, hint };
+}
+
+/** What the nearest package.json that names a package calls it, from the importing folder up to the root. */
+function fieldThatNames(
+  name: string,
+  { folder, root }: { folder: string; root: string },
+): DependencyField | null {
+  if (!isInside(root, folder)) return null;
+  const reading = readPackageJson(folder, PACKAGE_FILE);
+  const field =
+    reading.kind === 'read'
+      ? DEPENDENCY_FIELDS.find((candidate) => Object.hasOwn(reading.package[candidate], name))
+      : undefined;
+  if (field !== undefined) return field;
+  return folder === root ? null : fieldThatNames(name, { folder: dirname(folder), root });
 }
 
 function packageName(path: string): string {

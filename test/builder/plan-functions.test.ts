@@ -181,6 +181,19 @@ test.each([
     '"rootDirectory" names ../.., which lies outside the repository',
   ],
   ['an empty functions/ folder', { 'functions/readme.md': '' }, 'no function was found'],
+  [
+    'a root of workspaces',
+    {
+      'package.json': json({ workspaces: ['apps/*'] }),
+      'apps/web/index.ts': 'export default () => null;',
+    },
+    'no function was found in the root of these workspaces',
+  ],
+  [
+    'a root of pnpm’s workspaces',
+    { 'pnpm-workspace.yaml': 'packages: ["apps/*"]\n', 'apps/web/index.ts': 'export default 1;' },
+    'no function was found in the root of these workspaces',
+  ],
 ])('%s is a problem', async (_, files, message) => {
   const [problem] = await problemsOf(files);
   expect(problem?.message).toBe(message);
