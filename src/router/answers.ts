@@ -61,7 +61,7 @@ export function missingRouteText(
     case 'unknown-host':
       return 'There is nothing at this address.\n';
     case 'unknown-app':
-      return `There is no app "${route.app}".\n`;
+      return `There is no app "${route.app}", or nothing of it was deployed yet.\n`;
     case 'nothing-deployed':
       return `The app "${route.app}" has no deployment yet.\n`;
     case 'unknown-branch':

@@ -150,7 +150,7 @@ describe('what the door refuses', () => {
   });
 
   it.each([
-    ['nobody', 'There is no app "nobody".\n'],
+    ['nobody', 'There is no app "nobody", or nothing of it was deployed yet.\n'],
     ['feature--hello', 'The app "hello" has no branch or tag "feature".\n'],
     [
       '1234567--hello',
