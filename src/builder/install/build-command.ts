@@ -72,5 +72,7 @@ export async function runBuild(run: BuildRun): Promise<BuildProblem | null> {
     return diskProblem(title, run.diskMib);
   }
   const how = end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
-  return problem(`${title} failed (${how})`, { lines: tailOf(end) });
+  // Whoever waits has seen the lines, but for those that were left out.
+  const lines = printed > MAX_STREAMED_LINES ? tailOf(end) : [];
+  return problem(`${title} failed (${how})`, { lines });
 }
