@@ -10,7 +10,7 @@ import {
   installCommand,
   runScriptCommand,
 } from './client-commands.ts';
-import type { DetectedClient } from './detect-client.ts';
+import type { ClientName, DetectedClient } from './detect-client.ts';
 import { explainInstallFailure, mismatchProblem } from './explain-failure.ts';
 import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
@@ -41,14 +41,21 @@ export type InstalledPackages =
   | { kind: 'installed'; key: string; stored: Promise<void> }
   | { kind: 'failed'; problem: BuildProblem };
 
-/** Run again over packages out of the cache, since they may depend on the source. */
-const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepare'];
+/** What a client runs of the project's own scripts; run again when packages come out of the cache. */
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'];
+const ALL_SCRIPTS = [...INSTALL_SCRIPTS, 'prepare'];
+const PROJECT_SCRIPTS: Record<ClientName, { root: string[]; workspaces: string[] }> = {
+  npm: { root: ALL_SCRIPTS, workspaces: ALL_SCRIPTS },
+  pnpm: { root: ALL_SCRIPTS, workspaces: ALL_SCRIPTS },
+  yarn: { root: ALL_SCRIPTS, workspaces: INSTALL_SCRIPTS },
+  yarnBerry: { root: INSTALL_SCRIPTS, workspaces: INSTALL_SCRIPTS },
+};
 const MODULES = 'node_modules';
 
 export async function installPackages(request: PackagesRequest): Promise<InstalledPackages> {
   const key = cacheKey(request);
   if (request.caches.includes(key) && (await restore(request, key))) {
-    const problem = await runLifecycle(request);
+    const problem = await runProjectScripts(request);
     if (problem !== null) return { kind: 'failed', problem };
     return { kind: 'installed', key, stored: Promise.resolve() };
   }
@@ -111,18 +118,40 @@ function askConfiguredRegistry(lockfile: string, [registry = '']: readonly strin
   if (asked !== text) writeFileSync(lockfile, asked);
 }
 
-async function runLifecycle(request: PackagesRequest): Promise<BuildProblem | null> {
-  const { root, detected, packages, diskMib, memoryMib, registries } = request;
-  const scripts = packages[0]?.package.scripts ?? {};
-  for (const name of LIFECYCLE) {
-    if (scripts[name] === undefined) continue;
+/** They may depend on the source, and what they make outside the folders of packages is in no cache. */
+async function runProjectScripts(request: PackagesRequest): Promise<BuildProblem | null> {
+  const { root, detected, packages } = request;
+  if (ignoresScripts(join(root, detected.folder))) return null;
+  const [top, ...workspaces] = packages;
+  const { root: own, workspaces: theirs } = PROJECT_SCRIPTS[detected.client];
+  for (const workspace of workspaces) {
+    const problem = await runScripts(request, workspace, theirs);
+    if (problem !== null) return problem;
+  }
+  return top === undefined ? null : runScripts(request, top, own);
+}
+
+async function runScripts(
+  request: PackagesRequest,
+  { folder, package: content }: PackagesRequest['packages'][number],
+  names: readonly string[],
+): Promise<BuildProblem | null> {
+  const { root, detected, diskMib, memoryMib, registries } = request;
+  for (const name of names) {
+    if (content.scripts[name] === undefined) continue;
     const { title, command } = runScriptCommand(detected.client, name);
-    const end = await run(request, { title, command, cwd: join(root, detected.folder) });
+    const end = await run(request, { title, command, cwd: join(root, folder) });
     if (end.code === 0) continue;
     const [registry = ''] = registries;
     return explainInstallFailure({ title, detected, end, registry, diskMib, memoryMib });
   }
   return null;
+}
+
+/** As npm and pnpm were told not to run any. */
+function ignoresScripts(folder: string): boolean {
+  const file = join(folder, '.npmrc');
+  return existsSync(file) && /^\s*ignore-scripts\s*=\s*true/m.test(readFileSync(file, 'utf8'));
 }
 
 function run(

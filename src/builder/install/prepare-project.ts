@@ -75,7 +75,8 @@ function findProject(
   const top = first.kind === 'read' ? first.package : app;
   const packages = [{ folder: detected.folder, package: top }, ...workspaces(root, detected, top)];
   // A project's own preparations use its tools.
-  const withDev = isBuilt || top.scripts['prepare'] !== undefined;
+  const isPrepared = packages.some((entry) => entry.package.scripts['prepare'] !== undefined);
+  const withDev = isBuilt || isPrepared;
   if (!packages.some((entry) => needsPackages(entry.package, withDev))) {
     return { kind: 'found', project: null };
   }
