@@ -6,6 +6,9 @@ import { forEachBounded } from '../std/for-each-bounded.ts';
 export const FOLDER_MODE = 0o755;
 /** Data reads bundles as another user; nobody writes them again. */
 const FILE_MODE = 0o444;
+/** Packages ship programs that they start. What is one, its content tells: a bundle's name vouches for nothing else. */
+const PROGRAM_MODE = 0o555;
+const PROGRAM_STARTS = ['\x7fELF', '#!'].map((start) => Buffer.from(start));
 /**
  * Files that are written and synced at a time. A file system gathers what is synced at once into few writes of its
  * journal: thousands of small files one after the other would take as many of them.
@@ -47,9 +50,13 @@ async function writeTreeFile(root: string, { path, content }: TreeFile): Promise
   const file = await open(join(root, path), 'wx', FILE_MODE);
   try {
     await file.writeFile(content);
-    await file.chmod(FILE_MODE);
+    await file.chmod(isProgram(content) ? PROGRAM_MODE : FILE_MODE);
     await file.sync();
   } finally {
     await file.close();
   }
+}
+
+function isProgram(content: Uint8Array): boolean {
+  return PROGRAM_STARTS.some((start) => start.equals(content.subarray(0, start.length)));
 }

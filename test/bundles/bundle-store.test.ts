@@ -93,6 +93,19 @@ describe('the bundle store', () => {
     expect(statSync(join(folder, hash, 'main.js')).mode & 0o777).toBe(0o444);
   });
 
+  test('lets packages start the programs that they ship', async () => {
+    const files = {
+      'main.js': 'code',
+      'node_modules/engine/bin/engine': '\x7fELF…',
+      'node_modules/engine/cli.js': '#!/usr/bin/env node',
+    };
+    const { hash } = await store.put(bundleOf(files));
+    const modes = Object.keys(files).map(
+      (name) => statSync(join(folder, hash, name)).mode & 0o7777,
+    );
+    expect(modes).toEqual([0o444, 0o555, 0o555]);
+  });
+
   test('takes the names that packages and people give their files', async () => {
     const names = [
       'node_modules/@scope/pack.age/lib/a+b.js',
