@@ -1,7 +1,6 @@
 import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
 import type { PrepareResult } from '../protocol/data-plane.ts';
-import { PlatformError } from '../protocol/errors.ts';
 import { assert } from '../std/assert.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -12,9 +11,15 @@ import { describeMissing, preflightLines } from './describe-preflight.ts';
 import type { Environments } from './environments.ts';
 import type { Redactors } from './redactors.ts';
 import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
+import type { ReleaseCommands } from './release-command.ts';
 import { describeInitFailure, detailLine, problemLine, stepLine } from './report.ts';
 import { PushCancelled } from './push-record.ts';
-import type { Reservation, Reservations, ReserveRequest } from './reservation.ts';
+import {
+  noWorker,
+  type Reservation,
+  type Reservations,
+  type ReserveRequest,
+} from './reservation.ts';
 
 /** Takes one commit from its repository to held workers: reserved, built, warmed; not yet live. */
 export interface CommitDeployer {
@@ -39,6 +44,14 @@ export type DeployAnswer =
   /** A newer push took over, somebody cancelled it, or whoever waited has gone. */
   | { kind: 'cancelled'; outcome: 'superseded' | 'cancelled' };
 
+interface DeployContext {
+  report: Report;
+  /** By somebody, or by a newer push. */
+  ended: AbortSignal;
+  /** By somebody. */
+  cancelled: AbortSignal;
+}
+
 /** More functions are summed up in one line. */
 const MAX_START_LINES = 8;
 
@@ -54,12 +67,14 @@ interface Deps {
   active: ActivePushes;
   environments: Environments;
   redactors: Pick<Redactors, 'forApp'>;
+  releaseCommands: ReleaseCommands;
 }
 
 const INTERRUPTED: Failure = { kind: 'cancelled', outcome: 'cancelled', reason: 'interrupted' };
 
 export function createCommitDeployer(deps: Deps): CommitDeployer {
-  const { db, reservations, builds, archives, explain, active, environments } = deps;
+  const { db, reservations, builds, archives, explain, active, environments, releaseCommands } =
+    deps;
 
   async function build(
     reservation: Reservation,
@@ -113,11 +128,11 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
 
   async function buildAndWarm(
     reservation: Reservation,
-    report: Report,
-    signal: AbortSignal,
+    context: DeployContext,
   ): Promise<Failure | null> {
-    const built = await build(reservation, report, signal);
-    if (built.kind === 'cancelled') return showCancelled(signal, report);
+    const { report, ended } = context;
+    const built = await build(reservation, report, ended);
+    if (built.kind === 'cancelled') return showCancelled(ended, report);
     if (built.kind === 'failed') {
       for (const line of built.lines) report(line);
       return { kind: 'rejected', outcome: 'build-failed', reason: built.summary };
@@ -130,7 +145,9 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     if (missing !== null) return missing;
     const failure = await warm(reservation, bundle, { buildMs: isCached ? null : buildMs, report });
     if (failure !== null) return failure;
-    return signal.aborted ? showCancelled(signal, report) : null;
+    const reason = await releaseCommands.run(reservation, bundle, context);
+    if (reason !== null) return { kind: 'rejected', outcome: 'release-failed', reason };
+    return ended.aborted ? showCancelled(ended, report) : null;
   }
 
   return {
@@ -144,7 +161,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const reservation = await reservations.reserve({ ...request, sourceVersion: null });
       let failure: Failure | null = INTERRUPTED;
       try {
-        failure = await buildAndWarm(reservation, report, ended);
+        failure = await buildAndWarm(reservation, { report, ended, cancelled: signal });
       } finally {
         turn.end();
         if (failure !== null) await reservations.fail(reservation, redact(failure.reason));
@@ -186,10 +203,4 @@ function describeEnd(why: unknown): Failure {
   }
   const reason = why instanceof PushCancelled ? `cancelled by ${why.by}` : 'cancelled';
   return { kind: 'cancelled', outcome: 'cancelled', reason };
-}
-
-function noWorker(message: string): PlatformError {
-  return new PlatformError('busy', `the platform cannot start a worker now: ${message}`, {
-    hint: 'nothing has changed; push again in a moment',
-  });
 }

@@ -1,8 +1,7 @@
 /**
  * Moves deployments from a pushed commit to a served URL and on to their end: queued → building → warming → live →
- * draining → retired, or failed. It decides and records; it never builds, runs or routes anything itself (build, the
- * data plane behind `ports.ts`) and never opens a repository. Follow a push: push.ts → reservation.ts → release.ts →
- * publisher.ts. What a crash leaves unfinished is settled by reconcile.ts.
+ * draining → retired, or failed. It decides and records; it never builds, runs or routes anything itself. Follow a
+ * push: push.ts → reservation.ts → release-command.ts → release.ts → publisher.ts, or after a crash: reconcile.ts.
  */
 export { createActivePushes } from './active-pushes.ts';
 export { createArchives, type Archives } from './archives.ts';
@@ -22,6 +21,7 @@ export { createPushJournal, type PushJournal } from './push-journal.ts';
 export type { PushRecord } from './push-record.ts';
 export { createReconciler } from './reconcile.ts';
 export { createRedactors } from './redactors.ts';
+export { createReleaseCommands } from './release-command.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';
 export { createDeployAgain, type DeployedAgain } from './deploy-again.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import type { PrepareResult } from '../protocol/data-plane.ts';
+import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
 import type {
   DeploymentEnvironment,
@@ -8,7 +8,7 @@ import type {
   Scope,
   ValueKind,
 } from '../model/environment.ts';
-import type { EnvironmentNeeds } from '../protocol/builder.ts';
+import type { EnvironmentNeeds, ReleaseCommand } from '../protocol/builder.ts';
 
 /** Lines for the terminal of whoever waits: a pusher, or nobody. */
 export type Report = (line: string) => void;
@@ -42,12 +42,22 @@ export interface BuiltBundle {
   hasPublicFiles: boolean;
   /** Repository file of each function, for the pusher's eyes. */
   entries: Record<string, string>;
+  /** What a push runs once, before the deployment goes live in production. */
+  releaseCommand?: ReleaseCommand;
 }
 
 /** The workers behind the routes. */
 export interface DataPlanePort {
   /** Starts one worker for each of these functions; a failure is an answer, not an exception. */
   prepare(deployment: ServedDeployment, functions: string[]): Promise<PrepareResult>;
+  /**
+   * Runs it to its end, or until the signal; `print` gets its output line by line. A failure is an answer, not an
+   * exception.
+   */
+  runReleaseCommand(
+    run: ReleaseRun,
+    watch: { print: (line: string) => void; signal: AbortSignal },
+  ): Promise<ReleaseRunResult>;
   release(deploymentId: string): Promise<void>;
   /** Their workers have an environment that was replaced; resolves when no new request can reach one. */
   restart(deploymentIds: string[]): Promise<void>;

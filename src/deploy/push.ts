@@ -76,7 +76,9 @@ export function createPushes(deps: Deps): Pushes {
   ): Promise<PushOutcome | null> {
     const refs = pushed.updates.map((update) => update.ref);
     const productionRef = provisionalProductionRef(app, refs);
-    for (const { ref, commit } of pushed.updates) {
+    // Production's release command is not to run for a push that another ref of it fails.
+    const last = ({ ref }: RefUpdate): number => (ref === productionRef ? 1 : 0);
+    for (const { ref, commit } of pushed.updates.toSorted((a, b) => last(a) - last(b))) {
       if (commit === null) continue;
       const kind = kindOfRef(ref, productionRef);
       if ((await findLive(db, app, { ref, kind, sha: commit.sha })) !== null) continue;

@@ -5,6 +5,7 @@ import { slugForRef } from '../model/slug.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { PrepareResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
+import { PlatformError } from '../protocol/errors.ts';
 import { createRedactor, type Redact } from '../protocol/redaction.ts';
 import { newId } from '../std/ids.ts';
 import { takeVersion, type App } from '../store/apps.ts';
@@ -121,6 +122,13 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
       await seal.remove([id]);
     },
   };
+}
+
+/** The platform, not the code, is at fault. */
+export function noWorker(message: string): PlatformError {
+  return new PlatformError('busy', `the platform cannot start a worker now: ${message}`, {
+    hint: 'nothing has changed; push again in a moment',
+  });
 }
 
 /** A worker that dies tells with its last words why, and these come from the code. */

@@ -53,6 +53,8 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     {
       applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
       prepare: ({ deployment, functions }) => pool.prepare(deployment, functions),
+      runReleaseCommand: (run, { progress, signal }) =>
+        pool.runReleaseCommand(run, { print: (line) => progress({ line }), signal }),
       release: async ({ deployment }) => {
         pool.release(deployment);
         return null;

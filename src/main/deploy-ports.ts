@@ -21,6 +21,8 @@ const CALL_DEADLINE_MS = 10_000;
 const PREPARE_DEADLINE_MS = 60_000;
 /** A few start at a time, so many functions need longer. */
 const PREPARE_FUNCTION_MS = 2000;
+/** For getting a worker, and for telling how it ended. */
+const RELEASE_MARGIN_MS = 30_000;
 const ARCHIVE_DEADLINE_MS = 5 * 60_000;
 
 const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
@@ -32,6 +34,11 @@ export function createDataPlane(socket: string): DataPlanePort {
       const deadlineMs = PREPARE_DEADLINE_MS + functions.length * PREPARE_FUNCTION_MS;
       return call('prepare', { deployment, functions }, within(deadlineMs));
     },
+    runReleaseCommand: (run, { print, signal }) =>
+      call('runReleaseCommand', run, {
+        onProgress: ({ line }) => print(line),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(run.timeoutMs + RELEASE_MARGIN_MS)]),
+      }),
     release: async (deployment) =>
       void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
     restart: async (deployments) => {
@@ -131,5 +138,6 @@ function builtBundle(hash: string, manifest: BundleManifest): BuiltBundle {
     hasPublicFiles: manifest.public.length > 0,
     bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0),
     entries: Object.fromEntries(manifest.functions.map(({ name, entry }) => [name, entry])),
+    ...(manifest.releaseCommand && { releaseCommand: manifest.releaseCommand }),
   };
 }

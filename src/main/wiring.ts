@@ -18,6 +18,7 @@ import {
   createReconciler,
   createRedactors,
   createRedeploys,
+  createReleaseCommands,
   createReleases,
   createReservations,
   createRollbacks,
@@ -159,15 +160,21 @@ export async function wireControl(
     locks: new KeyedMutex(),
     onReleased: (app) => void environmentReleases.catchUp(app).catch(onError),
   });
+  const explain = createExplain(bundles);
+  const releaseCommands = createReleaseCommands(
+    { data, seal, explain, clock, locks: new KeyedMutex() },
+    { maxMemoryMib: options.maxMemoryMib },
+  );
   const deployer = createCommitDeployer({
     db,
     reservations,
     builds: createBuildPort(builds),
     archives,
-    explain: createExplain(bundles),
+    explain,
     active: createActivePushes(),
     environments,
     redactors,
+    releaseCommands,
   });
   const journal = createPushJournal(clock);
   const pushes = createPushes({

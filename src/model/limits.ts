@@ -10,5 +10,8 @@ export const DEFAULT_MAX_BODY_BYTES = 100 * 1024 * 1024;
 /** No operator can allow more than this. */
 export const MAX_BODY_BYTES_CEILING = 5 * 1024 ** 3;
 export const MAX_CONCURRENCY = 1_000;
+/** What a release command gets when none of the deployment's functions has more: tools for databases want it. */
+export const RELEASE_COMMAND_MEMORY_MIB = 256;
+export const RELEASE_COMMAND_TIMEOUT_MS = 5 * 60_000;
 /** Branches and tags that one push may create or move, each a deployment with workers of its own. */
 export const MAX_REFS_PER_PUSH = 20;

@@ -1,11 +1,17 @@
 import type { PoolOptions } from '../main/start-options.ts';
 import { DEFAULT_MEMORY_MIB } from '../model/limits.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import { MAX_HELD_WORKERS, type PrepareResult } from '../protocol/data-plane.ts';
+import {
+  MAX_HELD_WORKERS,
+  type PrepareResult,
+  type ReleaseRun,
+  type ReleaseRunResult,
+} from '../protocol/data-plane.ts';
 import type { Clock } from '../std/clock.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { BundleCode, FunctionLog, Sandboxes } from './ports.ts';
+import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
 import { Zygotes } from './zygotes.ts';
 
 /** Workers of one deployment that load at a time: more would compete for the processor with those that serve. */
@@ -21,6 +27,8 @@ export interface Pool {
    * MAX_HELD_WORKERS end when they have started.
    */
   prepare(deployment: ServedDeployment, functions: readonly string[]): Promise<PrepareResult>;
+  /** Runs a command once, in a worker of its own. */
+  runReleaseCommand(run: ReleaseRun, watcher: ReleaseWatcher): Promise<ReleaseRunResult>;
   release(deployment: string): void;
   /** No request that comes later reaches a worker that is running or being started now, held ones included. */
   restart(deployments: readonly string[]): void;
@@ -132,6 +140,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       const { name: _name, ...answer } = refusal;
       return answer;
     },
+    runReleaseCommand: (run, watcher) => runReleaseCommand({ ...deps, zygotes }, run, watcher),
     release: (deployment) => {
       // Only what is held: a deployment that has gone live meanwhile is not ended by a late release.
       if (entries.get(deployment)?.cancelHold != null) drop(deployment);

@@ -37,7 +37,10 @@ export async function startFunctionWorker(
   let code: Uint8Array;
   let packagesOf: string | undefined;
   try {
-    [zygote, code, packagesOf] = await takeBoth(deps, request);
+    const { deployment, served } = request;
+    const { bundle } = deployment;
+    const wanted = { bundle, file: served.file, memoryMib: served.memoryMib };
+    ({ zygote, code, packagesOf } = await takeWithCode(deps, wanted));
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     return { kind: 'unavailable', message: error.message };
@@ -68,18 +71,28 @@ async function tellLastOutput(
   }
 }
 
-/** Reads the code while the zygote is got; a zygote without code is not kept. */
-async function takeBoth(
-  { zygotes, code }: StartDeps,
-  { deployment, served }: StartRequest,
-): Promise<[Zygote, Uint8Array, string | undefined]> {
-  const reading = code.read(deployment.bundle, served.file);
-  const hasPackages = code.hasPackages(deployment.bundle);
-  const taking = zygotes.take(served.memoryMib);
+export interface ZygoteWithCode {
+  zygote: Zygote;
+  code: Uint8Array;
+  /** The bundle, when a worker must see its packages. */
+  packagesOf: string | undefined;
+}
+
+/**
+ * Reads the code while the zygote is got; a zygote without code is not kept.
+ * @throws PlatformError when one of them cannot be had
+ */
+export async function takeWithCode(
+  { zygotes, code }: Pick<StartDeps, 'zygotes' | 'code'>,
+  { bundle, file, memoryMib }: { bundle: string; file: string; memoryMib: number },
+): Promise<ZygoteWithCode> {
+  const reading = code.read(bundle, file);
+  const hasPackages = code.hasPackages(bundle);
+  const taking = zygotes.take(memoryMib);
   try {
     const bytes = await reading;
-    const packagesOf = (await hasPackages) ? deployment.bundle : undefined;
-    return [await taking, bytes, packagesOf];
+    const packagesOf = (await hasPackages) ? bundle : undefined;
+    return { zygote: await taking, code: bytes, packagesOf };
   } catch (error) {
     taking.then(
       ({ sandbox }) => sandbox.kill(),
@@ -89,19 +102,12 @@ async function takeBoth(
   }
 }
 
-interface Parts {
-  zygote: Zygote;
-  code: Uint8Array;
-  /** The bundle, when a worker must see its packages. */
-  packagesOf: string | undefined;
-}
-
 type InitOutcome = { ready: ReadyHead } | { failure: InitFailure };
 
 function initialise(
   { clock, log }: StartDeps,
   request: StartRequest,
-  { zygote, code, packagesOf }: Parts,
+  { zygote, code, packagesOf }: ZygoteWithCode,
 ): Promise<InitOutcome> {
   const { sandbox, link } = zygote;
   const source = sourceOf(request);

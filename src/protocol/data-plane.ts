@@ -1,5 +1,6 @@
 /** Methods that each data process serves to control. */
 import type { ServedDeployment } from '../model/served.ts';
+import type { ReleaseCommand } from './builder.ts';
 
 /** What a held worker tells of its start. */
 export type PrepareResult =
@@ -22,6 +23,30 @@ export interface InitFailure {
   stack: string;
 }
 
+/** What shall run once, in a worker of its own, before a deployment goes live. */
+export interface ReleaseRun {
+  /** Whose environment it gets. */
+  deployment: string;
+  bundle: string;
+  command: ReleaseCommand;
+  memoryMib: number;
+  timeoutMs: number;
+}
+
+export type ReleaseRunResult =
+  | { kind: 'succeeded' }
+  | { kind: 'failed'; failure: ReleaseFailure }
+  /** The platform, not the code, is at fault: it did not begin. */
+  | { kind: 'unavailable'; message: string };
+
+export interface ReleaseFailure {
+  reason: 'threw' | 'exited' | 'timeout' | 'out-of-memory' | 'cancelled';
+  /** Of a throw its own words; else what follows "the release command". */
+  message: string;
+  /** Of a throw, or what was said last on standard error, in positions of the bundle. */
+  stack: string;
+}
+
 /** Workers that wait for one deployment's release; each has its memory already. */
 export const MAX_HELD_WORKERS = 8;
 
@@ -39,6 +64,8 @@ export interface DataForControl {
     params: { deployment: ServedDeployment; functions: string[] };
     result: PrepareResult;
   };
+  /** Each line that the command prints is told as it comes. The command ends with the call, also when its caller goes. */
+  runReleaseCommand: { params: ReleaseRun; result: ReleaseRunResult; progress: { line: string } };
   /** Ends the workers held for a deployment that will not go live. */
   release: { params: { deployment: string }; result: null };
   /**

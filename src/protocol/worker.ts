@@ -30,6 +30,8 @@
  * never empty and counts as `windowCharge` of its length, and CREDIT to it counts alike: small frames cost more than
  * their bytes. NACK, when it comes, is the first frame of its stream, so that the body can be sent again to another
  * worker, and only a worker that has another invocation sends it. RETIRING comes once; later ones mean nothing.
+ * A release command is specialised like a function, with `releaseArgs`: it is never READY and takes no invocation. The
+ * process is its program and ends with it, by the program's own exit status; INIT_FAILED before that says what it threw.
  * Exactly one of REPLY, END, FAILED and NACK ends a stream on the worker's side, also after CANCEL.
  * A worker that breaks the protocol is killed.
  */
@@ -105,6 +107,8 @@ export interface SpecialiseHead {
   convention: string | null;
   /** `lambda`: the body of an event is the raw text. */
   event: 'lambda' | null;
+  /** The code is no function but a release command, which gets these arguments. */
+  releaseArgs?: string[];
 }
 
 export function encodeSpecialise(head: SpecialiseHead, code: Uint8Array): Buffer {

@@ -20,6 +20,11 @@ export async function readEnvironment(source: Readable): Promise<WorkerEnvironme
   return JSON.parse(Buffer.concat(chunks).toString()) as WorkerEnvironment;
 }
 
+/** A release command is no function: it sees its own environment and nothing that belongs to Lambda. */
+export function applyReleaseEnvironment({ values }: WorkerEnvironment): void {
+  Object.assign(process.env, { NODE_ENV: 'production' }, values);
+}
+
 /**
  * Makes `process.env` what the function sees: its own environment, and the names by which libraries written for
  * Lambda learn where they run.

@@ -26,7 +26,7 @@ export interface LoadedModule {
 }
 
 /** In a sandbox the only argument is the program itself; fn dev names the working folder, which has the packages. */
-const CODE_FOLDER = process.argv[2] ?? '/code';
+export const CODE_FOLDER = process.argv[2] ?? '/code';
 
 /** @throws whatever the module's own top level throws. */
 export async function loadBundle(

@@ -7,6 +7,7 @@ import {
   decodeInvoke,
   decodeSpecialise,
   WORKER_FRAME,
+  type SpecialiseHead,
   type WorkerEnvironment,
 } from '../protocol/worker.ts';
 import { Background } from './background.ts';
@@ -17,6 +18,7 @@ import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
 import { createLogCapture, type LogCapture } from './log-capture.ts';
 import { createMemoryReport } from './memory-report.ts';
+import { runReleaseCommand } from './release-command.ts';
 import { warmUpWhenIdle } from './warm-up.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -74,6 +76,7 @@ class Worker {
   #isRetiring = false;
   #isExiting = false;
   #cancelWarmUp = (): void => {};
+  readonly #onUncaught = (error: unknown): void => this.#onStrayError(error);
   readonly #onSettled = (stream: number): void => {
     this.#invocations.delete(stream);
     this.#tellMemory();
@@ -96,8 +99,8 @@ class Worker {
   }
 
   hello(): void {
-    process.on('uncaughtException', (error) => this.#onStrayError(error));
-    process.on('unhandledRejection', (reason) => this.#onStrayError(reason));
+    process.on('uncaughtException', this.#onUncaught);
+    process.on('unhandledRejection', this.#onUncaught);
     // What was said last must arrive before the process is gone.
     process.on('exit', () => {
       this.#isExiting = true;
@@ -142,6 +145,9 @@ class Worker {
     const startedAtMs = performance.now();
     const { head, code } = decodeSpecialise(payload);
     this.#isInitialising = true;
+    if (head.releaseArgs !== undefined) {
+      return this.#runReleaseCommand(head, head.releaseArgs, code.toString());
+    }
     this.#concurrency = head.concurrency;
     const host: InitialiseHost = {
       environment: this.#environment,
@@ -151,6 +157,21 @@ class Worker {
     initialise(head, code.toString(), host).then(
       (found) => this.#initialised(found, startedAtMs),
       (error: unknown) => this.#initFailed(error),
+    );
+  }
+
+  /** From here on this process is the command's: what it does not catch ends it, as Node has it. */
+  #runReleaseCommand(head: SpecialiseHead, args: string[], code: string): void {
+    process.off('uncaughtException', this.#onUncaught);
+    process.off('unhandledRejection', this.#onUncaught);
+    runReleaseCommand(
+      { entry: head.entry, file: head.file, code, args },
+      {
+        environment: this.#environment,
+        socket: this.#socket,
+        threw: (error) => this.#initFailed(error),
+        warn: (text) => this.#log.write('error', text),
+      },
     );
   }
 

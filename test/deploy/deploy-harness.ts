@@ -13,6 +13,7 @@ import {
   createReconciler,
   createRedactors,
   createRedeploys,
+  createReleaseCommands,
   createReleases,
   createReservations,
   createRollbacks,
@@ -22,7 +23,7 @@ import {
 import type { DeploymentEnvironment } from '../../src/model/environment.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
 import type { EnvironmentNeeds } from '../../src/protocol/builder.ts';
-import type { PrepareResult } from '../../src/protocol/data-plane.ts';
+import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../../src/protocol/data-plane.ts';
 import type { CommitInfo, PushedRefs } from '../../src/protocol/git-front.ts';
 import type { Snapshot } from '../../src/protocol/snapshot.ts';
 import { createMasterKeys, createVault } from '../../src/secrets/index.ts';
@@ -32,6 +33,11 @@ import { KeyedMutex } from '../../src/std/mutex.ts';
 import { ensureApp, findApp, type App } from '../../src/store/apps.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readSnapshot } from '../../src/store/routes.ts';
+
+interface ReleaseWatch {
+  print: (line: string) => void;
+  signal: AbortSignal;
+}
 
 /**
  * The deploy stage over a real database. What stands at its rim does what a test tells it: builds end when they are
@@ -47,6 +53,8 @@ export class DeployHarness {
   needs: EnvironmentNeeds = { reads: [], required: [] };
   build: (sha: string, signal: AbortSignal) => Promise<BuildAnswer> = async (sha) => built(sha);
   prepare: () => Promise<PrepareResult> = async () => READY;
+  runReleaseCommand: (run: ReleaseRun, watch: ReleaseWatch) => Promise<ReleaseRunResult> =
+    async () => ({ kind: 'succeeded' });
   applySnapshot: () => Promise<void> = async () => {};
   restart: (ids: string[]) => Promise<void> = async () => {};
   isBusy = false;
@@ -70,6 +78,8 @@ export class DeployHarness {
     } as const;
     const data = {
       prepare: () => this.prepare(),
+      runReleaseCommand: (run: ReleaseRun, watch: ReleaseWatch) =>
+        this.runReleaseCommand(run, watch),
       release: async () => {},
       restart: (ids: string[]) => this.restart(ids),
       applySnapshot: async () => {
@@ -117,15 +127,20 @@ export class DeployHarness {
       locks,
       onReleased: (app) => void this.environmentReleases.catchUp(app).catch(onError),
     });
+    const explain = { explain: async () => [] };
     const deployer = createCommitDeployer({
       db,
       reservations,
       builds: { build: (request, _, signal) => this.build(request.commit.sha, signal) },
       archives: { open: async () => Readable.from([]), deliver: async () => {} },
-      explain: { explain: async () => [] },
+      explain,
       active: createActivePushes(),
       environments,
       redactors: createRedactors({ db, vault, clock }),
+      releaseCommands: createReleaseCommands(
+        { data, seal, explain, clock, locks: new KeyedMutex() },
+        { maxMemoryMib: 1024 },
+      ),
     });
     this.pushes = createPushes({
       db,

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
-import { eventually } from '../support/eventually.ts';
-import { createRepository, type TestRepository } from '../support/repository.ts';
+import { createRepository } from '../support/repository.ts';
+import { startPush } from '../support/running-push.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
 const platform = usePlatform();
@@ -18,34 +15,6 @@ const slow = (word: string, ms = 3000) => ({
 
 /** Would be built for minutes: longer than any test waits. */
 const ENDLESS = { 'fn.json': '{ "build": { "command": "sleep 290" } }' };
-
-interface RunningPush {
-  output(): string;
-  /** As the terminal does at Ctrl-C: the signal goes to git and to all that git started. */
-  interrupt(): Promise<void>;
-  ended: Promise<number | null>;
-}
-
-/** Starts `git push` and resolves once the platform has it. */
-async function startPush(repository: TestRepository, ...args: string[]): Promise<RunningPush> {
-  const child = spawn('git', ['push', 'fn', ...args], {
-    cwd: repository.folder,
-    detached: true,
-    env: { PATH: process.env['PATH'], HOME: dirname(repository.folder), GIT_TERMINAL_PROMPT: '0' },
-  });
-  let output = '';
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  await eventually(() => output.includes('-----> Building'));
-  return {
-    output: () => output,
-    ended,
-    async interrupt() {
-      process.kill(-(child.pid ?? 0), 'SIGINT');
-      await ended;
-    },
-  };
-}
 
 describe('a push whose pusher presses Ctrl-C during the build', () => {
   it('goes on, is shown by fn attach from its beginning to its end, and is live', async () => {
