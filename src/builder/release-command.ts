@@ -14,18 +14,13 @@ const PROCFILE = 'Procfile';
 const RELEASE_FILE = '_release.js';
 const SUPPORTED =
   'supported: node path/to/file.js [arguments], or npm run <script> where the script is that';
-const NOT_RUN =
-  'the release command is checked, and does not run in this version: run it yourself before you push';
 /** `npm run a` may name `npm run b`; more is a circle. */
 const MAX_SCRIPTS = 10;
 const MAX_ARGUMENTS = 100;
 /** What a shell would read as more than words. */
 const SHELL = /[|&;<>()$`\\*?#~=%!{}[\]\n]/;
 
-/**
- * Reads the `release:` line of a Procfile, Heroku's way to run something once before a deployment goes live. It is
- * built and not run yet, which is told: whoever relies on a migration must not find out from the database.
- */
+/** Reads the `release:` line of a Procfile, Heroku's way to run something once before a deployment goes live. */
 export function readReleaseCommand({
   folder,
   prefix,
@@ -54,7 +49,6 @@ export function readReleaseCommand({
   if (typeof resolved === 'string') {
     return { kind: 'failed', problems: [problemAt(release.line, resolved, SUPPORTED)] };
   }
-  warnings.push(problemAt(release.line, NOT_RUN));
   const command = {
     entry: normalize(join(prefix, resolved.entry)),
     file: RELEASE_FILE,

@@ -61,14 +61,3 @@ test('other process types are named and not started, and a web process needs no 
     },
   ]);
 });
-
-test('nobody is left to believe that the release command ran', async () => {
-  const Procfile = 'web: node index.js\nrelease: node scripts/migrate.ts\n';
-  const { warnings } = await new SourceFolder({ ...FILES, Procfile }).build();
-  expect(warnings).toMatchObject([
-    {
-      message: expect.stringContaining('does not run in this version'),
-      at: { file: 'Procfile', line: 2 },
-    },
-  ]);
-});
