@@ -77,6 +77,11 @@ export async function buildSource(
   const opened = openContext(source, start, surroundings);
   if (opened.kind === 'failed') return failed(opened);
   const { context } = opened;
+  // What was installed for a build that fails is there for the one that mends it.
+  return { ...(await prepareAndAssemble(context)), pending: context.pending };
+}
+
+async function prepareAndAssemble(context: BuildContext): Promise<Omit<BuildOutput, 'pending'>> {
   for (const prepare of PREPARATIONS) {
     const problems = await prepare(context);
     if (problems.length > 0) return failed({ problems });
@@ -85,7 +90,7 @@ export async function buildSource(
 }
 
 /** Everything after the preparations. */
-async function assemble(context: BuildContext): Promise<BuildOutput> {
+async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pending'>> {
   const { defaults } = context.start;
   const planning = planFunctions({ ...context, defaults, hasPublicFiles: hasPublicFiles(context) });
   if (planning.kind === 'failed') return failed(planning);
@@ -115,7 +120,6 @@ async function assemble(context: BuildContext): Promise<BuildOutput> {
       warnings: context.warnings,
     },
     files: [...code.files, ...packages.files, ...served.files],
-    pending: context.pending,
   };
 }
 
