@@ -47,14 +47,25 @@ export function planChange(
   return difference(before, after);
 }
 
-/** What leads from one set of values to another. */
+/** What leads from one set of values to another. What is a secret by now stays one. */
 export function planRestore(
   current: readonly EnvironmentEntry[],
   wanted: readonly EnvironmentEntry[],
 ): ChangePlan {
   const byKey = (entries: readonly EnvironmentEntry[]) =>
     new Map(entries.map((entry) => [keyOf(entry), entry]));
-  return difference(byKey(current), byKey(wanted));
+  const secrets = namesOfSecrets(current);
+  const kept = wanted.map((entry) => {
+    return secrets.has(entry.name) ? { ...entry, kind: 'secret' as const } : entry;
+  });
+  return difference(byKey(current), byKey(kept));
+}
+
+/** Names that are secret in one scope at least. */
+export function namesOfSecrets(
+  entries: readonly Pick<EnvironmentEntry, 'name' | 'kind'>[],
+): Set<string> {
+  return new Set(entries.filter(({ kind }) => kind === 'secret').map(({ name }) => name));
 }
 
 type Entries = Map<string, EnvironmentEntry>;
@@ -100,9 +111,7 @@ function toEntry(
   const namesakes = current.filter((entry) => entry.name === name);
   const former = namesakes.find((entry) => entry.scope === scope);
   // What is secret in one scope would hardly be readable in another by intention.
-  const usual = namesakes.some((entry) => entry.kind === 'secret')
-    ? 'secret'
-    : defaultValueKind(name);
+  const usual = namesOfSecrets(namesakes).has(name) ? 'secret' : defaultValueKind(name);
   return {
     name,
     scope,

@@ -12,7 +12,13 @@ import {
 } from '../store/environment.ts';
 import { ensureDataKey, openDataKey } from './data-keys.ts';
 import type { MasterKeys } from './master-keys.ts';
-import { planChange, planRestore, type ChangePlan, type ValueChange } from './plan-change.ts';
+import {
+  namesOfSecrets,
+  planChange,
+  planRestore,
+  type ChangePlan,
+  type ValueChange,
+} from './plan-change.ts';
 import { seal, unseal } from './sealed-box.ts';
 
 /**
@@ -24,7 +30,7 @@ export interface Vault {
   version(appId: string): Promise<number>;
   /** The values that hold at a version, decrypted. */
   read(appId: string, version: number): Promise<VersionedEntry[]>;
-  /** The same for people: values of plain ones only. @throws PlatformError not-found */
+  /** The same for people: values of those that are plain, then and now. @throws PlatformError not-found */
   describe(appId: string, version: number | null): Promise<EnvironmentDescription>;
   /**
    * Makes a version of all changes together, or of none; no version when they change nothing. One at a time.
@@ -147,7 +153,11 @@ export function createVault({ db, masterKeys }: Deps): Vault {
       const version = asked ?? newest;
       refuseUnknownVersion(version, newest);
       const rows = await readRows(db, appId, version);
-      const entries = rows.map(({ name, scope, kind, isBuild, value, since, setAt, setBy }) => {
+      const current = version === newest ? [] : await listEnvironment(db, appId, newest);
+      const secrets = namesOfSecrets(current);
+      const entries = rows.map(({ name, scope, isBuild, value, since, setAt, setBy, ...row }) => {
+        // Whoever made a secret of it wants it to be read nowhere: not in older versions either.
+        const kind = secrets.has(name) ? 'secret' : row.kind;
         const described = { name, scope, kind, isBuild, since, setAt, setBy };
         return { ...described, value: kind === 'plain' ? value : null };
       });
