@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { randomName } from './ids.ts';
 
@@ -12,15 +12,17 @@ export async function writeFileAtomically(
   mode = 0o600,
 ): Promise<void> {
   const temporary = `${path}.${randomName(6)}.tmp`;
-  const file = await open(temporary, 'wx', mode);
   try {
+    await using file = await open(temporary, 'wx', mode);
     await file.writeFile(content);
     await file.chmod(mode); // The umask has no say in who may read it.
     await file.sync();
-  } finally {
-    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk, whoever tries again would fill what is left with such files.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, path);
   await syncFolder(dirname(path));
 }
 
