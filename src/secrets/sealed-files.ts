@@ -15,7 +15,10 @@ export interface SealedFiles {
   remove(deploymentIds: string[]): Promise<void>;
   /** The deployments that have one, sealed at least so long ago. */
   listOlderThan(ageMs: number): Promise<string[]>;
-  /** Seals again with the newest master key whatever opens with one of them. */
+  /**
+   * Seals again with the newest master key whatever opens with one of them, and removes what does not: a file that is
+   * missing is made again (deploy/sealed-keeper.ts), and one that opens with a key that is gone would not be.
+   */
   resealAll(): Promise<void>;
 }
 
@@ -66,6 +69,7 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
         await turns.run(id, async () => {
           const environment = await open(id);
           if (environment !== null) await write(id, environment);
+          else await rm(fileOf(id), { force: true });
         });
       }
     },

@@ -78,7 +78,7 @@ async function openBroker(maxSandboxes = 8) {
         slotsDir: join(storeDir, 'slots'),
         visibleDir: join(storeDir, 'slots'),
       }),
-      openSealed: (deployment) => openSealedEnvironment(sealedDir, [MASTER_KEY], deployment),
+      openSealed: (deployment) => openSealedEnvironment(sealedDir, () => [MASTER_KEY], deployment),
       masterKeyFile: { keys: [MASTER_KEY], add: async () => {}, retireOld: async () => {} },
       say: (line) => void said.push(line),
     },
@@ -285,7 +285,7 @@ describe('a sealed environment', () => {
   it('is not read through a symbolic link', async () => {
     const name = 'dep-aaaaaaaaaaaa';
     await symlink(join(sealedDir, `${DEPLOYMENT}.sealed`), join(sealedDir, `${name}.sealed`));
-    await expect(openSealedEnvironment(sealedDir, [MASTER_KEY], name)).rejects.toMatchObject({
+    await expect(openSealedEnvironment(sealedDir, () => [MASTER_KEY], name)).rejects.toMatchObject({
       code: 'ELOOP',
     });
   });
@@ -296,6 +296,6 @@ describe('a sealed environment', () => {
       join(sealedDir, `${name}.sealed`),
       sealEnvironment(MASTER_KEY, DEPLOYMENT, { values: {}, secretNames: [] }),
     );
-    await expect(openSealedEnvironment(sealedDir, [MASTER_KEY], name)).rejects.toThrow();
+    await expect(openSealedEnvironment(sealedDir, () => [MASTER_KEY], name)).rejects.toThrow();
   });
 });

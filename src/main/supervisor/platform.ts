@@ -125,7 +125,7 @@ export async function startPlatform(
         visibleDir: layout.visibleSlotsDir,
       }),
       openSealed: (deployment) =>
-        openSealedEnvironment(layout.data.sealed, masterKeyFile.keys, deployment),
+        openSealedEnvironment(layout.data.sealed, () => masterKeyFile.keys, deployment),
       masterKeyFile,
       say,
     },

@@ -5,16 +5,19 @@ import { MAX_SEALED_BYTES, openEnvironment } from '../../secrets/sealed.ts';
 
 /**
  * Opens the environment of one deployment. The folder belongs to control, which is not trusted with what the
- * supervisor may read: no symbolic link is followed, and only a regular file of sensible size is read.
+ * supervisor may read: no symbolic link is followed, and only a regular file of sensible size is read. The keys may be
+ * replaced meanwhile: the file is sealed with one of before or one of after.
  */
 export async function openSealedEnvironment(
   sealedDir: string,
-  masterKeys: readonly Buffer[],
+  masterKeys: () => readonly Buffer[],
   deployment: string,
 ): Promise<DeploymentEnvironment> {
+  const before = masterKeys();
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using file = await open(`${sealedDir}/${deployment}.sealed`, flags);
   const status = await file.stat();
   if (!status.isFile() || status.size > MAX_SEALED_BYTES) throw new Error('not a sealed file');
-  return openEnvironment(masterKeys, deployment, await file.readFile());
+  const sealed = await file.readFile();
+  return openEnvironment([...before, ...masterKeys()], deployment, sealed);
 }
