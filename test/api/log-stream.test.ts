@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import { expect, it, onTestFinished } from 'vitest';
+import { createLogReader } from '../../src/api/logs/log-reader.ts';
 import { createLogStreams } from '../../src/api/logs/log-stream.ts';
 import type { ApiDeps } from '../../src/api/ports.ts';
 import type { App } from '../../src/store/apps.ts';
@@ -25,7 +26,8 @@ async function startStreams(before: () => Promise<void>) {
     },
   };
   const onBug = (error: unknown): void => expect.fail(String(error));
-  const streams = createLogStreams({ db, logFollowers, onBug } as unknown as ApiDeps);
+  const deps = { db, logFollowers, onBug } as unknown as ApiDeps;
+  const streams = createLogStreams(deps, createLogReader(deps.db));
   const opened = Promise.withResolvers<void>();
   const server = http.createServer((_request, raw) => {
     raw.on('close', () => gone.resolve());

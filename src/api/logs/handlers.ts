@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../../store/apps.ts';
 import { findDeploymentByName } from '../../store/deployment-names.ts';
-import { newestLogEntries, type LogFilter } from '../../store/logs.ts';
+import type { LogFilter } from '../../store/logs.ts';
 import { AppParams } from '../apps/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
+import { createLogReader } from './log-reader.ts';
 import { createLogStreams } from './log-stream.ts';
 import { readLogTime } from './log-time.ts';
 import { presentLogEntry } from './present.ts';
@@ -24,7 +25,8 @@ interface Query {
 
 export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
   const { db, access } = deps;
-  const streams = createLogStreams(deps);
+  const reader = createLogReader(db);
+  const streams = createLogStreams(deps, reader);
   api.addHook('preClose', async () => streams.close());
 
   async function stream(request: FastifyRequest, reply: FastifyReply, app: App): Promise<void> {
@@ -65,7 +67,7 @@ export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
       }
       const filter = await filterOf(deps, app, query);
       const before = cursor ?? null;
-      const entries = await newestLogEntries(db, app.id, { filter, before, limit });
+      const entries = await reader.newest(app.id, { filter, before, limit });
       const next = entries.length < limit ? null : (entries.at(-1)?.id ?? null);
       return { items: entries.map(presentLogEntry), next };
     },

@@ -6,14 +6,9 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { App } from '../../store/apps.ts';
-import {
-  lastLogId,
-  logEntriesAfter,
-  newestLogEntries,
-  type LogFilter,
-  type StoredLogEntry,
-} from '../../store/logs.ts';
+import { lastLogId, type LogFilter, type StoredLogEntry } from '../../store/logs.ts';
 import type { ApiDeps } from '../ports.ts';
+import type { LogReader } from './log-reader.ts';
 import { presentLogEntry } from './present.ts';
 
 /** Read at once; each has at most some 40 KB. */
@@ -43,13 +38,16 @@ export interface LogStreams {
   close(): void;
 }
 
-export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStreams {
+export function createLogStreams(
+  { db, logFollowers, onBug }: ApiDeps,
+  reader: LogReader,
+): LogStreams {
   const closing = new AbortController();
 
   async function first({ app, filter, after, limit }: LogStreamRequest): Promise<Start> {
     if (after !== null) return { entries: [], position: after };
     const position = await lastLogId(db);
-    const entries = await newestLogEntries(db, app.id, { filter, before: null, limit });
+    const entries = await reader.newest(app.id, { filter, before: null, limit });
     return { entries: entries.toReversed(), position: later(position, entries[0]?.id) };
   }
 
@@ -65,7 +63,7 @@ export function createLogStreams({ db, logFollowers, onBug }: ApiDeps): LogStrea
       // Whatever matches up to here is found below, so the next look begins behind it.
       const reached = await lastLogId(db);
       const query = { filter, after: position, limit: PAGE };
-      const entries = await logEntriesAfter(db, app.id, query);
+      const entries = await reader.after(app.id, query);
       await write(response, entries, { format, ending });
       const last = entries.at(-1)?.id;
       if (entries.length < PAGE) {
