@@ -55,6 +55,19 @@ describe('a push with dependencies', () => {
     expect(JSON.parse((await ask(platform, 'cached')).body)).toEqual({ sum: 4 });
   });
 
+  it('has them at hand for the push that mends one whose code did not build', async () => {
+    const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': 'export default (' };
+    const { repository, code, output } = await push('mended', files);
+    expect(output).toContain('Installing dependencies: npm ci');
+    expect(code, output).toBe(1);
+    registry.requests.length = 0;
+    await repository.commit({ 'index.ts': HANDLER });
+    const second = await repository.push('main');
+    expect(second.output).toContain('Dependencies as before, from the cache');
+    expect(second.code, second.output).toBe(0);
+    expect(registry.requests).toEqual([]);
+  });
+
   it('installs anew when what was stored is spoilt', async () => {
     const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
     const { repository } = await push('spoilt', files);
@@ -160,6 +173,25 @@ describe('a push is refused, and told why,', () => {
 });
 
 describe('an install script', () => {
+  it('that downloads from elsewhere is named as what it is', async () => {
+    const project = await withScript(
+      'downloader',
+      `const proxy = new URL(process.env.HTTPS_PROXY);
+       const options = { host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: 'binaries.example:443' };
+       require('node:http').request(options).on('connect', ({ statusCode, statusMessage }) => {
+         console.error('ERR! install response status ' + statusCode + ' ' + statusMessage);
+         process.exit(1);
+       }).end();`,
+    );
+    const { code, output } = await push('downloader', project);
+    expect(code, output).toBe(1);
+    expect(output).toContain(
+      ' !     A package downloads while it is installed, from elsewhere: the build asked for binaries.example:443',
+    );
+    expect(output).toContain('FN_BUILD_REGISTRIES');
+    expect(output).not.toContain('NPM_TOKEN');
+  });
+
   it('finds nothing of the machine, and none of the platform’s variables', async () => {
     const project = await withScript(
       'looker',

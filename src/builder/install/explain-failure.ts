@@ -10,12 +10,14 @@ interface FailedInstall {
   detected: DetectedClient;
   end: CommandEnd;
   registry: string;
+  /** Why connections were refused: install scripts show as little of it as "403". */
+  refusals: readonly string[];
   /** What the sandbox's files may take. */
   diskMib: number;
   memoryMib: number;
 }
 
-type Explain = (match: RegExpMatchArray, failure: FailedInstall, output: string) => BuildProblem;
+type Explain = (match: RegExpMatchArray, failure: FailedInstall) => BuildProblem | null;
 
 const SHOWN_LINES = 20;
 /** Colours and cursor movements (ECMA-48). */
@@ -47,6 +49,17 @@ const EXPLANATIONS: [RegExp, Explain][] = [
         detected,
         linesWith(end.tail, /Missing:|Invalid:|specifiers|YN0028|needs to be updated|^\*/),
       ),
+  ],
+  [
+    /\b403\b|tunnel/,
+    (_, { refusals, end }) => {
+      const refusal = refusals.find((reason) => /builds reach .* only$/.test(reason));
+      if (refusal === undefined) return null;
+      return problem(`A package downloads while it is installed, from elsewhere: ${refusal}`, {
+        lines: tailOf(end),
+        hint: 'take a version that brings its binaries through the registry, or have the operator add the host to FN_BUILD_REGISTRIES',
+      });
+    },
   ],
   [
     /\bE401\b|\bE403\b|ERR_PNPM_FETCH_40[13]|YN0041|YN0033|Request failed "?40[13]|(?:401|403) (?:Unauthorized|Forbidden)/i,
@@ -108,7 +121,8 @@ export function explainInstallFailure(failure: FailedInstall): BuildProblem {
   if (end.signal === 'SIGKILL') return memoryProblem(failure.title, failure.memoryMib);
   for (const [pattern, explain] of EXPLANATIONS) {
     const match = output.match(pattern);
-    if (match !== null) return explain(match, { ...failure, end }, output);
+    const explanation = match && explain(match, { ...failure, end });
+    if (explanation !== null) return explanation;
   }
   const how = end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
   return problem(`${failure.title} failed (${how})`, { lines: tailOf(end) });

@@ -16,7 +16,7 @@ import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
 import { hasSameMeaning, olderYarnLock } from './older-yarn-lock.ts';
 import type { PackageJson } from './package-json.ts';
-import { type Command, runCommand } from './run-command.ts';
+import { type Command, type CommandEnd, runCommand } from './run-command.ts';
 
 export interface PackagesRequest {
   root: string;
@@ -28,6 +28,8 @@ export interface PackagesRequest {
   /** The build-scoped ones that the environment has. */
   variables: Readonly<Record<string, string>>;
   registries: readonly string[];
+  /** Why connections were refused until now. */
+  refusals: readonly string[];
   /** Keys that this app has caches of. */
   caches: readonly string[];
   diskMib: number;
@@ -83,7 +85,7 @@ async function restore(request: PackagesRequest, key: string): Promise<boolean> 
 }
 
 async function install(request: PackagesRequest): Promise<BuildProblem | null> {
-  const { root, detected, withDev, packages, diskMib, memoryMib, registries } = request;
+  const { root, detected, withDev, packages, registries } = request;
   const folder = join(root, detected.folder);
   const [first] = packages;
   const hasOwnPolicy =
@@ -104,8 +106,7 @@ async function install(request: PackagesRequest): Promise<BuildProblem | null> {
     for (const entry of packages) await noteFilesBesideCode(root, entry.folder);
     return null;
   }
-  const [registry = ''] = registries;
-  return explainInstallFailure({ title, detected, end, registry, diskMib, memoryMib });
+  return explainFailure(request, title, end);
 }
 
 /** Yarn asks the very URLs of its lockfile, which name the public registry by either of its names. */
@@ -136,14 +137,13 @@ async function runScripts(
   { folder, package: content }: PackagesRequest['packages'][number],
   names: readonly string[],
 ): Promise<BuildProblem | null> {
-  const { root, detected, diskMib, memoryMib, registries } = request;
+  const { root, detected } = request;
   for (const name of names) {
     if (content.scripts[name] === undefined) continue;
     const { title, command } = runScriptCommand(detected.client, name);
     const end = await run(request, { title, command, cwd: join(root, folder) });
     if (end.code === 0) continue;
-    const [registry = ''] = registries;
-    return explainInstallFailure({ title, detected, end, registry, diskMib, memoryMib });
+    return explainFailure(request, title, end);
   }
   return null;
 }
@@ -152,6 +152,12 @@ async function runScripts(
 function ignoresScripts(folder: string): boolean {
   const file = join(folder, '.npmrc');
   return existsSync(file) && /^\s*ignore-scripts\s*=\s*true/m.test(readFileSync(file, 'utf8'));
+}
+
+function explainFailure(request: PackagesRequest, title: string, end: CommandEnd): BuildProblem {
+  const { detected, diskMib, memoryMib, registries, refusals } = request;
+  const [registry = ''] = registries;
+  return explainInstallFailure({ title, detected, end, registry, refusals, diskMib, memoryMib });
 }
 
 function run(

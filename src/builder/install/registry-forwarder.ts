@@ -7,11 +7,14 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import type { NetTarget } from '../../protocol/builder.ts';
 import type { BuilderServices } from './builder-services.ts';
 
 export interface RegistryForwarder {
   /** `http://127.0.0.1:<port>`. */
   url: string;
+  /** Why connections were refused, in the order of the first time; the first few. */
+  refusals: readonly string[];
   close(): void;
 }
 
@@ -19,10 +22,20 @@ export interface RegistryForwarder {
 const HOP_HEADERS = ['connection', 'proxy-connection', 'keep-alive', 'proxy-authorization', 'te'];
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
+const MAX_REFUSALS = 5;
 
-export async function startForwarder(
-  services: Pick<BuilderServices, 'connect'>,
-): Promise<RegistryForwarder> {
+export async function startForwarder({
+  connect,
+}: Pick<BuilderServices, 'connect'>): Promise<RegistryForwarder> {
+  const refusals: string[] = [];
+  const services = {
+    connect: (target: NetTarget) =>
+      connect(target).catch((error: Error) => {
+        const isNew = !refusals.includes(error.message);
+        if (isNew && refusals.length < MAX_REFUSALS) refusals.push(error.message);
+        throw error;
+      }),
+  };
   const server = http.createServer((request, response) => {
     void forwardRequest(services, request, response);
   });
@@ -35,6 +48,7 @@ export async function startForwarder(
   server.unref();
   return {
     url: `http://127.0.0.1:${port}`,
+    refusals,
     close: () => {
       server.close();
       server.closeAllConnections();
