@@ -2,6 +2,7 @@
  * The environment of an app: values for scopes, of which each deployment gets what applies to it. This file holds the
  * vocabulary and its pure rules; where values are kept, and how, is `secrets/`.
  */
+import { printable } from '../std/printable.ts';
 import type { DeploymentKind } from './deployment.ts';
 import { shortRefName } from './slug.ts';
 
@@ -103,8 +104,10 @@ export function environmentSizeProblem(entries: readonly EnvironmentEntry[]): st
 /** The scope that somebody wrote, or null. */
 export function parseScope(text: string): Scope | null {
   if (text === 'all' || text === 'production' || text === 'preview') return text;
-  const branch = /^branch:([^\s\0]+)$/.exec(text)?.[1];
+  const branch = /^branch:(\S+)$/.exec(text)?.[1];
   if (branch === undefined || branch.length > MAX_BRANCH_CHARACTERS) return null;
+  // Whoever lists the environment sees it in a terminal.
+  if (printable(branch) !== branch) return null;
   return `branch:${branch}`;
 }
 

@@ -60,10 +60,16 @@ describe('a scope', () => {
     (text) => expect(parseScope(text)).toBe(text),
   );
 
-  it.each(['', 'branch:', 'branch', 'prod', 'branch:a b', `branch:${'x'.repeat(201)}`])(
-    'cannot be %j',
-    (text) => expect(parseScope(text)).toBe(null),
-  );
+  it.each([
+    '',
+    'branch:',
+    'branch',
+    'prod',
+    'branch:a b',
+    'branch:a\u001b[2Jb',
+    'branch:a\0',
+    `branch:${'x'.repeat(201)}`,
+  ])('cannot be %j', (text) => expect(parseScope(text)).toBe(null));
 });
 
 describe('the environment of a deployment', () => {
