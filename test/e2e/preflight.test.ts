@@ -136,7 +136,7 @@ describe('a value that was stored when control is killed', () => {
       expect((JSON.parse(view.body) as EnvironmentView).version).toBe(2);
     });
     const running = descendantsOf(platform().pid);
-    const control = running.filter((one) => /programs\/control\.mjs$/.test(one.commandLine));
+    const control = running.filter((one) => one.commandLine.endsWith('programs/control.mjs'));
     expect(control.length).toBeGreaterThan(0);
     for (const { pid } of control) process.kill(pid, 'SIGKILL');
     expect((await changing)?.status).not.toBe(200);
