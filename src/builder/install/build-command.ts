@@ -7,7 +7,7 @@ import type { ClientName } from './detect-client.ts';
 import { diskProblem, memoryProblem, tailOf } from './explain-failure.ts';
 import type { PackageJson } from './package-json.ts';
 import { problem } from './problem.ts';
-import { runCommand } from './run-command.ts';
+import { runCommand, wasKilled } from './run-command.ts';
 
 /** What turns the source into what is deployed. */
 export interface BuildPlan {
@@ -67,7 +67,7 @@ export async function runBuild(run: BuildRun): Promise<BuildProblem | null> {
     },
   );
   if (end.code === 0) return null;
-  if (end.signal === 'SIGKILL') return memoryProblem(title, run.memoryMib);
+  if (wasKilled(end)) return memoryProblem(title, run.memoryMib);
   if (end.tail.some((line) => /ENOSPC|no space left on device/i.test(line))) {
     return diskProblem(title, run.diskMib);
   }

@@ -3,7 +3,7 @@ import type { BuildProblem } from '../../protocol/builder.ts';
 import type { DetectedClient } from './detect-client.ts';
 import { LOCK_COMMANDS } from './client-commands.ts';
 import { problem } from './problem.ts';
-import type { CommandEnd } from './run-command.ts';
+import { type CommandEnd, wasKilled } from './run-command.ts';
 
 interface FailedInstall {
   title: string;
@@ -118,7 +118,7 @@ export function explainInstallFailure(failure: FailedInstall): BuildProblem {
   const tail = failure.end.tail.map((line) => line.replace(ESCAPES, ''));
   const end = { ...failure.end, tail };
   const output = tail.join('\n');
-  if (end.signal === 'SIGKILL') return memoryProblem(failure.title, failure.memoryMib);
+  if (wasKilled(end)) return memoryProblem(failure.title, failure.memoryMib);
   for (const [pattern, explain] of EXPLANATIONS) {
     const match = output.match(pattern);
     const explanation = match && explain(match, { ...failure, end });
@@ -147,7 +147,7 @@ export function diskProblem(title: string, diskMib: number): BuildProblem {
 /** Only the kernel sends that signal here. */
 export function memoryProblem(title: string, memoryMib: number): BuildProblem {
   return problem(`${title} was stopped: it needs more memory than a build has (${memoryMib} MB)`, {
-    hint: 'the operator can raise FN_BUILD_MEMORY',
+    hint: 'files that it writes count, too; the operator can raise FN_BUILD_MEMORY',
   });
 }
 

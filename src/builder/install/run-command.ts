@@ -35,6 +35,8 @@ const QUIET_MS = 9_000;
 const CHECK_QUIET_MS = 1_000;
 /** The shells' number for a program that cannot be run. */
 const CANNOT_RUN = 127;
+/** Theirs for a program that was ended by SIGKILL. */
+const KILLED = 137;
 
 export async function runCommand(
   { title, command, cwd, environment }: Command,
@@ -79,6 +81,11 @@ export async function runCommand(
   await Promise.all(outputs);
   tellActivity('');
   return { code, signal, tail, elapsedMs: performance.now() - beganAtMs };
+}
+
+/** Whether the kernel ended it, as it does when memory is short; a shell in between tells that by a number. */
+export function wasKilled({ code, signal }: CommandEnd): boolean {
+  return signal === 'SIGKILL' || code === KILLED;
 }
 
 /** Resolves when the stream has ended and all of its lines were taken. */
