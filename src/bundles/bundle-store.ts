@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { chmod, lstat, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuiltPublicFile, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
@@ -53,8 +54,17 @@ const HASH = /^[0-9a-f]{64}$/;
 /** As many as the threads that Node has for files can be kept busy with. */
 const CHECKS_AT_ONCE = 16;
 
-/** The store below `bundlesDir`, which must exist: `<sha256>/manifest.json` and the files beside it. */
+/** Folders that are on their way to a name, or off it. */
+const UNFINISHED = /^\.(?:new|spoilt)-/;
+
+/**
+ * The store below `bundlesDir`, which must exist and have one process that writes: `<sha256>/manifest.json` and the
+ * files beside it. What a writer that was killed left unfinished is removed.
+ */
 export function createBundleStore(bundlesDir: string): BundleStore {
+  for (const name of readdirSync(bundlesDir).filter((entry) => UNFINISHED.test(entry))) {
+    rmSync(join(bundlesDir, name), { recursive: true, force: true });
+  }
   const writing = new KeyedMutex();
 
   function folderOf(hash: string): string {

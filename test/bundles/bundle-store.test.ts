@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -85,6 +86,17 @@ describe('the bundle store', () => {
     expect(await store.has('0'.repeat(64))).toBe(false);
     await expect(store.readManifest('0'.repeat(64))).rejects.toMatchObject({ code: 'not-found' });
     await expect(store.readManifest('../..')).rejects.toMatchObject({ code: 'not-found' });
+  });
+
+  test('removes what a process left that was killed while it stored', async () => {
+    const { hash } = await store.put(bundleOf({ 'main.js': 'code' }));
+    for (const name of ['.new-abc', '.spoilt-abc']) {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, 'main.js'), 'co');
+    }
+    store = createBundleStore(folder);
+    expect(readdirSync(folder)).toEqual([hash]);
+    expect(await store.verify(hash)).toBe(true);
   });
 
   test('lets every user read, and nobody write', async () => {
