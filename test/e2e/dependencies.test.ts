@@ -55,6 +55,23 @@ describe('a push with dependencies', () => {
     expect(JSON.parse((await ask(platform, 'cached')).body)).toEqual({ sum: 4 });
   });
 
+  it('gets private ones with a token, given as the refusal says', async () => {
+    registry.token = 'correct-horse';
+    onTestFinished(() => void (registry.token = null));
+    const project = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
+    const { repository, code, output } = await push('private', project);
+    expect(code, output).toBe(1);
+    expect(output).toContain('_authToken=${NPM_TOKEN} in .npmrc');
+    expect(output).toContain('fn env set NPM_TOKEN=- --build');
+    const told = ['env', 'set', 'NPM_TOKEN=correct-horse', '--build'];
+    expect(await repository.fn(...told)).toMatchObject({ code: 0 });
+    const host = registry.url.replace('http:', '');
+    await repository.commit({ '.npmrc': `${host}:_authToken=\${NPM_TOKEN}\n` });
+    const second = await repository.push('main');
+    expect(second.code, second.output).toBe(0);
+    expect(JSON.parse((await ask(platform, 'private')).body)).toEqual({ sum: 3 });
+  });
+
   it('has them at hand for the push that mends one whose code did not build', async () => {
     const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': 'export default (' };
     const { repository, code, output } = await push('mended', files);
@@ -186,7 +203,7 @@ describe('an install script', () => {
     const { code, output } = await push('downloader', project);
     expect(code, output).toBe(1);
     expect(output).toContain(
-      ' !     A package downloads while it is installed, from elsewhere: the build asked for binaries.example:443',
+      ' !     An install script was refused a download: the build asked for binaries.example:443',
     );
     expect(output).toContain('FN_BUILD_REGISTRIES');
     expect(output).not.toContain('NPM_TOKEN');

@@ -55,8 +55,8 @@ const EXPLANATIONS: [RegExp, Explain][] = [
     (_, { refusals, end }) => {
       const refusal = refusals.find((reason) => /builds reach .* only$/.test(reason));
       if (refusal === undefined) return null;
-      return problem(`A package downloads while it is installed, from elsewhere: ${refusal}`, {
-        lines: tailOf(end),
+      return problem(`An install script was refused a download: ${refusal}`, {
+        lines: linesWith(end.tail, /\b403\b|tunnel/),
         hint: 'take a version that brings its binaries through the registry, or have the operator add the host to FN_BUILD_REGISTRIES',
       });
     },
@@ -68,7 +68,7 @@ const EXPLANATIONS: [RegExp, Explain][] = [
         `The registry gives ${packageIn(end.tail) ?? 'a package'} to nobody without a token`,
         {
           lines: linesWith(end.tail, /40[13]|unauthori[sz]ed|forbidden|authenticat/i),
-          hint: 'in .npmrc: //registry.example.com/:_authToken=${NPM_TOKEN}, and give NPM_TOKEN to builds: name it in "build": { "env": ["NPM_TOKEN"] } of fn.json',
+          hint: 'write //registry.example.com/:_authToken=${NPM_TOKEN} in .npmrc, and give builds its value: fn env set NPM_TOKEN=- --build',
         },
       ),
   ],
