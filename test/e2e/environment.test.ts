@@ -86,6 +86,21 @@ describe('a change of the environment', () => {
     expect(await told('picky', 'MODE')).toBe('good');
   });
 
+  it('is refused when a value is no text', async () => {
+    const repository = await createRepository(platform(), 'literal');
+    await repository.commit({ 'index.ts': TELLER });
+    await repository.push('main');
+    const path = '/apps/literal/environment';
+    for (const value of [null, 12, true, ['text']]) {
+      const put = { method: 'PUT', body: { value } };
+      expect(await callControl(platform(), `${path}/A`, put)).toMatchObject({ status: 400 });
+      const patch = { method: 'PATCH', body: { set: [{ name: 'A', value }] } };
+      expect(await callControl(platform(), path, patch)).toMatchObject({ status: 400 });
+    }
+    const { body } = await callControl(platform(), path);
+    expect(JSON.parse(body)).toEqual({ version: 0, items: [] });
+  });
+
   it('is not lost among others at the same time', async () => {
     const repository = await createRepository(platform(), 'crowd');
     await repository.commit({ 'index.ts': TELLER });

@@ -90,6 +90,7 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
     '/apps/:app/environment',
     {
       bodyLimit: BODY_LIMIT_BYTES,
+      preValidation: requireText,
       schema: {
         summary: 'Set and unset values: all of them, as one version, or none',
         params: AppParams,
@@ -108,6 +109,7 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
     '/apps/:app/environment/:name',
     {
       bodyLimit: BODY_LIMIT_BYTES,
+      preValidation: requireText,
       schema: {
         summary: 'Set one value',
         params: EnvironmentNameParams,
@@ -131,6 +133,22 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
     async ({ actor, params, query }) =>
       change(actor, params.app, [toRemoval(params.name, query.scope)]),
   );
+}
+
+/**
+ * Before the schema, which takes a number for its digits and null for nothing: whoever sends null for a value may want
+ * it removed, and would not notice that it is empty now.
+ * @throws PlatformError bad-request
+ */
+async function requireText({ body }: { body: unknown }): Promise<void> {
+  const { set } = (body ?? {}) as { set?: unknown };
+  for (const put of [body, ...(Array.isArray(set) ? (set as unknown[]) : [])]) {
+    if (typeof put !== 'object' || put === null || !('value' in put)) continue;
+    if (typeof put.value === 'string') continue;
+    throw new PlatformError('bad-request', 'a value is no string', {
+      hint: 'nothing was changed; put it in quotes, or name it under "unset" to remove it',
+    });
+  }
 }
 
 function toChange(name: string, { value, scope, kind, build }: EnvironmentPut): ValueChange {
