@@ -29,17 +29,6 @@ async function push(app: string, files: Record<string, string | null>) {
   return { repository, ...(await repository.push('main')) };
 }
 
-/** Publishes a package whose install script is this program; returns a project that has it. */
-async function withScript(name: string, program: string): Promise<Record<string, string>> {
-  const fields = { scripts: { postinstall: 'node install.js' } };
-  const files = { 'index.js': ADDER, 'install.js': program };
-  await registry.publish({ name, version: '1.0.0', files, fields });
-  return {
-    ...registry.project({ [name]: '1.0.0' }),
-    'index.ts': HANDLER.replace("'adder'", `'${name}'`),
-  };
-}
-
 describe('a push with dependencies', () => {
   it('serves what they give, and asks the registry nothing when they are as before', async () => {
     const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
@@ -179,6 +168,38 @@ describe('a push is refused, and told why,', () => {
     expect(output).toContain('adder is to come from 169.254.169.254');
   });
 
+  it('when the lockfile does not match', async () => {
+    await registry.publish({ name: 'adder', version: '2.0.0', files: { 'index.js': ADDER } });
+    const project = registry.project({ adder: '1.0.0' });
+    const { output } = await push('unmatched', {
+      ...project,
+      'package.json': (project['package.json'] ?? '').replace('1.0.0"\n  }', '2.0.0"\n  }'),
+      'index.ts': HANDLER,
+    });
+    expect(output).toContain('package-lock.json does not match package.json');
+    expect(output).toContain('npm install --package-lock-only && git add package-lock.json');
+  });
+
+  it('when the registry has no such package', async () => {
+    const { output } = await push('missing', {
+      ...registry.project({ nowhere: '1.0.0' }),
+      'index.ts': HANDLER,
+    });
+    expect(output).toContain('nowhere is not in the registry');
+  });
+
+  it('when the registry has other bytes than were locked', async () => {
+    const project = registry.project({ adder: '1.0.0' });
+    const lock = project['package-lock.json'] ?? '';
+    const { output } = await push('other-bytes', {
+      ...project,
+      'package-lock.json': lock.replace(/sha512-.{10}/, 'sha512-AAAAAAAAAA'),
+      'index.ts': HANDLER,
+    });
+    expect(output).toMatch(/adder\S* is not what package-lock.json says/);
+    expect(output).toContain('npm install --package-lock-only && git add package-lock.json');
+  });
+
   it('when the registry breaks off', async () => {
     registry.fault = 'breaks-off';
     onTestFinished(() => void (registry.fault = 'none'));
@@ -186,40 +207,5 @@ describe('a push is refused, and told why,', () => {
     const { code, output } = await push('broken-off', files);
     expect(code, output).toBe(1);
     expect(output).toContain('did not answer as it should');
-  });
-});
-
-describe('an install script', () => {
-  it('that downloads from elsewhere is named as what it is', async () => {
-    const project = await withScript(
-      'downloader',
-      `const proxy = new URL(process.env.HTTPS_PROXY);
-       const options = { host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: 'binaries.example:443' };
-       require('node:http').request(options).on('connect', ({ statusCode, statusMessage }) => {
-         console.error('ERR! install response status ' + statusCode + ' ' + statusMessage);
-         process.exit(1);
-       }).end();`,
-    );
-    const { code, output } = await push('downloader', project);
-    expect(code, output).toBe(1);
-    expect(output).toContain(
-      ' !     An install script was refused a download: the build asked for binaries.example:443',
-    );
-    expect(output).toContain('FN_BUILD_REGISTRIES');
-    expect(output).not.toContain('NPM_TOKEN');
-  });
-
-  it('finds nothing of the machine, and none of the platform’s variables', async () => {
-    const project = await withScript(
-      'looker',
-      `const fs = require('node:fs');
-       const paths = ['/root', '/home', '/etc/shadow', '/var', '/run', '${platform.dataDir}', '/usr/local/lib'];
-       const seen = paths.filter((path) => fs.existsSync(path));
-       const odd = Object.keys(process.env).filter((name) => /SECRET|TOKEN|DATABASE|ESBUILD|FN_/.test(name));
-       if (seen.length + odd.length > 0) { console.error('SEES ' + seen + odd); process.exit(1); }`,
-    );
-    const { code, output } = await push('looker', project);
-    expect(output).not.toContain('SEES');
-    expect(code, output).toBe(0);
   });
 });

@@ -63,12 +63,12 @@ const EXPLANATIONS: [RegExp, Explain][] = [
   ],
   [
     /\bE401\b|\bE403\b|ERR_PNPM_FETCH_40[13]|YN0041|YN0033|Request failed "?40[13]|(?:401|403) (?:Unauthorized|Forbidden)/i,
-    (_, { end }) =>
+    (_, { end, registry }) =>
       problem(
         `The registry gives ${packageIn(end.tail) ?? 'a package'} to nobody without a token`,
         {
           lines: linesWith(end.tail, /40[13]|unauthori[sz]ed|forbidden|authenticat/i),
-          hint: 'write //registry.example.com/:_authToken=${NPM_TOKEN} in .npmrc, and give builds its value: fn env set NPM_TOKEN=- --build',
+          hint: `write //${URL.parse(registry)?.host ?? 'registry.example.com'}/:_authToken=\${NPM_TOKEN} in .npmrc, and give builds its value: fn env set NPM_TOKEN=- --build`,
         },
       ),
   ],
@@ -164,6 +164,7 @@ function linesWith(tail: readonly string[], pattern: RegExp): string[] {
 const PACKAGE = String.raw`((?:@[\w.~-]+/)?[\w.~-]+(?:@[\w.^~<>=*+-]+)?)`;
 /** How the package managers name the package that they failed at. */
 const NAMINGS = [
+  new RegExp(String.raw`requested resource '((?:@[\w.~-]+/)?[\w.~-]+)@https?:`),
   new RegExp(String.raw`404 +'${PACKAGE}'`),
   new RegExp(String.raw`No matching version found for ${PACKAGE}`),
   new RegExp(String.raw`No fetchable version .*? ${PACKAGE}`),

@@ -5,6 +5,8 @@ import { PlatformError } from '../../protocol/errors.ts';
 const PACKAGED = {
   /** The runtime that this project pins. */
   node: `node-linux-${process.arch}/bin/node`,
+  /** Its headers, for packages that are compiled. */
+  nodeHeaders: `node-linux-${process.arch}/include`,
   /** Statically linked. */
   esbuild: `@esbuild/linux-${process.arch}/bin/esbuild`,
   /** A folder with `bin`, `lib` and `share`. */

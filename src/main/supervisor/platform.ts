@@ -111,6 +111,7 @@ export async function startPlatform(
     libraries,
     runner: programs.files.builder,
     esbuild,
+    headers: packagedFile(layout.projectDir, 'nodeHeaders'),
     clients: packagedClients(layout.projectDir),
     system: findBuildSystem(`${layout.runtimeDir}/build-system`),
   });

@@ -9,6 +9,8 @@ interface BuilderFiles {
   runner: string;
   /** esbuild's statically linked program for this machine. */
   esbuild: string;
+  /** The folder of Node's own headers. */
+  headers: string;
   /** Folders of the package managers. */
   clients: Readonly<Record<keyof typeof CLIENT_FOLDERS, string>>;
   system: BuildSystem;
@@ -25,6 +27,8 @@ export interface BuildSystem {
 
 /** /usr/bin is the machine's. */
 const NODE = '/usr/local/bin/node';
+/** Below npm_config_nodedir of builder/install/client-commands.ts. */
+const HEADERS = '/usr/local/include';
 const RUNNER = '/runner.mjs';
 const ESBUILD = '/usr/local/bin/esbuild';
 
@@ -43,6 +47,7 @@ export function builderProgram(files: BuilderFiles): SandboxProgram {
       [CLIENT_FOLDERS.yarn]: clients.yarn,
       [CLIENT_FOLDERS.yarnBerry]: clients.yarnBerry,
       [NODE]: files.node,
+      [HEADERS]: files.headers,
       [RUNNER]: files.runner,
       [ESBUILD]: files.esbuild,
     },
