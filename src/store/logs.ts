@@ -35,6 +35,9 @@ export interface LogFilter {
   requestId?: string;
 }
 
+/** How far the database's clock may be behind that of data, or either be set back. */
+const MAX_CLOCK_SKEW_MINUTES = 5;
+
 /** What a row costs beside its texts, about. */
 const ROW_BYTES = 120;
 
@@ -178,7 +181,8 @@ function conditionsOf(
     const at = values.push(since);
     // What was stored in earlier minutes was written before: this finds the place without reading all that is older.
     where.push(`e.at >= $${at} AND e.id > COALESCE((SELECT max(v.last_id) FROM log_volumes v
-      WHERE v.app_id = $1 AND v.minute < date_trunc('minute', $${at}::timestamptz)), 0)`);
+      WHERE v.app_id = $1 AND v.minute <
+        $${at}::timestamptz - interval '${MAX_CLOCK_SKEW_MINUTES + 1} minutes'), 0)`);
   }
   if (until !== undefined) where.push(`e.at < $${values.push(until)}`);
   if (level !== undefined) where.push(`e.level >= $${values.push(LOG_LEVELS.indexOf(level))}`);

@@ -101,6 +101,16 @@ it('finds entries by time, level, text, function, deployment and request', async
     expect(await textsOf(db, filter), JSON.stringify(filter)).toEqual(texts);
 });
 
+it('finds entries since a time when the clock of the database is some minutes behind', async () => {
+  const db = await createDatabase(platform());
+  const aheadMs = Date.now() + 4 * 60_000;
+  await store(db, [
+    entry({ text: 'before', at: aheadMs - 1_000 }),
+    entry({ text: 'then', at: aheadMs }),
+  ]);
+  expect(await textsOf(db, { since: new Date(aheadMs) })).toEqual(['then']);
+});
+
 it('forgets what is older than the days, or more than the bytes of an app, and nothing of others', async () => {
   const db = await createDatabase(platform());
   await store(db, [entry({ text: 'ancient' }), entry({ text: 'ancient', appId: 'app-2' })]);
