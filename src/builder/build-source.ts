@@ -192,7 +192,9 @@ function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {
 }
 
 function releaseUnits({ command }: { command: ReleaseCommand | null }): UnitRequest[] {
-  return command === null ? [] : [{ file: command.file, entry: command.entry, handler: null }];
+  return command === null
+    ? []
+    : [{ file: command.file, entry: command.entry, handler: null, isMain: true }];
 }
 
 async function environmentNeeds(

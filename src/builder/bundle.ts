@@ -5,6 +5,7 @@ import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
 import type { ExternalPackages } from './external-packages.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
+import { mainModulePlugin } from './main-module.ts';
 import { platformNames, platformPlugin } from './platform-modules.ts';
 
 /**
@@ -46,6 +47,8 @@ export interface UnitRequest {
   entry: string;
   /** The export that shall be the handler; null for all as they are. */
   handler: string | null;
+  /** It is started, not called: a program. */
+  isMain?: true;
 }
 
 interface BundleRequest {
@@ -129,6 +132,7 @@ function run({ root, units, externals }: BundleRequest) {
       ...(externals === null ? [] : [externals.plugin(BUILTIN)]),
       builtinsPlugin(BUILTIN),
       repositoryPlugin(root),
+      mainModulePlugin(units.filter(({ isMain }) => isMain).map(({ entry }) => join(root, entry))),
     ],
     logLevel: 'silent',
     logLimit: MAX_PROBLEMS,

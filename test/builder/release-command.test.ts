@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import vm from 'node:vm';
 import { expect, test } from 'vitest';
 import { problemsOf, SourceFolder } from './source-folder.ts';
 
@@ -5,6 +7,7 @@ const FILES = {
   'index.ts': 'export default () => new Response();\n',
   'scripts/migrate.ts': "console.log('migrated');\n",
 };
+type Evaluate = (...parameters: unknown[]) => Promise<void>;
 const scripts = (all: Record<string, string>): Record<string, string> => ({
   'package.json': JSON.stringify({ scripts: all }),
 });
@@ -47,6 +50,31 @@ test.each([
   const [problem] = await problemsOf({ ...FILES, ...circle, Procfile: `web: x\n${line}\n` });
   expect(problem).toMatchObject({ message, at: { file: 'Procfile', line: 2, column: 1 } });
   expect(problem?.hint).toContain('npm run <script>');
+});
+
+test.each([
+  [
+    'scripts/migrate.js',
+    "if (require.main === module) globalThis.started = 'as CommonJS';\n",
+    'as CommonJS',
+  ],
+  [
+    'scripts/migrate.ts',
+    "const how: string = 'as a module';\nif (import.meta.main) globalThis.started = how;\nexport {};\n",
+    'as a module',
+  ],
+])('%s knows that it is what was started', async (path, source, expected) => {
+  const files = {
+    'index.ts': FILES['index.ts'],
+    [path]: source,
+    Procfile: `release: node ${path}\n`,
+  };
+  const { files: made } = await new SourceFolder(files).run();
+  const code = made.find((file) => file.path === '_release.js')?.content;
+  const evaluate = vm.runInThisContext(Buffer.from(code ?? []).toString()) as Evaluate;
+  const require = createRequire(import.meta.url);
+  await evaluate(require, {}, () => {}, require);
+  expect(Reflect.get(globalThis, 'started')).toBe(expected);
 });
 
 test('other process types are named and not started, and a web process needs no word', async () => {
