@@ -123,7 +123,7 @@ async function chooseCommit({ scratch }: DeployTarget, request: NewCommit): Prom
 }
 
 function sayWhatIsLeftOut(
-  { secrets, repositories }: FolderFiles,
+  { secrets, repositories, misnamed }: FolderFiles,
   say: (line: string) => void,
 ): void {
   if (secrets.length > 0) {
@@ -131,6 +131,9 @@ function sayWhatIsLeftOut(
   }
   if (repositories.length > 0) {
     say(` !     Left out: ${shortList(repositories)}, which is a repository of its own`);
+  }
+  if (misnamed.length > 0) {
+    say(` !     Left out: ${shortList(misnamed)}: names that are no UTF-8`);
   }
 }
 

@@ -10,6 +10,8 @@ export interface FolderFiles {
   secrets: string[];
   /** Repositories inside the folder, which git does not take along. */
   repositories: string[];
+  /** Names that are no UTF-8, which no deployment can hold. */
+  misnamed: string[];
 }
 
 /** Never deployed, whatever .gitignore says: what is installed, git's own, the platform's data folder. */
@@ -21,12 +23,14 @@ export async function listFolderFiles(
   scratch: ScratchRepository,
   folder: string,
 ): Promise<FolderFiles> {
-  const found: FolderFiles = { files: [], secrets: [], repositories: [] };
+  const found: FolderFiles = { files: [], secrets: [], repositories: [], misnamed: [] };
   for (const path of await listPaths(scratch, folder)) {
     if (path.split('/').some((part) => LEFT_OUT_FOLDERS.has(part))) continue;
     const stats = lstatSync(join(folder, path), { throwIfNoEntry: false });
-    if (stats === undefined) continue; // Tracked, and deleted since.
-    if (stats.isDirectory()) found.repositories.push(path.replace(/\/$/, ''));
+    if (stats === undefined) {
+      // What is no UTF-8 was replaced while git's answer was read; otherwise tracked, and deleted since.
+      if (path.includes('\ufffd')) found.misnamed.push(path);
+    } else if (stats.isDirectory()) found.repositories.push(path.replace(/\/$/, ''));
     else if (SECRET_FILE.test(basename(path))) found.secrets.push(path);
     else found.files.push(path);
   }

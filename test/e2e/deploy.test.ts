@@ -76,6 +76,16 @@ describe('fn deploy of a folder without git', () => {
     expect(log.output).toBe('Say two\nDeploy plain\n');
   });
 
+  it('names the files that it cannot take', async () => {
+    const user = await createRepository(platform(), 'misnamed');
+    const folder = await makeFolder(user, 'odd', { 'index.ts': saying('odd') });
+    const name = Buffer.from('na\u00ffme.txt', 'latin1');
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/`), name]), '');
+    const { code, output } = await user.fn('deploy', folder, '--app', 'odd');
+    expect(code, output).toBe(0);
+    expect(output).toContain(' !     Left out: na\ufffdme.txt: names that are no UTF-8');
+  });
+
   it('that has not changed says so and deploys nothing, until something else is live', async () => {
     const user = await createRepository(platform(), 'user');
     await makeFolder(user, 'same', { 'index.ts': saying('one') });
