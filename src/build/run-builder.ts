@@ -91,7 +91,7 @@ export async function runBuilder(
     case 'broke-protocol':
       return failed('The build was stopped: it answered what no build answers');
     case 'closed':
-      return describeDeath(builder, run);
+      return describeDeath(builder, output.activity, run);
     default:
       return ending satisfies never;
   }
@@ -212,6 +212,7 @@ function archiveError(error: unknown): PlatformError {
 /** A builder that hung up without a result: the sandbox knows why. */
 async function describeDeath(
   { exited }: BuilderProcess,
+  activity: string,
   { clock, memoryMib }: BuilderRun,
 ): Promise<BuilderAnswer> {
   const waited = Promise.withResolvers<null>();
@@ -219,8 +220,10 @@ async function describeDeath(
   const exit = await Promise.race([exited, waited.promise]);
   cancelWait();
   if (exit?.wasOutOfMemory) {
-    return failed(`The build ran out of memory (limit ${memoryMib} MB)`, {
-      hint: 'large data files that the code imports are the usual reason',
+    const during = activity === '' ? '' : ` during ${activity}`;
+    const usual = 'large data files that the code imports are the usual reason';
+    return failed(`The build ran out of memory${during} (limit ${memoryMib} MB)`, {
+      hint: activity === '' ? usual : 'the operator can raise FN_BUILD_MEMORY',
     });
   }
   const how = exit?.signal ? `signal ${exit.signal}` : `exit code ${exit?.code ?? 'unknown'}`;

@@ -301,13 +301,16 @@ test('what a builder says cannot control the pusher’s terminal', async () => {
 test('an out-of-memory kill is named as such, with the limit', async () => {
   const harness = createBuildHarness({
     startBuilder: async () => {
-      const builder = await startFakeBuilder("process.kill(process.pid, 'SIGKILL')");
+      const builder = await startFakeBuilder(
+        `${encodeFrames}
+        socket.write(frame(34, 'npm ci'), () => process.kill(process.pid, 'SIGKILL'))`,
+      );
       const exited = builder.exited.then((exit) => ({ ...exit, wasOutOfMemory: true }));
       return { ...builder, exited };
     },
   });
   const { answer } = await harness.build(fixtureSource('hello-typescript'));
-  expect(JSON.stringify(answer)).toContain('ran out of memory (limit 512 MB)');
+  expect(JSON.stringify(answer)).toContain('ran out of memory during npm ci (limit 512 MB)');
 });
 
 test('one builder is kept ready and used for the next build', async () => {
