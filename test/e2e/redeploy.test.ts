@@ -75,7 +75,8 @@ describe('fn inspect', () => {
     const repository = await createRepository(platform(), 'shown');
     const sha = await repository.commit(saying('one'), 'Say one');
     await repository.git('tag', 'v9.9');
-    await repository.push('main', 'main:topic', 'v9.9');
+    await repository.push('main');
+    await repository.push('main:topic', 'v9.9');
     const live = await inspect(repository);
     expect(live).toMatchObject({
       version: 1,
