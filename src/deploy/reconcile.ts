@@ -59,15 +59,16 @@ const SEALED_BEFORE_ROW_MS = 10 * 60_000;
 export function createReconciler(deps: Deps): Reconciler {
   const { db, publisher, liveRefs, onError } = deps;
 
-  /** Returns whether nothing went wrong. */
-  async function round(): Promise<boolean> {
+  /** Returns whether nothing went wrong. Once it is aborted it begins nothing more: the database is being closed. */
+  async function round(signal: AbortSignal | null): Promise<boolean> {
     let isWhole = true;
     const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+      if (signal?.aborted) return;
       try {
         await work();
       } catch (error) {
         isWhole = false;
-        onError(error);
+        if (!signal?.aborted) onError(error);
       }
     };
     await attempt(async () => deps.seal.remove(await retireDrained(db, deps.drainMs)));
@@ -93,12 +94,12 @@ export function createReconciler(deps: Deps): Reconciler {
   }
 
   return {
-    reconcile: async () => void (await round()),
+    reconcile: async () => void (await round(null)),
     start(signal) {
       let cancel = (): void => {};
       signal.addEventListener('abort', () => cancel(), { once: true });
       const next = async (): Promise<void> => {
-        const isWhole = await round();
+        const isWhole = await round(signal);
         const delayMs = isWhole ? ROUND_MS : RETRY_MS;
         if (!signal.aborted) cancel = deps.clock.after(delayMs, () => void next());
       };

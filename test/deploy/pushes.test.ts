@@ -164,6 +164,27 @@ describe('the reconciler', () => {
     expect(harness.commitServed()).toBe(sha('2'));
   });
 
+  it('reports nothing of what a stop of the platform interrupts', async () => {
+    const { harness } = await setUp();
+    harness.moveRef(MAIN, sha('1'));
+    const building = Promise.withResolvers<void>();
+    const closing = Promise.withResolvers<never>();
+    harness.build = () => {
+      building.resolve();
+      return closing.promise;
+    };
+    const stopping = new AbortController();
+    harness.reconciler.start(stopping.signal);
+    await building.promise;
+    stopping.abort();
+    closing.reject(new Error('the database is closed'));
+    // Waits for the lock that the interrupted round holds.
+    harness.build = async (commit) => built(commit);
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(harness.errors).toEqual([]);
+  });
+
   it('fails a reservation whose ref never moved, and a busy repository is left alone', async () => {
     const { database, harness } = await setUp();
     const pushed = harness.pushOf(MAIN, sha('1'));
