@@ -1,7 +1,7 @@
 /** Bundles with public files, in a store as the platform has it. */
 import { mkdir } from 'node:fs/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { createBundleStore } from '../../src/bundles/index.ts';
+import { type BundleStore, createBundleStore } from '../../src/bundles/index.ts';
 import type { DataPlane } from './data-plane.ts';
 import { servedDeployment, servedFunction, wrapModule } from './function-code.ts';
 import type { ServedDeployment, ServedFunction } from '../../src/model/served.ts';
@@ -15,6 +15,9 @@ export interface PublicBundle {
   code?: string;
 }
 
+/** One for each folder, as in the platform: a new one takes what another is writing for the leftovers of a crash. */
+const stores = new Map<string, BundleStore>();
+
 export async function storePublicBundle(bundlesDir: string, bundle: PublicBundle): Promise<string> {
   await mkdir(bundlesDir, { recursive: true });
   const files = [{ path: 'main.js', content: Buffer.from(await wrapModule(bundle.code ?? '')) }];
@@ -26,7 +29,9 @@ export async function storePublicBundle(bundlesDir: string, bundle: PublicBundle
     files.push({ path: `${file}.gz`, content: gzipSync(content) });
     return { path, file, encodings: { br: `${file}.br`, gzip: `${file}.gz` } };
   });
-  const { hash } = await createBundleStore(bundlesDir).put({
+  const store = stores.get(bundlesDir) ?? createBundleStore(bundlesDir);
+  stores.set(bundlesDir, store);
+  const { hash } = await store.put({
     appId: 'app-test',
     runtime: 'nodejs26',
     functions: [],
