@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { buildSource } from '../../src/builder/build-source.ts';
-import { createBundleStore } from '../../src/bundles/index.ts';
+import { type BundleStore, createBundleStore } from '../../src/bundles/index.ts';
 import type { DataPlane } from '../support/data-plane.ts';
 import { servedDeployment } from '../support/function-code.ts';
 import { installPackages } from '../support/installed-packages.ts';
@@ -19,6 +19,9 @@ const LIMITS = {
   maxBodyBytes: 100 * 1024 * 1024,
 };
 const ANSWER_DEADLINE_MS = 30_000;
+
+/** One for each folder, as in the platform: a new one takes what another is writing for the leftovers of a crash. */
+const stores = new WeakMap<DataPlane, BundleStore>();
 
 /** Pushes the folder as an app of its own. Resolves to the convention that was found; rejects with the refusal. */
 export async function deployFixture(
@@ -39,7 +42,8 @@ export async function deployFixture(
     const { runtime, functions, environment, publicFiles, releaseCommand, warnings } = result;
     const manifest = { runtime, functions, environment, publicFiles, releaseCommand, warnings };
     mkdirSync(data.bundlesDir, { recursive: true });
-    const store = createBundleStore(data.bundlesDir);
+    const store = stores.get(data) ?? createBundleStore(data.bundlesDir);
+    stores.set(data, store);
     const { hash } = await store.put({ appId: 'app-test', ...manifest, files });
     const deployment = servedDeployment({ bundle: hash, appName, functions });
     const prepared = await data.pool.prepare(

@@ -1,7 +1,7 @@
 /**
  * `npm test`: makes sure that the system packages which the tests need are there, runs the suites, and ends with a
- * line `N passed, N failed`. `--all` adds the long suites, `-- PATH …` runs only what is named. A skipped test is
- * printed, and fails in CI.
+ * line `N passed, N failed`. `--all` adds the long suites, `-- PATH …` runs only what is named, long or not. A skipped
+ * test is printed, and fails in CI.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,6 +12,16 @@ import { readHostEnvironment } from '../../src/main/config/env.ts';
 import { provideTools } from '../../src/main/supervisor/host-tools.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** Commands of their own (see package.json), so that `npm test` takes minutes on two cores. */
+const LONG_SUITES = [
+  'test/conformance/**',
+  'test/e2e/dependency-clients.test.ts',
+  'test/e2e/external-packages.test.ts',
+  'test/e2e/hostile-builds.test.ts',
+  'test/e2e/install-scripts.test.ts',
+  'test/e2e/workspaces.test.ts',
+];
 
 interface Report {
   numPassedTests: number;
@@ -42,7 +52,10 @@ provideTools({
   folders: readHostEnvironment().toolFolders,
   say: (line) => void process.stderr.write(`${line}\n`),
 });
-const { report, code } = await runVitest(process.argv.slice(2).filter((name) => name !== '--all'));
+const names = process.argv.slice(2).filter((name) => name !== '--all');
+const isWhole = names.length > 0 || process.argv.includes('--all');
+const left = isWhole ? [] : LONG_SUITES.flatMap((suite) => ['--exclude', suite]);
+const { report, code } = await runVitest([...names, ...left]);
 if (report === null) {
   process.stdout.write('0 passed, 1 failed\n');
   process.exit(1);
