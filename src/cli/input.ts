@@ -28,8 +28,9 @@ export function createInput(stdin: NodeJS.ReadStream, stderr: NodeJS.WriteStream
   const isTerminal = stdin.isTTY && stderr.isTTY;
 
   async function readLine(prompt: string, echo: (character: string) => void): Promise<string> {
-    stderr.write(prompt);
+    // Before the prompt: what is typed at the sight of it must find the terminal's own echo off.
     stdin.setRawMode(true).setEncoding('utf8');
+    stderr.write(prompt);
     const line = new LineEditor(echo);
     try {
       for await (const typed of stdin.iterator({
