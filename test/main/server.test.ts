@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Platform, spawnServer, startPlatform } from '../support/platform.ts';
 import { descendantsOf, survivors } from '../support/processes.ts';
@@ -231,8 +232,8 @@ describe('a running server', () => {
     });
     process.kill(before.pid, 'SIGKILL');
     await eventually(() => expect(survivors([before])).toEqual([]));
-    // It waits in the backlog until the next data process takes it.
-    expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
+    // A new connection, none that was kept from before: it waits in the backlog until the next data process takes it.
+    expect((await ask(platform, '', { path: '/healthz' })).status).toBe(200);
     await eventually(() => expect(survivors(sandboxes)).toEqual([]));
   });
 });
