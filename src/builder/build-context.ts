@@ -31,9 +31,6 @@ export interface BuildContext {
   links: readonly string[];
 }
 
-/** A step; what it returns fails the build. */
-export type BuildStep = (context: BuildContext) => Promise<BuildProblem[]>;
-
 /** The folder that `rootDirectory` names, or why it can't be built. */
 export function findBuildFolder(
   root: string,

@@ -12,7 +12,7 @@ import {
   type ReleaseCommand,
 } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
-import { type BuildContext, type BuildStep, findBuildFolder } from './build-context.ts';
+import { type BuildContext, findBuildFolder } from './build-context.ts';
 import { type Bundling, bundle, type UnitRequest } from './bundle.ts';
 import { prepareProject } from './install/prepare-project.ts';
 import { environmentReads } from './environment-reads.ts';
@@ -62,12 +62,9 @@ interface Code {
 
 type Failed = { kind: 'failed'; problems: BuildProblem[] };
 
-/** What changes the folder before functions are looked for: installing dependencies, the build command. */
-const PREPARATIONS: readonly BuildStep[] = [prepareProject];
-
 /**
  * Turns an unpacked repository into the files of a bundle, or into problems:
- * manifest → preparations → functions → code → public files.
+ * manifest → dependencies and build command → functions → code → public files.
  */
 export async function buildSource(
   source: SourceFolder,
@@ -82,14 +79,11 @@ export async function buildSource(
 }
 
 async function prepareAndAssemble(context: BuildContext): Promise<Omit<BuildOutput, 'pending'>> {
-  for (const prepare of PREPARATIONS) {
-    const problems = await prepare(context);
-    if (problems.length > 0) return failed({ problems });
-  }
-  return assemble(context);
+  const problems = await prepareProject(context);
+  return problems.length > 0 ? failed({ problems }) : assemble(context);
 }
 
-/** Everything after the preparations. */
+/** Everything after dependencies and the build command. */
 async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pending'>> {
   const { defaults } = context.start;
   const planning = planFunctions({ ...context, defaults, hasPublicFiles: hasPublicFiles(context) });

@@ -7,6 +7,7 @@ import type { Deployment, DeploymentTrigger } from '../store/deployments.ts';
 import type { Released, Releases } from './release.ts';
 import { describeInitFailure } from './report.ts';
 import type { Reservation, Reservations } from './reservation.ts';
+import { commitOf } from './variables.ts';
 
 /** A stored bundle made live once more, as a new version on the host of the deployment that it is taken from. */
 export type DeployAgain = (
@@ -43,9 +44,9 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
 
   return async (app, source, { trigger, tokenId, replaces }) => {
     const beganAt = clock.monotonicMs();
-    const { ref, kind, commit: sha, subject, author } = source;
+    const { ref, kind } = source;
     if (kind === 'commit') throw new Error('a commit host has no version of its own');
-    const commit = { sha, tree: '', subject, author };
+    const commit = commitOf(source);
     // The code is that of the first of them, so that a rollback leads to other code.
     const sourceVersion = source.sourceVersion ?? source.version;
     const origin = { pushId: null, createdBy: tokenId, sourceVersion };

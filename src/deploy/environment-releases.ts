@@ -13,6 +13,7 @@ import { findRoute, PRODUCTION_ROUTE } from '../store/routes.ts';
 import type { DeployAgain } from './deploy-again.ts';
 import type { Environments } from './environments.ts';
 import type { DataPlanePort, SealPort } from './ports.ts';
+import { commitOf } from './variables.ts';
 
 /**
  * Brings what serves to the app's newest environment, without a build: production by a new deployment of the same
@@ -129,8 +130,7 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
   /** Returns whether its code will see a difference. */
   async function resealPreview(app: App, preview: Deployment, version: number): Promise<boolean> {
     const owner = { ...preview, bundle: bundleOf(preview) };
-    const { commit: sha, subject, author } = preview;
-    const described = { ...owner, appName: app.name, commit: { sha, tree: '', subject, author } };
+    const described = { ...owner, appName: app.name, commit: commitOf(preview) };
     const assembled = await environments.assemble({ ...described, envVersion: version });
     await seal.seal(preview.id, assembled);
     return environments.differ(owner, preview.envVersion, version);

@@ -6,6 +6,7 @@ import type {
   DeploymentEnvironment,
   EnvironmentEntry,
   Scope,
+  ValueChange,
   ValueKind,
 } from '../model/environment.ts';
 import type { EnvironmentNeeds, ReleaseCommand } from '../protocol/builder.ts';
@@ -102,17 +103,6 @@ export interface ChangePort {
     changes: readonly ValueChange[],
     by: { tokenId: string },
   ): Promise<EnvironmentChange>;
-}
-
-export interface ValueChange {
-  name: string;
-  scope: Scope;
-  /** Null removes it. */
-  value: string | null;
-  /** Without it: as it was, or as the name says. */
-  kind?: ValueKind | undefined;
-  /** Without it: as it was, or not. */
-  isBuild?: boolean | undefined;
 }
 
 export interface EnvironmentChange {

@@ -1,5 +1,6 @@
 import { createRedactor, type Redact } from '../protocol/redaction.ts';
 import type { Clock } from '../std/clock.ts';
+import { LoadingCache } from '../std/loading-cache.ts';
 import type { Database } from '../store/database.ts';
 import { findDeployment } from '../store/deployments.ts';
 import type { EnvironmentPort } from './ports.ts';
@@ -31,7 +32,8 @@ const RECENT_MS = 5_000;
 const MAX_RECENT = 1_000;
 
 export function createRedactors({ db, vault, clock }: Deps): Redactors {
-  const kept = new Map<string, Promise<Redact>>();
+  /** Values at a version never change, so what was made once stays right. */
+  const kept = new LoadingCache<Redact>(MAX_KEPT, () => 1);
   const recent = new Map<string, { values: Promise<Values>; atMs: number }>();
 
   async function make(appId: string, versions: number[]): Promise<Redact> {
@@ -40,16 +42,8 @@ export function createRedactors({ db, vault, clock }: Deps): Redactors {
     return createRedactor(secrets.map(({ name, value }) => [name, value] as const));
   }
 
-  /** Values at a version never change, so what was made once stays right. */
   function ofVersions(appId: string, versions: number[]): Promise<Redact> {
-    const key = `${appId} ${versions.join(' ')}`;
-    const made = kept.get(key) ?? make(appId, versions);
-    kept.delete(key);
-    kept.set(key, made); // The last one used is the last to go.
-    made.catch(() => kept.delete(key));
-    const [oldest] = kept.keys();
-    if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
-    return made;
+    return kept.load(`${appId} ${versions.join(' ')}`, () => make(appId, versions));
   }
 
   async function valuesOf(id: string): Promise<Values> {

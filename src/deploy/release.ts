@@ -23,7 +23,7 @@ import type { LiveRefs } from './live-refs.ts';
 import type { SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import type { Environments } from './environments.ts';
-import { deploymentUrl } from './variables.ts';
+import { commitOf, deploymentUrl } from './variables.ts';
 
 /** The moment of truth: which deployment a host serves. */
 export interface Releases {
@@ -85,8 +85,8 @@ export function createReleases(deps: Deps): Releases {
       return null;
     }
     await publisher.publish();
-    const { slug, kind, commit: sha, subject, author } = reserved;
-    const commit = { sha, tree: '', subject, author };
+    const { slug, kind } = reserved;
+    const commit = commitOf(reserved);
     return {
       deployment: (await findDeployment(db, deploymentId)) ?? reserved,
       url: deploymentUrl(address, { appName: app.name, kind, slug, commit }),
@@ -182,8 +182,8 @@ async function sealSleeping(deps: Deps, app: App, like: Deployment): Promise<str
   const existing = await findRoute(db, app.id, { kind: 'commit', target: like.commit });
   if (existing !== null || like.bundle === null) return null;
   const id = newId('dep');
-  const { appId, ref, subject, author, bundle, envVersion } = like;
-  const commit = { sha: like.commit, tree: '', subject, author };
+  const { appId, ref, bundle, envVersion } = like;
+  const commit = commitOf(like);
   const names = { id, appName: app.name, kind: 'commit' as const, ref, slug: null, version: null };
   const owner = { ...names, appId, commit, bundle, envVersion };
   await seal.seal(id, await environments.assemble(owner));

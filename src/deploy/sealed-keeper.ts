@@ -2,6 +2,7 @@ import type { Database } from '../store/database.ts';
 import { listLive } from '../store/environment-deployments.ts';
 import type { Environments } from './environments.ts';
 import type { SealPort } from './ports.ts';
+import { commitOf } from './variables.ts';
 
 /** Makes again what deployments that are live must have: without its sealed file none of their workers starts. */
 export interface SealedKeeper {
@@ -21,9 +22,8 @@ export function createSealedKeeper({ db, seal, environments }: Deps): SealedKeep
   async function restore(isSound: (id: string) => Promise<boolean>): Promise<void> {
     for (const live of await listLive(db)) {
       if (live.bundle === null || (await isSound(live.id))) continue;
-      const { commit: sha, subject, author, bundle } = live;
-      const commit = { sha, tree: '', subject, author };
-      await seal.seal(live.id, await environments.assemble({ ...live, bundle, commit }));
+      const owner = { ...live, bundle: live.bundle, commit: commitOf(live) };
+      await seal.seal(live.id, await environments.assemble(owner));
     }
   }
 

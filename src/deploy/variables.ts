@@ -1,6 +1,7 @@
 import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../model/address.ts';
 import type { DeploymentKind } from '../model/deployment.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
+import type { Deployment } from '../store/deployments.ts';
 
 export interface DescribedDeployment {
   id: string;
@@ -12,6 +13,15 @@ export interface DescribedDeployment {
   version: number | null;
   commit: CommitInfo;
   envVersion: number;
+}
+
+/** The commit of a deployment that was built before; without its tree, which only builds ask for. */
+export function commitOf({
+  commit,
+  subject,
+  author,
+}: Pick<Deployment, 'commit' | 'subject' | 'author'>): CommitInfo {
+  return { sha: commit, tree: '', subject, author };
 }
 
 /** The host that this deployment answers on. */

@@ -14,6 +14,7 @@ import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { GitForControl } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
+import { LoadingCache } from '../std/loading-cache.ts';
 
 /** The other processes answer within milliseconds; one that does not is stuck, and a push must not hang with it. */
 const CALL_DEADLINE_MS = 10_000;
@@ -82,26 +83,13 @@ export function createRepositories(socket: string): RepositoryPort {
 const MAX_KNOWN_NEEDS = 200;
 
 export function createBundlePort(bundles: Pick<BundleStore, 'readManifest'>): BundlePort {
-  const known = new Map<string, ReturnType<BundlePort['readNeeds']>>();
-  return {
-    readNeeds(hash) {
-      const remembered = known.get(hash);
-      if (remembered !== undefined) return remembered;
-      const reading = readNeeds(bundles, hash);
-      known.set(hash, reading);
-      // What could not be read may be there the next time.
-      reading.catch(() => known.delete(hash));
-      const [oldest] = known.keys();
-      if (known.size > MAX_KNOWN_NEEDS && oldest !== undefined) known.delete(oldest);
-      return reading;
-    },
-  };
+  const known = new LoadingCache<Needs>(MAX_KNOWN_NEEDS, () => 1);
+  return { readNeeds: (hash) => known.load(hash, () => readNeeds(bundles, hash)) };
 }
 
-async function readNeeds(
-  bundles: Pick<BundleStore, 'readManifest'>,
-  hash: string,
-): ReturnType<BundlePort['readNeeds']> {
+type Needs = Awaited<ReturnType<BundlePort['readNeeds']>>;
+
+async function readNeeds(bundles: Pick<BundleStore, 'readManifest'>, hash: string): Promise<Needs> {
   const { environment, variables } = await bundles.readManifest(hash);
   return { needs: environment, variables: variables ?? {} };
 }

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
-import { DEFAULT_MEMORY_MIB } from '../model/limits.ts';
+import { DEFAULT_LIMITS } from '../model/limits.ts';
 import { nodeWorkerProgram } from '../runtimes/nodejs/index.ts';
 import {
   type CgroupDriver,
@@ -198,7 +198,7 @@ async function examineSandbox(tools: HostTools, cgroups: CgroupDriver): Promise<
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
     });
     const libraries = await findSharedLibraries(node);
-    const runtime = nodeWorkerProgram({ node, libraries, runner: node }, DEFAULT_MEMORY_MIB);
+    const runtime = nodeWorkerProgram({ node, libraries, runner: node }, DEFAULT_LIMITS.memoryMib);
     await testSandbox(sandboxes, { name: `doctor-${randomName(6)}`, runtime });
     return { status: 'ok', subject, detail: 'starts, and holds against the self-test' };
   } catch (error) {

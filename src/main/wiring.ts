@@ -24,14 +24,7 @@ import {
   createRollbacks,
   createSealedKeeper,
 } from '../deploy/index.ts';
-import {
-  DEFAULT_CONCURRENCY,
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MEMORY_MIB,
-  DEFAULT_TIMEOUT_MS,
-  MAX_BODY_BYTES_CEILING,
-  MAX_CONCURRENCY,
-} from '../model/limits.ts';
+import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from '../model/limits.ts';
 import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import {
@@ -122,12 +115,7 @@ export async function wireControl(
       timeoutMs: options.buildTimeoutMs,
       memoryMib: options.builderMemoryMib,
       builderVersion: options.builderVersion,
-      defaults: {
-        memoryMib: DEFAULT_MEMORY_MIB,
-        timeoutMs: DEFAULT_TIMEOUT_MS,
-        concurrency: DEFAULT_CONCURRENCY,
-        maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
-      },
+      defaults: DEFAULT_LIMITS,
       maxima: {
         memoryMib: options.maxMemoryMib,
         timeoutMs: options.maxTimeoutMs,

@@ -22,6 +22,18 @@ export interface EnvironmentEntry {
   value: string;
 }
 
+/** What somebody wants of one name in one scope. */
+export interface ValueChange {
+  name: string;
+  scope: Scope;
+  /** Null removes it. */
+  value: string | null;
+  /** Without it: as it was, or as the name says. */
+  kind?: ValueKind | undefined;
+  /** Without it: as it was, or not. */
+  isBuild?: boolean | undefined;
+}
+
 /** What the code of one deployment finds in its environment. */
 export interface DeploymentEnvironment {
   values: Record<string, string>;

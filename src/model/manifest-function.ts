@@ -1,12 +1,5 @@
 import { type Static, Type } from 'typebox';
-import {
-  DEFAULT_CONCURRENCY,
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MEMORY_MIB,
-  DEFAULT_TIMEOUT_MS,
-  MAX_BODY_BYTES_CEILING,
-  MAX_CONCURRENCY,
-} from './limits.ts';
+import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from './limits.ts';
 
 /** Node itself needs most of less. */
 const MIN_FUNCTION_MEMORY_MIB = 64;
@@ -165,7 +158,7 @@ export const functionFields = {
     Type.Integer({
       title: 'Memory',
       description: 'Megabytes that a worker may use. The operator sets the most.',
-      default: DEFAULT_MEMORY_MIB,
+      default: DEFAULT_LIMITS.memoryMib,
       examples: [256],
       minimum: MIN_FUNCTION_MEMORY_MIB,
       'x-unit': 'MB',
@@ -175,7 +168,7 @@ export const functionFields = {
     Type.Number({
       title: 'Timeout',
       description: 'Seconds that an invocation may take. The operator sets the most.',
-      default: DEFAULT_TIMEOUT_MS / 1000,
+      default: DEFAULT_LIMITS.timeoutMs / 1000,
       examples: [10],
       minimum: MIN_TIMEOUT_SECONDS,
       'x-unit': 'seconds',
@@ -185,7 +178,7 @@ export const functionFields = {
     Type.Integer({
       title: 'Concurrency',
       description: 'Invocations that one worker takes at a time.',
-      default: DEFAULT_CONCURRENCY,
+      default: DEFAULT_LIMITS.concurrency,
       examples: [1],
       minimum: 1,
       maximum: MAX_CONCURRENCY,
@@ -196,7 +189,7 @@ export const functionFields = {
     Type.Integer({
       title: 'Largest request body',
       description: 'Bytes; a longer body is answered with 413.',
-      default: DEFAULT_MAX_BODY_BYTES,
+      default: DEFAULT_LIMITS.maxBodyBytes,
       examples: [1_048_576],
       minimum: 0,
       maximum: MAX_BODY_BYTES_CEILING,

@@ -1,9 +1,10 @@
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../protocol/errors.ts';
+import { LoadingCache } from '../std/loading-cache.ts';
 import type { BundleCode } from './ports.ts';
 
-/** Asking again costs one system call. */
+/** Of so many it is remembered whether they have packages: asking again costs one system call. */
 const MAX_KNOWN_BUNDLES = 10_000;
 const BUNDLE_NAME = /^[0-9a-f]{64}$/;
 
@@ -12,63 +13,34 @@ const BUNDLE_NAME = /^[0-9a-f]{64}$/;
  * changes: a bundle's name is the hash of its content.
  */
 export function createBundleCode(bundlesDir: string, cacheBytes: number): BundleCode {
-  const cache = new Map<string, Uint8Array>();
-  const reading = new Map<string, Promise<Uint8Array>>();
-  const packages = new Map<string, Promise<boolean>>();
-  let cached = 0;
-
-  function keep(path: string, code: Uint8Array): void {
-    if (code.length > cacheBytes) return;
-    cache.set(path, code);
-    cached += code.length;
-    for (const [oldest, bytes] of cache) {
-      if (cached <= cacheBytes) break;
-      cache.delete(oldest);
-      cached -= bytes.length;
-    }
-  }
-
-  async function load(path: string): Promise<Uint8Array> {
-    try {
-      const code = await readFile(path);
-      keep(path, code);
-      return code;
-    } catch (error) {
-      throw new PlatformError('unavailable', 'the code of this deployment cannot be read', {
-        cause: error,
-      });
-    } finally {
-      reading.delete(path);
-    }
-  }
-
+  const code = new LoadingCache<Uint8Array>(cacheBytes, ({ length }) => length);
+  const packages = new LoadingCache<boolean>(MAX_KNOWN_BUNDLES, () => 1);
   return {
-    hasPackages: (bundle) => {
-      const known = packages.get(bundle);
-      if (known !== undefined) return known;
+    hasPackages: async (bundle) => {
       if (!BUNDLE_NAME.test(bundle)) throw new PlatformError('internal', 'not a bundle');
-      if (packages.size >= MAX_KNOWN_BUNDLES) packages.clear();
-      const found = access(join(bundlesDir, bundle, 'node_modules')).then(
-        () => true,
-        () => false,
-      );
-      packages.set(bundle, found);
-      return found;
+      return packages.load(bundle, () => exists(join(bundlesDir, bundle, 'node_modules')));
     },
     read: async (bundle, file) => {
       if (!BUNDLE_NAME.test(bundle) || file.split('/').includes('..')) {
         throw new PlatformError('internal', 'not a bundle file');
       }
       const path = join(bundlesDir, bundle, file);
-      const hit = cache.get(path);
-      if (hit !== undefined) {
-        cache.delete(path);
-        cache.set(path, hit);
-        return hit;
-      }
-      const pending = reading.get(path) ?? load(path);
-      reading.set(path, pending);
-      return pending;
+      return code.load(path, () => readFile(path).catch(unreadable));
     },
   };
+}
+
+/** Trouble of another kind, such as too many open files, says nothing about the bundle. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    return unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): never {
+  throw new PlatformError('unavailable', 'the code of this deployment cannot be read', { cause });
 }

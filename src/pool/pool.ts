@@ -1,5 +1,5 @@
 import type { PoolOptions } from '../main/start-options.ts';
-import { DEFAULT_MEMORY_MIB } from '../model/limits.ts';
+import { DEFAULT_LIMITS } from '../model/limits.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import {
   MAX_HELD_WORKERS,
@@ -62,7 +62,10 @@ type Prepared = { name: string } & (Started | Refusal);
 
 export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   const { clock } = deps;
-  const zygotes = new Zygotes(deps, { memoryMib: DEFAULT_MEMORY_MIB, reserve: options.zygotes });
+  const zygotes = new Zygotes(deps, {
+    memoryMib: DEFAULT_LIMITS.memoryMib,
+    reserve: options.zygotes,
+  });
   const entries = new Map<string, Entry>();
   const draining = new Set<FunctionPool>();
   zygotes.start();

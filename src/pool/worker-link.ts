@@ -158,7 +158,8 @@ export class WorkerLink implements InvocationLink {
 
   endBody(stream: number, trailers: string): void {
     if (!this.#slots.has(stream)) return;
-    this.#writer.bytes(WORKER_FRAME.BODY_END, stream, Buffer.from(trailers, 'latin1'));
+    if (trailers === '') this.#writer.empty(WORKER_FRAME.BODY_END, stream);
+    else this.#writer.bytes(WORKER_FRAME.BODY_END, stream, Buffer.from(trailers, 'latin1'));
   }
 
   credit(stream: number, bytes: number): void {

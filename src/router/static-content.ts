@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { PlatformError } from '../protocol/errors.ts';
+import { LoadingCache } from '../std/loading-cache.ts';
 
 /** Up to this size a file is read whole, and kept: nginx would leave it to the kernel's page cache. */
 export const SMALL_FILE_BYTES = 64 * 1024;
@@ -47,22 +48,13 @@ interface Shared {
 }
 
 export function createStaticContent(bundlesDir: string, limits = LIMITS): StaticContent {
-  const keptFiles = new Map<string, Buffer>();
-  const reading = new Map<string, Promise<Buffer>>();
+  const smallFiles = new LoadingCache<Buffer>(
+    limits.maxKeptBytes,
+    ({ length }) => length + ENTRY_BYTES,
+  );
   const openFiles = new Map<string, Shared>();
-  let keptBytes = 0;
 
   const pathOf = ({ bundle, file }: FileName): string => `${bundlesDir}/${bundle}/${file}`;
-
-  function keep(path: string, content: Buffer): void {
-    keptFiles.set(path, content);
-    keptBytes += content.length + ENTRY_BYTES;
-    for (const [oldest, { length }] of keptFiles) {
-      if (keptBytes <= limits.maxKeptBytes) break;
-      keptFiles.delete(oldest);
-      keptBytes -= length + ENTRY_BYTES;
-    }
-  }
 
   function share(path: string, bytes: number): Shared {
     const known = openFiles.get(path);
@@ -100,36 +92,18 @@ export function createStaticContent(bundlesDir: string, limits = LIMITS): Static
     }
   }
 
-  async function readWhole(path: string, name: FileName): Promise<Buffer> {
+  async function readWhole(name: FileName): Promise<Buffer> {
+    const file = await openFile(name);
     try {
-      const file = await openFile(name);
-      try {
-        const content = await readAll(file, name.bytes);
-        keep(path, content);
-        return content;
-      } finally {
-        file.release();
-      }
+      return await readAll(file, name.bytes);
     } finally {
-      reading.delete(path);
+      file.release();
     }
   }
 
   return {
-    kept: (name) => {
-      const path = pathOf(name);
-      const content = keptFiles.get(path);
-      if (content === undefined) return null;
-      keptFiles.delete(path);
-      keptFiles.set(path, content);
-      return content;
-    },
-    whole: (name) => {
-      const path = pathOf(name);
-      const pending = reading.get(path) ?? readWhole(path, name);
-      reading.set(path, pending);
-      return pending;
-    },
+    kept: (name) => smallFiles.kept(pathOf(name)) ?? null,
+    whole: (name) => smallFiles.load(pathOf(name), () => readWhole(name)),
     open: openFile,
   };
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LoadingCache } from '../std/loading-cache.ts';
 import { createStaticIndex, type NamedFile, type StaticIndex } from './static-index.ts';
 
 /** Files of all the indexes that are kept: less than 1 KB each, and some 5 KB once they were asked for. */
@@ -36,45 +37,17 @@ export function createStaticIndexes(
   bundlesDir: string,
   maxKeptFiles = MAX_KEPT_FILES,
 ): StaticIndexes {
-  const indexes = new Map<string, StaticIndex>();
-  const loading = new Map<string, Promise<StaticIndex>>();
-  let keptFiles = 0;
-
-  function keep(bundle: string, index: StaticIndex): void {
-    indexes.set(bundle, index);
-    keptFiles += index.size;
-    for (const [oldest, { size }] of indexes) {
-      if (keptFiles <= maxKeptFiles || oldest === bundle) break;
-      indexes.delete(oldest);
-      keptFiles -= size;
-    }
-  }
+  const indexes = new LoadingCache<StaticIndex>(maxKeptFiles, ({ size }) => size);
 
   async function read(bundle: string): Promise<StaticIndex> {
-    try {
-      if (!BUNDLE_NAME.test(bundle)) throw new Error('not the name of a bundle');
-      const manifest = JSON.parse(await readManifest(join(bundlesDir, bundle))) as ManifestPart;
-      const index = createStaticIndex(namedFiles(manifest));
-      keep(bundle, index);
-      return index;
-    } finally {
-      loading.delete(bundle);
-    }
+    if (!BUNDLE_NAME.test(bundle)) throw new Error('not the name of a bundle');
+    const manifest = JSON.parse(await readManifest(join(bundlesDir, bundle))) as ManifestPart;
+    return createStaticIndex(namedFiles(manifest));
   }
 
   return {
-    kept: (bundle) => {
-      const index = indexes.get(bundle);
-      if (index === undefined) return null;
-      indexes.delete(bundle);
-      indexes.set(bundle, index);
-      return index;
-    },
-    load: (bundle) => {
-      const pending = loading.get(bundle) ?? read(bundle);
-      loading.set(bundle, pending);
-      return pending;
-    },
+    kept: (bundle) => indexes.kept(bundle) ?? null,
+    load: (bundle) => indexes.load(bundle, () => read(bundle)),
   };
 }
 

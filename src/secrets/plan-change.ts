@@ -4,22 +4,9 @@ import {
   environmentSizeProblem,
   environmentValueProblem,
   type EnvironmentEntry,
-  type Scope,
-  type ValueKind,
+  type ValueChange,
 } from '../model/environment.ts';
 import { PlatformError } from '../protocol/errors.ts';
-
-/** What somebody wants of one name in one scope. */
-export interface ValueChange {
-  name: string;
-  scope: Scope;
-  /** Null removes it. */
-  value: string | null;
-  /** Without it: as it was, or as the name says. */
-  kind?: ValueKind | undefined;
-  /** Without it: as it was, or not. */
-  isBuild?: boolean | undefined;
-}
 
 export interface ChangePlan {
   set: EnvironmentEntry[];

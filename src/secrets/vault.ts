@@ -1,4 +1,4 @@
-import type { EnvironmentEntry, Scope, ValueKind } from '../model/environment.ts';
+import type { EnvironmentEntry, Scope, ValueChange, ValueKind } from '../model/environment.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import {
@@ -12,13 +12,7 @@ import {
 } from '../store/environment.ts';
 import { ensureDataKey, openDataKey } from './data-keys.ts';
 import type { MasterKeys } from './master-keys.ts';
-import {
-  namesOfSecrets,
-  planChange,
-  planRestore,
-  type ChangePlan,
-  type ValueChange,
-} from './plan-change.ts';
+import { namesOfSecrets, planChange, planRestore, type ChangePlan } from './plan-change.ts';
 import { seal, unseal } from './sealed-box.ts';
 
 /**

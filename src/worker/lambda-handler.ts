@@ -15,10 +15,8 @@ export function lambdaHandle(handler: UserFunction, host: HandlerHost): Handle {
   const declaresCallback = handler.length >= 3;
   const contextOf = lambdaContexts(host);
   return async (invocation) => {
-    const event =
-      invocation.body === null
-        ? createLambdaEvent(invocation.head, null, host.event)
-        : await readEvent(invocation, invocation.body, host.event);
+    const made = eventOf(invocation, host.event);
+    const event = made instanceof Promise ? await made : made;
     if (event === null) return;
     const call = new LambdaCall(invocation);
     let result: unknown;
@@ -39,10 +37,8 @@ export function lambdaHandle(handler: UserFunction, host: HandlerHost): Handle {
 export function streamingHandle(handler: UserFunction, host: HandlerHost): Handle {
   const contextOf = lambdaContexts(host);
   return async (invocation) => {
-    const event =
-      invocation.body === null
-        ? createLambdaEvent(invocation.head, null, host.event)
-        : await readEvent(invocation, invocation.body, host.event);
+    const made = eventOf(invocation, host.event);
+    const event = made instanceof Promise ? await made : made;
     if (event === null) return;
     const stream = new LambdaResponseStream(invocation);
     try {
@@ -57,12 +53,19 @@ export function streamingHandle(handler: UserFunction, host: HandlerHost): Handl
 /** A function of one plain object `{ method, path, headers, body, query }`. */
 export function plainHandle(handler: UserFunction, host: HandlerHost): Handle {
   return async (invocation) => {
-    const event =
-      invocation.body === null
-        ? createLambdaEvent(invocation.head, null, host.event)
-        : await readEvent(invocation, invocation.body, host.event);
+    const made = eventOf(invocation, host.event);
+    const event = made instanceof Promise ? await made : made;
     if (event !== null) await sendResult(invocation, await handler(event));
   };
+}
+
+/** At once when there is no body to wait for: each promise that a request does not make is garbage less. */
+function eventOf(
+  invocation: Invocation,
+  shape: EventShape,
+): LambdaEvent | Promise<LambdaEvent | null> {
+  const { head, body } = invocation;
+  return body === null ? createLambdaEvent(head, null, shape) : readEvent(invocation, body, shape);
 }
 
 /** Lets one answer through, the first. */

@@ -10,23 +10,13 @@ import {
   type StartBuilder,
 } from '../../src/build/index.ts';
 import { type BundleStore, createBundleStore } from '../../src/bundles/index.ts';
-import {
-  DEFAULT_CONCURRENCY,
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MEMORY_MIB,
-  DEFAULT_TIMEOUT_MS,
-} from '../../src/model/limits.ts';
+import { DEFAULT_LIMITS } from '../../src/model/limits.ts';
 import type { BuildInputs } from '../../src/protocol/builder.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { startBuilderProcess } from './builder-process.ts';
 import type { Source } from './source-repository.ts';
 
-export const DEFAULTS = {
-  memoryMib: DEFAULT_MEMORY_MIB,
-  timeoutMs: DEFAULT_TIMEOUT_MS,
-  concurrency: DEFAULT_CONCURRENCY,
-  maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
-};
+export const DEFAULTS = DEFAULT_LIMITS;
 export const MAXIMA = {
   memoryMib: 10_240,
   timeoutMs: 900_000,

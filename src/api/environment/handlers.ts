@@ -1,6 +1,5 @@
 import type { Actor } from '../../access/index.ts';
-import type { ValueChange } from '../../deploy/index.ts';
-import { parseScope, type Scope } from '../../model/environment.ts';
+import { parseScope, type Scope, type ValueChange } from '../../model/environment.ts';
 import type { EnvironmentPut, EnvironmentResult } from '../../protocol/environment-api.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { systemClock } from '../../std/clock.ts';

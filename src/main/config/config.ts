@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
+import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
 import type { ServerEnvironment } from './env.ts';
@@ -90,7 +90,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     maxMemoryMib: read.integer('MAX_MEMORY', {
       fallback: 10_240,
       // A function that asks for nothing must fit.
-      min: DEFAULT_MEMORY_MIB,
+      min: DEFAULT_LIMITS.memoryMib,
       max: 1_048_576,
     }),
     maxTimeoutMs: read.integer('MAX_TIMEOUT', { fallback: 900_000, min: 1_000, max: 86_400_000 }),

@@ -1,13 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { BuildOutput } from '../../builder/build-source.ts';
-import {
-  DEFAULT_CONCURRENCY,
-  DEFAULT_MAX_BODY_BYTES,
-  DEFAULT_MEMORY_MIB,
-  DEFAULT_TIMEOUT_MS,
-  MAX_BODY_BYTES_CEILING,
-  MAX_CONCURRENCY,
-} from '../../model/limits.ts';
+import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from '../../model/limits.ts';
 import type { BuildStart } from '../../protocol/builder.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 
@@ -91,12 +84,7 @@ export function createDevBuilder(root: string, appName: string): DevBuilder {
 function startOf(appName: string): BuildStart {
   return {
     appName,
-    defaults: {
-      memoryMib: DEFAULT_MEMORY_MIB,
-      timeoutMs: DEFAULT_TIMEOUT_MS,
-      concurrency: DEFAULT_CONCURRENCY,
-      maxBodyBytes: DEFAULT_MAX_BODY_BYTES,
-    },
+    defaults: DEFAULT_LIMITS,
     maxima: {
       memoryMib: MAX_MEMORY_MIB,
       timeoutMs: MAX_TIMEOUT_MS,

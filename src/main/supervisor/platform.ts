@@ -1,7 +1,7 @@
 /** Starts the whole platform, top to bottom, and stops it in the reverse order. Long and flat on purpose. */
 import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
-import { DEFAULT_MEMORY_MIB } from '../../model/limits.ts';
+import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
 import {
   createSandboxes,
@@ -161,7 +161,7 @@ export async function startPlatform(
   await Promise.all([
     testSandbox(sandboxes, {
       name: `self-test-${randomName(6)}`,
-      runtime: nodeWorkerProgram(worker, DEFAULT_MEMORY_MIB),
+      runtime: nodeWorkerProgram(worker, DEFAULT_LIMITS.memoryMib),
     }),
     control.start(),
     git.start(),
