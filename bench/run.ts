@@ -1,6 +1,7 @@
 /** `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
 import { benchIdle } from './idle.ts';
 import { benchLogs } from './logs.ts';
@@ -11,6 +12,7 @@ import { benchWarm } from './warm.ts';
 
 const BENCHES: Record<string, () => Promise<BenchResult>> = {
   push: benchPush,
+  dependencies: benchDependencies,
   environment: benchEnvironment,
   warm: benchWarm,
   swap: benchSwap,

@@ -46,6 +46,13 @@ export class DeployedApp {
     return `${this.#name}.localhost`;
   }
 
+  /** Files beside the function, for its next commit. */
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      await writeFile(join(this.#folder, this.#name, path), content);
+    }
+  }
+
   /** Commits a function that answers `text`; returns the SHA. */
   commit(text: string): Promise<string> {
     const code = `export const handler = async () => ({ statusCode: 200, body: { text: '${text}' } });\n`;

@@ -39,7 +39,8 @@ export async function lock(
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), content);
     }
-    const env = { PATH: process.env['PATH'], HOME: home, ...settings(registryUrl, home) };
+    const { PATH, NODE_EXTRA_CA_CERTS } = process.env;
+    const env = { PATH, NODE_EXTRA_CA_CERTS, HOME: home, ...settings(registryUrl, home) };
     await execute(process.execPath, [join(MODULES, program), ...args], { cwd: folder, env });
     return { ...project, [file]: await readFile(join(folder, file), 'utf8') };
   } finally {
