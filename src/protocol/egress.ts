@@ -1,0 +1,36 @@
+/**
+ * What the supervisor and the egress process say to each other over the channel that the process inherits. Where
+ * every sandbox has a network of its own, the process answers the sandboxes' DNS, and has an address that is not
+ * public opened for the one sandbox that may reach it before it answers with that address:
+ *
+ *     supervisor → slot-opened         a sandbox has become one deployment's: its addresses and what it may reach
+ *     egress     → open-egress         supervisor → egress-opened | egress-refused
+ *     supervisor → slot-closed         its addresses mean nobody any more
+ */
+import type { EgressRule } from '../model/egress-rule.ts';
+
+export type EgressNotice =
+  | {
+      type: 'slot-opened';
+      /** The addresses that its packets come from: IPv4, and IPv6 in its shortest form. */
+      sources: string[];
+      /** Beyond the public addresses. */
+      rules: EgressRule[];
+      publicAllowed: boolean;
+    }
+  | { type: 'slot-closed'; sources: string[] }
+  | { type: 'egress-opened'; request: number }
+  | { type: 'egress-refused'; request: number; reason: string };
+
+export interface OpenEgressRequest {
+  type: 'open-egress';
+  request: number;
+  /** One of the slot's sources, of the family of `address`. */
+  source: string;
+  /** What a name of the slot's rules was found to mean. */
+  address: string;
+  /** Null is every port. */
+  port: number | null;
+  /** For how long new connections are let through; those that were made stay. */
+  seconds: number;
+}
