@@ -3,19 +3,13 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
-import { DEFAULT_LIMITS } from '../model/limits.ts';
-import { nodeWorkerProgram } from '../runtimes/nodejs/index.ts';
-import {
-  type CgroupDriver,
-  createSandboxes,
-  detectCgroups,
-  findSharedLibraries,
-  testSandbox,
-} from '../sandbox/index.ts';
+import type { Protection } from '../protocol/protections.ts';
+import { detectCgroups } from '../sandbox/index.ts';
 import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
+import { openConfinement } from './supervisor/confinement.ts';
 import { tryLockFile } from './supervisor/file-lock.ts';
 import {
   findTool,
@@ -82,23 +76,21 @@ async function examine(): Promise<Finding[]> {
   ) as HostTools;
   if (missing.length === 0) ensurePrivateNamespace(tools, inheritedEnvironment());
   const configuration = examineConfiguration();
-  const cgroups = detectCgroups(`gitfn-doctor-${randomName(6)}`);
   const findings = [
     examineNode(),
     ...TOOL_NAMES.map((name) => examineTool(name, tools[name])),
     configuration.finding,
     ...(configuration.config === null ? [] : examineData(configuration.config, tools)),
-    examineUser(),
-    examineCgroups(cgroups),
   ];
-  if (missing.length === 0) findings.push(await examineSandbox(tools, cgroups));
-  await cgroups.close();
+  if (missing.length === 0) {
+    findings.push(...(await examineProtections(tools, configuration.config?.masterKeyFile)));
+  }
   return findings;
 }
 
 function present({ status, subject, detail, fix }: Finding): string {
-  const line = `${status.padEnd(5)} ${subject.padEnd(14)} ${detail}`;
-  return fix === undefined ? line : `${line}\n      ${' '.repeat(14)} → ${fix}`;
+  const line = `${status.padEnd(5)} ${subject.padEnd(15)} ${detail}`;
+  return fix === undefined ? line : `${line}\n      ${' '.repeat(15)} → ${fix}`;
 }
 
 function examineNode(): Finding {
@@ -159,51 +151,31 @@ function examineDataFolder(path: string, tools: HostTools): Finding {
   return { status: 'ok', subject, detail };
 }
 
-function examineUser(): Finding {
-  if (process.getuid?.() === 0) {
-    return {
-      status: 'ok',
-      subject: 'user',
-      detail: 'root: each process and sandbox gets a uid of its own',
-    };
-  }
-  return {
-    status: 'warn',
-    subject: 'user',
-    detail:
-      'not root: the platform and all functions share one uid; namespaces alone keep them apart',
-    fix: 'start the server as root where others than you deploy to it',
-  };
-}
-
-function examineCgroups({ version }: CgroupDriver): Finding {
-  if (version !== 'none') return { status: 'ok', subject: 'cgroups', detail: version };
-  return {
-    status: 'warn',
-    subject: 'cgroups',
-    detail:
-      'none that this user may make: memory and processes of functions are not held to their limits',
-    fix: 'start the server as root, or as a systemd service with Delegate=yes',
-  };
-}
-
-async function examineSandbox(tools: HostTools, cgroups: CgroupDriver): Promise<Finding> {
-  const subject = 'sandbox';
+async function examineProtections(
+  tools: HostTools,
+  masterKeyFile: string | undefined,
+): Promise<Finding[]> {
+  const cgroups = detectCgroups(`gitfn-doctor-${randomName(6)}`);
   try {
     const isRoot = process.getuid?.() === 0;
-    const node = packagedFile(isRoot ? reachableProject(tools) : PROJECT_DIR, 'node');
-    const sandboxes = createSandboxes({
+    const { protections } = await openConfinement({
       tools,
       cgroups,
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
+      node: packagedFile(isRoot ? reachableProject(tools) : PROJECT_DIR, 'node'),
+      masterKeyFile: masterKeyFile ?? null,
     });
-    const libraries = await findSharedLibraries(node);
-    const runtime = nodeWorkerProgram({ node, libraries, runner: node }, DEFAULT_LIMITS.memoryMib);
-    await testSandbox(sandboxes, { name: `doctor-${randomName(6)}`, runtime });
-    return { status: 'ok', subject, detail: 'starts, and holds against the self-test' };
+    return protections.map(findingOf);
   } catch (error) {
-    return failure(subject, error);
+    return [failure('sandbox', error)];
+  } finally {
+    await cgroups.close();
   }
+}
+
+function findingOf({ protection, status, detail, fix }: Protection): Finding {
+  const finding: Finding = { status: status === 'on' ? 'ok' : 'warn', subject: protection, detail };
+  return fix === undefined ? finding : { ...finding, fix };
 }
 
 /** The project below a root that every uid can traverse, as the server mounts it. */

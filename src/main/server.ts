@@ -5,7 +5,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import { reportFailure } from './report-failure.ts';
 import { parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
-import { banner, missingProtections } from './supervisor/banner.ts';
+import { banner } from './supervisor/banner.ts';
 import { provideTools } from './supervisor/host-tools.ts';
 import { type Platform, startPlatform } from './supervisor/platform.ts';
 import { ensurePrivateNamespace, IN_PRIVATE_NAMESPACE } from './supervisor/private-mounts.ts';
@@ -78,7 +78,7 @@ function readyBanner(platform: Platform): string {
     adminTokenFile: platform.adminTokenFile,
     dataDir: platform.dataDir,
     fn: `${PROJECT_DIR}/bin/fn`,
-    missingProtections: missingProtections(platform),
+    protections: platform.protections,
   });
 }
 

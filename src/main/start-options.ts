@@ -1,6 +1,7 @@
 /** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
 import type { GitLimits } from '../git/limits.ts';
 import type { PublicAddress } from '../model/address.ts';
+import type { ProtectionStatuses } from '../protocol/protections.ts';
 
 export type { PublicAddress };
 
@@ -48,6 +49,8 @@ export interface DataOptions {
   logsDir: string;
   trustedProxies: string[];
   pool: PoolOptions;
+  /** For `/readyz`. */
+  protections: ProtectionStatuses;
   drainMs: number;
   isVerbose: boolean;
 }

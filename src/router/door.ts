@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment } from '../model/served.ts';
+import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
@@ -34,6 +35,7 @@ export interface DoorOptions {
   bundlesDir: string;
   trustedProxies: string[];
   drainMs: number;
+  protections: ProtectionStatuses;
   /** Serves the one deployment of its snapshots at every name of this machine, and no control host. */
   isLocal?: boolean;
 }
@@ -146,9 +148,10 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       control: { ...control, name: 'control' },
       git: { ...git, name: 'git' },
     });
+    const { protections } = options;
     sendAnswer(request, response, {
       status: 200,
-      body: `${JSON.stringify(readiness)}\n`,
+      body: `${JSON.stringify({ ...readiness, protections })}\n`,
       headers: { 'content-type': 'application/json' },
     });
   }

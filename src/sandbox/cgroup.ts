@@ -1,11 +1,23 @@
 /** Limits that the kernel enforces on a whole sandbox, behind one interface for both versions of cgroups. */
-import { readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxLimits } from './ports.ts';
 
+/** What the kernel holds a sandbox to. */
+export interface CgroupHolds {
+  readonly memory: boolean;
+  readonly swap: boolean;
+  readonly pids: boolean;
+  /** Against others when the processor is short. */
+  readonly cpuShare: boolean;
+  /** Also when nobody else wants it. */
+  readonly cpuQuota: boolean;
+}
+
 export interface CgroupDriver {
   readonly version: 'v1' | 'v2' | 'none';
+  readonly holds: CgroupHolds;
   /** Makes an empty cgroup with these limits; the process joins by writing its pid to `procsFiles`. */
   create(name: string, limits: SandboxLimits): SandboxCgroup;
   /** Removes what `create` stands in; to be called when every sandbox has gone. */
@@ -25,6 +37,7 @@ export interface SandboxCgroup {
 /** For a machine where the platform may not make cgroups: sandboxes run, their memory is not held. */
 export const noCgroups: CgroupDriver = {
   version: 'none',
+  holds: { memory: false, swap: false, pids: false, cpuShare: false, cpuQuota: false },
   create: () => ({
     procsFiles: [],
     wasOutOfMemory: () => false,
@@ -33,6 +46,14 @@ export const noCgroups: CgroupDriver = {
   }),
   close: () => Promise.resolve(),
 };
+
+/** The span over which a quota is counted: a worker that has used up its own waits for the next (the kernel's default). */
+const CPU_PERIOD_US = 100_000;
+
+/** Processor time per period, for so many cores. */
+export function cpuQuota(cores: number): { quotaUs: number; periodUs: number } {
+  return { quotaUs: Math.round(cores * CPU_PERIOD_US), periodUs: CPU_PERIOD_US };
+}
 
 const REMOVE_ATTEMPTS = 40;
 const REMOVE_PAUSE_MS = 50;
@@ -63,6 +84,11 @@ export function removeLeftovers(base: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
     }
   }
+}
+
+/** For files that depend on how the kernel was built. */
+export function writeIfPresent(path: string, value: string): void {
+  if (existsSync(path)) writeFileSync(path, value);
 }
 
 /** The number behind a name in a file of `name value` lines, such as memory.events. */

@@ -38,4 +38,6 @@ export interface SandboxLimits {
   tmpMib: number;
   /** Share of the processor against other sandboxes when it is short; 100 is normal (cgroup v2's cpu.weight). */
   cpuWeight: number;
+  /** Cores that it may keep busy, also when nobody else wants them; 1.5 is one and a half. */
+  cpuCores: number;
 }

@@ -46,7 +46,7 @@ export async function testSandbox(sandboxes: Sandboxes, test: SelfTest): Promise
   const sandbox = sandboxes.start({
     name,
     program: { ...runtime, command: [node, '-e', PROBE] },
-    limits: { memoryMib: PROBE_MEMORY_MIB, maxTasks: 64, tmpMib: 4, cpuWeight: 100 },
+    limits: { memoryMib: PROBE_MEMORY_MIB, maxTasks: 64, tmpMib: 4, cpuWeight: 100, cpuCores: 1 },
   });
   sandbox.boot();
   let isLate = false;

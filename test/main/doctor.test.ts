@@ -19,12 +19,12 @@ async function doctor(args: string[], variables: Record<string, string> = {}) {
 
 it('finds what the server needs, as lines or as JSON', async () => {
   const lines = await doctor([]);
-  expect(lines).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {4}sandbox/m) });
+  expect(lines).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {4}sandbox-nodejs/m) });
   const { findings } = JSON.parse((await doctor(['--json'])).stdout) as {
     findings: { subject: string; status: string }[];
   };
   expect(findings.map(({ subject }) => subject)).toEqual(
-    expect.arrayContaining(['git', 'bwrap', 'postgres', 'cgroups', 'sandbox']),
+    expect.arrayContaining(['git', 'bwrap', 'postgres', 'memory-limit', 'sandbox-nodejs']),
   );
   expect(findings.filter(({ status }) => status === 'fail')).toEqual([]);
 });

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createCodeSlots } from '../../src/main/supervisor/code-slots.ts';
-import { createSandboxBroker, type SandboxKind } from '../../src/main/supervisor/sandbox-broker.ts';
+import { createSandboxBroker } from '../../src/main/supervisor/sandbox-broker.ts';
+import type { SandboxKind } from '../../src/main/supervisor/sandbox-limits.ts';
 import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
 import type { SupervisorNotice } from '../../src/protocol/supervisor.ts';
 import { sealEnvironment } from '../../src/secrets/sealed.ts';
@@ -82,7 +83,7 @@ async function openBroker(maxSandboxes = 8) {
       masterKeyFile: { keys: [MASTER_KEY], add: async () => {}, retireOld: async () => {} },
       say: (line) => void said.push(line),
     },
-    { maxMemoryMib: { zygote: 512, builder: 1024 }, maxSandboxes },
+    { maxMemoryMib: { zygote: 512, builder: 1024 }, maxSandboxes, cores: 2 },
   );
   onTestFinished(() => broker.close());
 

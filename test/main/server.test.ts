@@ -284,6 +284,11 @@ describe('where a server can live', () => {
     await using platform = await startPlatform({ asUid: ORDINARY_UID });
     expect((await fetch(`${platform.url}/healthz`)).status).toBe(200);
     expect(platform.output()).toContain('Protection that is missing here');
+    expect(platform.output()).toContain('uid-per-sandbox off: ');
+    const readiness = await (await fetch(`${platform.url}/readyz`)).json();
+    expect(readiness).toMatchObject({
+      protections: { 'sandbox-nodejs': 'on', 'uid-per-sandbox': 'off', 'master-key-file': 'on' },
+    });
     expect(new Set(descendantsOf(platform.pid).map(({ uid }) => uid))).toEqual(
       new Set([ORDINARY_UID]),
     );

@@ -275,6 +275,7 @@ describe('the control host', () => {
       serving: true,
       generation: data.door.generation,
       degraded: ['control', 'git'],
+      protections: { 'memory-limit': 'on' },
     });
   });
 

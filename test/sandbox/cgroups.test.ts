@@ -14,7 +14,7 @@ async function hierarchy(): Promise<string> {
   return folder;
 }
 
-const LIMITS = { memoryMib: 128, maxTasks: 64, tmpMib: 16, cpuWeight: 10 };
+const LIMITS = { memoryMib: 128, maxTasks: 64, tmpMib: 16, cpuWeight: 10, cpuCores: 1.5 };
 
 describe('version 2', () => {
   it('writes the limits, and lets out-of-memory end the sandbox as a whole', async () => {

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { CgroupDriver } from '../../src/sandbox/cgroup.ts';
+import { type CgroupDriver, noCgroups } from '../../src/sandbox/cgroup.ts';
 import { createSandboxes } from '../../src/sandbox/index.ts';
 
 const SPEC = {
   name: 'slot-test',
   program: { command: ['/bin/true'], files: {}, environment: {} },
-  limits: { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 100 },
+  limits: { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 100, cpuCores: 1 },
 };
 const TOOLS = { sh: '/bin/sh', setpriv: '/bin/false', prlimit: '/bin/false', bwrap: '/bin/false' };
 
@@ -17,6 +17,7 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
   const held = { cgroups: 0, uids: 0 };
   const cgroups: CgroupDriver = {
     version: 'v1',
+    holds: noCgroups.holds,
     create: () => {
       held.cgroups += 1;
       return {

@@ -78,6 +78,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
       },
       bundlesDir,
       trustedProxies: options.trustedProxies ?? [],
+      protections: { 'memory-limit': 'on' },
       drainMs: 10_000,
     },
   );

@@ -20,7 +20,13 @@ const TOOLS = {
   bwrap: '/usr/bin/bwrap',
 };
 
-const SMALL_LIMITS: SandboxLimits = { memoryMib: 128, maxTasks: 64, tmpMib: 16, cpuWeight: 100 };
+const SMALL_LIMITS: SandboxLimits = {
+  memoryMib: 128,
+  maxTasks: 64,
+  tmpMib: 16,
+  cpuWeight: 100,
+  cpuCores: 1,
+};
 
 /** Uids of the sandboxes that tests start: random, so that files of tests do not share them. */
 export const FIRST_TEST_UID = 200_000;

@@ -21,7 +21,7 @@ export async function createSandboxedWorkers(
   return {
     start: async (memoryMib) => {
       const program = nodeWorkerProgram({ node: process.execPath, libraries, runner }, memoryMib);
-      const limits = { memoryMib, maxTasks: 64, tmpMib: 16, cpuWeight: 100 };
+      const limits = { memoryMib, maxTasks: 64, tmpMib: 16, cpuWeight: 100, cpuCores: 1 };
       const sandbox = lab.sandboxes.start({ name: randomName(12), program, limits });
       sandbox.boot();
       return {

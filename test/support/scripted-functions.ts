@@ -56,6 +56,7 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
       sockets: { controlApi: '/nowhere', gitHttp: '/nowhere' },
       bundlesDir: '/nowhere',
       trustedProxies: [],
+      protections: { 'memory-limit': 'on' },
       drainMs: 10_000,
     },
   );

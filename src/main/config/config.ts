@@ -36,6 +36,8 @@ export interface Config {
   readonly logs: Readonly<LogRetention>;
   readonly maxPackBytes: number;
   readonly drainMs: number;
+  /** Of this machine. */
+  readonly cores: number;
 }
 
 interface BuildLimits {
@@ -113,6 +115,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     },
     maxPackBytes: 256 * MIB,
     drainMs: DRAIN_MS,
+    cores: host.cores,
   };
   if (problems.length > 0) throw invalidConfig(problems);
   return Object.freeze(config);

@@ -78,6 +78,7 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
       bundlesDir,
       trustedProxies: [],
       drainMs: DRAIN_MS,
+      protections: {},
       isLocal: true,
     },
   );

@@ -1,5 +1,6 @@
 /** What the server prints when it is ready. */
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
+import type { Protection } from '../../protocol/protections.ts';
 
 interface BannerFacts {
   address: PublicAddress;
@@ -7,8 +8,7 @@ interface BannerFacts {
   dataDir: string;
   /** `fn` as the reader can call it. */
   fn: string;
-  /** Each a sentence; empty when all protections are there. */
-  missingProtections: string[];
+  protections: readonly Protection[];
 }
 
 export function banner(facts: BannerFacts): string {
@@ -22,26 +22,13 @@ export function banner(facts: BannerFacts): string {
     `  ${facts.fn} init --server ${url} --token-file ${facts.adminTokenFile}`,
     '  git push fn main',
   ];
-  if (facts.missingProtections.length > 0) {
+  const missing = facts.protections.filter(({ status }) => status !== 'on');
+  if (missing.length > 0) {
     lines.push('', 'Protection that is missing here:');
-    for (const missing of facts.missingProtections) lines.push(`  - ${missing}`);
+    for (const { protection, status, detail } of missing) {
+      lines.push(`  - ${protection} ${status}: ${detail}`);
+    }
     lines.push(`  ${facts.fn} doctor says more.`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-/** What running without root, or without cgroups, leaves open. */
-export function missingProtections(facts: { isRoot: boolean; hasCgroups: boolean }): string[] {
-  const missing: string[] = [];
-  if (!facts.isRoot) {
-    missing.push(
-      'not started as root: functions and the platform run as one user, kept apart by namespaces alone',
-    );
-  }
-  if (!facts.hasCgroups) {
-    missing.push(
-      'no cgroups for this user: the memory and processes of a function are not held to their limits',
-    );
-  }
-  return missing;
 }

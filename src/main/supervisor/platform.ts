@@ -1,18 +1,13 @@
 /** Starts the whole platform, top to bottom, and stops it in the reverse order. Long and flat on purpose. */
 import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
-import { DEFAULT_LIMITS } from '../../model/limits.ts';
+import type { Protection } from '../../protocol/protections.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
-import {
-  createSandboxes,
-  detectCgroups,
-  findSharedLibraries,
-  testSandbox,
-} from '../../sandbox/index.ts';
+import { detectCgroups } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
-import { randomName } from '../../std/ids.ts';
 import type { Config } from '../config/config.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
+import { openConfinement } from './confinement.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { keepDatabase } from './database.ts';
 import { startPostgres } from './embedded-postgres.ts';
@@ -46,8 +41,7 @@ export interface Platform {
   address: PublicAddress;
   dataDir: string;
   adminTokenFile: string;
-  isRoot: boolean;
-  hasCgroups: boolean;
+  protections: readonly Protection[];
   /** Drains and ends everything. */
   close(): Promise<void>;
 }
@@ -96,14 +90,20 @@ export async function startPlatform(
 
   const cgroups = detectCgroups(`gitfn-${instanceName(dataFolder.path)}`);
   stack.defer(() => cgroups.close());
-  const sandboxes = createSandboxes({ tools, cgroups, slotUids: runtime.uids?.slots ?? null });
-  const [database, libraries, programs] = await Promise.all([
+  const [database, confinement, programs] = await Promise.all([
     openDatabase(deps, config, runtime),
-    findSharedLibraries(node),
+    openConfinement({
+      tools,
+      cgroups,
+      slotUids: runtime.uids?.slots ?? null,
+      node,
+      masterKeyFile: config.masterKeyFile,
+    }),
     bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
   ]);
   // Before everything that speaks to it, so closed after.
   stack.defer(() => database.close());
+  const { sandboxes, libraries, protections } = confinement;
   const worker = { node, libraries, runner: programs.files.worker };
   const esbuild = packagedFile(layout.projectDir, 'esbuild');
   const builder = builderProgram({
@@ -133,6 +133,7 @@ export async function startPlatform(
     {
       maxMemoryMib: { zygote: config.maxMemoryMib, builder: config.builds.memoryMib },
       maxSandboxes: MAX_SANDBOXES,
+      cores: config.cores,
     },
   );
   stack.defer(() => broker.close());
@@ -149,6 +150,7 @@ export async function startPlatform(
     databaseUrl: database.url,
     passwdFile: runtime.passwdFile,
     programs,
+    protections,
   };
   const stopMs = config.drainMs + STOP_GRACE_MS;
   const processes = createProcesses(broker, say);
@@ -158,15 +160,7 @@ export async function startPlatform(
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
   stack.defer(() => data.stop(stopMs));
-  await Promise.all([
-    testSandbox(sandboxes, {
-      name: `self-test-${randomName(6)}`,
-      runtime: nodeWorkerProgram(worker, DEFAULT_LIMITS.memoryMib),
-    }),
-    control.start(),
-    git.start(),
-    data.start(),
-  ]);
+  await Promise.all([control.start(), git.start(), data.start()]);
 
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
   await writeFileAtomically(
@@ -179,8 +173,7 @@ export async function startPlatform(
     address,
     dataDir: dataFolder.path,
     adminTokenFile: dataFolder.adminTokenFile,
-    isRoot,
-    hasCgroups: cgroups.version !== 'none',
+    protections,
     close: () => running.disposeAsync(),
   };
 }

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
+import { type Protection, protectionStatuses } from '../../protocol/protections.ts';
 import type { ControlOptions, DataOptions, GitOptions, PublicAddress } from '../start-options.ts';
 import type { HostTools } from './host-tools.ts';
 import type { Layout } from './layout.ts';
@@ -25,6 +26,7 @@ export interface ProcessPlan {
   programs: Programs;
   /** A passwd file that names our uids. */
   passwdFile: string;
+  protections: readonly Protection[];
 }
 
 /** 3 is the channel, so the first extra descriptor is 4. */
@@ -90,6 +92,7 @@ export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
     logsDir: layout.data.logs,
     trustedProxies: [...config.trustedProxies],
     pool: config.pool,
+    protections: protectionStatuses(plan.protections),
     drainMs: config.drainMs,
     isVerbose: config.isVerbose,
   };

@@ -6,15 +6,14 @@ import type { ChildProcess } from 'node:child_process';
 import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
-import type { Sandbox, SandboxLimits, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
+import type { Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
 import type { DeploymentEnvironment } from '../../model/environment.ts';
 import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
 import type { CodeSlots } from './code-slots.ts';
+import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
-
-export type SandboxKind = 'zygote' | 'builder';
 
 interface BrokerDeps {
   sandboxes: Sandboxes;
@@ -31,6 +30,8 @@ interface BrokerOptions {
   maxMemoryMib: Readonly<Record<SandboxKind, number>>;
   /** Sandboxes of one process at a time. */
   maxSandboxes: number;
+  /** The machine's. */
+  cores: number;
 }
 
 export interface SandboxBroker {
@@ -51,16 +52,6 @@ type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
 type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
-
-/** Of a builder's memory; what a build unpacks and installs lies in /tmp. */
-const BUILDER_TMP_SHARE = 3 / 4;
-
-function limitsOf(kind: SandboxKind, memoryMib: number): SandboxLimits {
-  if (kind === 'zygote') return { memoryMib, maxTasks: 128, tmpMib: 64, cpuWeight: 100 };
-  // A build gives way to whatever serves. Package managers and bundlers start threads by the dozen.
-  const tmpMib = Math.floor(memoryMib * BUILDER_TMP_SHARE);
-  return { memoryMib, maxTasks: 512, tmpMib, cpuWeight: 10 };
-}
 
 export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): SandboxBroker {
   const releases = new Set<Promise<void>>();
@@ -102,7 +93,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       const sandbox = deps.sandboxes.start({
         name: slot,
         program: programOf(slot, memoryMib),
-        limits: limitsOf(kind, memoryMib),
+        limits: sandboxLimits(kind, memoryMib, options.cores),
       });
       slots.set(slot, { sandbox, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);

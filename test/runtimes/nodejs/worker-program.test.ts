@@ -16,7 +16,7 @@ async function runWorker(code: string, memoryMib: number) {
   const sandbox = lab.sandboxes.start({
     name: randomUUID(),
     program: nodeWorkerProgram({ node, runner, libraries }, memoryMib),
-    limits: { memoryMib, maxTasks: 128, tmpMib: 16, cpuWeight: 100 },
+    limits: { memoryMib, maxTasks: 128, tmpMib: 16, cpuWeight: 100, cpuCores: 1 },
   });
   sandbox.boot();
   return sandbox.exited;
