@@ -4,8 +4,8 @@
  * so that no later answer of a name server changes where the bytes go.
  */
 import net, { isIP } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { type LookupAddress, promises as dns } from 'node:dns';
+import { isReachablePublic } from '../model/egress-rule.ts';
 import {
   BUILDER_FRAME,
   MAX_NET_BYTES,
@@ -15,7 +15,7 @@ import {
 import { formatBytes } from '../protocol/display.ts';
 import type { Frame } from '../protocol/framing.ts';
 import { RelayStream } from '../protocol/relay-stream.ts';
-import { isPublicAddress } from './public-address.ts';
+import { ownAddresses } from '../std/own-addresses.ts';
 
 export interface AllowedRegistry {
   /** With its path, as clients are told. */
@@ -206,17 +206,12 @@ async function connectTo(
   }
   const own = ownAddresses();
   // All of them, not any: whoever mixes private ones in wants exactly that they are taken some day.
-  const isSafe = found.every((entry) => isPublicAddress(entry.address) && !own.has(entry.address));
+  const isSafe = found.every((entry) => isReachablePublic(entry.address, own));
   if (found.length === 0 || !isSafe) {
     return 'its name leads to an address that builds do not reach';
   }
   // One after the other, should the first be out of reach: nobody is asked for the name again.
   return connect({ host, port, lookup: (_host, _options, done) => done(null, found) });
-}
-
-function ownAddresses(): Set<string> {
-  const all = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
-  return new Set(all.map(({ address }) => address));
 }
 
 function connect(

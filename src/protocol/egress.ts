@@ -6,8 +6,13 @@
  *     supervisor → slot-opened         a sandbox has become one deployment's: its addresses and what it may reach
  *     egress     → open-egress         supervisor → egress-opened | egress-refused
  *     supervisor → slot-closed         its addresses mean nobody any more
+ *
+ * Where sandboxes have no network, each has a channel to this process instead (egress-channel.ts):
+ *
+ *     supervisor → slot-channel        with the other end of the channel; its end is the slot's
  */
 import type { EgressRule } from '../model/egress-rule.ts';
+import type { SlotId } from './supervisor.ts';
 
 export type EgressNotice =
   | {
@@ -19,6 +24,8 @@ export type EgressNotice =
       publicAllowed: boolean;
     }
   | { type: 'slot-closed'; sources: string[] }
+  /** Comes with the socket as its handle. */
+  | { type: 'slot-channel'; slot: SlotId; rules: EgressRule[]; publicAllowed: boolean }
   | { type: 'egress-opened'; request: number }
   | { type: 'egress-refused'; request: number; reason: string };
 
@@ -33,4 +40,13 @@ export interface OpenEgressRequest {
   port: number | null;
   /** For how long new connections are let through; those that were made stay. */
   seconds: number;
+}
+
+/** How long a name's address stays open to a slot: a client that caches it for longer has to ask again. */
+const MIN_OPEN_SECONDS = 60;
+const MAX_OPEN_SECONDS = 3_600;
+
+/** Of an answer that its name server lets others keep for `ttl` seconds. */
+export function openSeconds(ttl: number): number {
+  return Math.min(MAX_OPEN_SECONDS, Math.max(MIN_OPEN_SECONDS, Math.ceil(ttl)));
 }

@@ -3,41 +3,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isPublicAddress } from '../../src/build/public-address.ts';
 import { createRegistryProxy } from '../../src/build/registry-proxy.ts';
 import { BUILDER_FRAME, MAX_NET_STREAMS } from '../../src/protocol/builder.ts';
 import { eventually } from '../support/eventually.ts';
-
-describe('an address', () => {
-  it.each([
-    '0.0.0.0',
-    '10.1.2.3',
-    '100.64.0.1',
-    '127.0.0.1',
-    '169.254.169.254',
-    '172.31.0.1',
-    '192.168.1.1',
-    '224.0.0.1',
-    '::',
-    '::1',
-    '::127.0.0.1',
-    '::ffff:127.0.0.1',
-    '::ffff:10.0.0.1',
-    '64:ff9b::7f00:1',
-    '2002:7f00:1::',
-    'fd00::1',
-    'fe80::1',
-    'fe80::1%eth0',
-    'localhost',
-    '',
-  ])('is not of the public internet: %s', (address) => {
-    expect(isPublicAddress(address)).toBe(false);
-  });
-
-  it.each(['8.8.8.8', '172.32.0.1', '2606:4700::1111'])('is of it: %s', (address) => {
-    expect(isPublicAddress(address)).toBe(true);
-  });
-});
 
 /** A proxy for one registry, and what it sends and says. */
 function openProxy(url: string, address: string | null, resolved: string) {
