@@ -20,7 +20,7 @@ import type {
 /** The supervisor, as a child sees it. */
 export interface SupervisorHost {
   send(request: SupervisorRequest): void;
-  /** `socket` comes with `sandbox-started` only. Listeners are never removed. */
+  /** `socket` comes with `sandbox-started` and `sandbox-output` only. Listeners are never removed. */
   onNotice(listener: NoticeListener): void;
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { PlatformError } from '../protocol/errors.ts';
 import type {
   SandboxExit,
@@ -6,11 +7,14 @@ import type {
   SupervisorNotice,
   SupervisorRequest,
 } from '../protocol/supervisor.ts';
+import { readProcessOutput, type ProcessOutput } from '../std/process-output.ts';
 import type { SupervisorHost } from './child-process.ts';
 
 /** A sandbox that the supervisor started for this process. */
 export interface ClientSandbox {
   socket: Socket;
+  /** What it prints past the socket; nothing of a builder. */
+  output: Pick<ProcessOutput, 'listen'>;
   /**
    * Has the supervisor write a deployment's environment down the sandbox's own pipe, and show it the packages of the
    * bundle before, when one is named.
@@ -35,6 +39,8 @@ type StartBody = StartRequest extends infer R
     : never
   : never;
 
+type OutputNotice = Extract<SupervisorNotice, { type: 'sandbox-output' }>;
+
 interface Pending {
   resolve(sandbox: ClientSandbox): void;
   reject(error: PlatformError): void;
@@ -44,12 +50,15 @@ interface Pending {
 export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
   const pending = new Map<number, Pending>();
   const exits = new Map<SlotId, (exit: SandboxExit) => void>();
+  const outputs = new Map<SlotId, [stdout: Readable, stderr: Readable]>();
   let lastRequest = 0;
 
   supervisor.onNotice((notice, socket) => handle(notice, socket));
 
   function handle(notice: SupervisorNotice, socket: Socket | undefined): void {
     switch (notice.type) {
+      case 'sandbox-output':
+        return keepOutput(notice, socket);
       case 'sandbox-started':
         return started(notice.request, notice.slot, socket);
       case 'sandbox-failed':
@@ -68,6 +77,19 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
     }
   }
 
+  /** Node drops the handle of a socket that has closed on its way. */
+  function keepOutput({ slot, descriptor }: OutputNotice, stream: Readable | undefined): void {
+    const streams = outputs.get(slot) ?? [Readable.from([]), Readable.from([])];
+    if (stream !== undefined) streams[descriptor - 1] = stream;
+    outputs.set(slot, streams);
+  }
+
+  function takeOutput(slot: SlotId): ProcessOutput {
+    const [stdout, stderr] = outputs.get(slot) ?? [Readable.from([]), Readable.from([])];
+    outputs.delete(slot);
+    return readProcessOutput(stdout, stderr);
+  }
+
   function started(request: number, slot: SlotId, socket: Socket | undefined): void {
     const waiting = pending.get(request);
     pending.delete(request);
@@ -78,8 +100,11 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
       waiting.reject(new PlatformError('sandbox-failed', 'the sandbox ended at once'));
       return;
     }
+    const output = takeOutput(slot);
+    const ending = new Promise<SandboxExit>((resolve) => exits.set(slot, resolve));
     waiting.resolve({
       socket,
+      output,
       specialise: (deployment, bundle) =>
         supervisor.send({
           type: 'specialise',
@@ -88,13 +113,17 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
           ...(bundle !== undefined && { bundle }),
         }),
       kill: () => supervisor.send({ type: 'kill', slot }),
-      exited: new Promise((resolve) => exits.set(slot, resolve)),
+      exited: ending.then(async (exit) => {
+        const stderrTail = await output.finish();
+        return { ...exit, stderrTail: exit.stderrTail || stderrTail };
+      }),
     });
   }
 
   function ended(slot: SlotId, exit: SandboxExit): void {
     exits.get(slot)?.(exit);
     exits.delete(slot);
+    outputs.delete(slot);
   }
 
   function start(body: StartBody): Promise<ClientSandbox> {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { InitFailure } from '../protocol/data-plane.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import type { LogLine } from '../protocol/worker.ts';
+import type { ProcessOutput } from '../std/process-output.ts';
 
 /** Starts sandboxed processes that speak protocol/worker.ts on their socket. */
 export interface Sandboxes {
@@ -11,6 +12,8 @@ export interface Sandboxes {
 
 export interface Sandbox {
   readonly socket: Socket;
+  /** What native code and child processes print past the worker. */
+  readonly output: Pick<ProcessOutput, 'listen'>;
   /**
    * Gives it the environment of a deployment, and before it the packages of the bundle when one is named; once in its
    * life. When that fails, `exited` says why.

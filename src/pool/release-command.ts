@@ -5,7 +5,12 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import type { InitFailedHead, LogLine, SpecialiseHead } from '../protocol/worker.ts';
 import { isOutOfMemory } from './exit-text.ts';
-import { takeWithCode, type StartDeps, type ZygoteWithCode } from './worker-start.ts';
+import {
+  listenToOutput,
+  takeWithCode,
+  type StartDeps,
+  type ZygoteWithCode,
+} from './worker-start.ts';
 
 type Deps = Pick<StartDeps, 'zygotes' | 'code' | 'clock'>;
 
@@ -69,10 +74,10 @@ function untilEnd(
       initFailed: (head) => void (thrown ??= head),
       log: (line) => printLog(line, print),
       unusable: (reason) => fail('exited', `was ended: ${reason}`),
-      closed: () =>
-        void sandbox.exited.then((exit) => settle(describeEnd(run, { exit, thrown, print }))),
+      closed: () => void sandbox.exited.then((exit) => settle(describeEnd(run, { exit, thrown }))),
     });
     if (signal.aborted) return onAbort();
+    listenToOutput(sandbox, (line) => printLog(line, print));
     sandbox.specialise(run.deployment, taken.packagesOf);
     link.specialise(specialiseHead(run), taken.code);
   });
@@ -83,20 +88,16 @@ function describeEnd(
   end: {
     exit: SandboxExit;
     thrown: InitFailedHead | null;
-    print: (text: string) => void;
   },
 ): ReleaseFailure | null {
-  const { exit, thrown, print } = end;
-  const { stderrTail } = exit;
+  const { exit, thrown } = end;
   if (exit.code !== 0 && isOutOfMemory(exit)) {
     const message = `ran out of memory (limit ${memoryMib} MB)`;
     return { reason: 'out-of-memory', message, stack: '' };
   }
-  // What child processes and native code said came past the worker, and comes last.
-  if (stderrTail.trim() !== '') print(stderrTail.trimEnd());
   if (thrown !== null) return { reason: 'threw', message: thrown.message, stack: thrown.stack };
   if (exit.code === 0) return null;
-  return { reason: 'exited', message: describeStatus(exit), stack: stderrTail };
+  return { reason: 'exited', message: describeStatus(exit), stack: exit.stderrTail };
 }
 
 function describeStatus({ code, signal }: SandboxExit): string {

@@ -6,7 +6,7 @@ import type { LogLine, ReadyHead, SpecialiseHead } from '../protocol/worker.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
 import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
-import type { BundleCode, FunctionLog, FunctionSource } from './ports.ts';
+import type { BundleCode, FunctionLog, FunctionSource, Sandbox } from './ports.ts';
 import type { WorkerListener } from './worker-link.ts';
 import type { Zygote, Zygotes } from './zygotes.ts';
 
@@ -46,29 +46,10 @@ export async function startFunctionWorker(
     return { kind: 'unavailable', message: error.message };
   }
   const outcome = await initialise(deps, request, { zygote, code, packagesOf });
-  if ('ready' in outcome) {
-    void tellLastOutput(deps, request, zygote);
-    return { kind: 'started', zygote, ready: outcome.ready };
-  }
+  if ('ready' in outcome) return { kind: 'started', zygote, ready: outcome.ready };
   zygote.sandbox.kill();
   zygote.link.destroy();
   return { kind: 'init-failed', failure: outcome.failure };
-}
-
-/**
- * What came out of the sandbox past the worker, from native code or a child process, belongs to no request: its last
- * bytes are one entry of the function's log.
- */
-async function tellLastOutput(
-  { log }: StartDeps,
-  request: StartRequest,
-  { sandbox }: Zygote,
-): Promise<void> {
-  const { stderrTail } = await sandbox.exited;
-  const text = stderrTail.trim();
-  if (text !== '') {
-    log.line(sourceOf(request), { level: 'error', text, requestId: null, dropped: 0 });
-  }
 }
 
 export interface ZygoteWithCode {
@@ -135,8 +116,17 @@ function initialise(
         ),
     };
     link.listen(listener);
+    listenToOutput(sandbox, printed);
     sandbox.specialise(request.deployment.id, packagesOf);
     link.specialise(specialiseHead(request), code);
+  });
+}
+
+/** What comes out of the sandbox past the worker, from native code or a child process, belongs to no request. */
+export function listenToOutput({ output }: Sandbox, print: (line: LogLine) => void): void {
+  output.listen((source, { text, dropped }) => {
+    const level = source === 'stderr' ? 'error' : 'info';
+    print({ level, text, requestId: null, dropped });
   });
 }
 

@@ -23,6 +23,11 @@ export type SupervisorRequest =
   | { type: 'add-master-key' | 'retire-master-keys'; request: number };
 
 export type SupervisorNotice =
+  /**
+   * Comes before `sandbox-started` of a zygote, with our end of its standard output (1) or error (2) as its handle: what
+   * native code and child processes of a function print is for data to read.
+   */
+  | { type: 'sandbox-output'; slot: SlotId; descriptor: 1 | 2 }
   /** Comes with the data end of the socketpair as its handle. */
   | { type: 'sandbox-started'; request: number; slot: SlotId }
   | { type: 'sandbox-failed'; request: number; reason: string }
@@ -37,9 +42,9 @@ export type SupervisorNotice =
 export interface SandboxExit {
   code: number | null;
   signal: string | null;
-  /** The kernel ended it for its memory, by the cgroup's own counter, or its runtime gave up just before that. */
+  /** The kernel ended it for its memory, by the cgroup's own counter. A runtime that gives up before says so on stderr. */
   wasOutOfMemory: boolean;
-  /** The last bytes of its standard error, at most 4 KiB: why a runtime died. */
+  /** The last bytes of its standard error, at most 4 KiB: why a runtime died. Empty where its reader is another. */
   stderrTail: string;
 }
 

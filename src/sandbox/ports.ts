@@ -26,8 +26,6 @@ export interface SandboxProgram {
   links?: Readonly<Record<string, string>>;
   /** Settings of the program itself; never anything of a tenant. */
   environment: Readonly<Record<string, string>>;
-  /** What the runtime writes to standard error when it gives up for lack of memory, before the kernel would end it. */
-  outOfMemoryMessage?: string;
 }
 
 export interface SandboxLimits {

@@ -5,10 +5,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DeploymentEnvironment } from '../model/environment.ts';
 import { assert } from '../std/assert.ts';
+import { keepTail } from '../std/output-tail.ts';
+import { streamEnd } from '../std/process-output.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
@@ -16,7 +17,6 @@ import { ARGUMENTS_FD, bubblewrapArguments } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
 import { type Killed, killCgroup, killSandbox } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
-import { keepTail } from './output-tail.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
 
 interface SandboxesDeps {
@@ -31,6 +31,8 @@ interface SandboxSpec {
   name: string;
   program: SandboxProgram;
   limits: SandboxLimits;
+  /** Its standard output and error are for another process: nothing is kept of them here. */
+  handsOverOutput?: boolean;
 }
 
 export interface Sandboxes {
@@ -41,6 +43,8 @@ export interface Sandboxes {
 export interface Sandbox {
   /** Our end of the socket that the program inherits as descriptor 5. */
   readonly socket: Socket;
+  /** Its standard output and error, when they are for another process. */
+  readonly output: SandboxOutput | null;
   /**
    * Lets the program start. Node begins to read a piped descriptor at once, so whoever hands `socket` to another
    * process calls this when it has left: a byte that the program sends can then not be lost here.
@@ -55,6 +59,12 @@ export interface Sandbox {
   readonly released: Promise<void>;
 }
 
+interface SandboxOutput {
+  stdout: Socket;
+  stderr: Socket;
+}
+
+const STDOUT_FD = 1;
 const STDERR_FD = 2;
 const STDERR_TAIL_BYTES = 4 * 1024;
 /** A process that inherited stderr may outlive the program by the time that its namespace takes to end. */
@@ -69,27 +79,21 @@ export function createSandboxes(deps: SandboxesDeps): Sandboxes {
 function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
   const uid = leaseUid(deps.slotUids);
   const cgroup = makeCgroup(deps, spec, uid);
-  const { child, stderr, socket, argumentsPipe, environmentPipe } = launch(deps, {
-    ...spec,
-    uid,
-    cgroup,
-  });
-  const tail = keepTail(stderr, STDERR_TAIL_BYTES);
+  const launched = launch(deps, { ...spec, uid, cgroup });
+  const { child, socket, output, argumentsPipe, environmentPipe } = launched;
+  const lastWords = readLastWords(launched);
   let hasEnded = false;
   let killed: Killed | null = null;
   const exited = endOf(child).then(async ({ code, signal }): Promise<SandboxExit> => {
     hasEnded = true;
-    tail.finish();
-    await Promise.race([streamEnd(stderr), delay(STDERR_GRACE_MS)]);
-    stderr.destroy();
-    const stderrTail = tail.text();
-    const gaveUp = code !== 0 && saysOutOfMemory(spec.program, stderrTail);
-    const wasOutOfMemory = wasOutOfMemoryBy(cgroup) || gaveUp;
+    const stderrTail = await lastWords();
+    const wasOutOfMemory = wasOutOfMemoryBy(cgroup);
     const end = killed === 'inside' ? { code: null, signal: 'SIGKILL' } : { code, signal };
     return { ...end, wasOutOfMemory, stderrTail };
   });
   return {
     socket,
+    output,
     boot: () =>
       void argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits))),
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
@@ -125,6 +129,7 @@ interface Placement extends SandboxSpec {
 interface Launched {
   child: ChildProcess;
   stderr: Socket;
+  output: SandboxOutput | null;
   socket: Socket;
   argumentsPipe: Socket;
   environmentPipe: Socket;
@@ -134,9 +139,13 @@ interface Launched {
 function launch(deps: SandboxesDeps, placement: Placement): Launched {
   try {
     const child = spawnChain(deps.tools, placement);
+    const stderr = descriptor(child, STDERR_FD);
+    const output =
+      placement.handsOverOutput === true ? { stdout: descriptor(child, STDOUT_FD), stderr } : null;
     return {
       child,
-      stderr: descriptor(child, STDERR_FD),
+      stderr,
+      output,
       socket: descriptor(child, WORKER_SOCKET_FD),
       argumentsPipe: descriptor(child, ARGUMENTS_FD),
       environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
@@ -149,7 +158,7 @@ function launch(deps: SandboxesDeps, placement: Placement): Launched {
 
 /** @throws when no process was made. */
 function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
-  const { program, limits, uid, cgroup } = placement;
+  const { program, limits, uid, cgroup, handsOverOutput } = placement;
   const [file, ...args] = launchCommand(tools, {
     program,
     limits,
@@ -162,7 +171,15 @@ function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
     // Its own session: a terminal's signals are for the supervisor alone.
     detached: true,
     // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ignore', 'pipe', 'pipe'],
+    stdio: [
+      'ignore',
+      handsOverOutput === true ? 'pipe' : 'ignore',
+      'pipe',
+      'pipe',
+      'ignore',
+      'pipe',
+      'pipe',
+    ],
   });
   // Comes later when there is no process, and after a signal that could not be sent; the end says all that matters.
   child.on('error', () => {});
@@ -200,13 +217,16 @@ function wasOutOfMemoryBy(cgroup: SandboxCgroup): boolean {
   }
 }
 
-function saysOutOfMemory({ outOfMemoryMessage }: SandboxProgram, stderrTail: string): boolean {
-  return outOfMemoryMessage !== undefined && stderrTail.includes(outOfMemoryMessage);
-}
-
-function streamEnd(stream: Readable): Promise<void> {
-  if (stream.closed) return Promise.resolve();
-  return new Promise((resolve) => void stream.once('close', resolve));
+/** To be called when the program has ended: gives the last of its standard error, when that is read here. */
+function readLastWords({ stderr, output }: Launched): () => Promise<string> {
+  if (output !== null) return async () => '';
+  const tail = keepTail(stderr, STDERR_TAIL_BYTES);
+  return async () => {
+    tail.finish();
+    await Promise.race([streamEnd(stderr), delay(STDERR_GRACE_MS)]);
+    stderr.destroy();
+    return tail.text();
+  };
 }
 
 async function release(

@@ -151,4 +151,32 @@ describe('the log of an app', () => {
     const shown = await repository.fn('logs', '--level', 'error');
     expect(shown.output).toContain('index.ts:4:17');
   });
+
+  it('has what child processes print, while they run and without the secrets in it', async () => {
+    const repository = await deployed(
+      'parent',
+      `import { fork } from 'node:child_process';
+      import fs from 'node:fs';
+      export const handler = async () => {
+        fs.writeFileSync('/tmp/child.cjs', 'console.log("token " + process.env.API_TOKEN); console.error("wrong"); setInterval(() => {}, 1000)');
+        fork('/tmp/child.cjs');
+        return 'forked';
+      };`,
+    );
+    const set = await repository.fn('env', 'set', 'API_TOKEN=very-secret-value');
+    expect(set.code, set.output).toBe(0);
+    await eventually(async () => expect((await ask(platform(), 'parent')).status).toBe(200));
+    const entries = await untilLogged(
+      repository,
+      (found) =>
+        found.some(({ text }) => text === 'token [redacted API_TOKEN]') &&
+        found.some(({ text }) => text === 'wrong'),
+    );
+    const printed = entries.filter(({ kind }) => kind === 'line');
+    expect(printed.map(({ level, requestId }) => [level, requestId])).toContainEqual([
+      'error',
+      null,
+    ]);
+    expect(JSON.stringify(entries)).not.toContain('very-secret-value');
+  });
 });

@@ -100,7 +100,13 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
     const exit: SandboxExit = { code: 0, signal: null, wasOutOfMemory: false, stderrTail: '' };
     const exited = once(socket, 'close').then(() => exit);
     workers.push(new PlayedWorker(far, (workers.length === 0 && whenReady) || Buffer.alloc(0)));
-    return { socket, specialise: () => {}, kill: () => void far.destroy(), exited };
+    return {
+      socket,
+      output: { listen: () => {} },
+      specialise: () => {},
+      kill: () => void far.destroy(),
+      exited,
+    };
   }
 
   const clock = systemClock;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { Sandboxes } from '../../src/pool/index.ts';
 import { nodeWorkerProgram } from '../../src/runtimes/nodejs/index.ts';
 import { findSharedLibraries } from '../../src/sandbox/index.ts';
+import { assert } from '../../src/std/assert.ts';
 import { randomName } from '../../src/std/ids.ts';
+import { readProcessOutput } from '../../src/std/process-output.ts';
 import { openSandboxLab } from './sandbox.ts';
 import { bundleWorker } from './worker-process.ts';
 
@@ -22,14 +24,25 @@ export async function createSandboxedWorkers(
     start: async (memoryMib) => {
       const program = nodeWorkerProgram({ node: process.execPath, libraries, runner }, memoryMib);
       const limits = { memoryMib, maxTasks: 64, tmpMib: 16, cpuWeight: 100, cpuCores: 1 };
-      const sandbox = lab.sandboxes.start({ name: randomName(12), program, limits });
+      const sandbox = lab.sandboxes.start({
+        name: randomName(12),
+        program,
+        limits,
+        handsOverOutput: true,
+      });
+      assert(sandbox.output !== null, 'its output is for this process');
+      const output = readProcessOutput(sandbox.output.stdout, sandbox.output.stderr);
       sandbox.boot();
       return {
         socket: sandbox.socket,
+        output,
         specialise: (deployment) =>
           sandbox.giveEnvironment({ values: environmentOf(deployment), secretNames: [] }),
         kill: () => sandbox.kill(),
-        exited: sandbox.exited,
+        exited: sandbox.exited.then(async (exit) => ({
+          ...exit,
+          stderrTail: await output.finish(),
+        })),
       };
     },
     close: async () => {

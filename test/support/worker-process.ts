@@ -1,15 +1,17 @@
 /** Real worker processes without a sandbox around them: the bundled worker on a socketpair and a pipe. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { build } from 'esbuild';
 import type { Sandbox, Sandboxes } from '../../src/pool/index.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../../src/protocol/worker.ts';
+import { readProcessOutput } from '../../src/std/process-output.ts';
 
-const STDERR_TAIL_BYTES = 4096;
 const WORKER_ENTRY = join(import.meta.dirname, '../../src/worker/main.ts');
 
 export interface WorkerProcesses extends Sandboxes {
@@ -53,24 +55,24 @@ export async function createWorkerProcesses(
     startedCount++;
     const child = spawn(process.execPath, [...(options.execArgv ?? []), runner], {
       env: {},
-      stdio: ['ignore', 'ignore', 'pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
     });
     running.add(child);
-    let stderrTail = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderrTail = (stderrTail + chunk.toString()).slice(-STDERR_TAIL_BYTES);
-    });
-    const exited = new Promise<SandboxExit>((resolve) => {
-      child.on('close', (code, signal) => {
-        running.delete(child);
-        resolve({ code, signal, wasOutOfMemory: false, stderrTail });
-      });
-    });
+    const output = readProcessOutput(
+      child.stdout ?? Readable.from([]),
+      child.stderr ?? Readable.from([]),
+    );
+    const exited = (async (): Promise<SandboxExit> => {
+      const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+      running.delete(child);
+      return { code, signal, wasOutOfMemory: false, stderrTail: await output.finish() };
+    })();
     const stdio: readonly unknown[] = child.stdio;
     const environment = stdio[WORKER_ENVIRONMENT_FD] as Socket;
     environment.on('error', () => {}); // The worker may be gone.
     return {
       socket: stdio[WORKER_SOCKET_FD] as Socket,
+      output,
       specialise: (deployment) =>
         void environment.end(
           JSON.stringify({

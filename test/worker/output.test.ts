@@ -176,7 +176,44 @@ describe('what a handler prints', () => {
   });
 });
 
-it('what a child process says past the worker is told when the worker ends, under no request', async () => {
+it('what child processes print past the worker is told at once, under no request', async () => {
+  await data.deploy(
+    `import { fork, spawnSync } from 'node:child_process';
+    import fs from 'node:fs';
+    export const handler = async () => {
+      // More than a pipe holds, while this process can do nothing.
+      spawnSync('/bin/sh', ['-c', 'i=0; while [ $i -lt 900 ]; do i=$((i+1)); printf "%0200d\\n" $i; done; echo wrong >&2'], { stdio: 'inherit' });
+      fs.writeFileSync('/tmp/forked.cjs', 'console.log("from a fork"); console.error("\\ufffd told")');
+      await new Promise((done) => fork('/tmp/forked.cjs').on('exit', done));
+      return 'done';
+    };`,
+  );
+  expect((await ask(data, 'hello')).status).toBe(200);
+  await eventually(() => data.lines.length >= 903);
+  const told = data.lines.map(({ level, text, requestId }) => [level, text, requestId]);
+  expect(told).toContainEqual(['info', '900'.padStart(200, '0'), null]);
+  expect(told).toContainEqual(['info', 'from a fork', null]);
+  expect(told).toContainEqual(['error', 'wrong', null]);
+  expect(told).toContainEqual(['error', '\ufffd told', null]);
+});
+
+it('a child process that prints without end holds up nothing but itself', async () => {
+  await data.deploy(
+    `import { spawn } from 'node:child_process';
+    let yes;
+    export const handler = async () => {
+      yes ??= spawn('/bin/sh', ['-c', 'while :; do echo yes; done'], { stdio: 'inherit' });
+      return 'done';
+    };
+    process.on('exit', () => yes?.kill('SIGKILL'));`,
+  );
+  expect((await ask(data, 'hello')).status).toBe(200);
+  await eventually(() => data.lines.reduce((sum, { dropped }) => sum + dropped, 0) > 1_000);
+  expect(data.lines.length).toBeLessThan(60_000);
+  expect((await ask(data, 'hello')).status).toBe(200);
+});
+
+it('what a child process says last is told when the worker ends', async () => {
   await data.deploy(
     `import { spawnSync } from 'node:child_process';
     export const handler = async () => {

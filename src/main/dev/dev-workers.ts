@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Sandbox, Sandboxes } from '../../pool/ports.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SandboxExit } from '../../protocol/supervisor.ts';
@@ -9,10 +10,10 @@ import {
   WORKER_SOCKET_FD,
   type WorkerEnvironment,
 } from '../../protocol/worker.ts';
-import { heapFlags, OUT_OF_MEMORY_MESSAGE } from '../../runtimes/nodejs/index.ts';
+import { heapFlags } from '../../runtimes/nodejs/index.ts';
+import { readProcessOutput, type ProcessOutput } from '../../std/process-output.ts';
 import type { Environment } from './environment-files.ts';
 
-const STDERR_TAIL_BYTES = 4096;
 const QUIET_NODE = '--disable-warning=ExperimentalWarning';
 
 interface DevWorkerOptions {
@@ -39,7 +40,8 @@ export function createDevWorkers(options: DevWorkerOptions): DevWorkers {
   async function start(memoryMib: number): Promise<Sandbox> {
     const child = spawnWorker(options, memoryMib);
     running.add(child);
-    const exited = exitOf(child);
+    const output = outputOf(child);
+    const exited = exitOf(child, output);
     void exited.then(() => running.delete(child));
     try {
       await once(child, 'spawn');
@@ -51,6 +53,7 @@ export function createDevWorkers(options: DevWorkerOptions): DevWorkers {
     environment.on('error', () => {}); // The worker has gone, as `exited` tells.
     return {
       socket: stdio[WORKER_SOCKET_FD] as Socket,
+      output,
       specialise: (deployment) => {
         // The developer's own terminal shows all of them.
         const values = options.environmentOf(deployment);
@@ -76,24 +79,18 @@ function spawnWorker({ runner, root, setpriv }: DevWorkerOptions, memoryMib: num
   return spawn(program, args, {
     cwd: root,
     env: {},
-    stdio: ['ignore', 'ignore', 'pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'ignore', 'pipe', 'pipe'],
   });
 }
 
-function exitOf(child: ChildProcess): Promise<SandboxExit> {
-  let stderrTail = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    stderrTail = (stderrTail + chunk.toString()).slice(-STDERR_TAIL_BYTES);
+function outputOf({ stdout, stderr }: ChildProcess): ProcessOutput {
+  return readProcessOutput(stdout ?? Readable.from([]), stderr ?? Readable.from([]));
+}
+
+async function exitOf(child: ChildProcess, output: ProcessOutput): Promise<SandboxExit> {
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
+    child.on('error', () => resolve([null, null]));
+    child.on('exit', (...ended) => resolve(ended));
   });
-  return new Promise((resolve) => {
-    const ended = (code: number | null, signal: string | null): void =>
-      resolve({
-        code,
-        signal,
-        wasOutOfMemory: stderrTail.includes(OUT_OF_MEMORY_MESSAGE),
-        stderrTail,
-      });
-    child.on('error', () => ended(null, null));
-    child.on('close', ended);
-  });
+  return { code, signal, wasOutOfMemory: false, stderrTail: await output.finish() };
 }

@@ -49,6 +49,7 @@ interface Slot {
 
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
+type StartedNotice = Extract<SupervisorNotice, { type: 'sandbox-started' }>;
 type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
@@ -94,6 +95,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         name: slot,
         program: programOf(slot, memoryMib),
         limits: sandboxLimits(kind, memoryMib, options.cores),
+        handsOverOutput: kind === 'zygote',
       });
       slots.set(slot, { sandbox, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
@@ -205,10 +207,22 @@ function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
   }
 }
 
-/** The program starts when its socket has left this process: see `Sandbox.boot`. */
-function handOver(child: ChildProcess, notice: SupervisorNotice, sandbox: Sandbox): void {
+/** The program starts when its sockets have left this process: see `Sandbox.boot`. */
+function handOver(child: ChildProcess, notice: StartedNotice, sandbox: Sandbox): void {
+  if (sandbox.output !== null) {
+    const { stdout, stderr } = sandbox.output;
+    for (const [descriptor, socket] of [
+      [1, stdout],
+      [2, stderr],
+    ] as const) {
+      const output: SupervisorNotice = { type: 'sandbox-output', slot: notice.slot, descriptor };
+      child.send(output, socket, () => {}); // A channel that has closed is told by the last.
+    }
+  }
   child.send(notice, sandbox.socket, (error) => {
-    if (error === null) sandbox.boot();
-    else sandbox.kill();
+    if (error === null) return sandbox.boot();
+    sandbox.kill();
+    sandbox.output?.stdout.destroy();
+    sandbox.output?.stderr.destroy();
   });
 }

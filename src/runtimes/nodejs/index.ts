@@ -3,4 +3,4 @@
  * function; the supervisor hands what is described here to the sandbox stage.
  */
 export { builderProgram, type BuildSystem } from './builder-program.ts';
-export { heapFlags, nodeWorkerProgram, OUT_OF_MEMORY_MESSAGE } from './worker-program.ts';
+export { heapFlags, nodeWorkerProgram } from './worker-program.ts';

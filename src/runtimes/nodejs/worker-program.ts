@@ -20,15 +20,11 @@ const RESERVED_SHARE = 1 / 8;
 const SMALL_WORKER_MIB = 256;
 const SMALL_SEMI_SPACE_MIB = 4;
 
-/** Of what V8 prints when its heap is full. */
-export const OUT_OF_MEMORY_MESSAGE = 'JavaScript heap out of memory';
-
 export function nodeWorkerProgram(files: NodeFiles, memoryMib: number): SandboxProgram {
   return {
     command: [NODE, ...heapFlags(memoryMib), '--disable-warning=ExperimentalWarning', RUNNER],
     files: { ...files.libraries, [NODE]: files.node, [RUNNER]: files.runner },
     environment: {},
-    outOfMemoryMessage: OUT_OF_MEMORY_MESSAGE,
   };
 }
 

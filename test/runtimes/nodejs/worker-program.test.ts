@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isOutOfMemory } from '../../../src/pool/exit-text.ts';
 import { heapFlags, nodeWorkerProgram } from '../../../src/runtimes/nodejs/worker-program.ts';
 import { openSandboxLab, type SandboxLab } from '../../support/sandbox.ts';
 
@@ -27,7 +28,7 @@ describe('a Node worker', () => {
     ['objects', `const kept = []; for (;;) kept.push({ text: 'x' + kept.length });`],
     ['buffers', `const kept = []; for (;;) kept.push(Buffer.alloc(1 << 20, 1));`],
   ])('that fills its memory with %s is told to be out of memory', async (_, code) => {
-    expect((await runWorker(code, 128)).wasOutOfMemory).toBe(true);
+    expect(isOutOfMemory(await runWorker(code, 128))).toBe(true);
   });
 
   it('that ends otherwise is not', async () => {

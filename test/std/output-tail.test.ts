@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { keepTail } from '../../src/sandbox/output-tail.ts';
+import { keepTail } from '../../src/std/output-tail.ts';
 
 const CHUNK = Buffer.alloc(64 * 1024, 'x');
 const BYTES_PER_SECOND = 256 * 1024;
