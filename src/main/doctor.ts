@@ -11,6 +11,7 @@ import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from
 import { reportFailure } from './report-failure.ts';
 import { openConfinement } from './supervisor/confinement.ts';
 import { tryLockFile } from './supervisor/file-lock.ts';
+import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import {
   findTool,
   type HostTools,
@@ -68,7 +69,8 @@ function unknownArgument(argument: string): PlatformError {
 }
 
 async function examine(): Promise<Finding[]> {
-  process.umask(0o022); // As the server's.
+  process.umask(0o022); // As the server's, and what follows too.
+  closeInheritedDescriptors();
   const { toolFolders } = readHostEnvironment();
   const missing = missingPackages(toolFolders);
   const tools = Object.fromEntries(
@@ -162,7 +164,7 @@ async function examineProtections(
       tools,
       cgroups,
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
-      node: packagedFile(isRoot ? reachableProject(tools) : PROJECT_DIR, 'node'),
+      projectDir: isRoot ? reachableProject(tools) : PROJECT_DIR,
       masterKeyFile: masterKeyFile ?? null,
     });
     return protections.map(findingOf);

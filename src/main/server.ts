@@ -7,6 +7,7 @@ import { parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { banner } from './supervisor/banner.ts';
 import { provideTools } from './supervisor/host-tools.ts';
+import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import { type Platform, startPlatform } from './supervisor/platform.ts';
 import { ensurePrivateNamespace, IN_PRIVATE_NAMESPACE } from './supervisor/private-mounts.ts';
 
@@ -26,6 +27,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
 
 async function serve(args: readonly string[]): Promise<void> {
   process.umask(UMASK);
+  closeInheritedDescriptors();
   const unknown = args.find((argument) => argument !== IN_PRIVATE_NAMESPACE);
   if (unknown !== undefined) throw unknownArgument(unknown);
   const config = parseConfig(readServerEnvironment(), {

@@ -5,7 +5,7 @@ import type { SandboxLimits, SandboxProgram } from './ports.ts';
 export const ARGUMENTS_FD = 3;
 
 const SANDBOX_UID = '1000';
-const SHM_BYTES = 16 * 1024 * 1024;
+export const SHM_BYTES = 16 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 /** bubblewrap's own arguments, without the program that it starts. */

@@ -9,7 +9,7 @@
  */
 export { detectCgroups } from './detect-cgroups.ts';
 export { findSharedLibraries } from './shared-libraries.ts';
-export { testSandbox } from './self-test.ts';
+export { testSandbox } from './self-test/self-test.ts';
 export { createSandboxes } from './start-sandbox.ts';
 export type { Sandbox, Sandboxes } from './start-sandbox.ts';
 export type { SandboxProgram, SandboxLimits, SlotUids } from './ports.ts';

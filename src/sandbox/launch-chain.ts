@@ -49,7 +49,7 @@ function dropPrivileges(tools: SandboxTools, uid: number | null): string[] {
 }
 
 function resourceLimits(tools: SandboxTools, plan: LaunchPlan): string[] {
-  const limits = ['--core=0', `--nofile=${MAX_OPEN_FILES}`, `--fsize=${MAX_FILE_BYTES}`];
+  const limits = ['--core=1', `--nofile=${MAX_OPEN_FILES}`, `--fsize=${MAX_FILE_BYTES}`];
   // The kernel counts processes per uid; under a shared one the limit would count everything else of that user.
   if (plan.uid !== null) limits.push(`--nproc=${plan.limits.maxTasks}`);
   return [tools.prlimit, ...limits, '--'];

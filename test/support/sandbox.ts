@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { closeInheritedDescriptors } from '../../src/main/supervisor/inherited-descriptors.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
 import {
   createSandboxes,
@@ -35,6 +36,7 @@ const LABS = 10_000;
 
 /** Runs JavaScript in real sandboxes; everything is gone after `close()`. */
 export async function openSandboxLab() {
+  closeInheritedDescriptors(); // As the server does.
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'sandbox-lab-'));
   // Sandboxes have uids of their own, and read their programs here.
   await chmod(folder, 0o711);

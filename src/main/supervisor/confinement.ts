@@ -1,8 +1,7 @@
 /** Everything that sandboxes of this machine need, tried out before anything of a tenant runs in one. */
 import { readFileSync, statSync } from 'node:fs';
-import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import type { Protection } from '../../protocol/protections.ts';
-import { nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
+import { NODE_PROBER_FILE, nodeProbeProgram } from '../../runtimes/nodejs/index.ts';
 import {
   type CgroupDriver,
   createSandboxes,
@@ -13,6 +12,7 @@ import {
 } from '../../sandbox/index.ts';
 import { randomName } from '../../std/ids.ts';
 import type { HostTools } from './host-tools.ts';
+import { packagedFile } from './packaged-files.ts';
 import { protectionsOf } from './protections.ts';
 
 interface ConfinementOptions {
@@ -20,27 +20,27 @@ interface ConfinementOptions {
   cgroups: CgroupDriver;
   /** Null when the platform does not run as root. */
   slotUids: SlotUids | null;
-  /** The pinned runtime, at a path that every uid can reach. */
-  node: string;
+  /** The clone, at a path that every uid can reach. */
+  projectDir: string;
   /** Null when the configuration does not say where it is. */
   masterKeyFile: string | null;
 }
 
 export interface Confinement {
   sandboxes: Sandboxes;
-  /** Of `node`. */
+  /** Of the pinned runtime. */
   libraries: Record<string, string>;
   protections: Protection[];
 }
 
 /** @throws PlatformError `sandbox-failed` when functions cannot be confined here: then none may run. */
 export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
-  const { tools, cgroups, slotUids, node, masterKeyFile } = options;
+  const { tools, cgroups, slotUids, projectDir, masterKeyFile } = options;
   const sandboxes = createSandboxes({ tools, cgroups, slotUids });
+  const node = packagedFile(projectDir, 'node');
   const libraries = await findSharedLibraries(node);
-  // The probe takes the place of the worker's own program.
-  const runtime = nodeWorkerProgram({ node, libraries, runner: node }, DEFAULT_LIMITS.memoryMib);
-  await testSandbox(sandboxes, { name: `self-test-${randomName(6)}`, runtime });
+  const prober = nodeProbeProgram({ node, libraries, runner: `${projectDir}/${NODE_PROBER_FILE}` });
+  await testSandbox(sandboxes, { name: `self-test-${randomName(6)}`, prober });
   const protections = protectionsOf({
     isRoot: slotUids !== null,
     cgroups,

@@ -96,7 +96,7 @@ export async function startPlatform(
       tools,
       cgroups,
       slotUids: runtime.uids?.slots ?? null,
-      node,
+      projectDir: layout.projectDir,
       masterKeyFile: config.masterKeyFile,
     }),
     bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),

@@ -3,4 +3,9 @@
  * function; the supervisor hands what is described here to the sandbox stage.
  */
 export { builderProgram, type BuildSystem } from './builder-program.ts';
-export { heapFlags, nodeWorkerProgram } from './worker-program.ts';
+export {
+  heapFlags,
+  NODE_PROBER_FILE,
+  nodeProbeProgram,
+  nodeWorkerProgram,
+} from './worker-program.ts';

@@ -38,3 +38,17 @@ export function heapFlags(memoryMib: number): string[] {
   if (memoryMib <= SMALL_WORKER_MIB) flags.push(`--max-semi-space-size=${SMALL_SEMI_SPACE_MIB}`);
   return flags;
 }
+
+const PROBER = '/prober.mts';
+
+/** The sandbox's self-test in this runtime: `runner` is prober.ts as it is, whose types Node strips. */
+export function nodeProbeProgram({ node, libraries, runner }: NodeFiles): SandboxProgram {
+  return {
+    command: [NODE, '--disable-warning=ExperimentalWarning', PROBER],
+    files: { ...libraries, [NODE]: node, [PROBER]: runner },
+    environment: {},
+  };
+}
+
+/** Of the project's folder. */
+export const NODE_PROBER_FILE = 'src/runtimes/nodejs/prober.ts';
