@@ -12,6 +12,8 @@ const DEFAULT_LIMIT = 100;
 const DEFAULT_LIMIT_SINCE = 1_000;
 const MAX_LIMIT = 10_000;
 const MAX_PAGE = 1_000;
+/** Kept before the first is printed, since the newest come first. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 interface LogOptions extends AppOptions {
   tail?: true;
@@ -53,7 +55,11 @@ export const logs: CommandDefinition = (program, ctx) => {
     if (options.tail) await follow(client, { appName, query: queryOf(options), print });
     const { items, isMore } = await readNewest(client, appName, queryOf(options));
     for (const entry of items.toReversed()) print(entry);
-    if (isMore && options.since !== undefined) note(`older entries are left out: add --limit N`);
+    const isCut = items.length < queryOf(options).limit;
+    if (isMore && isCut)
+      note('older entries are left out: these are too large already; add --until');
+    else if (isMore && options.since !== undefined)
+      note('older entries are left out: add --limit N');
     if (items.length === 0 && !options.json) ctx.output.line(emptyText(appName, options));
   });
 };
@@ -79,17 +85,19 @@ async function readNewest(
   const items: LogView[] = [];
   const limit = query.limit ?? DEFAULT_LIMIT;
   let cursor: string | null = null;
+  let characters = 0;
   do {
     const size = Math.min(limit - items.length, MAX_PAGE);
     const at: LogQuery = { ...query, limit: size, ...(cursor !== null && { cursor }) };
     const page: LogPage = await client.call({ method: 'GET', path: logPath(appName, at) });
     items.push(...page.items);
     cursor = page.next;
-  } while (cursor !== null && items.length < limit);
+    characters += page.items.reduce((sum, item) => sum + lengthOf(item), 0);
+  } while (cursor !== null && items.length < limit && characters < MAX_CHARACTERS);
   return { items, isMore: cursor !== null };
 }
 
-function queryOf(options: LogOptions): LogQuery {
+function queryOf(options: LogOptions): LogQuery & { limit: number } {
   const { since, until, level, search, deployment, request } = options;
   const limit = options.limit ?? (since === undefined ? DEFAULT_LIMIT : DEFAULT_LIMIT_SINCE);
   const given = { since, until, level, search, function: options.function, deployment, request };
@@ -102,6 +110,10 @@ function logPath(appName: string, query: LogQuery): string {
     String(value),
   ]);
   return `${appPath(appName)}/logs?${new URLSearchParams(parameters).toString()}`;
+}
+
+function lengthOf({ text, fields }: LogView): number {
+  return text.length + (fields === null ? 0 : JSON.stringify(fields).length);
 }
 
 function without(options: object, value: unknown): LogQuery {

@@ -124,8 +124,19 @@ async function addVolumes(
 const COLUMNS = `e.id, e.at, e.level, e.kind, e.deployment_id AS deployment, d.version,
   e.function_name AS "functionName", e.request_id AS "requestId", e.text, e.fields`;
 
+/** Read at once, with what a row costs: a thousand entries of the largest size would be 30 MB. */
+const MAX_FOUND_BYTES = 2 * 1024 * 1024;
+
+export interface FoundLogEntries {
+  entries: StoredLogEntry[];
+  /** There may be more behind the last: as many were found as were asked for, or as may be read at once. */
+  isMore: boolean;
+}
+
 interface EntryRow extends Omit<StoredLogEntry, 'level'> {
   level: number;
+  /** How many matched, up to the limit. */
+  matched: number;
 }
 
 /** The newest entries that match, the newest first; with `before`, those older than that id. */
@@ -133,7 +144,7 @@ export async function newestLogEntries(
   db: Queryable,
   appId: string,
   { filter, before, limit }: { filter: LogFilter; before: string | null; limit: number },
-): Promise<StoredLogEntry[]> {
+): Promise<FoundLogEntries> {
   const { where, values } = conditionsOf(appId, filter);
   if (before !== null) where.push(`e.id < $${values.push(before)}`);
   return select(db, { where, values, order: 'DESC', limit });
@@ -144,7 +155,7 @@ export async function logEntriesAfter(
   db: Queryable,
   appId: string,
   { filter, after, limit }: { filter: LogFilter; after: string; limit: number },
-): Promise<StoredLogEntry[]> {
+): Promise<FoundLogEntries> {
   const { where, values } = conditionsOf(appId, filter);
   where.push(`e.id > $${values.push(after)}`);
   return select(db, { where, values, order: 'ASC', limit });
@@ -161,14 +172,24 @@ export async function lastLogId(db: Queryable): Promise<string> {
 async function select(
   db: Queryable,
   query: { where: string[]; values: unknown[]; order: 'ASC' | 'DESC'; limit: number },
-): Promise<StoredLogEntry[]> {
+): Promise<FoundLogEntries> {
   const { where, values, order, limit } = query;
   const { rows } = await db.query<EntryRow>(
-    `SELECT ${COLUMNS} FROM log_entries e LEFT JOIN deployments d ON d.id = e.deployment_id
-     WHERE ${where.join(' AND ')} ORDER BY e.id ${order} LIMIT $${values.push(limit)}`,
+    `WITH found AS (
+       SELECT ${COLUMNS} FROM log_entries e LEFT JOIN deployments d ON d.id = e.deployment_id
+       WHERE ${where.join(' AND ')} ORDER BY e.id ${order} LIMIT $${values.push(limit)}
+     ), measured AS (
+       SELECT *, count(*) OVER ()::int AS matched, COALESCE(sum(${ROW_BYTES} + octet_length(text) +
+         COALESCE(octet_length(fields), 0)) OVER (ORDER BY id ${order}
+           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before FROM found
+     ) SELECT * FROM measured WHERE bytes_before < ${MAX_FOUND_BYTES} ORDER BY id ${order}`,
     values,
   );
-  return rows.map((row) => ({ ...row, level: LOG_LEVELS[row.level] ?? 'info' }));
+  const matched = rows[0]?.matched ?? 0;
+  return {
+    entries: rows.map((row) => ({ ...row, level: LOG_LEVELS[row.level] ?? 'info' })),
+    isMore: matched === limit || rows.length < matched,
+  };
 }
 
 function conditionsOf(

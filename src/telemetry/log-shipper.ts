@@ -109,7 +109,7 @@ export class LogShipper implements LogSink {
 
   /** One batch, the oldest first; false when there is nothing more to do now. */
   async #shipNext(): Promise<boolean> {
-    const waiting = this.#isAway() ? null : await this.#deps.spool.first();
+    const waiting = this.#isAway() ? null : await this.#firstWaiting();
     if (waiting !== null) {
       if (await this.#send(waiting)) await this.#deps.spool.removeFirst();
       return true;
@@ -119,6 +119,21 @@ export class LogShipper implements LogSink {
     const isSent = !this.#isAway() && (await this.#send(batch));
     if (!isSent && !(await this.#deps.spool.append(batch))) this.#lost.countAll(batch.entries);
     return true;
+  }
+
+  /** While it cannot be read, what is new waits behind it on disk: control takes batches in their order only. */
+  async #firstWaiting(): Promise<LogBatch | null> {
+    try {
+      return await this.#deps.spool.first();
+    } catch {
+      this.#retryLater();
+      return null;
+    }
+  }
+
+  #retryLater(): void {
+    this.#awayUntilMs = this.#deps.clock.monotonicMs() + this.#retryMs;
+    this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
 
   #isAway(): boolean {
@@ -157,8 +172,7 @@ export class LogShipper implements LogSink {
         this.#lost.countAll(batch.entries);
         return true;
       }
-      this.#awayUntilMs = this.#deps.clock.monotonicMs() + this.#retryMs;
-      this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+      this.#retryLater();
       return false;
     }
   }

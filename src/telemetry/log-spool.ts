@@ -12,6 +12,8 @@ const MAX_SPOOL_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SEGMENT_NAME = /^\d{15}-\d{6}\.log$/;
 const CRC_DIGITS = 8;
+/** After so many in a row a segment is left where it is, for the next process: it must not hold up all others for ever. */
+const MAX_READ_ATTEMPTS = 50;
 
 interface Segment {
   path: string;
@@ -19,7 +21,10 @@ interface Segment {
 }
 
 export interface LogSpool {
-  /** The oldest batch that is kept; null when there is none. */
+  /**
+   * The oldest batch that is kept; null when there is none. Rejects when it cannot be read now, for want of a descriptor
+   * for instance: it is kept.
+   */
   first(): Promise<LogBatch | null>;
   /** Forgets what `first` gave. */
   removeFirst(): Promise<void>;
@@ -39,6 +44,7 @@ export async function openLogSpool(
   let made = 0;
   /** The last segment takes no more: it is being read, or a write to it may have been cut off. */
   let isLastClosed = true;
+  let failedReads = 0;
 
   function usedBytes(): number {
     return segments.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -62,11 +68,26 @@ export async function openLogSpool(
     segments.shift();
   }
 
+  async function readFirst({ path }: Segment): Promise<LogBatch[]> {
+    try {
+      const batches = await readSegment(path);
+      failedReads = 0;
+      return batches;
+    } catch (error) {
+      failedReads += 1;
+      if (failedReads >= MAX_READ_ATTEMPTS) {
+        failedReads = 0;
+        segments.shift();
+      }
+      throw error;
+    }
+  }
+
   return {
     async first() {
       while (reading.length === 0 && segments[0] !== undefined) {
         if (segments.length === 1) isLastClosed = true;
-        reading = await readSegment(segments[0].path);
+        reading = await readFirst(segments[0]);
         if (reading.length === 0) await removeOldestSegment();
       }
       return reading[0] ?? null;
@@ -102,9 +123,12 @@ async function findSegments(folder: string): Promise<Segment[]> {
   );
 }
 
-/** All its whole lines; none of a segment that cannot be read. */
+/** All its whole lines; none of a segment that somebody has removed. @throws when it cannot be read now */
 async function readSegment(path: string): Promise<LogBatch[]> {
-  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
   const batches: LogBatch[] = [];
   for (let at = 0; at < bytes.length;) {
     const end = bytes.indexOf(10, at);

@@ -5,6 +5,7 @@ import {
   logEntriesAfter,
   newestLogEntries,
   storeLogBatch,
+  type FoundLogEntries,
   type LogFilter,
   type NewLogEntry,
 } from '../../src/store/logs.ts';
@@ -26,7 +27,11 @@ const store = (db: Database, entries: NewLogEntry[], source = 'one'): Promise<bo
   storeLogBatch(db, { source, sequence: ++sequence }, entries);
 
 async function textsOf(db: Database, filter: LogFilter = {}, appId = 'app-1'): Promise<string[]> {
-  const found = await newestLogEntries(db, appId, { filter, before: null, limit: 1_000 });
+  const { entries: found } = await newestLogEntries(db, appId, {
+    filter,
+    before: null,
+    limit: 1_000,
+  });
   return found.map(({ text }) => text).toReversed();
 }
 
@@ -43,6 +48,36 @@ it('stores a batch once, however often and late it comes', async () => {
   expect(await textsOf(db)).toEqual(['first', 'second']);
 });
 
+it('gives no more at once than memory is for, and says that there is more', async () => {
+  const db = await createDatabase(platform());
+  const large = 'x'.repeat(16_000);
+  for (let batch = 0; batch < 5; batch++) {
+    await store(
+      db,
+      Array.from({ length: 60 }, () => entry({ text: large, fields: null })),
+    );
+  }
+  const pages: number[] = [];
+  let before: string | null = null;
+  for (let isMore = true; isMore;) {
+    const found: FoundLogEntries = await newestLogEntries(db, 'app-1', {
+      filter: {},
+      before,
+      limit: 1_000,
+    });
+    pages.push(found.entries.length);
+    before = found.entries.at(-1)?.id ?? null;
+    isMore = found.isMore;
+  }
+  expect(pages).toEqual([131, 131, 38]);
+  const { entries, isMore } = await logEntriesAfter(db, 'app-1', {
+    filter: {},
+    after: '0',
+    limit: 200,
+  });
+  expect([entries.length, entries[0]?.id, isMore]).toEqual([131, '1', true]);
+});
+
 it('gives ids in the order in which entries become visible, whoever writes', async () => {
   const db = await createDatabase(platform());
   let isWriting = true;
@@ -51,7 +86,11 @@ it('gives ids in the order in which entries become visible, whoever writes', asy
     let after = '0';
     for (let isLast = false; !isLast;) {
       isLast = !isWriting;
-      const found = await logEntriesAfter(db, 'app-1', { filter: {}, after, limit: 50 });
+      const { entries: found } = await logEntriesAfter(db, 'app-1', {
+        filter: {},
+        after,
+        limit: 50,
+      });
       seen.push(...found.map(({ text }) => text));
       after = found.at(-1)?.id ?? after;
       if (found.length > 0) isLast = false;

@@ -31,7 +31,11 @@ async function createIngest(
     store: (...entries: LogEntry[]) =>
       ingest.store({ source: 'a'.repeat(16), sequence: ++sequence, entries }),
     logOf: async (app: string): Promise<{ text: string; fields: string | null }[]> => {
-      const found = await newestLogEntries(db, app, { filter: {}, before: null, limit: 10 });
+      const { entries: found } = await newestLogEntries(db, app, {
+        filter: {},
+        before: null,
+        limit: 10,
+      });
       return found.map(({ text, fields }) => ({ text, fields }));
     },
   };

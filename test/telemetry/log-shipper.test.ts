@@ -45,6 +45,27 @@ function createShipper(capacity = 100) {
 
 const away = new PlatformError('unavailable', 'control is not answering');
 
+it('sends nothing past batches that cannot be read now', async () => {
+  const { shipper, spool, control, texts } = createShipper();
+  control.failure = away;
+  shipper.add('app', logEntry({ text: 'waiting' }));
+  await eventually(() => spool.batches.length === 1);
+  const first = async (): Promise<LogBatch | null> => spool.batches[0] ?? null;
+  let failures = 0;
+  spool.first = async () => {
+    failures++;
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  };
+  control.failure = null;
+  shipper.add('app', logEntry({ text: 'new' }));
+  await eventually(() => failures > 1 && spool.batches.length === 2);
+  expect(texts()).toEqual([]);
+  spool.first = first;
+  await eventually(() => texts().length === 2);
+  expect(texts()).toEqual(['waiting', 'new']);
+  await shipper.close();
+});
+
 it('gathers entries into one batch, and numbers batches from 1', async () => {
   const { shipper, received } = createShipper();
   for (const text of ['a', 'b']) shipper.add('app', logEntry({ text }));

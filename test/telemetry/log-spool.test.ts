@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readdir, rename, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -63,6 +63,29 @@ it('takes no more than its size, and again when there is room', async () => {
   expect(await drain(spool)).toEqual([1]);
   expect(await spool.append(batch(3, 'x'.repeat(600)))).toBe(true);
   expect(await drain(spool)).toEqual([3]);
+});
+
+it('keeps what it cannot read now, and leaves it for the next process when that does not pass', async () => {
+  const spool = await open();
+  await spool.append(batch(1));
+  const [name = ''] = await readdir(folder);
+  const path = join(folder, name);
+  await rename(path, `${path}.kept`);
+  await mkdir(path); // Reading a folder fails with EISDIR, also for root.
+  await expect(spool.first()).rejects.toMatchObject({ code: 'EISDIR' });
+  await spool.append(batch(2));
+  await rm(path, { recursive: true });
+  await rename(`${path}.kept`, path);
+  expect(await drain(spool)).toEqual([1, 2]);
+
+  await spool.append(batch(3));
+  const [unreadable = ''] = await readdir(folder);
+  await rm(join(folder, unreadable));
+  await mkdir(join(folder, unreadable));
+  for (let attempt = 1; attempt <= 50; attempt++) await expect(spool.first()).rejects.toThrow();
+  await spool.append(batch(4));
+  expect(await drain(spool)).toEqual([4]);
+  expect(await readdir(folder)).toEqual([unreadable]);
 });
 
 it('says so when the disk takes nothing, and works again when it does', async () => {

@@ -67,8 +67,8 @@ export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
       }
       const filter = await filterOf(deps, app, query);
       const before = cursor ?? null;
-      const entries = await reader.newest(app.id, { filter, before, limit });
-      const next = entries.length < limit ? null : (entries.at(-1)?.id ?? null);
+      const { entries, isMore } = await reader.newest(app.id, { filter, before, limit });
+      const next = isMore ? (entries.at(-1)?.id ?? null) : null;
       return { items: entries.map(presentLogEntry), next };
     },
   );

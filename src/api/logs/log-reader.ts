@@ -4,8 +4,8 @@ import type { Database } from '../../store/database.ts';
 import {
   logEntriesAfter,
   newestLogEntries,
+  type FoundLogEntries,
   type LogFilter,
-  type StoredLogEntry,
 } from '../../store/logs.ts';
 
 /**
@@ -21,11 +21,11 @@ export interface LogReader {
   newest(
     appId: string,
     query: { filter: LogFilter; before: string | null; limit: number },
-  ): Promise<StoredLogEntry[]>;
+  ): Promise<FoundLogEntries>;
   after(
     appId: string,
     query: { filter: LogFilter; after: string; limit: number },
-  ): Promise<StoredLogEntry[]>;
+  ): Promise<FoundLogEntries>;
 }
 
 /** Whoever wants entries as they come gets them by the index at once; who searches among them waits for a turn. */

@@ -11,7 +11,7 @@ import type { ApiDeps } from '../ports.ts';
 import type { LogReader } from './log-reader.ts';
 import { presentLogEntry } from './present.ts';
 
-/** Read at once; each has at most some 40 KB. */
+/** Read at once, or fewer when they are large. */
 const PAGE = 200;
 const AUTHORISE_INTERVAL_MS = 700;
 /** So that both ends, and what is between them, see that the other is there. */
@@ -47,7 +47,7 @@ export function createLogStreams(
   async function first({ app, filter, after, limit }: LogStreamRequest): Promise<Start> {
     if (after !== null) return { entries: [], position: after };
     const position = await lastLogId(db);
-    const entries = await reader.newest(app.id, { filter, before: null, limit });
+    const { entries } = await reader.newest(app.id, { filter, before: null, limit });
     return { entries: entries.toReversed(), position: later(position, entries[0]?.id) };
   }
 
@@ -63,10 +63,10 @@ export function createLogStreams(
       // Whatever matches up to here is found below, so the next look begins behind it.
       const reached = await lastLogId(db);
       const query = { filter, after: position, limit: PAGE };
-      const entries = await reader.after(app.id, query);
+      const { entries, isMore } = await reader.after(app.id, query);
       await write(response, entries, { format, ending });
       const last = entries.at(-1)?.id;
-      if (entries.length < PAGE) {
+      if (!isMore) {
         position = later(reached, last);
         await news.wait();
       } else {
