@@ -116,7 +116,9 @@ function isWrapper(name: string): boolean {
 
 function frameOf(call: ResolvedCall | undefined, payload: SourceMapPayload): string[] {
   if (call === undefined) return [];
-  const source = payload.sourcesContent[payload.sources.map(decodedSource).indexOf(call.file)];
-  if (source === undefined) return [];
+  // A package's file has none, whatever the type of a map says.
+  const texts: readonly (string | null | undefined)[] = payload.sourcesContent;
+  const source = texts[payload.sources.map(decodedSource).indexOf(call.file)];
+  if (typeof source !== 'string') return [];
   return codeFrame(source, call).map((line) => printableLine(line, MAX_FRAME_CHARACTERS));
 }

@@ -212,10 +212,18 @@ function describe(functions: FunctionPlan[], code: Code, report: BuildContext['r
   for (const plan of functions) report(describeFunction(plan));
   const bytes = code.files.reduce((sum, { content }) => sum + content.length, 0);
   const reused = functions.filter(({ name }) => code.reused.includes(codeFile(name))).length;
-  const built = functions.length - reused;
-  const unchanged = reused === 0 ? '' : ` (${reused} unchanged)`;
-  if (functions.length === 0) report('No functions: a site of public files');
-  else report(`Built ${built} of ${functions.length} functions${unchanged}: ${formatBytes(bytes)}`);
+  report(describeBuilt(functions.length, { reused, bytes }));
+}
+
+function describeBuilt(
+  count: number,
+  { reused, bytes }: { reused: number; bytes: number },
+): string {
+  const functions = count === 1 ? '1 function' : `${count} functions`;
+  if (count === 0) return 'No functions: a site of public files';
+  if (reused === 0) return `Built ${functions}: ${formatBytes(bytes)}`;
+  if (reused === count) return `Nothing to build: ${functions} unchanged`;
+  return `Built ${count - reused} of ${functions} (${reused} unchanged): ${formatBytes(bytes)}`;
 }
 
 function describeFunction({

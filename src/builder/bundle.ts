@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
@@ -7,6 +7,7 @@ import type { ExternalPackages } from './external-packages.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
 import { mainModulePlugin } from './main-module.ts';
 import { platformNames, platformPlugin } from './platform-modules.ts';
+import { withOwnSources } from './source-map.ts';
 
 /**
  * Modules of ours in front of the entries, which hand over their namespaces; a colon keeps the folder apart from what
@@ -80,16 +81,35 @@ export type Bundling =
 /**
  * Bundles each entry and all that it imports into one script. Files that several import are read once. The same files
  * give the same bytes, whatever else is bundled beside.
+ *
+ * What keeps imports inside the repository and explains those that lead nowhere is asked of by the bundler for each
+ * import, which takes as long as bundling. Hence it is asked only when there is something to explain.
  */
 export async function bundle(request: BundleRequest): Promise<Bundling> {
   try {
-    return toBundling(request, await run(request));
+    const result = await run(request, []);
+    if (!leavesRepository(result)) return toBundling(request, result);
+  } catch (error) {
+    if ((error as Partial<esbuild.BuildFailure>).errors === undefined) throw error;
+  }
+  return explain(request);
+}
+
+/** Bundles again, slower, for problems that name the import that is to blame. */
+async function explain(request: BundleRequest): Promise<Bundling> {
+  try {
+    return toBundling(request, await run(request, [repositoryPlugin(request.root)]));
   } catch (error) {
     const messages = (error as Partial<esbuild.BuildFailure>).errors;
     if (messages === undefined) throw error;
     const problems = messages.slice(0, MAX_PROBLEMS);
     return { kind: 'failed', problems: problems.map((message) => toProblem(request, message)) };
   }
+}
+
+/** Links were followed: a file's path is its real one, relative to the repository. */
+function leavesRepository({ metafile }: Output): boolean {
+  return Object.keys(metafile.inputs).some((path) => path.startsWith('../') || isAbsolute(path));
 }
 
 /** Whether a module of the metafile is ours, and no file of the repository. */
@@ -100,7 +120,13 @@ export function isOwnModule(path: string): boolean {
   );
 }
 
-function run({ root, units, externals }: BundleRequest) {
+type Output = esbuild.BuildResult<{ write: false; metafile: true }>;
+
+function run(
+  { root, units, externals }: BundleRequest,
+  checks: readonly esbuild.Plugin[],
+): Promise<Output> {
+  const mains = units.filter(({ isMain }) => isMain).map(({ entry }) => join(root, entry));
   mkdirSync(join(root, STUB_FOLDER), { recursive: true });
   for (const unit of units) writeFileSync(join(root, stubOf(unit)), stubText(unit));
   return esbuild.build({
@@ -116,7 +142,8 @@ function run({ root, units, externals }: BundleRequest) {
     target: 'node26',
     charset: 'utf8',
     sourcemap: 'external',
-    sourcesContent: true,
+    // withOwnSources adds what is needed of it.
+    sourcesContent: false,
     metafile: true,
     define: {
       ...platformNames(BUILTIN),
@@ -131,8 +158,8 @@ function run({ root, units, externals }: BundleRequest) {
       platformPlugin(BUILTIN),
       ...(externals === null ? [] : [externals.plugin(BUILTIN)]),
       builtinsPlugin(BUILTIN),
-      repositoryPlugin(root),
-      mainModulePlugin(units.filter(({ isMain }) => isMain).map(({ entry }) => join(root, entry))),
+      ...checks,
+      ...(mains.length === 0 ? [] : [mainModulePlugin(mains)]),
     ],
     logLevel: 'silent',
     logLimit: MAX_PROBLEMS,
@@ -149,20 +176,17 @@ function stubText({ entry, handler }: UnitRequest): string {
   return `import {${handler} as handler} from ${from};${EXPORT}({handler},${JSON.stringify(handler)})`;
 }
 
-function toBundling(
-  request: BundleRequest,
-  result: esbuild.BuildResult<{ write: false; metafile: true }>,
-): Bundling {
+function toBundling(request: BundleRequest, result: Output): Bundling {
   const outputs = new Map(result.outputFiles.map(({ path, contents }) => [path, contents]));
-  const output = (file: string): Uint8Array =>
-    outputs.get(join(request.root, file)) ?? new Uint8Array();
+  const output = (file: string): Uint8Array => outputs.get(join(root, file)) ?? new Uint8Array();
+  const { root } = request;
   return {
     kind: 'bundled',
     units: request.units.map((unit) => ({
       file: unit.file,
       entry: unit.entry,
       code: output(unit.file),
-      map: output(`${unit.file}.map`),
+      map: withOwnSources(output(`${unit.file}.map`), root),
       stub: stubOf(unit),
     })),
     metafile: result.metafile,

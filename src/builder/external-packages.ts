@@ -6,6 +6,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
+import { anyOf } from './any-of.ts';
 import { IS_PROBED } from './import-plugins.ts';
 
 /** Packages of which it is known, and which no look at their folder would tell. */
@@ -104,7 +105,8 @@ export class ExternalPackages {
     return {
       name: 'external-packages',
       setup: (build) => {
-        build.onResolve({ filter: /^[^./]/ }, (args) => this.#resolve(build, args));
+        const filter = new RegExp(`^${anyOf([...this.#names])}(?:/|$)`);
+        build.onResolve({ filter }, (args) => this.#resolve(build, args));
         build.onLoad({ filter: /./, namespace: REQUIRED }, ({ path }) => ({
           contents: `module.exports=${requireFunction}(${JSON.stringify(path)})`,
           loader: 'js',

@@ -1,12 +1,14 @@
-import { isBuiltin } from 'node:module';
+import { builtinModules, isBuiltin } from 'node:module';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import type { OnResolveArgs, Plugin } from 'esbuild';
+import { anyOf } from './any-of.ts';
 import { isInside } from './inside.ts';
 import { DEPENDENCY_FIELDS, PACKAGE_FILE, readPackageJson } from './install/package-json.ts';
 
 type DependencyField = (typeof DEPENDENCY_FIELDS)[number];
 
 const BUILTIN_NAMESPACE = 'builtin';
+const BUILTIN = new RegExp(`^(?:node:|${anyOf(builtinModules)}$)`);
 /** Plugin data of a resolution that a plugin asked for itself: none of them takes it up again. */
 export const IS_PROBED = Symbol('resolved by a plugin itself');
 
@@ -19,7 +21,7 @@ export function builtinsPlugin(builtinFunction: string): Plugin {
   return {
     name: 'node-builtins',
     setup(build) {
-      build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
+      build.onResolve({ filter: BUILTIN }, ({ path, kind }) => {
         if (!isBuiltin(path)) return undefined;
         const name = path.startsWith('node:') ? path : `node:${path}`;
         if (kind === 'dynamic-import') return { path: name, external: true };

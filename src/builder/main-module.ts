@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { type Loader, type Plugin, transform } from 'esbuild';
+import { anyOf } from './any-of.ts';
 
 const LOADERS: Record<string, Loader> = {
   '.js': 'js',
@@ -17,13 +18,13 @@ const ASKS = /\b(?:require|import\.meta)\.main\b/;
  * no module is, and a script that asks would do nothing, successfully.
  */
 export function mainModulePlugin(paths: readonly string[]): Plugin {
-  const mains = new Set(paths);
+  const filter = new RegExp(`^${anyOf(paths)}$`);
   return {
     name: 'main-module',
     setup(build) {
-      build.onLoad({ filter: /./, namespace: 'file' }, async ({ path }) => {
+      build.onLoad({ filter, namespace: 'file' }, async ({ path }) => {
         const loader = LOADERS[extname(path)];
-        if (!mains.has(path) || loader === undefined) return undefined;
+        if (loader === undefined) return undefined;
         const source = await readFile(path, 'utf8');
         if (!ASKS.test(source)) return undefined;
         const contents = await withAnswers(source, { path, loader });

@@ -1,5 +1,6 @@
 import type { OnResolveArgs, PluginBuild } from 'esbuild';
 import type { Plugin } from 'esbuild';
+import { anyOf } from './any-of.ts';
 
 /** Packages whose place the worker takes: it is the server that they would start. */
 const REPLACED: Readonly<Record<string, string>> = {
@@ -63,6 +64,5 @@ async function resolveAdapter(build: PluginBuild, args: OnResolveArgs) {
 }
 
 function filterOf(names: string[]): RegExp {
-  const escaped = names.map((name) => name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&'));
-  return new RegExp(`^(?:${escaped.join('|')})$`);
+  return new RegExp(`^${anyOf(names)}$`);
 }

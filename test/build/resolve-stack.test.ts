@@ -63,6 +63,16 @@ test('a source whose name a URL would escape is named as its file is', () => {
   });
 });
 
+test('a call in a file whose text is not known is shown by its place', () => {
+  const sources = ['node_modules/p/index.js'];
+  const map = { version: 3, sources, sourcesContent: [null], names: [], mappings: 'AAAA' };
+  const stack = 'Error: x\n    at /code/main.js:1:1';
+  expect(resolveStack(stack, JSON.stringify(map), 'main.js')).toMatchObject({
+    calls: [{ file: 'node_modules/p/index.js', line: 1, column: 1 }],
+    frame: [],
+  });
+});
+
 test.each([
   ['', '{}'],
   ['Error: x\n    at /code/main.js:1:1', 'no JSON'],
