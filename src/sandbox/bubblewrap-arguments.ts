@@ -3,6 +3,8 @@ import type { SandboxLimits, SandboxProgram } from './ports.ts';
 
 /** bubblewrap reads its arguments from this descriptor, which keeps them out of the host's process list. */
 export const ARGUMENTS_FD = 3;
+/** And the filter of system calls from this one: cut short, it would not be a filter, and nothing would start. */
+export const FILTER_FD = 4;
 
 const SANDBOX_UID = '1000';
 export const SHM_BYTES = 16 * 1024 * 1024;
@@ -32,6 +34,7 @@ function namespaces(): string[] {
     ['--unshare-net'], // No interface but a loopback of its own.
     ['--hostname', 'fn'],
     ['--cap-drop', 'ALL'],
+    ['--seccomp', String(FILTER_FD)], // Installed last, by bubblewrap's own process in the sandbox as well.
     ['--die-with-parent'],
     ['--new-session'], // Keeps a terminal's TIOCSTI away.
   ].flat();

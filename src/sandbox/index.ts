@@ -1,13 +1,14 @@
 /**
  * Starts and confines one process. A sandbox is a program with an empty environment and a file system of a few
- * read-only files, in namespaces of its own, without a network, under its own uid when started by root, held by a
- * cgroup where the machine has them. It is spoken to over one inherited socket.
+ * read-only files, in namespaces of its own, without a network, with a filter of system calls, under its own uid when
+ * started by root, held by a cgroup where the machine has them. It is spoken to over one inherited socket.
  *
  * This stage never takes a path, an argument or a name from a tenant, never decides what runs for whom, and never
  * opens a file that a sandbox can write. Read bubblewrap-arguments.ts for what a program sees, start-sandbox.ts for
- * the order in which things happen, and cgroup.ts for limits.
+ * the order in which things happen, seccomp/ for what it may ask of the kernel, and cgroup.ts for limits.
  */
 export { detectCgroups } from './detect-cgroups.ts';
+export { sandboxFilter } from './seccomp/filter.ts';
 export { findSharedLibraries } from './shared-libraries.ts';
 export { testSandbox } from './self-test/self-test.ts';
 export { createSandboxes } from './start-sandbox.ts';

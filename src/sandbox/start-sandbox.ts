@@ -1,6 +1,6 @@
 /**
  * The life of a sandbox: a uid and a cgroup are taken, the launch chain is spawned and waits for bubblewrap's
- * arguments, `boot()` sends them, the program runs until it ends or is killed; uid and cgroup go back when the
+ * arguments, `boot()` sends them and the filter of system calls, the program runs until it ends or is killed; uid and cgroup go back when the
  * kernel says that nothing of it is left.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,7 +13,7 @@ import { streamEnd } from '../std/process-output.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
-import { ARGUMENTS_FD, bubblewrapArguments } from './bubblewrap-arguments.ts';
+import { ARGUMENTS_FD, bubblewrapArguments, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
 import { type Killed, killCgroup, killSandbox } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
@@ -24,6 +24,8 @@ interface SandboxesDeps {
   cgroups: CgroupDriver;
   /** Null when the platform does not run as root. */
   slotUids: SlotUids | null;
+  /** Of system calls, as `sandboxFilter` makes it: the same for every sandbox. */
+  filter: Buffer;
 }
 
 interface SandboxSpec {
@@ -80,7 +82,7 @@ function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
   const uid = leaseUid(deps.slotUids);
   const cgroup = makeCgroup(deps, spec, uid);
   const launched = launch(deps, { ...spec, uid, cgroup });
-  const { child, socket, output, argumentsPipe, environmentPipe } = launched;
+  const { child, socket, output, argumentsPipe, filterPipe, environmentPipe } = launched;
   const lastWords = readLastWords(launched);
   let hasEnded = false;
   let killed: Killed | null = null;
@@ -94,8 +96,10 @@ function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
   return {
     socket,
     output,
-    boot: () =>
-      void argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits))),
+    boot: () => {
+      filterPipe.end(deps.filter);
+      argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits)));
+    },
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
     kill: () => {
       if (!hasEnded && killed === null) killed = killSandbox(child, cgroup);
@@ -132,6 +136,7 @@ interface Launched {
   output: SandboxOutput | null;
   socket: Socket;
   argumentsPipe: Socket;
+  filterPipe: Socket;
   environmentPipe: Socket;
 }
 
@@ -148,6 +153,7 @@ function launch(deps: SandboxesDeps, placement: Placement): Launched {
       output,
       socket: descriptor(child, WORKER_SOCKET_FD),
       argumentsPipe: descriptor(child, ARGUMENTS_FD),
+      filterPipe: descriptor(child, FILTER_FD),
       environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
     };
   } catch (error) {
@@ -176,7 +182,7 @@ function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
       handsOverOutput === true ? 'pipe' : 'ignore',
       'pipe',
       'pipe',
-      'ignore',
+      'pipe',
       'pipe',
       'pipe',
     ],

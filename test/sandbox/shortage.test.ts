@@ -40,7 +40,7 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
     },
     release: () => void (held.uids -= 1),
   };
-  return { held, deps: { cgroups, slotUids } };
+  return { held, deps: { cgroups, slotUids, filter: Buffer.alloc(0) } };
 }
 
 /** Runs where no descriptor is left, then where there are some again. */
@@ -55,6 +55,7 @@ const WITHOUT_DESCRIPTORS = `
       remove: async () => { given.push('cgroup'); return true; },
     }) },
     slotUids: { lease: () => 300000, release: () => given.push('uid') },
+    filter: Buffer.alloc(0),
   });
   const start = () => {
     try { return sandboxes.start(${JSON.stringify(SPEC)}); } catch (error) { return error; }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { descendantsOf } from '../support/processes.ts';
 import { FIRST_TEST_UID, openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
 
 let lab: SandboxLab;
@@ -116,20 +117,18 @@ describe('the uid', () => {
         sandbox.boot();
         await once(sandbox.socket, 'data');
       }
-      const uids = new Set(kernelUids('/runner.mjs'));
+      const uids = new Set(kernelUids());
       expect(uids.size).toBe(2);
       expect(Math.min(...uids)).toBeGreaterThanOrEqual(FIRST_TEST_UID);
     },
   );
 });
 
-/** Real uids, as the host sees them, of the processes whose command line ends with `argument`. */
-function kernelUids(argument: string): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .filter((pid) => readProcFile(pid, 'cmdline').endsWith(`/usr/bin/node\0${argument}\0`))
-    .map((pid) => Number(/^Uid:\t(\d+)/m.exec(readProcFile(pid, 'status'))?.[1]))
-    .filter((uid) => uid >= FIRST_TEST_UID);
+/** Real uids, as the host sees them, of the programs that this test started. */
+function kernelUids(): number[] {
+  return descendantsOf(process.pid)
+    .filter(({ commandLine }) => commandLine === '/usr/bin/node /runner.mjs')
+    .map(({ uid }) => uid);
 }
 
 function readProcFile(pid: string, name: string): string {

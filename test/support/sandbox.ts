@@ -7,6 +7,7 @@ import {
   createSandboxes,
   detectCgroups,
   findSharedLibraries,
+  sandboxFilter,
   type Sandbox,
   type Sandboxes,
   type SandboxLimits,
@@ -35,14 +36,14 @@ const UIDS_PER_LAB = 1_000;
 const LABS = 10_000;
 
 /** Runs JavaScript in real sandboxes; everything is gone after `close()`. */
-export async function openSandboxLab() {
+export async function openSandboxLab({ filter = sandboxFilter(process.arch) } = {}) {
   closeInheritedDescriptors(); // As the server does.
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'sandbox-lab-'));
   // Sandboxes have uids of their own, and read their programs here.
   await chmod(folder, 0o711);
   const libraries = await findSharedLibraries(process.execPath);
   const cgroups = detectCgroups(`gitfn-test-${randomName(8)}`);
-  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids: testUids() });
+  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids: testUids(), filter });
   const running = new Set<Sandbox>();
   const sandboxes: Sandboxes = {
     start: (spec) => {

@@ -6,6 +6,7 @@ import {
   type CgroupDriver,
   createSandboxes,
   findSharedLibraries,
+  sandboxFilter,
   type Sandboxes,
   type SlotUids,
   testSandbox,
@@ -36,7 +37,8 @@ export interface Confinement {
 /** @throws PlatformError `sandbox-failed` when functions cannot be confined here: then none may run. */
 export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
   const { tools, cgroups, slotUids, projectDir, masterKeyFile } = options;
-  const sandboxes = createSandboxes({ tools, cgroups, slotUids });
+  const filter = sandboxFilter(process.arch);
+  const sandboxes = createSandboxes({ tools, cgroups, slotUids, filter });
   const node = packagedFile(projectDir, 'node');
   const libraries = await findSharedLibraries(node);
   const prober = nodeProbeProgram({ node, libraries, runner: `${projectDir}/${NODE_PROBER_FILE}` });

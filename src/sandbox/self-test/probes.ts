@@ -140,6 +140,12 @@ function privilegeProbes(): Probe[] {
       patterns: ['^Uid:\\s1000\\s', '^CapEff:\\s0+$', '^CapBnd:\\s0+$', '^NoNewPrivs:\\s1$'],
     },
     {
+      name: 'ask anything of the kernel',
+      check: 'matches',
+      path: '/proc/self/status',
+      patterns: ['^Seccomp:\\s2$'],
+    },
+    {
       name: 'make namespaces or mounts by a program',
       check: 'no-command',
       commands: [
