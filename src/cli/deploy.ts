@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AppView, DeploymentDetail } from '../protocol/control-api.ts';
+import type { AppView, DeploymentDetail, WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import {
@@ -44,11 +44,12 @@ export const deploy: CommandDefinition = (program, ctx) => {
     const there = isFolder ? inFolder(ctx, folder) : ctx;
     const client = await connect(there);
     const appName = await chooseApp(there, options);
+    const app = await findApp(client, appName);
+    await requirePush(client, { appName, app });
     await using scratch = await createScratchRepository(ctx, {
       folder: there.cwd,
       server: client.server,
     });
-    const app = await findApp(client, appName);
     const url = `${client.server}/${appName}.git`;
     const say = (line: string): void =>
       options.json ? ctx.output.aside(line) : ctx.output.line(line);
@@ -87,6 +88,24 @@ async function findApp(client: ControlClient, appName: string): Promise<AppView 
     if (error instanceof PlatformError && error.code === 'not-found') return null;
     throw error;
   }
+}
+
+/** git itself would say no more than that there is no repository. @throws PlatformError forbidden */
+async function requirePush(
+  client: ControlClient,
+  { appName, app }: { appName: string; app: AppView | null },
+): Promise<void> {
+  const { name, role, apps } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+  const other = 'use a token that may: fn login --help';
+  if (role === 'read') {
+    const message = `the token "${name}" has the role read, which may not deploy`;
+    throw new PlatformError('forbidden', message, { hint: other });
+  }
+  if (app !== null || apps === null) return;
+  const message = `there is no app "${appName}" that the token "${name}" can see, and it may create none`;
+  throw new PlatformError('forbidden', message, {
+    hint: `check the name (fn apps shows what this token sees), or ${other}`,
+  });
 }
 
 function neither(what: string): PlatformError {

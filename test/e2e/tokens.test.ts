@@ -46,6 +46,20 @@ it('a token pushes what its role and its apps allow, until it is revoked', async
   expect(await pushWith(mine, confined, 'mine')).toMatchObject({ code: 0 });
   expect((await ask(platform(), 'mine')).body).toBe('changed');
 
+  const deploy = (app: string, { token }: Token) =>
+    mine.git('-c', `alias.x=!FN_TOKEN=${token} ${process.cwd()}/bin/fn deploy --app ${app}`, 'x');
+  const hidden = await deploy('theirs', confined);
+  expect(hidden).toMatchObject({
+    code: 3,
+    output: expect.stringMatching(/there is no app "theirs" that [^]+may create none\n[^]+fn apps/),
+  });
+  const unknown = await deploy('nobodys', confined);
+  expect(hidden.output.replaceAll('theirs', 'X')).toBe(unknown.output.replaceAll('nobodys', 'X'));
+  expect(await deploy('mine', reader)).toMatchObject({
+    code: 3,
+    output: expect.stringContaining('the role read, which may not deploy'),
+  });
+
   expect(await mine.fn('tokens', 'revoke', confined.id)).toMatchObject({ code: 0 });
   await mine.commit({ 'index.js': 'export const handler = async () => "again";' });
   expect((await pushWith(mine, confined, 'mine')).code).toBe(128);
