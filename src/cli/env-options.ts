@@ -27,7 +27,7 @@ export function newValueCommand(name: string, doing: string): Command {
     .addOption(
       new Option(
         '--secret',
-        'nobody can read it back (usual for names with KEY, SECRET, TOKEN, …)',
+        'nobody can read it back (usual for names with KEY, SECRET, TOKEN, …, and URLs with a password)',
       ).conflicts('plain'),
     )
     .option('--plain', 'it can be read back')

@@ -1,4 +1,4 @@
-import type { Scope } from '../model/environment.ts';
+import { unaskedSecretReason, type Scope, type ValueChange } from '../model/environment.ts';
 import { shortRefName } from '../model/slug.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { App } from '../store/apps.ts';
@@ -24,7 +24,7 @@ export interface EnvironmentChanges {
 }
 
 export interface ChangedEnvironment extends EnvironmentChange, CaughtUp {
-  /** What live code reads and will miss. */
+  /** What live code reads and will miss, and what became a secret unasked. */
   warnings: string[];
 }
 
@@ -62,11 +62,20 @@ export function createEnvironmentChanges(deps: Deps): EnvironmentChanges {
     async change(app, changes, by) {
       for (const { scope } of changes) refuseProductionBranch(app, scope);
       const changed = await vault.change(app.id, changes, by);
-      const warnings = await missedBy(app, changed);
+      const missed = await missedBy(app, changed);
+      const secret = changes
+        .filter((one) => isSecretIn(changed, one))
+        .map((one) => unaskedSecretReason(one))
+        .filter((reason) => reason !== null);
+      const warnings = [...secret, ...missed];
       const caughtUp = await environmentReleases.catchUp(app, by);
       return { ...changed, ...caughtUp, warnings };
     },
   };
+}
+
+function isSecretIn({ set }: EnvironmentChange, { name, scope }: ValueChange): boolean {
+  return set.some((one) => one.name === name && one.scope === scope && one.kind === 'secret');
 }
 
 /** Its deployments run with the production environment, so that a value for the branch would do nothing. */

@@ -28,7 +28,7 @@ export interface ValueChange {
   scope: Scope;
   /** Null removes it. */
   value: string | null;
-  /** Without it: as it was, or as the name says. */
+  /** Without it: as it was, or as name and value say. */
   kind?: ValueKind | undefined;
   /** Without it: as it was, or not. */
   isBuild?: boolean | undefined;
@@ -59,6 +59,8 @@ export const MAX_APP_BYTES = 1024 * 1024;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const MAX_BRANCH_CHARACTERS = 200;
 const SECRET_NAME = /SECRET|KEY|TOKEN|PRIVATE|PASSWORD/i;
+/** A URL with a password in it (RFC 3986, section 3.2.1), as databases have them. */
+const URL_WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@:]*:[^\s/?#@]+@/i;
 
 /** Names that would not do what their user expects, and why. */
 const RESERVED: readonly [pattern: RegExp, why: string][] = [
@@ -124,8 +126,20 @@ export function parseScope(text: string): Scope | null {
 }
 
 /** What a value is whose user did not say. */
-export function defaultValueKind(name: string): ValueKind {
-  return SECRET_NAME.test(name) ? 'secret' : 'plain';
+export function defaultValueKind(name: string, value: string): ValueKind {
+  return SECRET_NAME.test(name) || hasPassword(value) ? 'secret' : 'plain';
+}
+
+/** Why a value is a secret that nobody called one, or null when its name says it already. */
+export function unaskedSecretReason({ name, value, kind }: ValueChange): string | null {
+  if (kind !== undefined || value === null) return null;
+  if (SECRET_NAME.test(name) || !hasPassword(value)) return null;
+  return `${name} is kept as a secret: it is a URL with a password (--plain keeps it readable)`;
+}
+
+/** Whether it is a URL with a password. */
+export function hasPassword(value: string): boolean {
+  return URL_WITH_PASSWORD.test(value.trim());
 }
 
 /** The scopes whose values a deployment gets; a later one goes before an earlier one. */

@@ -83,7 +83,7 @@ export interface EnvironmentResult {
   };
   /** Previews that got other values. */
   previews: number;
-  /** What live code reads and will miss. */
+  /** What live code reads and will miss, and what became a secret unasked. */
   warnings: string[];
   elapsedMs: number;
 }

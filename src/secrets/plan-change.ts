@@ -3,6 +3,7 @@ import {
   environmentNameProblem,
   environmentSizeProblem,
   environmentValueProblem,
+  hasPassword,
   type EnvironmentEntry,
   type ValueChange,
 } from '../model/environment.ts';
@@ -98,12 +99,14 @@ function toEntry(
   const namesakes = current.filter((entry) => entry.name === name);
   const former = namesakes.find((entry) => entry.scope === scope);
   // What is secret in one scope would hardly be readable in another by intention.
-  const usual = namesOfSecrets(namesakes).has(name) ? 'secret' : defaultValueKind(name);
+  const usual = namesOfSecrets(namesakes).has(name) ? 'secret' : defaultValueKind(name, value);
+  // Who made such a value plain before has insisted on it; where none was, nobody has thought of it.
+  const isNewlySecret = hasPassword(value) && former !== undefined && !hasPassword(former.value);
   return {
     name,
     scope,
     value,
-    kind: kind ?? former?.kind ?? usual,
+    kind: kind ?? (isNewlySecret ? usual : former?.kind) ?? usual,
     isBuild: isBuild ?? former?.isBuild ?? false,
   };
 }

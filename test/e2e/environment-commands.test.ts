@@ -49,6 +49,19 @@ describe('fn env', () => {
     expect(JSON.parse(before.output)).toMatchObject({ items: [{ name: 'A', value: 'one' }, {}] });
   });
 
+  it('keeps a URL with a password as a secret and says so, unless --plain insists', async () => {
+    const url = 'DATABASE_URL=postgres://user:hidden-pw@db.internal/app';
+    const set = await repository.fn('env', 'set', url);
+    expect(set.output).toContain('DATABASE_URL (secret, all)');
+    expect(set.output).toContain('a URL with a password (--plain keeps it readable)');
+    expect((await repository.fn('env', 'list')).output).not.toContain('hidden-pw');
+    const plain = await repository.fn('env', 'set', url, '--plain');
+    expect(plain.output).toContain('DATABASE_URL (plain, all)');
+    expect(plain.output).not.toContain('keeps it readable');
+    expect((await repository.fn('env', 'list')).output).toContain('hidden-pw');
+    expect(await repository.fn('env', 'unset', 'DATABASE_URL')).toMatchObject({ code: 0 });
+  });
+
   it.each([
     [['set', 'PATH=/x'], 'reserved'],
     [['set', 'GOOD=x', 'LD_PRELOAD=x'], 'reserved'],

@@ -12,7 +12,7 @@ import {
 } from '../../src/model/environment.ts';
 
 function entry(name: string, scope: Scope, value: string): EnvironmentEntry {
-  return { name, scope, value, kind: defaultValueKind(name), isBuild: false };
+  return { name, scope, value, kind: defaultValueKind(name, value), isBuild: false };
 }
 
 describe('a name', () => {
@@ -38,10 +38,22 @@ describe('a name', () => {
     ['DB_PASSWORD', 'secret'],
     ['DATABASE_URL', 'plain'],
     ['PASS', 'plain'],
-  ])('says of %s that it is %s', (name, kind) => expect(defaultValueKind(name)).toBe(kind));
+  ])('says of %s that it is %s', (name, kind) => expect(defaultValueKind(name, 'x')).toBe(kind));
 });
 
 describe('a value', () => {
+  it.each([
+    ['postgres://user:pw@db.internal:5432/app', 'secret'],
+    ['redis://:pw@cache:6379', 'secret'],
+    [' https://user:p%40ss@example.com/path ', 'secret'],
+    ['amqps+srv://u:p:w@host', 'secret'],
+    ['postgres://user@db.internal/app', 'plain'],
+    ['https://example.com:8080/@me', 'plain'],
+    ['https://example.com/?mail=a:b@c', 'plain'],
+    ['user:pw@host', 'plain'],
+    ['say http://a:b@c', 'plain'],
+  ])('like %s is %s', (value, kind) => expect(defaultValueKind('DATABASE_URL', value)).toBe(kind));
+
   it('is text of a bounded length, without NUL', () => {
     expect(environmentValueProblem('A', 'x'.repeat(MAX_VALUE_BYTES))).toBe(null);
     expect(environmentValueProblem('A', `é${'x'.repeat(MAX_VALUE_BYTES - 1)}`)).toContain('bytes');

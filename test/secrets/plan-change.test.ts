@@ -24,6 +24,18 @@ describe('a change', () => {
     expect(set[0]?.kind).toBe('secret');
   });
 
+  it('makes secret a URL with a password, unless somebody insists', () => {
+    const url = { name: 'MOTTO', scope: 'all', value: 'postgres://u:pw@db/x' } as const;
+    const [first] = planChange(CURRENT, [url]).set;
+    expect(first?.kind).toBe('secret');
+    const [plain] = planChange(CURRENT, [{ ...url, kind: 'plain' }]).set;
+    expect(plain?.kind).toBe('plain');
+    const current = plain === undefined ? [] : [plain];
+    expect(planChange(current, [{ ...url, value: 'postgres://u:other@db/x' }]).set).toMatchObject([
+      { kind: 'plain' },
+    ]);
+  });
+
   it.each([
     [[{ name: 'PATH', scope: 'all', value: 'x' }], 'bad-request'],
     [[{ name: 'A', scope: 'all', value: 'x\0' }], 'bad-request'],
