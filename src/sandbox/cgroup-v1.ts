@@ -2,12 +2,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   type CgroupDriver,
+  type CgroupHolds,
   cpuQuota,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
   type SandboxCgroup,
-  writeIfPresent,
+  workingSetBytes,
 } from './cgroup.ts';
 import type { SandboxLimits } from './ports.ts';
 
@@ -23,6 +24,8 @@ const MIB = 1024 * 1024;
 const NORMAL_CPU_SHARES = 1024;
 /** Memory and swap together; absent when the kernel does not account for swap. */
 const WITH_SWAP = 'memory.memsw.limit_in_bytes';
+/** The kernel charges pages in batches, so the most that was used stays a little below the limit. */
+const LIMIT_MET_SHARE = 0.95;
 /** Absent when the kernel was built without CONFIG_CFS_BANDWIDTH. */
 const CPU_QUOTA = 'cpu.cfs_quota_us';
 
@@ -32,22 +35,27 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     mkdirSync(base, { recursive: true });
     removeLeftovers(base);
   }
+  const holds: CgroupHolds = {
+    memory: true,
+    swap: existsSync(`${folders.memory}/${WITH_SWAP}`),
+    pids: true,
+    cpuShare: folders.cpu !== null,
+    cpuQuota: folders.cpu !== null && existsSync(`${folders.cpu}/${CPU_QUOTA}`),
+  };
   return {
     version: 'v1',
-    holds: {
-      memory: true,
-      swap: existsSync(`${folders.memory}/${WITH_SWAP}`),
-      pids: true,
-      cpuShare: folders.cpu !== null,
-      cpuQuota: folders.cpu !== null && existsSync(`${folders.cpu}/${CPU_QUOTA}`),
-    },
+    holds,
     create: (name, limits) => {
       const paths = bases.map((base) => `${base}/${name}`);
       for (const path of paths) mkdirSync(path);
-      setMemoryLimit(`${folders.memory}/${name}`, limits);
+      setMemoryLimit(`${folders.memory}/${name}`, limits, holds);
       writeFileSync(`${folders.pids}/${name}/pids.max`, String(limits.maxTasks));
-      if (folders.cpu !== null) setCpuLimits(`${folders.cpu}/${name}`, limits);
-      return sandboxCgroup(paths, `${folders.memory}/${name}`);
+      if (folders.cpu !== null) setCpuShares(`${folders.cpu}/${name}`, limits.cpuWeight);
+      if (holds.cpuQuota) setCpuQuota(`${folders.cpu}/${name}`, limits.cpuCores);
+      return sandboxCgroup(paths, {
+        memory: `${folders.memory}/${name}`,
+        cpu: folders.cpu === null ? null : `${folders.cpu}/${name}`,
+      });
     },
     close: async () => {
       for (const base of bases) await removeCgroupFolder(base);
@@ -55,20 +63,19 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
   };
 }
 
-function setMemoryLimit(path: string, limits: SandboxLimits): void {
+function setMemoryLimit(path: string, limits: SandboxLimits, holds: CgroupHolds): void {
   const bytes = String(limits.memoryMib * MIB);
   writeFileSync(`${path}/memory.limit_in_bytes`, bytes);
   writeFileSync(`${path}/memory.swappiness`, '0');
   // It may not be below the first.
-  writeIfPresent(`${path}/${WITH_SWAP}`, bytes);
+  if (holds.swap) writeFileSync(`${path}/${WITH_SWAP}`, bytes);
 }
 
-function setCpuLimits(path: string, limits: SandboxLimits): void {
-  setCpuShares(path, limits.cpuWeight);
-  const { quotaUs, periodUs } = cpuQuota(limits.cpuCores);
-  writeIfPresent(`${path}/cpu.cfs_period_us`, String(periodUs));
+function setCpuQuota(path: string, cores: number): void {
+  const { quotaUs, periodUs } = cpuQuota(cores);
+  writeFileSync(`${path}/cpu.cfs_period_us`, String(periodUs));
   try {
-    writeIfPresent(`${path}/${CPU_QUOTA}`, String(quotaUs));
+    writeFileSync(`${path}/${CPU_QUOTA}`, String(quotaUs));
   } catch (error) {
     // More than a container or a service unit around us has: then that holds.
     if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
@@ -81,17 +88,40 @@ function setCpuShares(path: string, weight: number): void {
   writeFileSync(`${path}/cpu.shares`, String(shares));
 }
 
-function sandboxCgroup(paths: string[], memoryPath: string): SandboxCgroup {
+function sandboxCgroup(
+  paths: string[],
+  { memory, cpu }: Pick<CgroupV1Folders, 'memory' | 'cpu'>,
+): SandboxCgroup {
   return {
     procsFiles: paths.map((path) => `${path}/cgroup.procs`),
+    // A kill while it never met its own limit is one for want of memory around it.
     wasOutOfMemory: () =>
-      readCounter(readFileSync(`${memoryPath}/memory.oom_control`, 'utf8'), 'oom_kill') > 0,
-    kill: () => killAll(`${memoryPath}/cgroup.procs`),
+      readCounter(readFileSync(`${memory}/memory.oom_control`, 'utf8'), 'oom_kill') > 0 &&
+      hasMetItsLimit(memory),
+    workingSetBytes: (floorBytes) =>
+      workingSetBytes(
+        {
+          usage: `${memory}/memory.usage_in_bytes`,
+          stat: `${memory}/memory.stat`,
+          inactiveFile: 'total_inactive_file',
+        },
+        floorBytes,
+      ),
+    setCpuWeight: (weight) => {
+      if (cpu !== null) setCpuShares(cpu, weight);
+    },
+    kill: () => killAll(`${memory}/cgroup.procs`),
     remove: async () => {
       const removed = await Promise.all(paths.map(removeCgroupFolder));
       return removed.every(Boolean);
     },
   };
+}
+
+/** Not by memory.failcnt: newer kernels leave it at zero when it is the limit with swap that was met. */
+function hasMetItsLimit(path: string): boolean {
+  const read = (name: string): number => Number(readFileSync(`${path}/${name}`, 'utf8'));
+  return read('memory.max_usage_in_bytes') >= LIMIT_MET_SHARE * read('memory.limit_in_bytes');
 }
 
 /** Version 1 can't kill a cgroup in one go; the pid namespace's first process is among these and takes the rest along. */

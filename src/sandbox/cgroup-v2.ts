@@ -2,12 +2,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   type CgroupDriver,
+  type CgroupHolds,
   cpuQuota,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
   type SandboxCgroup,
-  writeIfPresent,
+  workingSetBytes,
 } from './cgroup.ts';
 import type { SandboxLimits } from './ports.ts';
 
@@ -23,20 +24,21 @@ export function createCgroupV2(base: string): CgroupDriver {
   removeLeftovers(base);
   const controllers = enableControllers(base);
   const hasCpu = controllers.includes('cpu');
+  const holds: CgroupHolds = {
+    memory: controllers.includes('memory'),
+    swap: existsSync(`${base}/${SWAP_LIMIT}`),
+    pids: controllers.includes('pids'),
+    cpuShare: hasCpu,
+    cpuQuota: hasCpu && existsSync(`${base}/${CPU_LIMIT}`),
+  };
   return {
     version: 'v2',
-    holds: {
-      memory: controllers.includes('memory'),
-      swap: existsSync(`${base}/${SWAP_LIMIT}`),
-      pids: controllers.includes('pids'),
-      cpuShare: hasCpu,
-      cpuQuota: hasCpu && existsSync(`${base}/${CPU_LIMIT}`),
-    },
+    holds,
     create: (name, limits) => {
       const path = `${base}/${name}`;
       mkdirSync(path);
-      setLimits(path, limits);
-      return sandboxCgroup(path);
+      setLimits(path, limits, holds);
+      return sandboxCgroup(path, holds);
     },
     close: async () => void (await removeCgroupFolder(base)),
   };
@@ -50,25 +52,49 @@ export function enableControllers(base: string): string[] {
   return wanted;
 }
 
-function setLimits(path: string, limits: SandboxLimits): void {
+function setLimits(path: string, limits: SandboxLimits, holds: CgroupHolds): void {
   writeFileSync(`${path}/memory.max`, String(limits.memoryMib * MIB));
   // Out of memory ends the sandbox as a whole: half a program is of no use.
   writeFileSync(`${path}/memory.oom.group`, '1');
   writeFileSync(`${path}/pids.max`, String(limits.maxTasks));
-  // Absent without swap accounting, or without the cpu controller.
-  writeIfPresent(`${path}/${SWAP_LIMIT}`, '0');
-  writeIfPresent(`${path}/cpu.weight`, String(limits.cpuWeight));
+  if (holds.swap) writeFileSync(`${path}/${SWAP_LIMIT}`, '0');
+  if (holds.cpuShare) setCpuWeight(path, limits.cpuWeight);
   const { quotaUs, periodUs } = cpuQuota(limits.cpuCores);
-  writeIfPresent(`${path}/${CPU_LIMIT}`, `${quotaUs} ${periodUs}`);
+  if (holds.cpuQuota) writeFileSync(`${path}/${CPU_LIMIT}`, `${quotaUs} ${periodUs}`);
 }
 
-function sandboxCgroup(path: string): SandboxCgroup {
+/** The kernel takes no less than 1. */
+function setCpuWeight(path: string, weight: number): void {
+  writeFileSync(`${path}/cpu.weight`, String(Math.max(1, Math.round(weight))));
+}
+
+/** `oom` counts its own limit; a kill without it is one for want of memory around it. */
+function endedForItsMemory(events: string): boolean {
+  return readCounter(events, 'oom_kill') > 0 && readCounter(events, 'oom') > 0;
+}
+
+function sandboxCgroup(path: string, holds: CgroupHolds): SandboxCgroup {
   return {
     procsFiles: [`${path}/cgroup.procs`],
-    wasOutOfMemory: () =>
-      readCounter(readFileSync(`${path}/memory.events`, 'utf8'), 'oom_kill') > 0,
+    wasOutOfMemory: () => endedForItsMemory(readFileSync(`${path}/memory.events`, 'utf8')),
+    workingSetBytes: (floorBytes) =>
+      workingSetBytes(
+        {
+          usage: `${path}/memory.current`,
+          stat: `${path}/memory.stat`,
+          inactiveFile: 'inactive_file',
+        },
+        floorBytes,
+      ),
+    setCpuWeight: (weight) => {
+      if (holds.cpuShare) setCpuWeight(path, weight);
+    },
     // Since Linux 5.14; before it the end of the pid namespace's first process has the same effect.
-    kill: () => writeIfPresent(`${path}/cgroup.kill`, '1'),
+    kill: () => killAll(`${path}/cgroup.kill`),
     remove: () => removeCgroupFolder(path),
   };
+}
+
+function killAll(killFile: string): void {
+  if (existsSync(killFile)) writeFileSync(killFile, '1');
 }

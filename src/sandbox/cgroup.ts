@@ -1,5 +1,5 @@
 /** Limits that the kernel enforces on a whole sandbox, behind one interface for both versions of cgroups. */
-import { existsSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxLimits } from './ports.ts';
@@ -28,19 +28,28 @@ export interface SandboxCgroup {
   readonly procsFiles: readonly string[];
   /** Whether the kernel has ended a process in it for its memory. */
   wasOutOfMemory(): boolean;
+  /**
+   * What counts against its limit and cannot be dropped at once, which is looked into only above `floorBytes`; null
+   * where nobody counts it.
+   */
+  workingSetBytes(floorBytes: number): number | null;
+  /** Its share of the processor against others from now on; 100 is normal. */
+  setCpuWeight(weight: number): void;
   /** Ends every process in it, as far as this version can in one go. */
   kill(): void;
   /** Whether it is gone, and so every process that was in it. */
   remove(): Promise<boolean>;
 }
 
-/** For a machine where the platform may not make cgroups: sandboxes run, their memory is not held. */
+/** For a machine where the platform may not make cgroups: sandboxes run, and memory-watch.ts holds them to their memory. */
 export const noCgroups: CgroupDriver = {
   version: 'none',
   holds: { memory: false, swap: false, pids: false, cpuShare: false, cpuQuota: false },
   create: () => ({
     procsFiles: [],
     wasOutOfMemory: () => false,
+    workingSetBytes: () => null,
+    setCpuWeight: () => {},
     kill: () => {},
     remove: () => Promise.resolve(true),
   }),
@@ -86,9 +95,14 @@ export function removeLeftovers(base: string): void {
   }
 }
 
-/** For files that depend on how the kernel was built. */
-export function writeIfPresent(path: string, value: string): void {
-  if (existsSync(path)) writeFileSync(path, value);
+/** Memory in use less the file pages that nobody has used for a while, by the names that both versions have for it. */
+export function workingSetBytes(
+  files: { usage: string; stat: string; inactiveFile: string },
+  floorBytes: number,
+): number {
+  const used = Number(readFileSync(files.usage, 'utf8'));
+  if (used < floorBytes) return used;
+  return Math.max(0, used - readCounter(readFileSync(files.stat, 'utf8'), files.inactiveFile));
 }
 
 /** The number behind a name in a file of `name value` lines, such as memory.events. */

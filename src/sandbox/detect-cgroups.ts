@@ -14,9 +14,9 @@ interface CgroupMount {
 }
 
 /** The driver that works here; `name` is the folder of this instance of the platform. */
-export function detectCgroups(name: string): CgroupDriver {
-  const mounts = parseCgroupMounts(readFileSync('/proc/self/mounts', 'utf8'));
-  const membership = readFileSync('/proc/self/cgroup', 'utf8');
+export function detectCgroups(name: string, proc: string = '/proc/self'): CgroupDriver {
+  const mounts = parseCgroupMounts(readFileSync(`${proc}/mounts`, 'utf8'));
+  const membership = readFileSync(`${proc}/cgroup`, 'utf8');
   return (
     tryVersion2(mounts, membership, name) ?? tryVersion1(mounts, membership, name) ?? noCgroups
   );

@@ -17,10 +17,22 @@ interface LaunchPlan {
   uid: number | null;
   /** `cgroup.procs` files to join. */
   cgroupFiles: readonly string[];
+  /** By a cgroup. */
+  isMemoryHeld: boolean;
 }
 
 const MAX_OPEN_FILES = 1024;
-const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const MAX_FILE_BYTES = 1024 * MIB;
+/** Pages that cannot be swapped: some libraries keep keys in a few. */
+const MAX_LOCKED_BYTES = 64 * 1024;
+/** Of its uid; timers take one each. */
+const MAX_PENDING_SIGNALS = 1_024;
+/**
+ * Private memory that one process may have written to, where no cgroup holds it: a bound on what can happen between
+ * two looks of memory-watch.ts. Stacks of threads and what a runtime reserves count as well, so it is a generous one.
+ */
+const UNHELD_DATA_MIB = 1_024;
 
 // dash exports PWD by itself; bubblewrap's environment is readable inside as /proc/1/environ.
 const JOIN_AND_EXEC =
@@ -49,9 +61,22 @@ function dropPrivileges(tools: SandboxTools, uid: number | null): string[] {
 }
 
 function resourceLimits(tools: SandboxTools, plan: LaunchPlan): string[] {
-  const limits = ['--core=1', `--nofile=${MAX_OPEN_FILES}`, `--fsize=${MAX_FILE_BYTES}`];
-  // The kernel counts processes per uid; under a shared one the limit would count everything else of that user.
-  if (plan.uid !== null) limits.push(`--nproc=${plan.limits.maxTasks}`);
+  const limits = [
+    '--core=1',
+    `--nofile=${MAX_OPEN_FILES}`,
+    `--fsize=${MAX_FILE_BYTES}`,
+    `--memlock=${MAX_LOCKED_BYTES}`,
+    '--msgqueue=0',
+    '--nice=0',
+    '--rtprio=0',
+  ];
+  // The kernel counts these per uid; under a shared one they would count everything else of that user.
+  if (plan.uid !== null) {
+    limits.push(`--nproc=${plan.limits.maxTasks}`, `--sigpending=${MAX_PENDING_SIGNALS}`);
+  }
+  if (!plan.isMemoryHeld) {
+    limits.push(`--data=${(2 * plan.limits.memoryMib + UNHELD_DATA_MIB) * MIB}`);
+  }
   return [tools.prlimit, ...limits, '--'];
 }
 

@@ -15,8 +15,10 @@ import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { ARGUMENTS_FD, bubblewrapArguments, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
+import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
 import { type Killed, killCgroup, killSandbox } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
+import { watchMemory } from './sandbox-memory.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
 
 interface SandboxesDeps {
@@ -55,6 +57,10 @@ export interface Sandbox {
   /** Sends one JSON object down descriptor 6 and ends it; once. */
   giveEnvironment(environment: DeploymentEnvironment): void;
   kill(): void;
+  /** Changes its share of the processor, where the machine has one to give; 100 is normal. */
+  setCpuWeight(weight: number): void;
+  /** Resolves when it comes near its memory limit; stays pending when it never does. */
+  readonly nearMemoryLimit: Promise<void>;
   /** Resolves when the program has ended; never rejects. */
   readonly exited: Promise<SandboxExit>;
   /** Resolves when its uid and cgroup have gone back. */
@@ -75,10 +81,15 @@ const STDERR_GRACE_MS = 500;
 const RELEASE_ATTEMPTS = 3;
 
 export function createSandboxes(deps: SandboxesDeps): Sandboxes {
-  return { start: (spec) => startSandbox(deps, spec) };
+  const memoryWatch = createMemoryWatch(deps.cgroups.holds.memory);
+  return { start: (spec) => startSandbox({ ...deps, memoryWatch }, spec) };
 }
 
-function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
+interface StartDeps extends SandboxesDeps {
+  memoryWatch: MemoryWatch;
+}
+
+function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
   const uid = leaseUid(deps.slotUids);
   const cgroup = makeCgroup(deps, spec, uid);
   const launched = launch(deps, { ...spec, uid, cgroup });
@@ -86,10 +97,16 @@ function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
   const lastWords = readLastWords(launched);
   let hasEnded = false;
   let killed: Killed | null = null;
+  const kill = (): void => {
+    if (!hasEnded && killed === null) killed = killSandbox(child, cgroup);
+  };
+  const { limits } = spec;
+  const memory = watchMemory(deps, { limits, cgroup, pid: child.pid ?? 0, kill });
   const exited = endOf(child).then(async ({ code, signal }): Promise<SandboxExit> => {
     hasEnded = true;
+    memory.end();
     const stderrTail = await lastWords();
-    const wasOutOfMemory = wasOutOfMemoryBy(cgroup);
+    const wasOutOfMemory = memory.wasOver || wasOutOfMemoryBy(cgroup);
     const end = killed === 'inside' ? { code: null, signal: 'SIGKILL' } : { code, signal };
     return { ...end, wasOutOfMemory, stderrTail };
   });
@@ -101,9 +118,11 @@ function startSandbox(deps: SandboxesDeps, spec: SandboxSpec): Sandbox {
       argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits)));
     },
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
-    kill: () => {
-      if (!hasEnded && killed === null) killed = killSandbox(child, cgroup);
+    kill,
+    setCpuWeight: (weight) => {
+      if (!hasEnded) cgroup.setCpuWeight(weight);
     },
+    nearMemoryLimit: memory.near,
     exited,
     released: exited.then(() => release(deps, uid, cgroup)),
   };
@@ -143,7 +162,7 @@ interface Launched {
 /** Gives uid and cgroup back when the system refuses: a shortage of memory or descriptors passes. */
 function launch(deps: SandboxesDeps, placement: Placement): Launched {
   try {
-    const child = spawnChain(deps.tools, placement);
+    const child = spawnChain(deps, placement);
     const stderr = descriptor(child, STDERR_FD);
     const output =
       placement.handsOverOutput === true ? { stdout: descriptor(child, STDOUT_FD), stderr } : null;
@@ -163,13 +182,14 @@ function launch(deps: SandboxesDeps, placement: Placement): Launched {
 }
 
 /** @throws when no process was made. */
-function spawnChain(tools: SandboxTools, placement: Placement): ChildProcess {
+function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
   const { program, limits, uid, cgroup, handsOverOutput } = placement;
-  const [file, ...args] = launchCommand(tools, {
+  const [file, ...args] = launchCommand(deps.tools, {
     program,
     limits,
     uid,
     cgroupFiles: cgroup.procsFiles,
+    isMemoryHeld: deps.cgroups.holds.memory,
   });
   const child = spawn(file, args, {
     cwd: '/',

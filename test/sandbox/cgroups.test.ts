@@ -2,10 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { readCounter } from '../../src/sandbox/cgroup.ts';
+import { noCgroups, readCounter } from '../../src/sandbox/cgroup.ts';
 import { createCgroupV1 } from '../../src/sandbox/cgroup-v1.ts';
 import { createCgroupV2 } from '../../src/sandbox/cgroup-v2.ts';
-import { ownCgroupPath, parseCgroupMounts } from '../../src/sandbox/detect-cgroups.ts';
+import {
+  detectCgroups,
+  ownCgroupPath,
+  parseCgroupMounts,
+} from '../../src/sandbox/detect-cgroups.ts';
 
 /** What the kernel would show; real cgroups are used by the tests of whole sandboxes. */
 async function hierarchy(): Promise<string> {
@@ -21,12 +25,20 @@ describe('version 2', () => {
     const base = join(await hierarchy(), 'gitfn');
     await mkdir(base);
     await writeFile(join(base, 'cgroup.controllers'), 'cpuset cpu io memory pids\n');
-    const cgroup = createCgroupV2(base).create('slot', LIMITS);
+    for (const name of ['memory.swap.max', 'cpu.max']) await writeFile(join(base, name), 'max');
+    const driver = createCgroupV2(base);
+    expect(Object.values(driver.holds)).toEqual([true, true, true, true, true]);
+    const cgroup = driver.create('slot', LIMITS);
     expect(await readFile(join(base, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
     const read = (name: string) => readFile(join(base, 'slot', name), 'utf8');
     expect(await read('memory.max')).toBe('134217728');
     expect(await read('memory.oom.group')).toBe('1');
+    expect(await read('memory.swap.max')).toBe('0');
     expect(await read('pids.max')).toBe('64');
+    expect(await read('cpu.weight')).toBe('10');
+    expect(await read('cpu.max')).toBe('150000 100000');
+    cgroup.setCpuWeight(0.2);
+    expect(await read('cpu.weight')).toBe('1');
     expect(cgroup.procsFiles).toEqual([join(base, 'slot/cgroup.procs')]);
   });
 
@@ -40,6 +52,33 @@ describe('version 2', () => {
     expect(cgroup.wasOutOfMemory()).toBe(false);
     await writeFile(events, 'low 0\nhigh 0\nmax 9\noom 1\noom_kill 3\noom_group_kill 1\n');
     expect(cgroup.wasOutOfMemory()).toBe(true);
+    await writeFile(events, 'low 0\nhigh 0\nmax 0\noom 0\noom_kill 1\noom_group_kill 0\n');
+    expect(cgroup.wasOutOfMemory(), 'the machine was out of memory, not it').toBe(false);
+  });
+
+  it('does without what the kernel was not built with', async () => {
+    const base = join(await hierarchy(), 'gitfn');
+    await mkdir(base);
+    await writeFile(join(base, 'cgroup.controllers'), 'memory pids\n');
+    const driver = createCgroupV2(base);
+    expect(driver.holds).toMatchObject({ memory: true, swap: false, cpuShare: false });
+    driver.create('slot', LIMITS).setCpuWeight(50);
+    expect((await readdir(join(base, 'slot'))).sort()).toEqual([
+      'memory.max',
+      'memory.oom.group',
+      'pids.max',
+    ]);
+  });
+
+  it('counts as working set what it cannot drop at once', async () => {
+    const base = join(await hierarchy(), 'gitfn');
+    await mkdir(base);
+    await writeFile(join(base, 'cgroup.controllers'), 'memory pids\n');
+    const cgroup = createCgroupV2(base).create('slot', LIMITS);
+    await writeFile(join(base, 'slot/memory.current'), '1000\n');
+    await writeFile(join(base, 'slot/memory.stat'), 'anon 600\ninactive_file 300\n');
+    expect(cgroup.workingSetBytes(900)).toBe(700);
+    expect(cgroup.workingSetBytes(2_000)).toBe(1_000);
   });
 });
 
@@ -47,11 +86,18 @@ describe('version 1', () => {
   it('writes the limits into each hierarchy', async () => {
     const root = await hierarchy();
     const folders = { memory: join(root, 'm'), pids: join(root, 'p'), cpu: join(root, 'c') };
+    for (const folder of Object.values(folders)) await mkdir(folder);
+    await writeFile(join(folders.memory, 'memory.memsw.limit_in_bytes'), '');
+    await writeFile(join(folders.cpu, 'cpu.cfs_quota_us'), '-1');
     const cgroup = createCgroupV1(folders).create('slot', LIMITS);
     const read = (path: string) => readFile(join(root, path), 'utf8');
     expect(await read('m/slot/memory.limit_in_bytes')).toBe('134217728');
     expect(await read('p/slot/pids.max')).toBe('64');
     expect(await read('c/slot/cpu.shares')).toBe('102');
+    expect(await read('c/slot/cpu.cfs_quota_us')).toBe('150000');
+    expect(await read('m/slot/memory.memsw.limit_in_bytes')).toBe('134217728');
+    cgroup.setCpuWeight(0.1);
+    expect(await read('c/slot/cpu.shares')).toBe('2');
     expect(cgroup.procsFiles).toHaveLength(3);
   });
 
@@ -63,7 +109,39 @@ describe('version 1', () => {
   });
 });
 
+/** /proc/self of a process in `/user.slice/fn.service` of a hierarchy that holds `files`. */
+async function serviceUnit(files: Record<string, string>): Promise<{ proc: string; own: string }> {
+  const root = await hierarchy();
+  const own = join(root, 'cgroup/user.slice/fn.service');
+  await mkdir(own, { recursive: true });
+  for (const [name, content] of Object.entries(files)) await writeFile(join(own, name), content);
+  await mkdir(join(root, 'proc'));
+  await writeFile(join(root, 'proc/mounts'), `cgroup2 ${root}/cgroup cgroup2 rw 0 0\n`);
+  await writeFile(join(root, 'proc/cgroup'), '0::/user.slice/fn.service\n');
+  return { proc: join(root, 'proc'), own };
+}
+
 describe('finding out what is there', () => {
+  it('takes the part of version 2 that a service manager has handed over', async () => {
+    const { proc, own } = await serviceUnit({
+      'cgroup.controllers': 'cpu memory pids\n',
+      'cgroup.subtree_control': '',
+    });
+    await mkdir(join(own, 'gitfn-1'));
+    await writeFile(join(own, 'gitfn-1/cgroup.controllers'), 'cpu memory pids\n');
+    const driver = detectCgroups('gitfn-1', proc);
+    expect(driver.version).toBe('v2');
+    expect(await readFile(join(own, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
+    expect(driver.create('slot', LIMITS).procsFiles).toEqual([
+      join(own, 'gitfn-1/slot/cgroup.procs'),
+    ]);
+  });
+
+  it('makes none where nothing was handed over', async () => {
+    const { proc } = await serviceUnit({ 'cgroup.controllers': 'cpu\n' });
+    expect(detectCgroups('gitfn-1', proc)).toBe(noCgroups);
+  });
+
   it('reads the mounts of both versions and nothing else', () => {
     const mounts = [
       '/dev/vda / ext4 rw 0 0',

@@ -23,6 +23,8 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
       return {
         procsFiles: [],
         wasOutOfMemory: () => false,
+        workingSetBytes: () => 0,
+        setCpuWeight: () => {},
         kill: () => {},
         remove: () => {
           held.cgroups -= 1;
@@ -50,8 +52,8 @@ const WITHOUT_DESCRIPTORS = `
   const given = [];
   const sandboxes = createSandboxes({
     tools: ${JSON.stringify(TOOLS)},
-    cgroups: { create: () => ({
-      procsFiles: [], wasOutOfMemory: () => false, kill: () => {},
+    cgroups: { holds: { memory: true }, create: () => ({
+      procsFiles: [], wasOutOfMemory: () => false, workingSetBytes: () => 0, kill: () => {},
       remove: async () => { given.push('cgroup'); return true; },
     }) },
     slotUids: { lease: () => 300000, release: () => given.push('uid') },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { closeInheritedDescriptors } from '../../src/main/supervisor/inherited-descriptors.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
 import {
+  type CgroupDriver,
   createSandboxes,
   detectCgroups,
   findSharedLibraries,
@@ -12,6 +13,7 @@ import {
   type Sandboxes,
   type SandboxLimits,
   type SandboxProgram,
+  type SlotUids,
 } from '../../src/sandbox/index.ts';
 import { randomName } from '../../src/std/ids.ts';
 
@@ -35,15 +37,24 @@ export const FIRST_TEST_UID = 200_000;
 const UIDS_PER_LAB = 1_000;
 const LABS = 10_000;
 
+/** What stands in for the machine's own. */
+interface LabParts {
+  cgroups?: CgroupDriver;
+  slotUids?: SlotUids | null;
+  filter?: Buffer;
+}
+
 /** Runs JavaScript in real sandboxes; everything is gone after `close()`. */
-export async function openSandboxLab({ filter = sandboxFilter(process.arch) } = {}) {
+export async function openSandboxLab(instead: LabParts = {}) {
   closeInheritedDescriptors(); // As the server does.
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'sandbox-lab-'));
   // Sandboxes have uids of their own, and read their programs here.
   await chmod(folder, 0o711);
   const libraries = await findSharedLibraries(process.execPath);
-  const cgroups = detectCgroups(`gitfn-test-${randomName(8)}`);
-  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids: testUids(), filter });
+  const cgroups = instead.cgroups ?? detectCgroups(`gitfn-test-${randomName(8)}`);
+  const slotUids = instead.slotUids === undefined ? testUids() : instead.slotUids;
+  const filter = instead.filter ?? sandboxFilter(process.arch);
+  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids, filter });
   const running = new Set<Sandbox>();
   const sandboxes: Sandboxes = {
     start: (spec) => {

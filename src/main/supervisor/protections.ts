@@ -61,8 +61,8 @@ function memoryLimit({ cgroups }: ProtectionFacts): Protection {
   }
   return {
     protection,
-    status: 'off',
-    detail: 'no cgroups for this user: the memory of functions is not held to its limits',
+    status: 'degraded',
+    detail: 'no cgroups for this user: the server looks four times a second, and ends what is over',
     fix: WITH_CGROUPS,
   };
 }
@@ -85,8 +85,9 @@ function processLimit({ cgroups, isRoot }: ProtectionFacts): Protection {
   if (isRoot) return { protection, status: 'degraded', detail: 'by uid alone (RLIMIT_NPROC)' };
   return {
     protection,
-    status: 'off',
-    detail: 'a function may start processes until this user has no more',
+    status: 'degraded',
+    detail:
+      'the server counts four times a second; until then a function may take all of this user',
     fix: WITH_CGROUPS,
   };
 }
