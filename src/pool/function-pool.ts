@@ -9,7 +9,7 @@ import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
-import { failureOfExit, PooledWorker } from './pooled-worker.ts';
+import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
 import { WaitingLine, type Next } from './waiting-line.ts';
@@ -304,6 +304,10 @@ export class FunctionPool {
     this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
   }
 
+  #logEnd(text: string): void {
+    this.#deps.log.line(this.#source, { level: 'error', text, requestId: null, dropped: 0 });
+  }
+
   /** A worker that has ended or must: its invocations fail with the reason. */
   async #discard(worker: PooledWorker, reason: string | null): Promise<void> {
     const wasLeaving = this.#leaving.has(worker);
@@ -322,7 +326,9 @@ export class FunctionPool {
         : ({ kind: 'worker-gone', message: reason } as const);
     sandbox.kill();
     link.destroy();
-    link.failAll(failure);
+    const told = link.failAll(failure);
+    // No request's log will tell: it ended between two, or after it had answered.
+    if (told === 0 && (!wasLeaving || reason !== null)) this.#logEnd(textOf(failure));
     this.#leaving.delete(worker);
     this.#pump();
     this.#checkDrained();

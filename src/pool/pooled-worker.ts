@@ -1,5 +1,5 @@
 import type { Clock } from '../std/clock.ts';
-import { describeExit, isOutOfMemory } from './exit-text.ts';
+import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
 import type { InvocationFailure, Sandbox } from './ports.ts';
 import type { Zygote } from './zygotes.ts';
 
@@ -28,12 +28,19 @@ export class PooledWorker {
   }
 }
 
+/** Why a worker has ended. */
+type WorkerEnd = Extract<InvocationFailure, { kind: 'worker-gone' | 'out-of-memory' }>;
+
+export function textOf(end: WorkerEnd): string {
+  return end.kind === 'worker-gone' ? end.message : outOfMemoryText(end.memoryMib);
+}
+
 /** What the invocations of an ended worker are told. */
 export async function failureOfExit(
   sandbox: Sandbox,
   memoryMib: number,
   clock: Clock,
-): Promise<InvocationFailure> {
+): Promise<WorkerEnd> {
   const { promise, resolve } = Promise.withResolvers<null>();
   const cancel = clock.after(EXIT_NOTICE_MS, () => resolve(null));
   const exit = await Promise.race([sandbox.exited, promise]);

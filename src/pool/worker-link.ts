@@ -183,14 +183,17 @@ export class WorkerLink implements InvocationLink {
     this.#writer.empty(WORKER_FRAME.DRAIN, 0);
   }
 
-  /** Fails all that the worker still has, because it is gone. */
-  failAll(failure: InvocationFailure): void {
+  /** Fails all that the worker still has, because it is gone; tells how many somebody waits for. */
+  failAll(failure: InvocationFailure): number {
     this.#disarm();
+    let told = 0;
     for (const stream of this.#slots.startedBefore(Infinity)) {
       const invocation = this.#slots.get(stream);
       this.#slots.release(stream);
+      if (invocation !== null) told += 1;
       invocation?.failed(failure);
     }
+    return told;
   }
 
   destroy(): void {

@@ -260,6 +260,24 @@ describe('FunctionPool', () => {
     expect(request.outcome).toBeNull();
   });
 
+  it('tells the log why a worker ended that had no request, and nothing of one that was told to', async () => {
+    const { pool, workers, lines } = await play();
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200');
+    workers[0]?.send(200, 0);
+    await eventually(() => lines.length === 1);
+    const text = 'Worker broke the protocol: unknown frame type 200';
+    expect(lines).toEqual([{ level: 'error', text, requestId: null, dropped: 0 }]);
+    const next = dispatch(pool);
+    await eventually(() => workers[1]?.streams.length === 1);
+    workers[1]?.reply(0);
+    await eventually(() => next.outcome === '200');
+    await pool.drain();
+    expect(lines).toHaveLength(1);
+  });
+
   it('gives nothing more to workers that run when it restarts, and lets them finish', async () => {
     const { pool, workers } = await play({ concurrency: 2 });
     const before = dispatch(pool);

@@ -21,6 +21,7 @@ const LONG_SUITES = [
   'test/e2e/hostile-builds.test.ts',
   'test/e2e/install-scripts.test.ts',
   'test/e2e/workspaces.test.ts',
+  'test/hostile/**',
 ];
 
 interface Report {
