@@ -5,6 +5,9 @@ import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSharedLibraries, type SandboxProgram, testSandbox } from '../../src/sandbox/index.ts';
+import { ARCHITECTURES, type Architecture } from '../../src/sandbox/seccomp/call-numbers.ts';
+import { compileFilter } from '../../src/sandbox/seccomp/filter.ts';
+import { ALLOW } from '../../src/sandbox/seccomp/verdict.ts';
 import { openProbeTargets } from '../../src/sandbox/self-test/probe-targets.ts';
 import { escapeProbes } from '../../src/sandbox/self-test/probes.ts';
 import { NODE_PROBER_FILE, nodeProbeProgram } from '../../src/runtimes/nodejs/index.ts';
@@ -88,6 +91,17 @@ describe('the self-test', () => {
     await expect(testing({ ...prober, files })).rejects.toThrow(
       'a function can see files of the machine: /etc/passwd',
     );
+  });
+
+  it('fails where the filter of system calls is another than ours', async () => {
+    const policy = { decisions: new Map<string, number>(), otherwise: ALLOW };
+    const architecture = ARCHITECTURES[process.arch] as Architecture;
+    const loose = await openSandboxLab({ filter: compileFilter(architecture, policy) });
+    const test = testSandbox(loose.sandboxes, { name: randomName(12), prober });
+    await expect(test).rejects.toThrow(
+      'a function can make a system call that the filter refuses: ended with 14',
+    );
+    await loose.close();
   });
 
   it('fails when the prober ends early', async () => {

@@ -64,9 +64,16 @@ export async function openSandboxLab(instead: LabParts = {}) {
     },
   };
 
-  async function program(code: string): Promise<SandboxProgram> {
+  /** Makes a file that programs may be given; its path outside. */
+  async function place(content: string | Buffer): Promise<string> {
     const file = join(folder, `${randomName(8)}.mjs`);
-    await writeFile(file, code);
+    await writeFile(file, content);
+    await chmod(file, 0o755);
+    return file;
+  }
+
+  async function program(code: string): Promise<SandboxProgram> {
+    const file = await place(code);
     return {
       command: ['/usr/bin/node', '/runner.mjs'],
       files: { ...libraries, '/usr/bin/node': process.execPath, '/runner.mjs': file },
@@ -74,12 +81,16 @@ export async function openSandboxLab(instead: LabParts = {}) {
     };
   }
 
-  async function start(code: string, limits: Partial<SandboxLimits> = {}): Promise<Sandbox> {
+  function startProgram(someProgram: SandboxProgram, limits: Partial<SandboxLimits> = {}): Sandbox {
     return sandboxes.start({
       name: randomName(12),
-      program: await program(code),
+      program: someProgram,
       limits: { ...SMALL_LIMITS, ...limits },
     });
+  }
+
+  async function start(code: string, limits: Partial<SandboxLimits> = {}): Promise<Sandbox> {
+    return startProgram(await program(code), limits);
   }
 
   async function released(): Promise<void> {
@@ -89,8 +100,10 @@ export async function openSandboxLab(instead: LabParts = {}) {
   return {
     cgroups,
     sandboxes,
+    place,
     program,
     start,
+    startProgram,
     /** Resolves when nothing is left of any sandbox that was started so far. */
     released,
     /** Runs to the end; what the program printed on stderr is its result. */

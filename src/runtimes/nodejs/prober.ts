@@ -46,6 +46,8 @@ async function tryProbe(probe: Probe): Promise<string | null> {
       return first(Object.keys(process.env), (name) => !probe.names.includes(name));
     case 'no-command':
       return probe.commands.find(succeeds)?.join(' ') ?? null;
+    case 'program-ends':
+      return otherEnd(probe.program, probe.status);
     case 'no-connection':
       return firstConnection(probe.targets);
     case 'no-process':
@@ -93,6 +95,17 @@ function canWrite(path: string): boolean {
 function succeeds([file = '', ...args]: readonly string[]): boolean {
   const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
   return spawnSync(file, args, { env, stdio: 'ignore' }).status === 0;
+}
+
+function otherEnd(program: string, status: number): string | null {
+  const folder = fs.mkdtempSync('/tmp/gitfn-probe-');
+  const file = `${folder}/program`;
+  fs.writeFileSync(file, Buffer.from(program, 'base64'), { mode: 0o700 });
+  const end = spawnSync(file, { env: {}, stdio: 'ignore' });
+  fs.rmSync(folder, { recursive: true });
+  return end.status === status
+    ? null
+    : `ended with ${end.status ?? end.signal ?? end.error?.message}`;
 }
 
 function textOf(path: string): string {

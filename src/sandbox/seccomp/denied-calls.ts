@@ -139,7 +139,7 @@ export const DENIED_CALLS: readonly DeniedGroup[] = [
     calls: `lsm_get_self_attr lsm_set_self_attr lsm_list_modules`,
   },
   {
-    why: 'made by the kernel for its own probes, never by a program',
+    why: 'made by code that the kernel plants for its own probes; one that knows them asks no filter, and ends others',
     error: 'ENOSYS',
     calls: `uretprobe uprobe`,
   },
