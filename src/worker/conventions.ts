@@ -2,7 +2,7 @@
  * Which of the usual conventions a module follows, decided once, before its first call, from what it exports and what
  * it registered while it loaded. The order matters: a module may match several.
  */
-import { isFunction, isObject } from './handlers.ts';
+import { isCallable, isClass, isFunction, isObject } from './handlers.ts';
 import type { Handle, HandlerHost, UserFunction } from './handlers.ts';
 import { lambdaHandle, plainHandle, streamingHandle } from './lambda-handler.ts';
 import { isStreaming } from './lambda-stream.ts';
@@ -10,7 +10,14 @@ import type { LoadedModule } from './load-bundle.ts';
 import { nodeHandle, type NodeListener } from './node-handler.ts';
 import { helpedHandle } from './node-helpers.ts';
 import type { Registrations } from './registrations.ts';
-import { fetchHandle, methodsHandle, serveHandle, WEB_METHODS, webHandle } from './web-handlers.ts';
+import {
+  entrypointHandle,
+  fetchHandle,
+  methodsHandle,
+  serveHandle,
+  WEB_METHODS,
+  webHandle,
+} from './web-handlers.ts';
 
 export interface FoundHandler {
   convention: string;
@@ -102,7 +109,13 @@ function findMethods({ namespace, host }: Exports): Handle | null {
 }
 
 function findFetch({ module, host }: Exports): Handle | null {
-  if (!isObject(module) || !isFunction(module['fetch'])) return null;
+  if (!isObject(module)) return null;
+  if (isClass(module)) {
+    const { prototype } = module as { prototype: unknown };
+    if (isObject(prototype) && isFunction(prototype['fetch']))
+      return entrypointHandle(module, host);
+  }
+  if (!isFunction(module['fetch'])) return null;
   return fetchHandle(module as { fetch: UserFunction }, host);
 }
 
@@ -142,7 +155,7 @@ function findServed({ registrations }: Exports): Handle | null {
 /** `(req, res)`, and applications of frameworks that were exported without listening. */
 function findNode(exports: Exports): Promise<Handle> | Handle | null {
   const { module } = exports;
-  if (isFunction(module)) {
+  if (isCallable(module)) {
     return module.length >= 2 ? nodeFunction(module, exports) : null;
   }
   return isObject(module) ? applicationHandle(module) : null;
@@ -175,11 +188,11 @@ async function fastifyHandle(
 }
 
 function findWeb({ module, isCommonJs, host }: Exports): Handle | null {
-  return isFunction(module) && !isCommonJs ? webHandle(module, host) : null;
+  return isCallable(module) && !isCommonJs ? webHandle(module, host) : null;
 }
 
 function findPlain({ module, isCommonJs, host }: Exports): Handle | null {
-  return isFunction(module) && isCommonJs ? plainHandle(module, host) : null;
+  return isCallable(module) && isCommonJs ? plainHandle(module, host) : null;
 }
 
 /** The one function that a module with a forced convention can mean, however many parameters it has. */
@@ -188,6 +201,6 @@ function forced(
   make: (handler: UserFunction, host: HandlerHost) => Handle,
 ): Handle | null {
   const named = namespace['handler'] ?? (isObject(module) ? module['handler'] : undefined);
-  const handler = isFunction(module) ? module : named;
-  return isFunction(handler) ? make(handler, host) : null;
+  const handler = isCallable(module) ? module : named;
+  return isCallable(handler) ? make(handler, host) : null;
 }

@@ -43,6 +43,15 @@ export function isFunction(value: unknown): value is UserFunction {
   return typeof value === 'function';
 }
 
+/** A function that can be called; a class needs `new`. */
+export function isCallable(value: unknown): value is UserFunction {
+  return isFunction(value) && !isClass(value);
+}
+
+export function isClass(value: unknown): value is new (...parameters: unknown[]) => object {
+  return isFunction(value) && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return (typeof value === 'object' || typeof value === 'function') && value !== null;
 }

@@ -39,14 +39,32 @@ export function serveHandle(handler: UserFunction): Handle {
   };
 }
 
+/** `export default class { fetch(request) }`, of which Workers make an instance for each request. */
+export function entrypointHandle(
+  Entrypoint: new (...parameters: unknown[]) => object,
+  host: HandlerHost,
+): Handle {
+  const { environment } = host;
+  const ctx = executionContext(host);
+  return async (invocation) => {
+    const entrypoint = new Entrypoint(ctx, environment) as { fetch: UserFunction };
+    const answer = await entrypoint.fetch(createWebRequest(invocation), environment, ctx);
+    await sendResult(invocation, answer);
+  };
+}
+
 /** `export default { fetch(request, env, ctx) }`. */
 export function fetchHandle(target: { fetch: UserFunction }, host: HandlerHost): Handle {
-  const { waitUntil, environment } = host;
-  const ctx = { waitUntil, passThroughOnException: () => {}, props: {} };
+  const { environment } = host;
+  const ctx = executionContext(host);
   return async (invocation) => {
     const request = createWebRequest(invocation);
     await sendResult(invocation, await target.fetch(request, environment, ctx));
   };
+}
+
+function executionContext({ waitUntil }: HandlerHost) {
+  return { waitUntil, passThroughOnException: () => {}, props: {} };
 }
 
 /** `export function GET(request)` and so on; HEAD is answered by GET when there is no HEAD. */

@@ -42,6 +42,7 @@ describe('conventions', () => {
     ['node', `export default (req, res) => res.end('x')`],
     ['lambda', `export default { handler() {} }`],
     ['web', `export default () => new Response('x')`],
+    ['fetch', `export default class { fetch() {} }`],
   ])('%s is found in %s', async (convention, source) => {
     expect(await fromModule(source)).toMatchObject({ convention });
   });
@@ -53,9 +54,23 @@ describe('conventions', () => {
     expect(await deployed(wrapCommonJs(source))).toMatchObject({ convention });
   });
 
+  it('makes an instance of a Workers class for each request', async () => {
+    const entrypoint = await fromModule(`
+      class Entrypoint { constructor(ctx, env) { this.ctx = ctx; this.env = env; this.count = 0; } }
+      export default class extends Entrypoint {
+        async fetch(request) {
+          this.ctx.waitUntil(Promise.resolve());
+          return new Response([this.env.GREETING, ++this.count, new URL(request.url).pathname].join(' '));
+        }
+      }`);
+    expect((await entrypoint.ask()).body).toBe('hi 1 /');
+    expect((await entrypoint.ask()).body).toBe('hi 1 /');
+  });
+
   it.each([
     ['nothing', `export const x = 1`],
     ['a default value that is no function', `export default { a: 1 }`],
+    ['a class without fetch', `export default class { constructor(a, b) {} scheduled() {} }`],
   ])('no handler is found in %s, and what would be is told', async (_what, source) => {
     await expect(fromModule(source)).rejects.toThrow(
       /No handler found in index.js[^]*export default/,
