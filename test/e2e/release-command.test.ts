@@ -101,6 +101,41 @@ describe('a release command', () => {
     expect(await body(app)).toBe('second');
   });
 
+  it('goes on when its pusher presses Ctrl-C: fn attach shows it to its end', async () => {
+    const repository = await liveApp('left');
+    await repository.commit(
+      withMigration(
+        "console.log('migrating');\nawait new Promise((resolve) => setTimeout(resolve, 3000));\nconsole.log('migrated');\n",
+      ),
+    );
+    const push = await startPush(repository, 'main');
+    await eventually(() => push.output().includes('       migrating'), 30_000);
+    await push.interrupt();
+    expect(push.output()).not.toContain('Live:');
+    const attached = await repository.fn('attach');
+    expect(attached.code, attached.output).toBe(0);
+    expect(attached.output.match(/^ {7}migrat(ing|ed)$/gm)).toHaveLength(2);
+    expect(attached.output).toContain('-----> Live: production v2 of left');
+    expect(await body('left')).toBe('second');
+  });
+
+  it('that hangs is ended by fn cancel, also after Ctrl-C', async () => {
+    const repository = await liveApp('left-hanging');
+    const before = await repository.git('ls-remote', 'fn', 'refs/heads/main');
+    await repository.commit(
+      withMigration("console.log('migrating');\nsetInterval(() => {}, 1000);\n"),
+    );
+    const push = await startPush(repository, 'main');
+    await eventually(() => push.output().includes('       migrating'), 30_000);
+    await push.interrupt();
+    expect(await repository.fn('cancel')).toMatchObject({ code: 0 });
+    const attached = await repository.fn('attach');
+    expect(attached.code).not.toBe(0);
+    expect(attached.output).toContain('cancelled by');
+    expect(await repository.git('ls-remote', 'fn', 'refs/heads/main')).toEqual(before);
+    expect(await body('left-hanging')).toBe('first');
+  });
+
   it('that hangs is ended by fn cancel, and the old version serves meanwhile', async () => {
     const repository = await liveApp('hangs');
     await repository.commit(
