@@ -78,7 +78,9 @@ export interface SealPort {
   open(deploymentId: string): Promise<DeploymentEnvironment | null>;
   /** No harm where there is none. */
   remove(deploymentIds: string[]): Promise<void>;
-  /** The deployments that have one, sealed at least so long ago. */
+  /** The deployments that have one. Cheap, however many there are. */
+  list(): Promise<string[]>;
+  /** Those that were sealed at least so long ago. */
   listOlderThan(ageMs: number): Promise<string[]>;
 }
 

@@ -29,7 +29,7 @@ export function createSealedKeeper({ db, seal, environments }: Deps): SealedKeep
 
   return {
     async restoreMissing() {
-      const present = new Set(await seal.listOlderThan(0));
+      const present = new Set(await seal.list());
       await restore(async (id) => present.has(id));
     },
     restoreUnreadable: () => restore(async (id) => (await seal.open(id)) !== null),

@@ -13,7 +13,9 @@ export interface SealedFiles {
   open(deploymentId: string): Promise<DeploymentEnvironment | null>;
   /** No harm where there is none. */
   remove(deploymentIds: string[]): Promise<void>;
-  /** The deployments that have one, sealed at least so long ago. */
+  /** The deployments that have one. Cheap, however many there are. */
+  list(): Promise<string[]>;
+  /** Those that were sealed at least so long ago. */
   listOlderThan(ageMs: number): Promise<string[]>;
   /**
    * Seals again with the newest master key whatever opens with one of them, and removes what does not: a file that is
@@ -52,6 +54,7 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
 
   return {
     open,
+    list,
     seal: (id, environment) => turns.run(id, () => write(id, environment)),
     remove: async (ids) => {
       await Promise.all(ids.map((id) => turns.run(id, () => rm(fileOf(id), { force: true }))));

@@ -92,6 +92,7 @@ export class DeployHarness {
         void this.sealed.set(id, environment),
       open: async (id: string) => this.sealed.get(id) ?? null,
       remove: async (ids: string[]) => ids.forEach((id) => this.sealed.delete(id)),
+      list: async () => [...this.sealed.keys()],
       listOlderThan: async () => [...this.sealed.keys()],
     };
     const repository = {
