@@ -6,6 +6,7 @@
 import { constants, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { copyFile, type FileHandle, link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
+import { KeyedMutex } from '../../std/mutex.ts';
 
 /** Folder of a bundle that is shown; its code travels down the worker's socket. */
 const SHOWN_FOLDER = 'node_modules';
@@ -38,16 +39,20 @@ export function createCodeSlots(options: CodeSlotsOptions): CodeSlots {
   const { bundlesDir, slotsDir, visibleDir } = options;
   mkdirSync(slotsDir, { recursive: true });
   for (const name of readdirSync(slotsDir)) rmSync(`${slotsDir}/${name}`, { recursive: true });
+  // A sandbox may end while it is being shown its packages: both at once would leave half of them behind.
+  const turns = new KeyedMutex();
   return {
     open: (slot) => {
       makeFolder(`${slotsDir}/${slot}`);
       return `${visibleDir}/${slot}`;
     },
-    fill: async (slot, bundle) => {
+    fill: (slot, bundle) => {
       const source = `${bundlesDir}/${bundle}/${SHOWN_FOLDER}`;
-      await linkFolder(source, `${slotsDir}/${slot}/${SHOWN_FOLDER}`, { files: 0, depth: 0 });
+      const target = `${slotsDir}/${slot}/${SHOWN_FOLDER}`;
+      return turns.run(slot, () => linkFolder(source, target, { files: 0, depth: 0 }));
     },
-    remove: (slot) => rm(`${slotsDir}/${slot}`, { recursive: true, force: true }),
+    remove: (slot) =>
+      turns.run(slot, () => rm(`${slotsDir}/${slot}`, { recursive: true, force: true })),
   };
 }
 
