@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { BundleManifest } from '../bundles/index.ts';
+import type { EgressRule } from '../model/egress-rule.ts';
 import type { BuildInputs, BuildProblem, FunctionLimits } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
+import { checkEgress } from './check-egress.ts';
 import { buildKey } from './build-key.ts';
 import { openLastBuild } from './last-build.ts';
 import { BuildQueue } from './build-queue.ts';
@@ -77,6 +79,8 @@ export interface BuildOptions {
   builderVersion: string;
   defaults: FunctionLimits;
   maxima: FunctionLimits;
+  /** What fn.json may ask for at most. */
+  egressRules?: readonly EgressRule[];
 }
 
 type Run = SharedRun<CommitToBuild>;
@@ -180,6 +184,13 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     throw failure;
   }
 
+  /** A bundle that is known already may be from a time when the operator allowed for more. */
+  function withinPolicy(answer: BuildCommitAnswer): BuildCommitAnswer {
+    if (answer.kind !== 'built') return answer;
+    const problems = checkEgress(answer.manifest.egress ?? [], options.egressRules ?? []);
+    return problems.length === 0 ? answer : { kind: 'failed', problems };
+  }
+
   return {
     start: () => spare.prepare(),
     close: () => spare.close(),
@@ -197,9 +208,11 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
       const built = await findBuilt(appId, key);
       if (built !== null) {
         const { hash: bundle, manifest } = built;
-        return { kind: 'built', bundle, manifest, isCached: true, buildMs: 0 };
+        return withinPolicy({ kind: 'built', bundle, manifest, isCached: true, buildMs: 0 });
       }
-      return shared.join(key, { request, report, signal }, (run) => build({ appId, key }, run));
+      return withinPolicy(
+        await shared.join(key, { request, report, signal }, (run) => build({ appId, key }, run)),
+      );
     },
   };
 }

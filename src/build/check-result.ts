@@ -20,6 +20,7 @@ import {
 } from '../protocol/builder.ts';
 import { MAX_PATTERN_CHARACTERS, parsePathPattern } from '../protocol/path-pattern.ts';
 import { printableLine } from '../std/printable.ts';
+import { cleanWish, EgressWishes, isOneSpelling } from './check-egress.ts';
 
 const MAX_MESSAGE_CHARACTERS = 1000;
 /** What a failed command printed last is shown the same way. */
@@ -122,6 +123,7 @@ const Result = Type.Union([
         maxProperties: MAX_ENVIRONMENT_READS,
       }),
     ),
+    egress: Type.Optional(EgressWishes),
     publicFiles: PublicFiles,
     releaseCommand: Type.Union([Type.Null(), Release]),
     reused: Type.Array(FileName, { maxItems: MAX_UNITS }),
@@ -146,6 +148,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
   }
   if (!value.functions.every((built) => isWithin(built, maxima))) return null;
   if (bytesOf(value.variables ?? {}) > MAX_VARIABLES_BYTES) return null;
+  if (!(value.egress ?? []).every(isOneSpelling)) return null;
   if (!hasOwnNames(value.functions) || !isConsistent(value.inputs)) return null;
   const { runtime, reused, releaseCommand: release } = value;
   return {
@@ -154,6 +157,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     functions: value.functions.map(cleanFunction),
     environment: cleanNeeds(value.environment),
     ...(value.variables !== undefined && { variables: value.variables }),
+    ...(value.egress !== undefined && { egress: value.egress.map(cleanWish) }),
     publicFiles: value.publicFiles.map(cleanPublicFile),
     releaseCommand: release && {
       entry: printableLine(release.entry, MAX_PATH_CHARACTERS),

@@ -18,6 +18,7 @@ import { prepareProject } from './install/prepare-project.ts';
 import { environmentReads } from './environment-reads.ts';
 import { reachableFiles } from './import-graph.ts';
 import {
+  egressOf,
   emptyManifest,
   MANIFEST_FILE,
   type ManifestReading,
@@ -107,6 +108,7 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
       functions: functions.map(toBuiltFunction),
       environment: await environmentNeeds(code, context),
       variables: context.manifest.values.env ?? {},
+      egress: egressOf(context.manifest),
       publicFiles: served.publicFiles,
       releaseCommand: release.command,
       reused: code.reused,

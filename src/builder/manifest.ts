@@ -1,5 +1,6 @@
+import { EGRESS_RULE_FORMS, formatEgressRule, parseEgressRule } from '../model/egress-rule.ts';
 import { type FnManifest, FnManifestSchema } from '../model/manifest.ts';
-import type { BuildProblem, FunctionLimits } from '../protocol/builder.ts';
+import type { BuildProblem, EgressWish, FunctionLimits } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
 import { checkBySchema, type Schema } from './check-by-schema.ts';
 import {
@@ -25,7 +26,7 @@ export type ManifestReading =
   | { kind: 'failed'; problems: BuildProblem[] };
 
 /** Fields that are checked and do not act: they are named, so that nobody believes them to work. */
-const INACTIVE_FIELDS = ['scaling', 'rateLimit', 'domains', 'egress'] as const;
+const INACTIVE_FIELDS = ['scaling', 'rateLimit', 'domains'] as const;
 
 /** What those who come from other platforms write. */
 const SYNONYMS = {
@@ -82,7 +83,25 @@ export function readManifest(source: string, maxima: FunctionLimits): ManifestRe
     problemAt: (path, message, hint) =>
       problemAtOffset(source, offsetOf(root, path), message, hint),
   };
+  const problems = unreadableEgress(manifest);
+  if (problems.length > 0) return { kind: 'failed', problems };
   return { kind: 'read', manifest, warnings: inactiveFields(manifest) };
+}
+
+function unreadableEgress({ values, problemAt }: Manifest): BuildProblem[] {
+  return (values.egress ?? []).flatMap((text, index) => {
+    if (parseEgressRule(text) !== null) return [];
+    return problemAt(['egress', index], `"egress[${index}]" must be ${EGRESS_RULE_FORMS}`);
+  });
+}
+
+/** What fn.json asks for, in its one spelling, and where: whether it may be is for the operator to say. */
+export function egressOf({ values, problemAt }: Manifest): EgressWish[] {
+  return (values.egress ?? []).flatMap((text, index) => {
+    const rule = parseEgressRule(text);
+    const { line, column } = problemAt(['egress', index], '').at ?? { line: 1, column: 1 };
+    return rule === null ? [] : { rule: formatEgressRule(rule), line, column };
+  });
 }
 
 function maximaByField(maxima: FunctionLimits): Record<string, number> {

@@ -162,7 +162,8 @@ export function createBundleStore(bundlesDir: string): BundleStore {
 }
 
 function describe(bundle: NewBundle): BundleManifest {
-  const { appId, runtime, functions, environment, variables, releaseCommand, warnings } = bundle;
+  const { appId, runtime, functions, environment, variables, egress, releaseCommand, warnings } =
+    bundle;
   checkFilePaths(bundle.files.map(({ path }) => path));
   const bytes = bundle.files.reduce((sum, { content }) => sum + content.length, 0);
   if (bytes > MAX_BUNDLE_BYTES) {
@@ -176,7 +177,7 @@ function describe(bundle: NewBundle): BundleManifest {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const served = describePublic(bundle.publicFiles, files);
   const facts = { format: 1 as const, appId, runtime, functions, environment };
-  const given = variables === undefined ? {} : { variables };
+  const given = { ...(variables && { variables }), ...(egress && { egress }) };
   return { ...facts, ...given, public: served, releaseCommand, files, warnings };
 }
 

@@ -3,6 +3,7 @@ import {
   type BuildProblem,
   type BuiltFunction,
   type BuiltPublicFile,
+  type EgressWish,
   type EnvironmentNeeds,
   MAX_BUILT_FILES,
   MAX_BUILT_PATH_BYTES,
@@ -22,6 +23,8 @@ export interface BundleManifest {
   environment: EnvironmentNeeds;
   /** `env` of fn.json. */
   variables?: Record<string, string>;
+  /** `egress` of fn.json. */
+  egress?: EgressWish[];
   /** What the door serves by itself, sorted by path. */
   public: PublicFile[];
   releaseCommand: ReleaseCommand | null;
@@ -89,6 +92,7 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
         required: environment.required,
       },
       variables,
+      egress: manifest.egress?.map(({ rule, line, column }) => ({ rule, line, column })),
       public: manifest.public
         .map(({ path, file, bytes, sha256: hash, encodings: { br, gzip } }) => {
           return { path, file, bytes, sha256: hash, encodings: { br, gzip } };

@@ -4,6 +4,7 @@ import {
   isSameEnvironment,
   scopesOf,
   type DeploymentEnvironment,
+  type SealedEnvironment,
   type EnvironmentTarget,
 } from '../model/environment.ts';
 import type { BundlePort, EnvironmentPort } from './ports.ts';
@@ -14,8 +15,8 @@ import { platformVariables, type DescribedDeployment } from './variables.ts';
 export interface Environments {
   /** The app's newest environment version. */
   version(appId: string): Promise<number>;
-  /** Everything that the workers of a deployment find in their environment. */
-  assemble(deployment: EnvironmentOwner): Promise<DeploymentEnvironment>;
+  /** Everything that the workers of a deployment find in their environment, and where they may connect to. */
+  assemble(deployment: EnvironmentOwner): Promise<SealedEnvironment>;
   /** Whether its code would see a difference between two versions of the app. */
   differ(
     owner: Omit<EnvironmentOwner, keyof DescribedDeployment> & EnvironmentTarget,
@@ -65,7 +66,9 @@ export function createEnvironments({ vault, bundles, address }: Deps): Environme
 
     async assemble(deployment) {
       const { values, secretNames } = await effective(deployment, deployment.envVersion);
-      return { values: { ...values, ...platformVariables(address, deployment) }, secretNames };
+      const { egress } = await bundles.readNeeds(deployment.bundle);
+      const all = { ...values, ...platformVariables(address, deployment) };
+      return { values: all, secretNames, egress };
     },
 
     async differ(owner, one, other) {

@@ -3,7 +3,7 @@ import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
 import type {
-  DeploymentEnvironment,
+  SealedEnvironment,
   EnvironmentEntry,
   Scope,
   ValueChange,
@@ -73,9 +73,9 @@ export interface ExplainPort {
 
 /** The environment that a deployment's workers get. */
 export interface SealPort {
-  seal(deploymentId: string, environment: DeploymentEnvironment): Promise<void>;
+  seal(deploymentId: string, environment: SealedEnvironment): Promise<void>;
   /** Null when there is none that opens. */
-  open(deploymentId: string): Promise<DeploymentEnvironment | null>;
+  open(deploymentId: string): Promise<SealedEnvironment | null>;
   /** No harm where there is none. */
   remove(deploymentIds: string[]): Promise<void>;
   /** The deployments that have one. Cheap, however many there are. */
@@ -120,6 +120,8 @@ export interface BundlePort {
     needs: EnvironmentNeeds;
     /** `env` of fn.json. */
     variables: Record<string, string>;
+    /** `egress` of fn.json. */
+    egress: string[];
   }>;
 }
 

@@ -90,8 +90,8 @@ export function createBundlePort(bundles: Pick<BundleStore, 'readManifest'>): Bu
 type Needs = Awaited<ReturnType<BundlePort['readNeeds']>>;
 
 async function readNeeds(bundles: Pick<BundleStore, 'readManifest'>, hash: string): Promise<Needs> {
-  const { environment, variables } = await bundles.readManifest(hash);
-  return { needs: environment, variables: variables ?? {} };
+  const { environment, variables = {}, egress = [] } = await bundles.readManifest(hash);
+  return { needs: environment, variables, egress: egress.map(({ rule }) => rule) };
 }
 
 export function createBuildPort(builds: Builds): BuildPort {

@@ -1,5 +1,6 @@
 /** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
 import type { GitLimits } from '../git/limits.ts';
+import type { EgressRule } from '../model/egress-rule.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 
@@ -97,6 +98,8 @@ export interface ControlOptions {
   builderMemoryMib: number;
   /** Where builds get packages from; `address` when the operator says where it stands. */
   registries: { url: string; address: string | null }[];
+  /** What fn.json may ask for at most. */
+  egressRules: EgressRule[];
   /** Installed dependencies of apps. */
   cacheDir: string;
   drainMs: number;

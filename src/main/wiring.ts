@@ -115,6 +115,7 @@ export async function wireControl(
       timeoutMs: options.buildTimeoutMs,
       memoryMib: options.builderMemoryMib,
       builderVersion: options.builderVersion,
+      egressRules: options.egressRules,
       defaults: DEFAULT_LIMITS,
       maxima: {
         memoryMib: options.maxMemoryMib,

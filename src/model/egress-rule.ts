@@ -26,11 +26,18 @@ export interface EgressPolicy {
   rules: readonly EgressRule[];
 }
 
+/** Of one app, and of the operator. */
+export const MAX_EGRESS_RULES = 100;
+export const MAX_EGRESS_RULE_CHARACTERS = 300;
 const MAX_NAME_CHARACTERS = 253;
 const MAX_PORT = 65_535;
 
 /** A label of DNS as names of hosts have it, and `_`, which service names use. */
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+
+/** What a rule looks like, for messages. */
+export const EGRESS_RULE_FORMS =
+  '"host:port", "*.domain:port", "10.0.0.0/8:port" or "[fd00::1]:port", where the port "*" is any';
 
 /** Null when it is not such a rule. The host is taken without its final dot, in lower case. */
 export function parseEgressRule(text: string): EgressRule | null {

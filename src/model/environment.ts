@@ -41,6 +41,12 @@ export interface DeploymentEnvironment {
   secretNames: string[];
 }
 
+/** What is sealed for one deployment: for the code, and for whoever starts it. */
+export interface SealedEnvironment extends DeploymentEnvironment {
+  /** Rules of fn.json. The supervisor opens what of them the operator allows; absent in files of older versions. */
+  egress?: string[];
+}
+
 /** For whom an environment is put together. */
 export interface EnvironmentTarget {
   kind: DeploymentKind;

@@ -6,6 +6,7 @@ import {
   FunctionSettingsSchema,
   MAX_LIST_ITEMS,
 } from './manifest-function.ts';
+import { MAX_EGRESS_RULE_CHARACTERS, MAX_EGRESS_RULES } from './egress-rule.ts';
 
 /**
  * The one description of fn.json: the builder checks by it, editors complete by it (docs/fn.schema.json is its text,
@@ -152,7 +153,15 @@ export const FnManifestSchema = Type.Object(
       names('Domains', 'Host names of your own. Checked, without effect yet.', 'example.com'),
     ),
     egress: Type.Optional(
-      names('Egress', 'Hosts it may reach. Checked, without effect yet.', 'api.example.com'),
+      Type.Array(Type.String({ minLength: 1, maxLength: MAX_EGRESS_RULE_CHARACTERS }), {
+        title: 'Egress',
+        description:
+          'What functions reach beyond public addresses, as "host:port", "*.domain:port" or "10.0.0.0/8:port"; ' +
+          'the operator of the server allows it by FN_EGRESS_ALLOW.',
+        examples: [['db.internal:5432']],
+        default: [],
+        maxItems: MAX_EGRESS_RULES,
+      }),
     ),
     functions: Type.Optional(
       Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }), FunctionSettingsSchema, {

@@ -158,6 +158,15 @@ export interface BuiltFunction {
   event?: 'lambda';
 }
 
+/** One rule of `egress` in fn.json. */
+export interface EgressWish {
+  /** As `formatEgressRule` writes it. */
+  rule: string;
+  /** Where it stands in fn.json. */
+  line: number;
+  column: number;
+}
+
 /** A file that the door serves by itself. */
 export interface BuiltPublicFile {
   /** The URL's path, percent-decoded: `/assets/app.js`. */
@@ -213,6 +222,7 @@ export type BuildResult =
       environment: EnvironmentNeeds;
       /** `env` of fn.json. */
       variables?: Record<string, string>;
+      egress?: EgressWish[];
       publicFiles: BuiltPublicFile[];
       releaseCommand: ReleaseCommand | null;
       /** Units of the previous build that are unchanged: control takes their code and source maps from its bundle. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeploymentEnvironment } from '../model/environment.ts';
+import type { SealedEnvironment } from '../model/environment.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import type { MasterKeys } from './master-keys.ts';
@@ -8,9 +8,9 @@ import { openEnvironment, sealEnvironment } from './sealed.ts';
 
 /** The sealed environment of each deployment, as control writes it. */
 export interface SealedFiles {
-  seal(deploymentId: string, environment: DeploymentEnvironment): Promise<void>;
+  seal(deploymentId: string, environment: SealedEnvironment): Promise<void>;
   /** Null when there is none that opens. */
-  open(deploymentId: string): Promise<DeploymentEnvironment | null>;
+  open(deploymentId: string): Promise<SealedEnvironment | null>;
   /** No harm where there is none. */
   remove(deploymentIds: string[]): Promise<void>;
   /** The deployments that have one. Cheap, however many there are. */
@@ -37,7 +37,7 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
       .map((name) => name.slice(0, -ENDING.length));
   }
 
-  async function open(id: string): Promise<DeploymentEnvironment | null> {
+  async function open(id: string): Promise<SealedEnvironment | null> {
     try {
       return openEnvironment(masterKeys.all, id, await readFile(fileOf(id)));
     } catch {
@@ -46,7 +46,7 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
   }
 
   /** The caller has the turn of the file. */
-  function write(id: string, environment: DeploymentEnvironment): Promise<void> {
+  function write(id: string, environment: SealedEnvironment): Promise<void> {
     return masterKeys.use((key) =>
       writeFileAtomically(fileOf(id), sealEnvironment(key, id, environment)),
     );

@@ -2,9 +2,9 @@
  * Sealed environment files: one per deployment, written by control and opened by the supervisor, the only two that
  * have the master key. The deployment's id is associated data, so that one deployment's file never opens as another's.
  *
- *     "GFS2" | sealed box of the JSON of a DeploymentEnvironment
+ *     "GFS2" | sealed box of the JSON of a SealedEnvironment
  */
-import type { DeploymentEnvironment } from '../model/environment.ts';
+import type { SealedEnvironment } from '../model/environment.ts';
 import { seal, unseal } from './sealed-box.ts';
 
 const MAGIC = Buffer.from('GFS2');
@@ -16,7 +16,7 @@ export const MAX_SEALED_BYTES = 4 * 1024 * 1024;
 export function sealEnvironment(
   masterKey: Buffer,
   deploymentId: string,
-  environment: DeploymentEnvironment,
+  environment: SealedEnvironment,
 ): Buffer {
   const content = Buffer.from(JSON.stringify(environment));
   return Buffer.concat([MAGIC, seal(masterKey, associatedData(deploymentId), content)]);
@@ -30,14 +30,14 @@ export function openEnvironment(
   masterKeys: readonly Buffer[],
   deploymentId: string,
   sealed: Buffer,
-): DeploymentEnvironment {
+): SealedEnvironment {
   if (!sealed.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('not a sealed environment');
   const box = sealed.subarray(MAGIC.length);
   let failure: unknown = new Error('no master key');
   for (const key of masterKeys) {
     try {
       const content = unseal(key, associatedData(deploymentId), box);
-      return JSON.parse(content.toString()) as DeploymentEnvironment;
+      return JSON.parse(content.toString()) as SealedEnvironment;
     } catch (error) {
       failure = error;
     }

@@ -10,6 +10,7 @@ import {
   type StartBuilder,
 } from '../../src/build/index.ts';
 import { type BundleStore, createBundleStore } from '../../src/bundles/index.ts';
+import type { EgressRule } from '../../src/model/egress-rule.ts';
 import { DEFAULT_LIMITS } from '../../src/model/limits.ts';
 import type { BuildInputs } from '../../src/protocol/builder.ts';
 import { systemClock } from '../../src/std/clock.ts';
@@ -49,13 +50,17 @@ interface HarnessOptions {
   startBuilder?: StartBuilder;
   maxBuilds?: number;
   timeoutMs?: number;
+  egressRules?: readonly EgressRule[];
+  /** Of an earlier harness. */
+  records?: Map<string, string>;
+  bundlesDir?: string;
 }
 
 /** Builds with the real builder and a real bundle store; records are kept in memory. */
 export function createBuildHarness(options: HarnessOptions = {}): BuildHarness {
-  const bundlesDir = mkdtempSync(join(tmpdir(), 'bundles-'));
+  const bundlesDir = options.bundlesDir ?? mkdtempSync(join(tmpdir(), 'bundles-'));
   const bundles = createBundleStore(bundlesDir);
-  const records = new Map<string, string>();
+  const records = options.records ?? new Map<string, string>();
   const builds = createBuilds(
     {
       startBuilder: options.startBuilder ?? startBuilderProcess,
@@ -70,6 +75,7 @@ export function createBuildHarness(options: HarnessOptions = {}): BuildHarness {
       builderVersion: 'test',
       defaults: DEFAULTS,
       maxima: MAXIMA,
+      egressRules: options.egressRules ?? [],
     },
   );
   onTestFinished(async () => {

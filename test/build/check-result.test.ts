@@ -3,7 +3,7 @@ import { checkResult } from '../../src/build/check-result.ts';
 import { type BuildInputs, MAX_RECORDED_BYTES } from '../../src/protocol/builder.ts';
 import { MAXIMA } from './build-harness.ts';
 
-function check(inputs: BuildInputs) {
+function check(inputs: BuildInputs | null, more: object = {}) {
   const result = {
     kind: 'built',
     runtime: 'nodejs',
@@ -14,6 +14,7 @@ function check(inputs: BuildInputs) {
     reused: [],
     inputs,
     warnings: [],
+    ...more,
   };
   return checkResult(JSON.stringify(result), MAXIMA);
 }
@@ -30,4 +31,12 @@ test('what a bundle was made from is kept up to a size that the next build can b
 
 test.each(['a\0b', 'a\ud800b'])('a path that no database takes is no result: %j', (path) => {
   expect(check({ files: [fileOf(path)], units: [] })).toBeNull();
+});
+
+test('rules of where to connect to are taken in their one spelling only', () => {
+  const place = { line: 1, column: 1 };
+  const egress = [{ rule: 'db.internal:5432', ...place }];
+  expect(check(null, { egress })).toMatchObject({ egress });
+  expect(check(null, { egress: [{ rule: 'DB.internal:5432', ...place }] })).toBeNull();
+  expect(check(null, { egress: [{ rule: 'anything', ...place }] })).toBeNull();
 });

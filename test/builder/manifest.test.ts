@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readManifest } from '../../src/builder/manifest.ts';
+import { egressOf, readManifest } from '../../src/builder/manifest.ts';
 import { MAXIMA } from '../build/build-harness.ts';
 
 function problems(source: string): string[] {
@@ -89,6 +89,28 @@ test('all that is wrong is told at once, with the lines around it', () => {
     '    |             ^',
     '  3 |   "timeout": "x",',
     '  4 | }',
+  ]);
+});
+
+test('what functions may reach is read in one spelling, with its place', () => {
+  const text = '{\n  "egress": ["DB.internal:5432",\n    "10.1.2.3/8:*"]\n}';
+  const reading = readManifest(text, MAXIMA);
+  if (reading.kind !== 'read') throw new Error(JSON.stringify(reading.problems));
+  expect(reading.warnings).toEqual([]);
+  expect(egressOf(reading.manifest)).toEqual([
+    { rule: 'db.internal:5432', line: 2, column: 14 },
+    { rule: '10.0.0.0/8:*', line: 3, column: 5 },
+  ]);
+});
+
+test('what is no place to reach is refused with its line', () => {
+  const reading = readManifest(
+    '{\n  "egress": ["db.internal:5432",\n    "db.internal"]\n}',
+    MAXIMA,
+  );
+  if (reading.kind !== 'failed') throw new Error('it was read');
+  expect(reading.problems).toMatchObject([
+    { message: expect.stringContaining('"egress[1]" must be "host:port"'), at: { line: 3 } },
   ]);
 });
 

@@ -20,7 +20,7 @@ import {
   createSealedKeeper,
   type BuildAnswer,
 } from '../../src/deploy/index.ts';
-import type { DeploymentEnvironment } from '../../src/model/environment.ts';
+import type { SealedEnvironment } from '../../src/model/environment.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
 import type { EnvironmentNeeds } from '../../src/protocol/builder.ts';
 import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../../src/protocol/data-plane.ts';
@@ -49,13 +49,14 @@ export class DeployHarness {
   /** Branches and tags of the one repository. */
   readonly refs = new Map<string, CommitInfo>();
   readonly errors: unknown[] = [];
-  readonly sealed = new Map<string, DeploymentEnvironment>();
+  readonly sealed = new Map<string, SealedEnvironment>();
   needs: EnvironmentNeeds = { reads: [], required: [] };
   build: (sha: string, signal: AbortSignal) => Promise<BuildAnswer> = async (sha) => built(sha);
   prepare: () => Promise<PrepareResult> = async () => READY;
   runReleaseCommand: (run: ReleaseRun, watch: ReleaseWatch) => Promise<ReleaseRunResult> =
     async () => ({ kind: 'succeeded' });
   applySnapshot: () => Promise<void> = async () => {};
+  egress: string[] = [];
   restart: (ids: string[]) => Promise<void> = async () => {};
   isBusy = false;
   readonly pushes;
@@ -88,7 +89,7 @@ export class DeployHarness {
       },
     };
     const seal = {
-      seal: async (id: string, environment: DeploymentEnvironment) =>
+      seal: async (id: string, environment: SealedEnvironment) =>
         void this.sealed.set(id, environment),
       open: async (id: string) => this.sealed.get(id) ?? null,
       remove: async (ids: string[]) => ids.forEach((id) => this.sealed.delete(id)),
@@ -114,7 +115,9 @@ export class DeployHarness {
     const clock = systemClock;
     const masterKeys = createMasterKeys([Buffer.alloc(32, 7)]);
     const vault = createVault({ db, masterKeys });
-    const bundles = { readNeeds: async () => ({ needs: this.needs, variables: {} }) };
+    const bundles = {
+      readNeeds: async () => ({ needs: this.needs, variables: {}, egress: this.egress }),
+    };
     const environments = createEnvironments({ vault, bundles, address });
     const reservations = createReservations({ db, data, seal, environments });
     const locks = new KeyedMutex();

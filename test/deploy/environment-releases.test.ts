@@ -54,3 +54,15 @@ describe('a push that a change of the environment overtakes', () => {
     expect(harness.sealed.get(served[0]?.id ?? '')?.values).toMatchObject({ A: 'one' });
   });
 });
+
+describe('what functions may reach', () => {
+  it('is sealed with every deployment of the bundle, also of a change of the environment', async () => {
+    const { harness } = await setUp();
+    harness.egress = ['db.internal:5432'];
+    await harness.push(MAIN, sha('1'));
+    await harness.push(TOPIC, sha('2'));
+    await set(harness, 'A', 'one');
+    expect(harness.sealed.size).toBeGreaterThan(3);
+    for (const { egress } of harness.sealed.values()) expect(egress).toEqual(harness.egress);
+  });
+});

@@ -61,6 +61,21 @@ describe('the configuration', () => {
     ['FN_TRUSTED_PROXIES', '10.0.0.0/8, ::1', { trustedProxies: ['10.0.0.0/8', '::1'] }],
     ['DATABASE_URL', 'postgres://u:p@db/x', { databaseUrl: 'postgres://u:p@db/x' }],
     ['REDIS_URL', 'rediss://cache', { redisUrl: 'rediss://cache' }],
+    ['FN_EGRESS', 'none', { egress: { publicAllowed: false, rules: [] } }],
+    ['FN_EGRESS', 'Public', { egress: { publicAllowed: true, rules: [] } }],
+    [
+      'FN_EGRESS_ALLOW',
+      'db.internal:5432, 10.0.0.0/8:*',
+      {
+        egress: {
+          publicAllowed: true,
+          rules: [
+            { host: 'db.internal', port: 5432 },
+            { host: '10.0.0.0/8', port: null },
+          ],
+        },
+      },
+    ],
     ['ACME_EMAIL', 'ops@example.com', { acmeEmail: 'ops@example.com' }],
   ];
   it.each(accepted)('takes %s=%s', (name, value, expected) => {
@@ -87,6 +102,9 @@ describe('the configuration', () => {
     ['REDIS_URL', 'localhost:6379'],
     ['ACME_DIRECTORY_URL', 'http://ca.example'],
     ['ACME_EMAIL', 'ops'],
+    ['FN_EGRESS', 'private'],
+    ['FN_EGRESS_ALLOW', 'db.internal'],
+    ['FN_EGRESS_ALLOW', 'db.internal:0'],
   ];
   it.each(refused)('refuses %s=%s and names it', (name, value) => {
     expect(() => parse({ [name]: value })).toThrow(new RegExp(`\\b${name}\\b`));

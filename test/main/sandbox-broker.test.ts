@@ -55,6 +55,7 @@ beforeAll(async () => {
   const sealed = sealEnvironment(MASTER_KEY, DEPLOYMENT, {
     values: { SECRET: 'of-the-deployment' },
     secretNames: ['SECRET'],
+    egress: ['db.internal:5432'],
   });
   await writeFile(join(sealedDir, `${DEPLOYMENT}.sealed`), sealed);
 });

@@ -5,6 +5,13 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import {
+  EGRESS_RULE_FORMS,
+  type EgressPolicy,
+  type EgressRule,
+  MAX_EGRESS_RULES,
+  parseEgressRule,
+} from '../../model/egress-rule.ts';
 import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
@@ -32,6 +39,8 @@ export interface Config {
   readonly maxMemoryMib: number;
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
+  /** What functions may reach: all of them public addresses, and those that ask for it in fn.json what `rules` say. */
+  readonly egress: EgressPolicy;
   readonly pool: Readonly<PoolOptions>;
   readonly logs: Readonly<LogRetention>;
   readonly maxPackBytes: number;
@@ -107,6 +116,10 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
         ...read.registries('FN_BUILD_REGISTRIES', ''),
       ],
     },
+    egress: {
+      publicAllowed: read.choice('FN_EGRESS', ['public', 'none']) === 'public',
+      rules: read.egressRules('FN_EGRESS_ALLOW'),
+    },
     pool: POOL_DEFAULTS,
     logs: {
       days: read.integer('FN_LOG_RETENTION_DAYS', { fallback: 7, min: 1, max: 3_650 }),
@@ -155,6 +168,22 @@ function createReaders(environment: ServerEnvironment, problems: string[]) {
       if (['1', 'true', 'yes', 'on'].includes(text)) return true;
       if (!['0', 'false', 'no', 'off'].includes(text)) wrong(name, 'true or false is needed');
       return false;
+    },
+    /** The first is the default. */
+    choice<Choice extends string>(name: Name, choices: readonly [Choice, ...Choice[]]): Choice {
+      const text = environment[name]?.toLowerCase() ?? choices[0];
+      const chosen = choices.find((choice) => choice === text);
+      if (chosen === undefined) wrong(name, `${choices.join(' or ')} is needed`);
+      return chosen ?? choices[0];
+    },
+    egressRules(name: Name): EgressRule[] {
+      const entries = environment[name]?.split(/[\s,]+/).filter(Boolean) ?? [];
+      if (entries.length > MAX_EGRESS_RULES) wrong(name, `more than ${MAX_EGRESS_RULES} entries`);
+      return entries.flatMap((entry) => {
+        const rule = parseEgressRule(entry);
+        if (rule === null) wrong(name, `"${entry}" is not ${EGRESS_RULE_FORMS}`);
+        return rule ?? [];
+      });
     },
     address(name: Name, fallback: string): string {
       const text = environment[name];

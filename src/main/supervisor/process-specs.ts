@@ -62,6 +62,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     buildTimeoutMs: config.builds.timeoutMs,
     builderMemoryMib: config.builds.memoryMib,
     registries: [...config.builds.registries],
+    egressRules: [...config.egress.rules],
     cacheDir: layout.data.cache,
     drainMs: config.drainMs,
     logs: config.logs,

@@ -7,7 +7,7 @@ import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
-import type { DeploymentEnvironment } from '../../model/environment.ts';
+import type { SealedEnvironment } from '../../model/environment.ts';
 import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
 import type { CodeSlots } from './code-slots.ts';
@@ -20,7 +20,7 @@ interface BrokerDeps {
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
-  openSealed: (deployment: string) => Promise<DeploymentEnvironment>;
+  openSealed: (deployment: string) => Promise<SealedEnvironment>;
   masterKeyFile: MasterKeyFile;
   say: (line: string) => void;
 }
@@ -127,7 +127,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
       try {
-        const environment = await deps.openSealed(deployment);
+        // Where it may connect to is nothing that the code is told.
+        const { egress: _, ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
         slot.sandbox.giveEnvironment(environment);
       } catch (error) {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { DeploymentEnvironment } from '../../model/environment.ts';
+import type { SealedEnvironment } from '../../model/environment.ts';
 import { MAX_SEALED_BYTES, openEnvironment } from '../../secrets/sealed.ts';
 
 /**
@@ -12,7 +12,7 @@ export async function openSealedEnvironment(
   sealedDir: string,
   masterKeys: () => readonly Buffer[],
   deployment: string,
-): Promise<DeploymentEnvironment> {
+): Promise<SealedEnvironment> {
   const before = masterKeys();
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using file = await open(`${sealedDir}/${deployment}.sealed`, flags);
