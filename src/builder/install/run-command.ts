@@ -1,8 +1,10 @@
 /** Runs one program of the build to its end: its lines, its exit, and nothing of it left afterwards. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 
 export interface Command {
   /** What messages call it: `npm ci`. */
@@ -33,6 +35,10 @@ const MAX_TAIL_LINES = 300;
 const MAX_LINE_CHARACTERS = 2000;
 const QUIET_MS = 9_000;
 const CHECK_QUIET_MS = 1_000;
+/** What was printed before the end is there by then; longer, somebody else would be waited for. */
+const OUTPUT_GRACE_MS = 1_000;
+/** More of them than a process that starts others as it ends can keep up with. */
+const MAX_ROUNDS = 20;
 /** The shells' number for a program that cannot be run. */
 const CANNOT_RUN = 127;
 /** Theirs for a program that was ended by SIGKILL. */
@@ -77,8 +83,10 @@ export async function runCommand(
   });
   clearInterval(watch);
   // What it left running would hold the outputs open, and go on changing files under the build.
+  endGroup(child.pid);
   endOthers(others);
-  await Promise.all(outputs);
+  await Promise.race([Promise.all(outputs), setTimeout(OUTPUT_GRACE_MS, null, { ref: false })]);
+  for (const stream of [child.stdout, child.stderr]) stream.destroy();
   tellActivity('');
   return { code, signal, tail, elapsedMs: performance.now() - beganAtMs };
 }
@@ -88,9 +96,11 @@ export function wasKilled({ code, signal }: CommandEnd): boolean {
   return signal === 'SIGKILL' || code === KILLED;
 }
 
-/** Resolves when the stream has ended and all of its lines were taken. */
+/** Resolves when the stream has ended, or was given up, and all of its lines were taken. */
 async function readLines(stream: Readable, take: (line: string) => void): Promise<void> {
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) take(line);
+  const lines = createInterface({ input: stream, crlfDelay: Infinity });
+  lines.on('line', take);
+  await once(lines, 'close');
 }
 
 /** The pids of the sandbox, which has a namespace of its own; elsewhere only children of this process count. */
@@ -98,16 +108,29 @@ function processes(): Set<number> {
   return new Set(readdirSync('/proc').map(Number).filter(Number.isInteger));
 }
 
+/** Its processes, but for those that made a group of their own. */
+function endGroup(leader: number | undefined): void {
+  if (leader !== undefined) endProcess(-leader);
+}
+
 function endOthers(before: ReadonlySet<number>): void {
   // Pid 2 is this process: in a namespace that is shared with others nothing may be ended by its number alone.
   if (process.pid !== SANDBOX_PID) return;
-  for (const pid of processes()) {
-    if (before.has(pid)) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // Ended by itself.
-    }
+  const ended = new Set<number>();
+  // One that is ended may have started another one since the list was made.
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const left = [...processes()].filter((pid) => !before.has(pid) && !ended.has(pid));
+    if (left.length === 0) return;
+    for (const pid of left) endProcess(pid);
+    for (const pid of left) ended.add(pid);
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Ended by itself.
   }
 }
 
