@@ -92,9 +92,17 @@ const Inputs = Type.Object({
       settings: Sha256,
       inputs: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: MAX_RECORDED_FILES }),
       surroundings: Sha256,
+      packages: Type.Array(FileName, { maxItems: MAX_RECORDED_FILES }),
     }),
     { maxItems: MAX_UNITS },
   ),
+  trace: Type.Union([
+    Type.Null(),
+    Type.Object({
+      state: Sha256,
+      files: Type.Array(FileName, { maxItems: MAX_RECORDED_FILES }),
+    }),
+  ]),
 });
 /** As much as a deployment's environment may have. */
 const MAX_VARIABLES_BYTES = 256 * 1024;
@@ -196,11 +204,12 @@ function isPattern(path: string): boolean {
 
 function isConsistent(inputs: BuildInputs | null): boolean {
   if (inputs === null) return true;
-  const { files, units } = inputs;
-  const count = units.reduce((sum, unit) => sum + unit.inputs.length, 0);
+  const { files, units, trace } = inputs;
+  const count = units.reduce((sum, unit) => sum + unit.inputs.length + unit.packages.length, 0);
   const isKnown = (index: number): boolean => index < files.length;
-  if (![...files.map(({ path }) => path), ...units.map(({ file }) => file)].every(isText))
-    return false;
+  const named = units.flatMap(({ file, packages }) => [file, ...packages]);
+  const paths = [...files.map(({ path }) => path), ...named, ...(trace?.files ?? [])];
+  if (!paths.every(isText)) return false;
   return count <= MAX_RECORDED_INPUTS && units.every((unit) => unit.inputs.every(isKnown));
 }
 
@@ -249,12 +258,13 @@ function cleanPublicFile({
 }
 
 /** Null when it is more than is kept. */
-function cleanInputs({ files, units }: BuildInputs): BuildInputs | null {
+function cleanInputs({ files, units, trace }: BuildInputs): BuildInputs | null {
   const cleaned = {
     files: files.map(({ path, sha256 }) => ({ path, sha256 })),
-    units: units.map(({ file, settings, inputs, surroundings }) => {
-      return { file, settings, inputs, surroundings };
+    units: units.map(({ file, settings, inputs, surroundings, packages }) => {
+      return { file, settings, inputs, surroundings, packages };
     }),
+    trace: trace && { state: trace.state, files: trace.files },
   };
   return Buffer.byteLength(JSON.stringify(cleaned)) <= MAX_RECORDED_BYTES ? cleaned : null;
 }

@@ -27,8 +27,20 @@ export interface BuildContext {
   externals: ExternalPackages | null;
   /** What the code is made from besides the repository's files: an installation's lockfile hash. A change rebuilds all. */
   dependencyState: string;
+  /**
+   * Folders of installed packages, `apps/web/node_modules/`, whose content `dependencyState` stands for, so that nobody
+   * need compare it. None where the project's own commands may have changed it.
+   */
+  settledFolders: readonly string[];
   /** Symbolic links of the repository, as `path → target`: what an import leads to may depend on them. */
   links: readonly string[];
+}
+
+export function isSettled(
+  { settledFolders }: Pick<BuildContext, 'settledFolders'>,
+  path: string,
+): boolean {
+  return settledFolders.some((folder) => path.startsWith(folder));
 }
 
 /** The folder that `rootDirectory` names, or why it can't be built. */

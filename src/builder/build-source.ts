@@ -32,7 +32,7 @@ import { requiredVariables } from './required-variables.ts';
 import { sizeProblems } from './size-report.ts';
 import { SourceFiles } from './source-files.ts';
 import { tracePackages, type TracedPackages } from './trace-packages.ts';
-import { recordInputs, unchangedUnits, type UnitFiles } from './unchanged-units.ts';
+import { recordInputs, unchangedUnits, unitFiles, type UnitFiles } from './unchanged-units.ts';
 
 export interface BuildOutput {
   result: BuildResult;
@@ -56,9 +56,11 @@ interface Code {
   kind: 'made';
   files: OutputFile[];
   reused: string[];
-  inputs: BuildInputs | null;
-  /** Repository files that the code is made from, packages among them. */
+  inputs: Omit<BuildInputs, 'trace'> | null;
+  /** Repository files that the code is made from, packages among them that were not installed as before. */
   sources: string[];
+  /** Repository files by which it requires packages that stay outside of it. */
+  packages: string[];
 }
 
 type Failed = { kind: 'failed'; problems: BuildProblem[] };
@@ -96,7 +98,7 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
   const code = await makeCode([...functions.map(toUnit), ...releaseUnits(release)], context);
   if (code.kind === 'failed') return failed(code);
   describe(functions, code, context.report);
-  const packages = await packageFiles(context);
+  const packages = await packageFiles(context, code);
   if (packages.kind === 'failed') return failed(packages);
 
   const served = await collectPublicFiles(context, MAX_BUILT_FILES - 2 * functions.length);
@@ -112,7 +114,7 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
       publicFiles: served.publicFiles,
       releaseCommand: release.command,
       reused: code.reused,
-      inputs: code.inputs,
+      inputs: code.inputs && { ...code.inputs, trace: packages.trace },
       warnings: context.warnings,
     },
     files: [...code.files, ...packages.files, ...served.files],
@@ -120,9 +122,10 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
 }
 
 /** Of the packages that stay outside the code. */
-function packageFiles(context: BuildContext): Promise<TracedPackages> | TracedPackages {
+async function packageFiles(context: BuildContext, { packages }: Code): Promise<TracedPackages> {
   const { externals } = context;
-  return externals === null ? { kind: 'traced', files: [] } : tracePackages(context, externals);
+  if (externals === null) return { kind: 'traced', files: [], trace: null };
+  return tracePackages(context, externals, packages);
 }
 
 function failed({ problems }: { problems: BuildProblem[] }): BuildOutput {
@@ -141,7 +144,7 @@ function openContext(
   if (found.kind === 'failed') return { kind: 'failed', problems: [found.problem] };
   const { folder, prefix } = found;
   const place = { root, folder, prefix, links };
-  const own = { warnings, externals: null, dependencyState: '', pending: [] };
+  const own = { warnings, externals: null, dependencyState: '', settledFolders: [], pending: [] };
   const context = { ...place, ...surroundings, ...own, manifest, start };
   return { kind: 'opened', context };
 }
@@ -154,8 +157,8 @@ function readManifestFile(root: string, maxima: FunctionLimits): ManifestReading
 
 /** Makes the code of what has changed since the last build. */
 async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Code | Failed> {
-  const { dependencyState, links, start, root } = context;
-  const comparison = { source: new SourceFiles(root), dependencyState, links };
+  const { start, root } = context;
+  const comparison = { ...context, source: new SourceFiles(root) };
   const unchanged = unchangedUnits(units, { ...comparison, previous: start.previous });
   const reused = unchanged.map(({ request }) => request.file);
   const changed = units.filter(({ file }) => !reused.includes(file));
@@ -165,7 +168,7 @@ async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Co
   if (problems.length > 0) return { kind: 'failed', problems };
   const made = bundling.units.map(({ file, entry, stub }): UnitFiles => {
     const request = units.find((unit) => unit.file === file) ?? { file, entry, handler: null };
-    return { request, ...reachableFiles(bundling.metafile, stub) };
+    return unitFiles(request, reachableFiles(bundling.metafile, stub, context.externals), context);
   });
   context.warnings.push(...bundling.warnings);
   const files = bundling.units.flatMap(({ file, code, map }) => [
@@ -173,8 +176,10 @@ async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Co
     { path: `${file}.map`, content: map },
   ]);
   const all = [...unchanged, ...made];
-  const sources = [...new Set(all.flatMap((unit) => unit.files))].sort();
-  return { kind: 'made', files, reused, sources, inputs: recordInputs(all, comparison) };
+  const distinct = (paths: string[]): string[] => [...new Set(paths)].sort();
+  const sources = distinct(all.flatMap((unit) => unit.files));
+  const packages = distinct(all.flatMap((unit) => unit.packages));
+  return { kind: 'made', files, reused, sources, packages, inputs: recordInputs(all, comparison) };
 }
 
 async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {

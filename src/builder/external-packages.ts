@@ -58,13 +58,15 @@ export const FINDINGS_FILE = 'node_modules/.fn-files-beside-code.json';
 
 const REQUIRED = 'external';
 const IMPORTED = 'external-module';
+const STANDS_OUTSIDE = new RegExp(`^(?:${REQUIRED}|${IMPORTED}):`);
 const MAX_FOLDER_DEPTH = 24;
 
 export class ExternalPackages {
   readonly #root: string;
   readonly #names: ReadonlySet<string>;
   readonly #links: ReadonlyMap<string, string>;
-  readonly #entries = new Set<string>();
+  /** What the bundle requires → repository files that it may be: two folders may have a package each. */
+  readonly #entries = new Map<string, Set<string>>();
 
   /** `folders` hold the installation's node_modules; `named` are those of fn.json. Paths are relative to `root`. */
   constructor(root: string, folders: readonly string[], named: readonly string[]) {
@@ -83,9 +85,15 @@ export class ExternalPackages {
     return this.#names.size === 0;
   }
 
-  /** Files that the bundle requires, absolute. */
-  get entries(): string[] {
-    return [...this.#entries].sort();
+  /** Tells apart what decides which packages these are, and where they stand. */
+  get signature(): string {
+    const links = [...this.#links].map(([target, link]) => [relative(this.#root, target), link]);
+    return JSON.stringify([[...this.#names].sort(), links]);
+  }
+
+  /** The repository files that a module of the bundle stands for, by its name there; none for any other module. */
+  entriesAt(module: string): string[] {
+    return [...(this.#entries.get(module.replace(STANDS_OUTSIDE, '')) ?? [])];
   }
 
   /** Where a file of an installed package stands in the bundle; null for any other file. */
@@ -134,8 +142,9 @@ export class ExternalPackages {
     const found = await build.resolve(path, { ...probe, with: args.with });
     const place = found.errors.length > 0 ? null : this.place(found.path);
     if (place === null) return undefined;
-    this.#entries.add(found.path);
     const required = `./${place}`;
+    const entries = this.#entries.get(required) ?? new Set();
+    this.#entries.set(required, entries.add(relative(this.#root, found.path)));
     if (kind === 'dynamic-import' || kind === 'require-resolve') {
       return { path: required, external: true };
     }
@@ -203,6 +212,12 @@ function readJson(path: string): Record<string, unknown> {
 function readFindings(folder: string): string[] {
   const { packages } = readJson(join(folder, FINDINGS_FILE));
   return Array.isArray(packages) ? packages.filter((name) => typeof name === 'string') : [];
+}
+
+/** What tells an installation apart from all others; null where nothing is installed. */
+export function installationName(folder: string): string | null {
+  const { installation } = readJson(join(folder, FINDINGS_FILE));
+  return typeof installation === 'string' ? installation : null;
 }
 
 /** Real folder → `node_modules/<name>`, of the packages that are links. */

@@ -7,6 +7,8 @@ export class SourceFiles {
   readonly root: string;
   readonly #hashes = new Map<string, string | null>();
   readonly #names = new Map<string, string[]>();
+  /** Folder → stem → names. */
+  readonly #stems = new Map<string, Map<string, string[]>>();
 
   constructor(root: string) {
     this.root = root;
@@ -33,8 +35,10 @@ export class SourceFiles {
 
   /** The names beside a path that are alike up to their first dot, itself among them. */
   namesLike(path: string): string[] {
-    const stem = stemOf(basename(path));
-    return this.names(dirname(path)).filter((name) => stemOf(name) === stem);
+    const folder = dirname(path);
+    const stems = this.#stems.get(folder) ?? Map.groupBy(this.names(folder), stemOf);
+    this.#stems.set(folder, stems);
+    return stems.get(stemOf(basename(path))) ?? [];
   }
 }
 

@@ -1,30 +1,39 @@
+import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuildProblem, MAX_BUILT_FILES, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
+import {
+  type BuildProblem,
+  MAX_BUILT_FILES,
+  MAX_BUNDLE_BYTES,
+  type PackageTrace,
+} from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
-import type { BuildContext } from './build-context.ts';
+import { type BuildContext, isSettled } from './build-context.ts';
 import type { ExternalPackages } from './external-packages.ts';
 import { isInside } from './inside.ts';
 import { problem } from './install/problem.ts';
 import type { OutputFile } from './public-files.ts';
 
 export type TracedPackages =
-  | { kind: 'traced'; files: OutputFile[] }
+  /** `trace` is for the next build; null when it has to look anew. */
+  | { kind: 'traced'; files: OutputFile[]; trace: PackageTrace | null }
   | { kind: 'failed'; problems: BuildProblem[] };
 
-/** The files that the bundle's external packages need when they run, as they stand in the bundle. */
+/**
+ * The files that the bundle's external packages need when they run, as they stand in the bundle. `entries` are the
+ * repository files by which the bundle requires them.
+ */
 export async function tracePackages(
-  { root, folder, report }: BuildContext,
+  context: BuildContext,
   packages: ExternalPackages,
+  entries: readonly string[],
 ): Promise<TracedPackages> {
-  const { entries } = packages;
-  if (entries.length === 0) return { kind: 'traced', files: [] };
-  // A tenth of a second to load, for the few that have such packages.
-  const { nodeFileTrace } = await import('@vercel/nft');
-  const { fileList } = await nodeFileTrace(entries, { base: root, processCwd: folder });
+  const { root, report } = context;
+  if (entries.length === 0) return { kind: 'traced', files: [], trace: null };
+  const trace = await findFiles(context, entries);
   const files = new Map<string, OutputFile>();
   let bytes = 0;
-  for (const path of [...fileList].sort(nearestFirst)) {
+  for (const path of trace.files) {
     const file = join(root, path);
     const place = packages.place(file);
     if (place === null || files.has(place) || !isPlainFile(root, file)) continue;
@@ -37,7 +46,27 @@ export async function tracePackages(
   const names = namesIn(files);
   const count = `${files.size} files, ${formatBytes(bytes)}`;
   report(`Beside the code: ${shorten(names)} (${count})`);
-  return { kind: 'traced', files: [...files.values()] };
+  const isSound = trace.files.every((path) => isSettled(context, path));
+  return { kind: 'traced', files: [...files.values()], trace: isSound ? trace : null };
+}
+
+/** As the last build found them, when nothing has changed of what they were found in. */
+async function findFiles(
+  { root, folder, prefix, dependencyState, start }: BuildContext,
+  entries: readonly string[],
+): Promise<PackageTrace> {
+  const decisive = JSON.stringify([dependencyState, prefix, entries]);
+  const state = createHash('sha256').update(decisive).digest('hex');
+  const known = start.previous?.trace;
+  if (known?.state === state) return known;
+  // A tenth of a second to load, for the few that have such packages.
+  const { nodeFileTrace } = await import('@vercel/nft');
+  const options = { base: root, processCwd: folder };
+  const { fileList } = await nodeFileTrace(
+    entries.map((entry) => join(root, entry)),
+    options,
+  );
+  return { state, files: [...fileList].sort(nearestFirst) };
 }
 
 /** Where two folders have a package in different versions, the app's own comes before the repository's. */

@@ -5,21 +5,25 @@ import {
   MAX_RECORDED_FILES,
   MAX_RECORDED_INPUTS,
 } from '../protocol/builder.ts';
+import { type BuildContext, isSettled } from './build-context.ts';
 import type { UnitRequest } from './bundle.ts';
 import type { SourceFiles } from './source-files.ts';
 import { hashSurroundings } from './surroundings.ts';
 
-export interface Comparison {
+type State = Pick<BuildContext, 'dependencyState' | 'settledFolders' | 'externals' | 'links'>;
+
+export interface Comparison extends State {
   source: SourceFiles;
   previous: BuildInputs | null;
-  dependencyState: string;
-  links: readonly string[];
 }
 
 /** A unit with the repository files that it was made from. */
 export interface UnitFiles {
   request: UnitRequest;
+  /** But for those that the dependency state stands for. */
   files: string[];
+  /** By which it requires packages that stay outside the code. */
+  packages: string[];
   /** What it is made from may be more when files are added, wherever. */
   isOpen: boolean;
 }
@@ -41,19 +45,31 @@ export function unchangedUnits(units: readonly UnitRequest[], comparison: Compar
     if (!isAlike) return [];
     const files = inputs.flatMap((input) => (input === undefined ? [] : [input.path]));
     const surroundings = hashSurroundings(files, comparison.source, comparison.links);
-    return surroundings === before.surroundings ? [{ request, files, isOpen: false }] : [];
+    if (surroundings !== before.surroundings) return [];
+    return [{ request, files, packages: before.packages, isOpen: false }];
   });
+}
+
+/** What a unit's code came from, as far as it has to be compared. */
+export function unitFiles(
+  request: UnitRequest,
+  made: Omit<UnitFiles, 'request'>,
+  state: Pick<State, 'settledFolders'>,
+): UnitFiles {
+  // Which of a package's files is its entry shows in what surrounds the entry.
+  const files = [...new Set([...made.files, ...made.packages])];
+  return { ...made, request, files: files.filter((file) => !isSettled(state, file)) };
 }
 
 /** What the next build compares with. Units of which it cannot be told what they are made from are left out. */
 export function recordInputs(
   units: readonly UnitFiles[],
   comparison: Omit<Comparison, 'previous'>,
-): BuildInputs | null {
+): Omit<BuildInputs, 'trace'> | null {
   const indexes = new Map<string, number>();
   const files: BuildInputs['files'] = [];
   let count = 0;
-  const recorded = units.flatMap(({ request, files: paths, isOpen }): BuildUnit[] => {
+  const recorded = units.flatMap(({ request, files: paths, packages, isOpen }): BuildUnit[] => {
     const hashes = paths.map((path) => ({ path, sha256: comparison.source.sha256(path) }));
     if (isOpen || hashes.some(({ sha256 }) => sha256 === null)) return [];
     const inputs = hashes.map(({ path, sha256 }) => {
@@ -61,10 +77,10 @@ export function recordInputs(
       indexes.set(path, index);
       return index;
     });
-    count += inputs.length;
+    count += inputs.length + packages.length;
     const surroundings = hashSurroundings(paths, comparison.source, comparison.links);
     const settings = hashSettings(request, comparison);
-    return [{ file: request.file, settings, inputs, surroundings }];
+    return [{ file: request.file, settings, inputs, surroundings, packages }];
   });
   const isTooMuch = files.length > MAX_RECORDED_FILES || count > MAX_RECORDED_INPUTS;
   return isTooMuch ? null : { files, units: recorded };
@@ -72,8 +88,8 @@ export function recordInputs(
 
 function hashSettings(
   { file, entry, handler }: UnitRequest,
-  { dependencyState }: Pick<Comparison, 'dependencyState'>,
+  { dependencyState, externals }: Pick<State, 'dependencyState' | 'externals'>,
 ): string {
-  const parts = [file, entry, handler, dependencyState];
+  const parts = [file, entry, handler, dependencyState, externals?.signature ?? null];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

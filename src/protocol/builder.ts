@@ -194,6 +194,7 @@ export interface BuildInputs {
   /** Repository files by path. */
   files: { path: string; sha256: string }[];
   units: BuildUnit[];
+  trace: PackageTrace | null;
 }
 
 /** One code file of a bundle with its source map, `<file>.map`. */
@@ -205,6 +206,16 @@ export interface BuildUnit {
   inputs: number[];
   /** sha256 of what is beside the inputs and would change what their imports lead to. */
   surroundings: string;
+  /** Repository files by which it requires packages that stay outside the code. */
+  packages: string[];
+}
+
+/** The files that packages outside the code need, found once for what they were found in. */
+export interface PackageTrace {
+  /** sha256 of all that decides about them. */
+  state: string;
+  /** Repository files. */
+  files: string[];
 }
 
 /** More is not recorded, and then built again each time. */

@@ -22,15 +22,18 @@ function check(inputs: BuildInputs | null, more: object = {}) {
 const fileOf = (path: string) => ({ path, sha256: 'a'.repeat(64) });
 
 test('what a bundle was made from is kept up to a size that the next build can be told', () => {
-  const few = { files: [fileOf('index.js')], units: [] };
+  const few = { files: [fileOf('index.js')], units: [], trace: null };
   expect(check(few)).toMatchObject({ inputs: few });
   const count = Math.ceil(MAX_RECORDED_BYTES / 1000);
-  const many = { files: Array.from({ length: count }, () => fileOf('x'.repeat(1000))), units: [] };
+  const files = Array.from({ length: count }, () => fileOf('x'.repeat(1000)));
+  const many = { files, units: [], trace: null };
   expect(check(many)).toMatchObject({ kind: 'built', inputs: null });
 });
 
 test.each(['a\0b', 'a\ud800b'])('a path that no database takes is no result: %j', (path) => {
-  expect(check({ files: [fileOf(path)], units: [] })).toBeNull();
+  expect(check({ files: [fileOf(path)], units: [], trace: null })).toBeNull();
+  const trace = { state: 'a'.repeat(64), files: [path] };
+  expect(check({ files: [], units: [], trace })).toBeNull();
 });
 
 test('rules of where to connect to are taken in their one spelling only', () => {

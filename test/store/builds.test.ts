@@ -14,7 +14,7 @@ it('keeps what a build was made from until the next build of the app that says i
     await recordBundle(database, id, bundle);
   }
   const record = (appId: string, key: string, isTold = true): Promise<void> => {
-    const inputs = isTold ? { files: [{ path: key, sha256: '' }], units: [] } : null;
+    const inputs = isTold ? { files: [{ path: key, sha256: '' }], units: [], trace: null } : null;
     return recordBuild(database, appId, { key, bundle: 'b'.repeat(64), inputs, builder: 'v1' });
   };
   await record('app-2', 'other');

@@ -5,7 +5,7 @@ import type { DetectedClient } from './detect-client.ts';
 import { DEPENDENCY_FIELDS, type PackageJson } from './package-json.ts';
 
 /** Changes when what an archive holds, or how it is made, does. */
-const FORMAT = 1;
+const FORMAT = 2;
 const SETTINGS = ['.npmrc', '.yarnrc', '.yarnrc.yml', 'pnpm-workspace.yaml', '.pnpmfile.cjs'];
 /** Patches that package managers apply while they install. */
 const PATCHES = ['patches/**/*', '.yarn/patches/**/*'];

@@ -2,6 +2,7 @@
  * Finds the packages that read files beside their code, by which their code must stay where it is. Done once for an
  * installation, since it reads all of it.
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { FINDINGS_FILE, isExternal, nameOf, packagesIn } from '../external-packages.ts';
@@ -27,7 +28,7 @@ const MAX_DEPTH = 12;
 /** More would take longer than their packages are worth. */
 const MAX_TRACED_FILES = 400;
 
-/** Notes the names in the installation itself, so that they are in its cache. */
+/** Notes the names in the installation itself, so that they are in its cache, and a name for the installation. */
 export async function noteFilesBesideCode(root: string, folder: string): Promise<void> {
   const modules = join(root, folder, 'node_modules');
   if (!existsSync(modules)) return;
@@ -37,7 +38,10 @@ export async function noteFilesBesideCode(root: string, folder: string): Promise
     .slice(0, MAX_SCANNED_FILES);
   const suspects = files.filter(namesOwnPlace).slice(0, MAX_TRACED_FILES);
   const packages = suspects.length === 0 ? [] : await withAssets(root, suspects);
-  writeFileSync(join(root, folder, FINDINGS_FILE), JSON.stringify({ packages }));
+  writeFileSync(
+    join(root, folder, FINDINGS_FILE),
+    JSON.stringify({ installation: randomUUID(), packages }),
+  );
 }
 
 function codeFiles(folder: string, depth: number): string[] {

@@ -10,6 +10,7 @@ import {
   installCommand,
   runScriptCommand,
 } from './client-commands.ts';
+import { installationName } from '../external-packages.ts';
 import type { ClientName, DetectedClient } from './detect-client.ts';
 import { explainInstallFailure, mismatchProblem } from './explain-failure.ts';
 import { noteFilesBesideCode } from './files-beside-code.ts';
@@ -39,9 +40,22 @@ export interface PackagesRequest {
 }
 
 export type InstalledPackages =
-  /** `stored` resolves when the cache has gone on its way; the build need not wait for it before its end. */
-  | { kind: 'installed'; key: string; stored: Promise<void> }
+  | {
+      kind: 'installed';
+      key: string;
+      /** Null when the project's own scripts ran, which may have changed it since. */
+      settled: SettledPackages | null;
+      /** Resolves when the cache has gone on its way; the build need not wait for it before its end. */
+      stored: Promise<void>;
+    }
   | { kind: 'failed'; problem: BuildProblem };
+
+interface SettledPackages {
+  /** The name of this very installation, in the cache too: another one from the same lockfile has its own. */
+  installation: string;
+  /** Where it lies, `node_modules/`, relative to the repository. */
+  folders: string[];
+}
 
 /** What a client runs of the project's own scripts; run again when packages come out of the cache. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'];
@@ -59,12 +73,22 @@ export async function installPackages(request: PackagesRequest): Promise<Install
   if (request.caches.includes(key) && (await restore(request, key))) {
     const problem = await runProjectScripts(request);
     if (problem !== null) return { kind: 'failed', problem };
-    return { kind: 'installed', key, stored: Promise.resolve() };
+    return { kind: 'installed', key, settled: settledPackages(request), stored: Promise.resolve() };
   }
   removeModules(request);
   const problem = await install(request);
   if (problem !== null) return { kind: 'failed', problem };
-  return { kind: 'installed', key, stored: store(request, key) };
+  return { kind: 'installed', key, settled: settledPackages(request), stored: store(request, key) };
+}
+
+function settledPackages(request: PackagesRequest): SettledPackages | null {
+  const { root, detected, packages } = request;
+  const isScripted = packages.some((entry) =>
+    ALL_SCRIPTS.some((name) => entry.package.scripts[name] !== undefined),
+  );
+  const installation = installationName(join(root, detected.folder));
+  if (isScripted || installation === null) return null;
+  return { installation, folders: moduleFolders(request).map((path) => `${path}/`) };
 }
 
 /** False when what is stored is of no use. */

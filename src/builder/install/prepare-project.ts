@@ -2,7 +2,6 @@
  * What happens between unpacking the source and looking for functions in it: dependencies are installed and the
  * project's own build runs. Both are the tenant's code, and the sandbox is all that holds them.
  */
-import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BuildProblem } from '../../protocol/builder.ts';
@@ -132,14 +131,11 @@ function plugAndPlayProblems(root: string, { client, folder }: DetectedClient): 
   ];
 }
 
-/** Their files are traced anew by each build: code of an earlier one would not tell which it needs. */
 function findExternals(context: BuildContext, { packages }: Project): ExternalPackages | null {
   const folders = new Set([context.prefix, ...packages.map(({ folder }) => folder)]);
   const named = context.manifest.values.build?.external ?? [];
   const externals = new ExternalPackages(context.root, [...folders], named);
-  if (externals.isEmpty) return null;
-  context.dependencyState += `-${randomUUID()}`;
-  return externals;
+  return externals.isEmpty ? null : externals;
 }
 
 interface ProjectWork {
@@ -176,6 +172,11 @@ async function run(
       const installed = await installPackages(options);
       if (installed.kind === 'failed') return [redactProblem(installed.problem, redact)];
       context.dependencyState = installed.key;
+      const { settled } = installed;
+      if (settled !== null && plan === null) {
+        context.dependencyState += ` ${settled.installation}`;
+        context.settledFolders = settled.folders;
+      }
       context.pending.push(installed.stored);
       context.externals = findExternals(context, project);
     }
