@@ -5,7 +5,7 @@ import type { LogPage } from '../../src/protocol/control-api.ts';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
-import { descendantsOf } from '../support/processes.ts';
+import { descendantsOf, platformProcesses } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { keepAsking, type SteadyRequests } from '../support/steady-requests.ts';
 import { usePlatform } from '../support/use-platform.ts';
@@ -37,12 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => neighbour.stop());
 
-/** Its children but sandboxes: each of those begins as a shell that becomes bubblewrap. */
 function platformPids(): number[] {
-  return descendantsOf(platform().pid)
-    .filter(({ parent, commandLine }) => {
-      return parent === platform().pid && !/\b(bwrap|sh|setpriv|prlimit)\b/.test(commandLine);
-    })
+  return platformProcesses(platform().pid)
     .map(({ pid }) => pid)
     .sort((a, b) => a - b);
 }

@@ -46,6 +46,13 @@ export function descendantsOf(pid: number): ProcessFacts[] {
   return found;
 }
 
+/** The platform's own children but sandboxes, each of which begins as a shell that becomes bubblewrap. */
+export function platformProcesses(supervisor: number): ProcessFacts[] {
+  return descendantsOf(supervisor).filter(({ parent, commandLine }) => {
+    return parent === supervisor && !/\b(bwrap|sh|setpriv|prlimit)\b/.test(commandLine);
+  });
+}
+
 /** Those of the processes that are still there. */
 export function survivors(processes: ProcessFacts[]): ProcessFacts[] {
   const now = new Map(allProcesses().map((candidate) => [candidate.pid, candidate]));
