@@ -1,6 +1,7 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
-import { createBundleCode, createPool } from '../pool/index.ts';
+import { totalmem } from 'node:os';
+import { appLimitsOf, createBundleCode, createPool } from '../pool/index.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import { createDoor, readSnapshotFile, type DoorDeps } from '../router/index.ts';
@@ -30,6 +31,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES),
       log: logs.recorder,
       clock: systemClock,
+      appLimits: appLimitsOf(totalmem()),
     },
     options.pool,
   );

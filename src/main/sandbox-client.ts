@@ -17,9 +17,11 @@ export interface ClientSandbox {
   output: Pick<ProcessOutput, 'listen'>;
   /**
    * Has the supervisor write a deployment's environment down the sandbox's own pipe, and show it the packages of the
-   * bundle before, when one is named.
+   * bundle before, when one is named. It takes its processor time from the share of `app`.
    */
-  specialise(deploymentId: string, bundle?: string): void;
+  specialise(deploymentId: string, bundle?: string, app?: string): void;
+  /** Resolves when a worker comes near its memory limit, if it ever does. */
+  nearMemoryLimit: Promise<void>;
   /** No harm when it has ended. */
   kill(): void;
   exited: Promise<SandboxExit>;
@@ -49,6 +51,7 @@ interface Pending {
 /** The supervisor as a starter of sandboxes, over the messages of protocol/supervisor.ts. */
 export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
   const pending = new Map<number, Pending>();
+  const nearLimits = new Map<SlotId, () => void>();
   const exits = new Map<SlotId, (exit: SandboxExit) => void>();
   const outputs = new Map<SlotId, [stdout: Readable, stderr: Readable]>();
   let lastRequest = 0;
@@ -67,6 +70,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
         return;
       case 'specialise-failed':
         return ended(notice.slot, failedExit(notice.reason));
+      case 'near-memory-limit':
+        return nearLimits.get(notice.slot)?.();
       case 'exited':
         return ended(notice.slot, notice.exit);
       case 'master-keys':
@@ -105,13 +110,15 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
     waiting.resolve({
       socket,
       output,
-      specialise: (deployment, bundle) =>
+      specialise: (deployment, bundle, app) =>
         supervisor.send({
           type: 'specialise',
           slot,
           deployment,
           ...(bundle !== undefined && { bundle }),
+          ...(app !== undefined && { app }),
         }),
+      nearMemoryLimit: new Promise((resolve) => nearLimits.set(slot, resolve)),
       kill: () => supervisor.send({ type: 'kill', slot }),
       exited: ending.then(async (exit) => {
         const stderrTail = await output.finish();
@@ -123,6 +130,7 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
   function ended(slot: SlotId, exit: SandboxExit): void {
     exits.get(slot)?.(exit);
     exits.delete(slot);
+    nearLimits.delete(slot);
     outputs.delete(slot);
   }
 

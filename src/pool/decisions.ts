@@ -25,16 +25,17 @@ export function chooseWorker<W extends Leasable>(workers: readonly W[]): W | nul
   return null;
 }
 
-/** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N. */
+/** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N; `allowed` is the app's. */
 export function workersToStart(state: {
   waiting: number;
   concurrency: number;
   starting: number;
   running: number;
+  allowed: number;
 }): number {
   const wanted = Math.ceil(state.waiting / state.concurrency) - state.starting;
-  const allowed = MAX_WORKERS_PER_FUNCTION - state.running - state.starting;
-  return Math.max(0, Math.min(wanted, allowed));
+  const left = MAX_WORKERS_PER_FUNCTION - state.running - state.starting;
+  return Math.max(0, Math.min(wanted, left, state.allowed));
 }
 
 /** How long after the given number of failures in a row the next worker may be started. */

@@ -9,6 +9,7 @@ import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
+import type { AppLoad, AppMember } from './app-load.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
@@ -24,13 +25,19 @@ const RETRY_AFTER_MS = 1_000;
  * in less, and each worker costs memory and a share of the batching.
  */
 const SCALE_UP_WAIT_MS = 5;
+/** What a worker holds when it is younger than this it needs: another would come near its limit as soon. */
+const MIN_REPLACED_AGE_MS = 10_000;
 /** After the platform could not start a worker, the next is tried this much later. */
 const UNAVAILABLE_PAUSE_MS = 500;
 
-export class FunctionPool {
+export interface FunctionPoolDeps extends StartDeps {
+  load: AppLoad;
+}
+
+export class FunctionPool implements AppMember {
   readonly deployment: ServedDeployment;
   readonly served: ServedFunction;
-  readonly #deps: StartDeps;
+  readonly #deps: FunctionPoolDeps;
   readonly #options: PoolOptions;
   readonly #source: FunctionSource;
   readonly #waiting: WaitingLine;
@@ -50,7 +57,7 @@ export class FunctionPool {
   #drained: PromiseWithResolvers<void> | null = null;
 
   constructor(
-    deps: StartDeps,
+    deps: FunctionPoolDeps,
     subject: { deployment: ServedDeployment; served: ServedFunction },
     options: PoolOptions,
   ) {
@@ -69,10 +76,36 @@ export class FunctionPool {
         this.#afterQueueShrank();
       },
     });
+    deps.load.join(this);
   }
 
   get workerCount(): number {
     return this.#workers.length + this.#leaving.size;
+  }
+
+  get startingCount(): number {
+    return this.#starting + this.#outdatedStarts;
+  }
+
+  get leavingCount(): number {
+    return this.#leaving.size;
+  }
+
+  get memoryMib(): number {
+    return this.served.memoryMib;
+  }
+
+  get idleSinceMs(): number | null {
+    return this.#longestIdle()?.idleSinceMs ?? null;
+  }
+
+  endIdle(): void {
+    const worker = this.#longestIdle();
+    if (worker !== null) this.#retire(worker);
+  }
+
+  roomMade(): void {
+    this.#startWhatIsNeeded();
   }
 
   get inFlight(): number {
@@ -84,6 +117,10 @@ export class FunctionPool {
 
   /** Gives the invocation to a worker, or lets it wait, or fails it; never throws. */
   dispatch(invocation: Invocation): void {
+    if (!this.#deps.load.takesRequest()) {
+      invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
+      return;
+    }
     const worker = this.#waiting.length === 0 ? chooseWorker(this.#workers) : null;
     if (worker !== null) {
       this.#lease(worker, invocation, null);
@@ -181,12 +218,15 @@ export class FunctionPool {
     if (this.#gate.opensInMs > 0) return;
     const isServing = this.#workers.some(({ isSuspect }) => !isSuspect);
     if (isServing) this.#armScaleTimer();
+    const allowed = this.#deps.load.startsAllowed(this.memoryMib);
     const count = workersToStart({
+      allowed,
       waiting: isServing ? this.#waiting.countSince(SCALE_UP_WAIT_MS) : this.#waiting.length,
       concurrency: this.served.concurrency,
       starting: this.#starting,
       running: this.workerCount + this.#outdatedStarts,
     });
+    if (allowed === 0 && this.#starting === 0) this.#deps.load.makeRoom();
     if (this.#starting + count > 0) this.#waiting.markStarting();
     for (let started = 0; started < count; started++) void this.#start();
   }
@@ -214,6 +254,7 @@ export class FunctionPool {
     if (result.kind === 'started') this.#adopt(result.zygote);
     else this.#startFailed(result);
     this.#pump();
+    this.#deps.load.roomMade();
     return result;
   }
 
@@ -229,9 +270,9 @@ export class FunctionPool {
   }
 
   #adopt(zygote: Zygote): void {
-    const worker = new PooledWorker(zygote);
-    worker.idleSinceMs = this.#deps.clock.monotonicMs();
+    const worker = new PooledWorker(zygote, this.#deps.clock.monotonicMs());
     this.#workers.push(worker);
+    void zygote.sandbox.nearMemoryLimit?.then(() => this.#replaceWhenOfAge(worker));
     zygote.link.listen({
       settled: (succeeded) => this.#settled(worker, succeeded),
       nacked: (invocation, waitedSinceMs) => {
@@ -273,13 +314,39 @@ export class FunctionPool {
     }
     if (link.isSpent) this.#retire(worker);
     if (this.#waiting.length > 0) this.#pump();
-    if (link.inFlight === 0) worker.idleSinceMs = this.#deps.clock.monotonicMs();
+    if (link.inFlight > 0) return;
+    worker.idleSinceMs = this.#deps.clock.monotonicMs();
+    this.#deps.load.becameIdle();
   }
 
   #failed(worker: PooledWorker): void {
     if (worker.hasFailed) return;
     worker.hasFailed = true;
     this.#gate.failed();
+  }
+
+  #replaceWhenOfAge(worker: PooledWorker): void {
+    const { clock } = this.#deps;
+    const ageMs = clock.monotonicMs() - worker.startedAtMs;
+    clock.after(Math.max(0, MIN_REPLACED_AGE_MS - ageMs), () => void this.#replace(worker));
+  }
+
+  /** A worker near its memory limit ends after its current requests, rather than by the kernel in their middle. */
+  async #replace(worker: PooledWorker): Promise<void> {
+    if (!this.#workers.includes(worker)) return;
+    const text = `Worker is near its memory limit (${this.memoryMib} MB): it ends after its current requests`;
+    this.#deps.log.line(this.#source, { level: 'warn', text, requestId: null, dropped: 0 });
+    const isNeeded = this.#isHeld || worker.zygote.link.inFlight > 0;
+    if (isNeeded && this.#deps.load.startsAllowed(this.memoryMib) > 0) await this.#start();
+    this.#retire(worker);
+    this.#pump();
+  }
+
+  /** Of those that may end for want of work; what is held stays. */
+  #longestIdle(): PooledWorker | null {
+    const idle = this.#workers.filter(({ zygote }) => zygote.link.inFlight === 0);
+    if (this.#waiting.length > 0 || (this.#isHeld && this.#workers.length === 1)) return null;
+    return idle.toSorted((a, b) => (a.idleSinceMs ?? 0) - (b.idleSinceMs ?? 0))[0] ?? null;
   }
 
   #retireAll(): void {
@@ -331,6 +398,7 @@ export class FunctionPool {
     if (told === 0 && (!wasLeaving || reason !== null)) this.#logEnd(textOf(failure));
     this.#leaving.delete(worker);
     this.#pump();
+    this.#deps.load.roomMade();
     this.#checkDrained();
   }
 

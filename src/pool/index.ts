@@ -6,6 +6,7 @@
  * It never starts a process (its Sandboxes port does), never reads a request's meaning (the door does), and knows
  * of no host names. Read ports.ts, then function-pool.ts; the decisions are pure and stand in decisions.ts.
  */
+export { appLimitsOf } from './app-load.ts';
 export { createBundleCode } from './bundle-code.ts';
 export { createPool } from './pool.ts';
 export type { InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

@@ -9,6 +9,7 @@ import {
 } from '../protocol/data-plane.ts';
 import type { Clock } from '../std/clock.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
+import { type AppLimits, AppLoad } from './app-load.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { BundleCode, FunctionLog, Sandboxes } from './ports.ts';
 import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
@@ -44,6 +45,7 @@ interface PoolDeps {
   code: BundleCode;
   log: FunctionLog;
   clock: Clock;
+  appLimits: AppLimits;
 }
 
 interface Entry {
@@ -61,6 +63,7 @@ type Refusal = Exclude<PrepareResult, { kind: 'ready' }>;
 type Prepared = { name: string } & (Started | Refusal);
 
 export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
+  const loads = new Map<string, AppLoad>();
   const { clock } = deps;
   const zygotes = new Zygotes(deps, {
     memoryMib: DEFAULT_LIMITS.memoryMib,
@@ -76,11 +79,24 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     return entry;
   }
 
+  function loadOf(appName: string): AppLoad {
+    const load = loads.get(appName) ?? new AppLoad(deps.appLimits);
+    loads.set(appName, load);
+    return load;
+  }
+
+  function forget(pool: FunctionPool): void {
+    draining.delete(pool);
+    const { appName } = pool.deployment;
+    if (loads.get(appName)?.leave(pool) === true) loads.delete(appName);
+  }
+
   function functionPool(deployment: ServedDeployment, served: ServedFunction): FunctionPool {
     const { functions } = entryOf(deployment.id);
     let pool = functions.get(served.name);
     if (pool === undefined) {
-      pool = new FunctionPool({ ...deps, zygotes }, { deployment, served }, options);
+      const load = loadOf(deployment.appName);
+      pool = new FunctionPool({ ...deps, zygotes, load }, { deployment, served }, options);
       functions.set(served.name, pool);
     }
     return pool;
@@ -100,7 +116,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     if (pool === undefined) return;
     functions.delete(name);
     draining.add(pool);
-    void pool.drain().then(() => draining.delete(pool));
+    void pool.drain().then(() => forget(pool));
   }
 
   /** What the function was found to be, or what `prepare` answers. */

@@ -9,14 +9,17 @@ const EXIT_NOTICE_MS = 2_000;
 /** A worker as the choice among workers sees it. */
 export class PooledWorker {
   readonly zygote: Zygote;
-  idleSinceMs: number | null = null;
+  readonly startedAtMs: number;
+  idleSinceMs: number | null;
   /** Told to end when it has finished. */
   isEnding = false;
   /** Its failure was counted: however it goes on, it is one failed worker. */
   hasFailed = false;
 
-  constructor(zygote: Zygote) {
+  constructor(zygote: Zygote, nowMs: number) {
     this.zygote = zygote;
+    this.startedAtMs = nowMs;
+    this.idleSinceMs = nowMs;
   }
 
   get room(): number {

@@ -16,9 +16,11 @@ export interface Sandbox {
   readonly output: Pick<ProcessOutput, 'listen'>;
   /**
    * Gives it the environment of a deployment, and before it the packages of the bundle when one is named; once in its
-   * life. When that fails, `exited` says why.
+   * life; `app` says whose share of the processor it takes. When that fails, `exited` says why.
    */
-  specialise(deployment: string, bundle?: string): void;
+  specialise(deployment: string, bundle?: string, app?: string): void;
+  /** Resolves when it comes near its memory limit; absent where nobody looks. */
+  readonly nearMemoryLimit?: Promise<void>;
   /** Ends it at once; no harm when it is gone. */
   kill(): void;
   /** Resolves when the process is gone. Never rejects. */

@@ -117,7 +117,8 @@ function initialise(
     };
     link.listen(listener);
     listenToOutput(sandbox, printed);
-    sandbox.specialise(request.deployment.id, packagesOf);
+    const { id, appName } = request.deployment;
+    sandbox.specialise(id, packagesOf, appName);
     link.specialise(specialiseHead(request), code);
   });
 }

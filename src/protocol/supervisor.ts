@@ -13,9 +13,10 @@ export type SupervisorRequest =
   | { type: 'start-zygote'; request: number; runtime: RuntimeName; memoryMib: number }
   /**
    * Gives a zygote the environment of a deployment: the supervisor writes it down a pipe of its own. `bundle`, 64 hex
-   * digits, is named when it has packages beside its code: they stand in /code before the environment comes.
+   * digits, is named when it has packages beside its code: they stand in /code before the environment comes. `app` names
+   * whose share of the processor it takes from then on.
    */
-  | { type: 'specialise'; slot: SlotId; deployment: string; bundle?: string }
+  | { type: 'specialise'; slot: SlotId; deployment: string; bundle?: string; app?: string }
   /** Boots a build sandbox; `builder-started` brings its socket. */
   | { type: 'start-builder'; request: number; memoryMib: number }
   | { type: 'kill'; slot: SlotId }
@@ -33,6 +34,8 @@ export type SupervisorNotice =
   | { type: 'sandbox-failed'; request: number; reason: string }
   /** Environment or packages could not be given (no sealed file, no such bundle): the slot is being killed. */
   | { type: 'specialise-failed'; slot: SlotId; reason: string }
+  /** It comes near its memory limit: once, and only of a zygote. */
+  | { type: 'near-memory-limit'; slot: SlotId }
   | { type: 'exited'; slot: SlotId; exit: SandboxExit }
   /** What the master key's file holds now: base64, newest first. */
   | { type: 'master-keys'; request: number; keys: string[] }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PoolOptions } from '../../src/main/start-options.ts';
+import { AppLoad, appLimitsOf } from '../../src/pool/app-load.ts';
 import { FunctionPool } from '../../src/pool/function-pool.ts';
 import type { Invocation, InvocationFailure, Sandbox } from '../../src/pool/ports.ts';
 import { Zygotes } from '../../src/pool/zygotes.ts';
@@ -11,7 +12,7 @@ import { PlatformError } from '../../src/protocol/errors.ts';
 import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
 import { encodeResponseHead, WORKER_FRAME, type LogLine } from '../../src/protocol/worker.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
-import { systemClock } from '../../src/std/clock.ts';
+import { type Clock, systemClock } from '../../src/std/clock.ts';
 import { randomName } from '../../src/std/ids.ts';
 import { eventually } from '../support/eventually.ts';
 import { servedDeployment, servedFunction } from '../support/function-code.ts';
@@ -73,9 +74,15 @@ interface PlayOptions {
   failsStart?: (index: number) => boolean;
   /** Sent along with READY by the first worker. */
   whenReady?: Buffer;
+  /** Resolved when the first worker comes near its memory limit. */
+  nearMemoryLimit?: Promise<void>;
+  clock?: Clock;
+  load?: AppLoad;
 }
 
-async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOptions = {}) {
+async function play(options: PlayOptions = {}) {
+  const { pool, concurrency = 1, failsStart, whenReady, nearMemoryLimit } = options;
+  const { clock = systemClock, load = new AppLoad(appLimitsOf(2 ** 40)) } = options;
   const path = join(tmpdir(), `function-pool-${randomName(8)}.sock`);
   const server = net.createServer().listen(path);
   await once(server, 'listening');
@@ -99,17 +106,18 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
     });
     const exit: SandboxExit = { code: 0, signal: null, wasOutOfMemory: false, stderrTail: '' };
     const exited = once(socket, 'close').then(() => exit);
-    workers.push(new PlayedWorker(far, (workers.length === 0 && whenReady) || Buffer.alloc(0)));
+    const isFirst = workers.length === 0;
+    workers.push(new PlayedWorker(far, (isFirst && whenReady) || Buffer.alloc(0)));
     return {
       socket,
       output: { listen: () => {} },
       specialise: () => {},
       kill: () => void far.destroy(),
       exited,
+      ...(isFirst && nearMemoryLimit !== undefined && { nearMemoryLimit }),
     };
   }
 
-  const clock = systemClock;
   const served = servedFunction({ concurrency });
   const functionPool = new FunctionPool(
     {
@@ -117,6 +125,7 @@ async function play({ pool, concurrency = 1, failsStart, whenReady }: PlayOption
       code: { hasPackages: async () => false, read: async () => Buffer.alloc(0) },
       log: { line: (_source, line) => void lines.push(line) },
       clock,
+      load,
     },
     {
       deployment: servedDeployment({ bundle: 'b', appName: 'hello', functions: [served] }),
@@ -330,5 +339,57 @@ describe('FunctionPool', () => {
       pool.restart();
     }
     expect(workers).toHaveLength(10);
+  });
+
+  it('replaces a worker near its memory limit: its successor starts first, and its requests are answered', async () => {
+    const near = Promise.withResolvers<void>();
+    let laterMs = 0;
+    const { pool, workers, lines } = await play({
+      nearMemoryLimit: near.promise,
+      concurrency: 2,
+      clock: { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs },
+    });
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    laterMs = 60_000; // Young ones are not replaced.
+    near.resolve();
+    await eventually(() => workers.length === 2);
+    await eventually(() => pool.leavingCount === 1);
+    expect(lines.map(({ text }) => text).join()).toContain('near its memory limit (128 MB)');
+    const next = dispatch(pool);
+    await eventually(() => workers[1]?.streams.length === 1);
+    workers[0]?.reply(0);
+    workers[1]?.reply(0);
+    await eventually(() => request.outcome === '200' && next.outcome === '200');
+    await eventually(() => workers[0]?.drains === 1);
+  });
+
+  it('gets a worker when its app may have no more, by the end of an idle one of another function', async () => {
+    const load = new AppLoad({ workers: 1, memoryMib: 1_024, starts: 8, requests: 100 });
+    const first = await play({ load });
+    const second = await play({ load });
+    const done = dispatch(first.pool);
+    await eventually(() => first.workers[0]?.streams.length === 1);
+    const waiting = dispatch(second.pool);
+    expect(second.startCount()).toBe(0);
+    first.workers[0]?.reply(0);
+    await eventually(() => done.outcome === '200');
+    await eventually(() => second.workers[0]?.streams.length === 1);
+    second.workers[0]?.reply(0);
+    await eventually(() => waiting.outcome === '200');
+    expect(first.pool.workerCount).toBe(0);
+  });
+
+  it('refuses requests of an app that has too many, and of no other', async () => {
+    const load = new AppLoad({ workers: 8, memoryMib: 1_024, starts: 8, requests: 2 });
+    const { pool, workers } = await play({ load, concurrency: 4 });
+    const other = await play();
+    const taken = [dispatch(pool), dispatch(pool)];
+    expect(dispatch(pool).outcome).toBe('queue-full');
+    expect(dispatch(other.pool).outcome).toBeNull();
+    await eventually(() => workers[0]?.streams.length === 2);
+    workers[0]?.reply(0);
+    await eventually(() => taken[0]?.outcome === '200');
+    expect(dispatch(pool).outcome).toBeNull();
   });
 });

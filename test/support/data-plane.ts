@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { PoolOptions } from '../../src/main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../../src/model/served.ts';
 import {
+  appLimitsOf,
   createBundleCode,
   createPool,
   type InvocationFailure,
@@ -54,6 +55,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
       code: createBundleCode(bundlesDir, 1024 * 1024),
       log: { line: (_source, line) => void lines.push(line) },
       clock: systemClock,
+      appLimits: appLimitsOf(totalmem()),
     },
     { ...POOL, ...options.pool },
   );

@@ -3,8 +3,14 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import { createBundleCode, createPool, type InvocationFailure } from '../../pool/index.ts';
+import {
+  appLimitsOf,
+  createBundleCode,
+  createPool,
+  type InvocationFailure,
+} from '../../pool/index.ts';
 import type { ServedDeployment } from '../../model/served.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { createDoor } from '../../router/index.ts';
@@ -53,6 +59,7 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
         },
       },
       clock: systemClock,
+      appLimits: appLimitsOf(totalmem()),
     },
     POOL,
   );

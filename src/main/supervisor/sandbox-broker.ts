@@ -10,6 +10,7 @@ import type { Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts'
 import type { SealedEnvironment } from '../../model/environment.ts';
 import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
+import { AppShares } from './app-shares.ts';
 import type { CodeSlots } from './code-slots.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
@@ -55,6 +56,7 @@ type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-
 const CODE_FOLDER = '/code';
 
 export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): SandboxBroker {
+  const shares = new AppShares();
   const releases = new Set<Promise<void>>();
   const attached = new Set<ProcessListener>();
 
@@ -100,6 +102,9 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       slots.set(slot, { sandbox, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
+      if (kind === 'zygote') {
+        void sandbox.nearMemoryLimit.then(() => notify({ type: 'near-memory-limit', slot }));
+      }
       const released = leave(slot, sandbox).finally(() => releases.delete(released));
       releases.add(released);
     }
@@ -122,10 +127,16 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       notify({ type: 'exited', slot, exit });
     }
 
-    async function specialise({ slot: id, deployment, bundle }: SpecialiseRequest): Promise<void> {
+    async function specialise({
+      slot: id,
+      deployment,
+      bundle,
+      app,
+    }: SpecialiseRequest): Promise<void> {
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
+      if (app !== undefined) shares.join(app, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
         const { egress: _, ...environment } = await deps.openSealed(deployment);

@@ -2,6 +2,8 @@
 import type { SupervisorRequest } from '../../protocol/supervisor.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
+/** As model/app.ts has it. */
+const APP_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const BUNDLE = /^[0-9a-f]{64}$/;
 const SLOT_ID = /^slot-[a-z2-7]{12}$/;
 
@@ -12,7 +14,7 @@ const SLOT_ID = /^slot-[a-z2-7]{12}$/;
 export function parseSupervisorRequest(message: unknown): SupervisorRequest | null {
   if (typeof message !== 'object' || message === null) return null;
   const fields = message as Record<string, unknown>;
-  const { type, request, runtime, memoryMib, slot, deployment, bundle } = fields;
+  const { type, request, runtime, memoryMib, slot, deployment, bundle, app } = fields;
   const isMemory = isNatural(memoryMib);
   const isRequest = isNatural(request);
   switch (type) {
@@ -26,8 +28,14 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
       return isRequest ? { type, request } : null;
     case 'specialise':
       if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
-      if (bundle === undefined) return { type, slot, deployment };
-      return matches(bundle, BUNDLE) ? { type, slot, deployment, bundle } : null;
+      if (!isOptional(bundle, BUNDLE) || !isOptional(app, APP_NAME)) return null;
+      return {
+        type,
+        slot,
+        deployment,
+        ...(bundle !== undefined && { bundle }),
+        ...(app !== undefined && { app }),
+      };
     case 'kill':
       return matches(slot, SLOT_ID) ? { type, slot } : null;
     default:
@@ -37,6 +45,10 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
 
 function isNatural(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isOptional(value: unknown, pattern: RegExp): value is string | undefined {
+  return value === undefined || matches(value, pattern);
 }
 
 function matches(value: unknown, pattern: RegExp): value is string {

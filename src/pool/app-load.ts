@@ -1,0 +1,106 @@
+/**
+ * What the functions of one app, in all its deployments, take of the platform together. Each pool asks here before it
+ * takes more, so that one app at its limits leaves starts, memory and connections to the others.
+ */
+
+export interface AppLimits {
+  /** Workers; what a release holds ready comes on top, which has a bound of its own. */
+  workers: number;
+  /** The memory that those workers may come to; one worker may run whatever it has. */
+  memoryMib: number;
+  /** Workers that start at a time: who waits for a zygote waits behind no more of another app. */
+  starts: number;
+  /** Requests that wait or are under way, each a connection of the door. */
+  requests: number;
+}
+
+/** What one app may take of a machine with so much memory: half of it. */
+export function appLimitsOf(machineBytes: number): AppLimits {
+  const memoryMib = Math.floor(machineBytes / 2 / (1024 * 1024));
+  return { workers: 64, memoryMib, starts: 8, requests: 5_000 };
+}
+
+/** The workers of one function, as the others of its app see them. */
+export interface AppMember {
+  readonly workerCount: number;
+  readonly startingCount: number;
+  readonly leavingCount: number;
+  readonly inFlight: number;
+  /** Of each of its workers. */
+  readonly memoryMib: number;
+  /** Since when the longest idle of its workers that may end has nothing to do; null when there is none. */
+  readonly idleSinceMs: number | null;
+  /** Ends that one. */
+  endIdle(): void;
+  /** There may be room for another worker now. */
+  roomMade(): void;
+}
+
+export class AppLoad {
+  readonly #limits: AppLimits;
+  readonly #members = new Set<AppMember>();
+  /** Somebody waits for a worker, and none was idle. */
+  #isShort = false;
+
+  constructor(limits: AppLimits) {
+    this.#limits = limits;
+  }
+
+  join(member: AppMember): void {
+    this.#members.add(member);
+  }
+
+  /** When it has no workers any more. Whether the app has no member left. */
+  leave(member: AppMember): boolean {
+    this.#members.delete(member);
+    return this.#members.size === 0;
+  }
+
+  takesRequest(): boolean {
+    let requests = 0;
+    for (const member of this.#members) requests += member.inFlight;
+    return requests < this.#limits.requests;
+  }
+
+  /** How many more workers of so much memory may be started now. */
+  startsAllowed(memoryMib: number): number {
+    const { workers, starting, usedMib } = this.#sum();
+    const byMemory = Math.floor((this.#limits.memoryMib - usedMib) / memoryMib);
+    const byCount = this.#limits.workers - workers;
+    const left = Math.min(byMemory, byCount, this.#limits.starts - starting);
+    return Math.max(workers === 0 ? 1 : 0, left);
+  }
+
+  /** Called by a member that may start no worker: the longest idle one of the app ends, if none is ending already. */
+  makeRoom(): void {
+    let idlest: AppMember | null = null;
+    for (const member of this.#members) {
+      if (member.leavingCount > 0 || member.startingCount > 0) return;
+      if (member.idleSinceMs === null) continue;
+      if (member.idleSinceMs < (idlest?.idleSinceMs ?? Infinity)) idlest = member;
+    }
+    if (idlest === null) this.#isShort = true;
+    else idlest.endIdle();
+  }
+
+  /** Called by a member one of whose workers has nothing left to do. */
+  becameIdle(): void {
+    if (this.#isShort) this.roomMade();
+  }
+
+  /** Called by a member whose worker has ended, or has started. */
+  roomMade(): void {
+    this.#isShort = false;
+    for (const member of this.#members) member.roomMade();
+  }
+
+  #sum(): { workers: number; starting: number; usedMib: number } {
+    const sum = { workers: 0, starting: 0, usedMib: 0 };
+    for (const { workerCount, startingCount, memoryMib } of this.#members) {
+      sum.workers += workerCount + startingCount;
+      sum.starting += startingCount;
+      sum.usedMib += (workerCount + startingCount) * memoryMib;
+    }
+    return sum;
+  }
+}

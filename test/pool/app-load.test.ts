@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { AppLoad, type AppMember } from '../../src/pool/app-load.ts';
+
+const LIMITS = { workers: 10, memoryMib: 1_000, starts: 4, requests: 100 };
+
+function member(fields: Partial<AppMember>): AppMember & { ended: number } {
+  return {
+    workerCount: 0,
+    startingCount: 0,
+    leavingCount: 0,
+    inFlight: 0,
+    memoryMib: 100,
+    idleSinceMs: null,
+    roomMade: () => {},
+    ...fields,
+    ended: 0,
+    endIdle() {
+      this.ended++;
+    },
+  };
+}
+
+function loadOf(...members: AppMember[]): AppLoad {
+  const load = new AppLoad(LIMITS);
+  for (const one of members) load.join(one);
+  return load;
+}
+
+describe('the load of an app', () => {
+  it.each([
+    ['nothing runs', [], 100, 4],
+    ['all of its memory is spoken for', [{ workerCount: 3, memoryMib: 300 }], 200, 0],
+    ['its memory has room for one', [{ workerCount: 8 }], 200, 1],
+    ['it has nearly as many workers as it may', [{ workerCount: 9, memoryMib: 1 }], 1, 1],
+    ['others of its workers are starting', [{ workerCount: 1, startingCount: 3 }], 100, 1],
+    ['as many start as may', [{ startingCount: 4 }], 100, 0],
+    ['its only function needs more than an app may have', [], 5_000, 1],
+  ])('when %s allows so many starts', (_, members, memoryMib, expected) => {
+    expect(loadOf(...members.map(member)).startsAllowed(memoryMib)).toBe(expected);
+  });
+
+  it('counts the requests of all functions', () => {
+    const many = member({ inFlight: 60 });
+    const load = loadOf(many, member({ inFlight: 40 }));
+    expect(load.takesRequest()).toBe(false);
+    expect(load.leave(many)).toBe(false);
+    expect(load.takesRequest()).toBe(true);
+  });
+
+  it('ends the longest idle worker, and one at a time', () => {
+    const idle = [member({ idleSinceMs: 5 }), member({ idleSinceMs: 3 }), member({})];
+    loadOf(...idle).makeRoom();
+    expect(idle.map(({ ended }) => ended)).toEqual([0, 1, 0]);
+    const ending = member({ idleSinceMs: 3 });
+    loadOf(ending, member({ leavingCount: 1 })).makeRoom();
+    expect(ending.ended).toBe(0);
+  });
+});
