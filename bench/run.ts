@@ -1,6 +1,7 @@
 /** `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { benchConfinement } from './confinement.ts';
 import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
 import { benchIdle } from './idle.ts';
@@ -16,6 +17,7 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
   environment: benchEnvironment,
   warm: benchWarm,
   swap: benchSwap,
+  confinement: benchConfinement,
   idle: benchIdle,
   logs: benchLogs,
 };

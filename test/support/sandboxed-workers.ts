@@ -1,7 +1,8 @@
 /** Real sandboxes with the real worker in them, as the supervisor starts them. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sandboxLimits } from '../../src/main/supervisor/sandbox-limits.ts';
 import type { Sandboxes } from '../../src/pool/index.ts';
 import { nodeWorkerProgram } from '../../src/runtimes/nodejs/index.ts';
 import { findSharedLibraries } from '../../src/sandbox/index.ts';
@@ -23,7 +24,7 @@ export async function createSandboxedWorkers(
   return {
     start: async (memoryMib) => {
       const program = nodeWorkerProgram({ node: process.execPath, libraries, runner }, memoryMib);
-      const limits = { memoryMib, maxTasks: 64, tmpMib: 16, cpuWeight: 100, cpuCores: 1 };
+      const limits = sandboxLimits('zygote', memoryMib, availableParallelism());
       const sandbox = lab.sandboxes.start({
         name: randomName(12),
         program,
