@@ -67,9 +67,10 @@ export function createLogIngest({
   }
 
   async function resolved(entry: LogEntry, origin: LogOrigin): Promise<string> {
-    const file = origin.files[entry.functionName];
-    if (origin.bundle === null || file === undefined) return entry.text;
-    return stacks.resolve(origin.bundle, file, entry.text);
+    const { bundle, files } = origin;
+    const file = Object.hasOwn(files, entry.functionName) ? files[entry.functionName] : undefined;
+    if (bundle === null || file === undefined) return entry.text;
+    return stacks.resolve(bundle, file, entry.text);
   }
 
   return {
@@ -110,19 +111,22 @@ function cleaned(text: string): string {
   return whole.slice(0, MAX_TEXT_CHARACTERS);
 }
 
-function isBatch({ source, sequence, entries }: LogBatch): boolean {
+function isBatch(batch: LogBatch | null | undefined): batch is LogBatch {
+  const { source, sequence, entries } = batch ?? {};
   return (
     typeof source === 'string' &&
     SOURCE.test(source) &&
     Number.isSafeInteger(sequence) &&
-    sequence > 0 &&
+    Number(sequence) > 0 &&
     Array.isArray(entries) &&
     entries.length <= MAX_BATCH_ENTRIES
   );
 }
 
-function isEntry(entry: LogEntry): boolean {
+function isEntry(entry: LogEntry | null | undefined): entry is LogEntry {
   return (
+    entry !== null &&
+    entry !== undefined &&
     Number.isFinite(entry.at) &&
     LOG_KINDS.includes(entry.kind) &&
     LOG_LEVELS.includes(entry.level) &&
