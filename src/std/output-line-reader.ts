@@ -8,6 +8,7 @@ export interface OutputLine {
 
 const MAX_LINE_CHARACTERS = 8 * 1024;
 const MAX_LINES_PER_SECOND = 1_000;
+const LINE_COST_BYTES = 512;
 const WINDOW_MS = 1_000;
 /** A line that has no end yet is told after this long: a prompt, or the last words of a process. */
 const UNENDED_MS = 100;
@@ -29,17 +30,21 @@ export class OutputLineReader {
     this.#tell = tell;
   }
 
-  push(chunk: Buffer): void {
+  /** Returns what it cost, in bytes: small lines cost more than their bytes. */
+  push(chunk: Buffer): number {
+    let cost = chunk.length;
     const text = this.#decoder.write(chunk);
     let from = 0;
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
       this.#add(text, from, end);
       this.#endLine();
       from = end + 1;
+      cost += LINE_COST_BYTES;
     }
     this.#add(text, from, text.length);
     const mustTellLater = this.#length > 0 || this.#dropped > 0;
     if (mustTellLater && this.#timer === null) this.#tellLater();
+    return cost;
   }
 
   /** Tells what has no end. */

@@ -5,11 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Readable } from 'node:stream';
 import { OutputLineReader, type OutputLine } from './output-line-reader.ts';
-import { keepTail } from './output-tail.ts';
+import { Tail } from './output-tail.ts';
 import { readSlowly } from './read-slowly.ts';
 
 /** Of standard error, for whoever asks why a process died. */
 const TAIL_BYTES = 4 * 1024;
+/** Whoever prints more waits; a function that does must still come to its end within its time. */
+const PACE = { bytes: 1024 * 1024, perMs: 100 };
 /** A process that inherited a stream may outlive the one that is waited for by the time that its namespace takes. */
 const END_GRACE_MS = 500;
 
@@ -26,13 +28,17 @@ export function readProcessOutput(stdout: Readable, stderr: Readable): ProcessOu
   let listener: OutputListener = () => {};
   const out = new OutputLineReader((line) => listener('stdout', line));
   const err = new OutputLineReader((line) => listener('stderr', line));
-  const finishStdout = readSlowly(stdout, (chunk) => out.push(chunk));
-  const tail = keepTail(stderr, TAIL_BYTES, (chunk) => err.push(chunk));
+  const tail = new Tail(TAIL_BYTES);
+  const finishStdout = readSlowly(stdout, PACE, (chunk) => out.push(chunk));
+  const finishStderr = readSlowly(stderr, PACE, (chunk) => {
+    tail.push(chunk);
+    return err.push(chunk);
+  });
   return {
     listen: (next) => void (listener = next),
     async finish() {
       finishStdout();
-      tail.finish();
+      finishStderr();
       const ended = Promise.all([streamEnd(stdout), streamEnd(stderr)]);
       await Promise.race([ended, delay(END_GRACE_MS, undefined, { ref: false })]);
       for (const stream of [stdout, stderr]) stream.destroy();

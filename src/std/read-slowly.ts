@@ -1,29 +1,35 @@
 import type { Readable } from 'node:stream';
 
-const WINDOW_MS = 1_000;
-const BYTES_PER_WINDOW = 256 * 1024;
+export interface Pace {
+  bytes: number;
+  perMs: number;
+}
 
 /**
  * Reads a stream that may bring any amount. What comes faster than can be of use waits in the pipe, and its writer
  * with it: otherwise a program that only writes would keep this process as busy as itself.
+ * @param onChunk returns what the chunk cost, in bytes
  * @returns reads what is left without a brake; to be called when the writer has ended
  */
-export function readSlowly(stream: Readable, onChunk: (chunk: Buffer) => void): () => void {
+export function readSlowly(
+  stream: Readable,
+  pace: Pace,
+  onChunk: (chunk: Buffer) => number,
+): () => void {
   let bytesInWindow = 0;
   let pause: NodeJS.Timeout | null = null;
   let hasFinished = false;
 
   stream.on('data', (chunk: Buffer) => {
-    onChunk(chunk);
-    bytesInWindow += chunk.length;
-    if (bytesInWindow >= BYTES_PER_WINDOW && !hasFinished) brake();
+    bytesInWindow += onChunk(chunk);
+    if (bytesInWindow >= pace.bytes && !hasFinished) brake();
   });
   // The end of the process says all that matters.
   stream.on('error', () => {});
 
   function brake(): void {
     stream.pause();
-    pause = setTimeout(release, WINDOW_MS);
+    pause = setTimeout(release, pace.perMs);
     pause.unref();
   }
 

@@ -197,6 +197,19 @@ it('what child processes print past the worker is told at once, under no request
   expect(told).toContainEqual(['error', '\ufffd told', null]);
 });
 
+it('a child process may print much while the handler waits for it', async () => {
+  await data.deploy(
+    `import { spawnSync } from 'node:child_process';
+    export const handler = async () => {
+      spawnSync('/bin/sh', ['-c', 'head -c 20000000 /dev/zero; echo; echo the end'], { stdio: 'inherit' });
+      return 'done';
+    };`,
+    { timeoutMs: 20_000 },
+  );
+  expect((await ask(data, 'hello')).status).toBe(200);
+  await eventually(() => texts(data.lines).includes('the end'));
+});
+
 it('a child process that prints without end holds up nothing but itself', async () => {
   await data.deploy(
     `import { spawn } from 'node:child_process';
