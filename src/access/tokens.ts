@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { appNameProblem } from '../model/app.ts';
 import type { Role } from '../model/role.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { newId, randomName } from '../std/ids.ts';
@@ -163,8 +164,14 @@ function notValid(message: string): PlatformError {
 }
 
 function unknownApp(name: string): PlatformError {
+  const problem = appNameProblem(name);
+  if (problem !== null) {
+    return new PlatformError('bad-request', `there is no app "${name}": ${problem}`, {
+      hint: 'choose another name; fn apps lists those that this token can see',
+    });
+  }
   return new PlatformError('not-found', `there is no app "${name}" that this token can see`, {
-    hint: 'fn apps',
+    hint: 'check the name: fn apps lists those that it can see',
   });
 }
 

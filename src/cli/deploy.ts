@@ -15,6 +15,7 @@ import type { ControlClient } from './control-client.ts';
 import { deployCommit } from './deploy-commit.ts';
 import { deployFolder } from './deploy-folder.ts';
 import type { Deployed, DeployTarget } from './deploy-target.ts';
+import { findApp } from './find-app.ts';
 import { createScratchRepository } from './scratch-repository.ts';
 
 interface DeployOptions extends AppOptions {
@@ -78,16 +79,6 @@ async function conclude(
     say(`-----> Nothing has changed: ${deployment.url} serves this already`);
   }
   if (options.json) ctx.output.json({ app: appName, ...deployed, deployment });
-}
-
-/** Null for a name that has no app yet. */
-async function findApp(client: ControlClient, appName: string): Promise<AppView | null> {
-  try {
-    return await client.call<AppView>({ method: 'GET', path: appPath(appName) });
-  } catch (error) {
-    if (error instanceof PlatformError && error.code === 'not-found') return null;
-    throw error;
-  }
 }
 
 /** git itself would say no more than that there is no repository. @throws PlatformError forbidden */

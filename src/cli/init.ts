@@ -4,6 +4,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
+import { findApp } from './find-app.ts';
 import { REMOTE_NAME, type Repository } from './repository.ts';
 import { normalServerUrl } from './server-url.ts';
 import { readTokenFile } from './token.ts';
@@ -30,6 +31,7 @@ export const init: CommandDefinition = (program, ctx) => {
     const client = createControlClient(server, token);
     const { apps } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
     if (apps !== null && !apps.includes(appName)) throw foreignApp(appName, apps);
+    await findApp(client, appName); // The first push would make it, unless its name cannot be.
 
     const isNewRepository = !(await ctx.repository.exists());
     if (isNewRepository) await ctx.repository.create();

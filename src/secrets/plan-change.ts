@@ -92,10 +92,11 @@ function toEntry(
   { name, scope, kind, isBuild }: ValueChange,
   { value, current }: { value: string; current: readonly EnvironmentEntry[] },
 ): EnvironmentEntry {
-  const problem = environmentNameProblem(name) ?? environmentValueProblem(name, value);
-  if (problem !== null) {
-    throw new PlatformError('bad-request', problem, { hint: 'nothing was changed' });
-  }
+  refuse(environmentNameProblem(name), 'choose another name: fn env set OTHER_NAME=value');
+  refuse(
+    environmentValueProblem(name, value),
+    'keep it elsewhere, and set where: fn env set NAME=value',
+  );
   const namesakes = current.filter((entry) => entry.name === name);
   const former = namesakes.find((entry) => entry.scope === scope);
   // What is secret in one scope would hardly be readable in another by intention.
@@ -109,6 +110,11 @@ function toEntry(
     kind: kind ?? (isNewlySecret ? usual : former?.kind) ?? usual,
     isBuild: isBuild ?? former?.isBuild ?? false,
   };
+}
+
+function refuse(problem: string | null, remedy: string): void {
+  if (problem === null) return;
+  throw new PlatformError('bad-request', problem, { hint: `nothing was changed; ${remedy}` });
 }
 
 function difference(before: Entries, after: Entries): ChangePlan {

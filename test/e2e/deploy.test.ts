@@ -76,6 +76,28 @@ describe('fn deploy of a folder without git', () => {
     expect(log.output).toBe('Say two\nDeploy plain\n');
   });
 
+  it('says of a name that no app can have what is wrong with it, before anything is pushed', async () => {
+    const user = await createRepository(platform(), 'namer');
+    const folder = await makeFolder(user, 'named', { 'index.ts': saying('x') });
+    for (const [name, why] of [
+      ['api', 'reserved'],
+      ['My_App', '1 to 40 characters a-z'],
+    ] as const) {
+      for (const words of [
+        ['deploy', folder, '--app', name],
+        ['env', 'list', '--app', name],
+      ]) {
+        const refused = await user.fn(...words);
+        expect(refused).toMatchObject({ code: 2, output: expect.stringContaining(why) });
+        expect(refused.output).not.toContain('Deploying');
+      }
+    }
+    expect(await user.fn('init', 'api')).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('reserved'),
+    });
+  });
+
   it('names the files that it cannot take', async () => {
     const user = await createRepository(platform(), 'misnamed');
     const folder = await makeFolder(user, 'odd', { 'index.ts': saying('odd') });
@@ -131,7 +153,7 @@ describe('fn deploy of a folder without git', () => {
     [['../empty'], 'holds no file to deploy'],
     [['../nowhere'], 'is neither a folder nor a commit'],
     [['deadbeef'], 'has a commit deadbeef'],
-    [['../empty', '--app', 'Bad_Name!'], 'holds no file'],
+    [['../empty', '--app', 'Bad_Name!'], '1 to 40 characters'],
   ])('%j says what is wrong', async (args, message) => {
     const user = await createRepository(platform(), 'user');
     await makeFolder(user, 'empty', { 'node_modules/x/index.js': '' });
