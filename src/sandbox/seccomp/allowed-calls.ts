@@ -17,7 +17,7 @@ export const ALLOWED_CALLS: readonly AllowedGroup[] = [
     calls: `
       open openat openat2 creat close close_range dup dup2 dup3 fcntl flock lseek read write readv writev pread64
       pwrite64 preadv pwritev preadv2 pwritev2 sendfile copy_file_range splice tee vmsplice pipe pipe2 fsync fdatasync
-      sync_file_range fadvise64 readahead fallocate truncate ftruncate memfd_create`,
+      sync_file_range fadvise64 readahead fallocate truncate ftruncate`,
   },
   {
     what: 'names and what is known of them; mknod makes pipes, for devices the kernel wants a capability',
@@ -29,16 +29,16 @@ export const ALLOWED_CALLS: readonly AllowedGroup[] = [
       removexattr lremovexattr fremovexattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch`,
   },
   {
-    what: 'memory; compilers of JavaScript and WebAssembly write code and run it, so mprotect is not looked into',
+    what: 'memory; compilers of JavaScript and WebAssembly write code and run it, so mprotect is not looked into; mmap is, by a rule',
     calls: `
-      brk mmap munmap mremap mprotect madvise msync mincore mlock mlock2 munlock mlockall munlockall pkey_alloc pkey_free
+      brk munmap mremap mprotect madvise msync mincore mlock mlock2 munlock mlockall munlockall pkey_alloc pkey_free
       pkey_mprotect membarrier mseal map_shadow_stack`,
   },
   {
     what: 'processes and threads; clone is looked into by a rule',
     calls: `
       fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid setpgid getpgrp getsid setsid
-      set_tid_address set_robust_list get_robust_list futex rseq arch_prctl prctl restart_syscall pidfd_open
+      set_tid_address set_robust_list get_robust_list futex rseq arch_prctl restart_syscall pidfd_open
       pidfd_send_signal`,
   },
   {
@@ -81,7 +81,7 @@ export const ALLOWED_CALLS: readonly AllowedGroup[] = [
   {
     what: "System V's shared memory, semaphores and queues, in an IPC namespace of its own: databases use them",
     calls: `
-      shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl`,
+      shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd msgrcv msgctl`,
   },
   {
     what: 'what the machine is, and randomness',

@@ -44,6 +44,13 @@ const NETLINK_ROUTE = 0;
 const SOL_TCP = 6;
 const TCP_ULP = 31;
 
+/** asm-generic/mman-common.h, linux/memfd.h and linux/shm.h */
+const MAP_HUGETLB = 0x4_0000;
+const MFD_HUGETLB = 0x4;
+const SHM_HUGETLB = 0o4000;
+
+const PR_SCHED_CORE = 62;
+
 /** personality(2); the second asks for the present one. */
 const PER_LINUX = 0;
 const PER_QUERY = 0xffff_ffff;
@@ -98,7 +105,7 @@ export const ARGUMENT_RULES: readonly ArgumentRule[] = [
   },
   {
     call: 'setsockopt',
-    why: 'no protocols on top of TCP inside the kernel (TLS, SMC): loaded on demand, CVE-2023-0461 and others',
+    why: 'no protocols on top of TCP inside the kernel (TLS, SMC): CVE-2023-0461 and others',
     cases: [{ where: [is(1, SOL_TCP), is(2, TCP_ULP)], verdict: refuse('ENOPROTOOPT') }],
     otherwise: ALLOW,
   },
@@ -107,6 +114,24 @@ export const ARGUMENT_RULES: readonly ArgumentRule[] = [
     why: 'no fixed addresses and no executable data by asking for an old system',
     cases: [{ where: [is(0, PER_LINUX, PER_QUERY)], verdict: ALLOW }],
     otherwise: refuse('EPERM'),
+  },
+  // Pages that an operator has set aside, for a database say, count against no limit of memory. A machine without any
+  // answers ENOMEM, and who asks for them goes on with usual ones.
+  ...[
+    { call: 'mmap', argument: 3, flag: MAP_HUGETLB },
+    { call: 'memfd_create', argument: 1, flag: MFD_HUGETLB },
+    { call: 'shmget', argument: 2, flag: SHM_HUGETLB },
+  ].map(({ call, argument, flag }) => ({
+    call,
+    why: 'no huge pages that were set aside: they are outside of the memory limit',
+    cases: [{ where: [{ argument, anyBitOf: flag }], verdict: refuse('ENOMEM') }],
+    otherwise: ALLOW,
+  })),
+  {
+    call: 'prctl',
+    why: 'no core scheduling: what asks for it keeps its neighbours off the other half of a core',
+    cases: [{ where: [is(0, PR_SCHED_CORE)], verdict: refuse('EINVAL') }],
+    otherwise: ALLOW,
   },
 ];
 

@@ -8,6 +8,8 @@ export const KILL: Verdict = 0x8000_0000;
 /** The call is not made; its caller is told this error. The numbers are those of x64 and arm64. */
 export const ERRORS = {
   EPERM: 1,
+  ENOMEM: 12,
+  EINVAL: 22,
   ENOSYS: 38,
   ENOPROTOOPT: 92,
   EPROTONOSUPPORT: 93,

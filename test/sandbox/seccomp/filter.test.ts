@@ -11,9 +11,13 @@ import { parseFilter, runFilter } from '../../support/bpf.ts';
 const ALLOW = 0x7fff0000;
 const KILL_PROCESS = 0x80000000;
 const errno = (number: number): number => 0x50000 + number;
-const [EPERM, ENOSYS, ENOPROTOOPT, EPROTONOSUPPORT, EAFNOSUPPORT] = [1, 38, 92, 93, 97].map(
-  errno,
-) as [number, number, number, number, number];
+const EPERM = errno(1);
+const ENOMEM = errno(12);
+const EINVAL = errno(22);
+const ENOSYS = errno(38);
+const ENOPROTOOPT = errno(92);
+const EPROTONOSUPPORT = errno(93);
+const EAFNOSUPPORT = errno(97);
 
 const KNOWN = Object.entries(ARCHITECTURES) as [string, Architecture][];
 
@@ -140,6 +144,24 @@ describe.each(KNOWN)('the filter for %s', (name, architecture) => {
         const isUlp = level === 6 && option === 31;
         expect(answer('setsockopt', 5, level, option)).toBe(isUlp ? ENOPROTOOPT : ALLOW);
       }
+    }
+  });
+
+  it('gives no pages beside the memory limit, and memory otherwise as it is asked for', () => {
+    // What V8 and the C library ask for: private, anonymous, without reserve, at an address, a stack, a file.
+    for (const flags of [0x22, 0x4022, 0x32, 0x20022, 0x812, 0x1, 0]) {
+      expect(answer('mmap', 0, 4096, 7, flags)).toBe(ALLOW);
+      expect(answer('mmap', 0, 4096, 7, flags | 0x40000)).toBe(ENOMEM);
+    }
+    expect(answer('memfd_create', 0x40000, 1)).toBe(ALLOW);
+    expect(answer('memfd_create', 0, 5)).toBe(ENOMEM);
+    expect(answer('shmget', 0, 0x40000, 0o1600)).toBe(ALLOW);
+    expect(answer('shmget', 0, 0, 0o5600)).toBe(ENOMEM);
+  });
+
+  it('keeps no core for itself', () => {
+    for (let option = 0; option < 128; option += 1) {
+      expect(answer('prctl', option)).toBe(option === 62 ? EINVAL : ALLOW);
     }
   });
 
