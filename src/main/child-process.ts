@@ -18,25 +18,30 @@ import type {
 } from '../protocol/supervisor.ts';
 
 /** The supervisor, as a child sees it. */
-export interface SupervisorHost {
-  send(request: SupervisorRequest): void;
+export interface SupervisorHost<Request = SupervisorRequest, Notice = SupervisorNotice> {
+  send(request: Request): void;
   /** `socket` comes with `sandbox-started` and `sandbox-output` only. Listeners are never removed. */
-  onNotice(listener: NoticeListener): void;
+  onNotice(listener: NoticeListener<Notice>): void;
 }
 
-type NoticeListener = (notice: SupervisorNotice, socket: Socket | undefined) => void;
+type NoticeListener<Notice> = (notice: Notice, socket: Socket | undefined) => void;
 
 export interface RunningChild {
   /** Stops accepting, finishes what was begun, and resolves when nothing is left. */
   close(): Promise<void>;
 }
 
-type ChildMain<Options> = (options: Options, host: SupervisorHost) => Promise<RunningChild>;
+type ChildMain<Options, Request, Notice> = (
+  options: Options,
+  host: SupervisorHost<Request, Notice>,
+) => Promise<RunningChild>;
 
 /** Runs `main` with the options that the supervisor sends; to be called once, by a process's entry. */
-export function startChild<Options>(main: ChildMain<Options>): void {
-  const listeners: NoticeListener[] = [];
-  const host: SupervisorHost = {
+export function startChild<Options, Request = SupervisorRequest, Notice = SupervisorNotice>(
+  main: ChildMain<Options, Request, Notice>,
+): void {
+  const listeners: NoticeListener<Notice>[] = [];
+  const host: SupervisorHost<Request, Notice> = {
     send,
     onNotice: (listener) => void listeners.push(listener),
   };
@@ -47,25 +52,22 @@ export function startChild<Options>(main: ChildMain<Options>): void {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
   process.on('message', (message, handle) => {
-    const received = message as StartMessage<Options> | StopMessage | SupervisorNotice;
+    const received = message as StartMessage<Options> | StopMessage | { type: null };
     if (received.type === 'start') {
-      starting ??= start(main, received.options, host);
+      starting ??= start(() => main(received.options, host));
     } else if (received.type === 'stop') {
       void stop(starting);
     } else {
-      for (const listener of listeners) listener(received, handle as Socket | undefined);
+      for (const listener of listeners) listener(message as Notice, handle as Socket | undefined);
     }
   });
 }
 
-async function start<Options>(
-  main: ChildMain<Options>,
-  options: Options,
-  host: SupervisorHost,
-): Promise<RunningChild> {
+async function start(main: () => Promise<RunningChild>): Promise<RunningChild> {
   try {
-    const running = await main(options, host);
-    send({ type: 'ready' });
+    const running = await main();
+    const ready: ReadyMessage = { type: 'ready' };
+    send(ready);
     return running;
   } catch (error) {
     if (!(error instanceof PlatformError)) console.error(error);
@@ -93,15 +95,13 @@ function failedMessage(error: unknown): FailedMessage {
   return failed;
 }
 
-type Outgoing = SupervisorRequest | ReadyMessage | FailedMessage;
-
 /** A channel that has closed is no error here: `disconnect` ends this process. */
-function send(message: Outgoing): void {
+function send(message: unknown): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 /** Resolves when the message has left this process, which may exit then. */
-function sendLast(message: Outgoing): Promise<void> {
+function sendLast(message: FailedMessage): Promise<void> {
   return new Promise((resolve) => {
     if (!process.connected || process.send === undefined) return resolve();
     process.send(message, undefined, undefined, () => resolve());

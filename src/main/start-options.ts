@@ -56,6 +56,15 @@ export interface DataOptions {
   isVerbose: boolean;
 }
 
+export interface EgressOptions {
+  /** Addresses that sandboxes ask for names; none where they have no network of their own. */
+  listen: string[];
+  port: number;
+  /** Of the machine: resolv.conf(5) and hosts(5). */
+  resolvConf: string;
+  hostsFile: string;
+}
+
 /** What is kept of the functions' logs. */
 export interface LogRetention {
   days: number;

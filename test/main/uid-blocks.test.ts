@@ -34,7 +34,7 @@ describe('candidate blocks', () => {
 describe('a block', () => {
   it('gives every process and every slot a uid of its own', () => {
     const block = uidBlock(40_000);
-    const uids = [block.control, block.git, block.data, block.postgres];
+    const uids = [block.control, block.git, block.data, block.postgres, block.egress];
     for (let uid = block.slots.lease(); uid !== null; uid = block.slots.lease()) uids.push(uid);
     expect(new Set(uids).size).toBe(1024);
     expect(Math.max(...uids)).toBe(41_023);

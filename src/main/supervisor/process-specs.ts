@@ -3,7 +3,13 @@ import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
 import { type Protection, protectionStatuses } from '../../protocol/protections.ts';
-import type { ControlOptions, DataOptions, GitOptions, PublicAddress } from '../start-options.ts';
+import type {
+  ControlOptions,
+  DataOptions,
+  EgressOptions,
+  GitOptions,
+  PublicAddress,
+} from '../start-options.ts';
 import type { HostTools } from './host-tools.ts';
 import type { Layout } from './layout.ts';
 import type { Programs } from './programs.ts';
@@ -33,6 +39,13 @@ export interface ProcessPlan {
 const FIRST_EXTRA_FD = 4;
 /** node-git-server calls url.parse(), on addresses that were validated before. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0169'];
+const DNS_PORT = 53;
+/** Kept over the change of uid, and alone of all: the port of DNS is one of the lower ones. */
+const MAY_BIND_LOW_PORTS = [
+  '--inh-caps=-all,+net_bind_service',
+  '--ambient-caps=-all,+net_bind_service',
+  '--bounding-set=-all,+net_bind_service',
+];
 const GIT_TMP_BYTES = String(64 * 1024 * 1024);
 
 export function controlSpec(plan: ProcessPlan): ProcessSpec {
@@ -145,6 +158,23 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
   };
 }
 
+/** `listen`: addresses that only sandboxes reach, none where they have no network of their own. */
+export function egressSpec(plan: ProcessPlan, listen: readonly string[]): ProcessSpec {
+  const options: EgressOptions = {
+    listen: [...listen],
+    port: DNS_PORT,
+    resolvConf: '/etc/resolv.conf',
+    hostsFile: '/etc/hosts',
+  };
+  const uid = plan.uids?.egress ?? null;
+  const capabilities = uid === null ? [] : MAY_BIND_LOW_PORTS;
+  return {
+    name: 'egress',
+    command: [plan.tools.setpriv, ...capabilities, ...asUid(uid), ...run(plan, 'egress')],
+    options: () => options,
+  };
+}
+
 /** setpriv's arguments; a supervisor that is killed takes the process along. */
 function asUid(uid: number | null): string[] {
   const id = String(uid);
@@ -152,7 +182,7 @@ function asUid(uid: number | null): string[] {
   return [...drop, '--no-new-privs', '--pdeathsig', 'KILL', '--'];
 }
 
-function run(plan: ProcessPlan, program: 'control' | 'git' | 'data'): string[] {
+function run(plan: ProcessPlan, program: 'control' | 'git' | 'data' | 'egress'): string[] {
   return [plan.node, ...QUIET, plan.programs.files[program]];
 }
 

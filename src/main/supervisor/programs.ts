@@ -14,6 +14,7 @@ const ENTRIES = {
   control: 'main/control.ts',
   git: 'main/git.ts',
   data: 'main/data.ts',
+  egress: 'main/egress.ts',
 } as const;
 
 export type ProgramName = keyof typeof ENTRIES;

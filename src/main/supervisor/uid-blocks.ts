@@ -12,6 +12,7 @@ export interface UidBlock {
   readonly git: number;
   readonly data: number;
   readonly postgres: number;
+  readonly egress: number;
   readonly slots: SlotUids;
 }
 
@@ -19,7 +20,7 @@ const FIRST_UID = 40_000;
 const BLOCK_SIZE = 1_024;
 /** Containers often map 65,536 ids; 65,534 is nobody's. */
 const END_UID = 65_534;
-const PLATFORM_UIDS = 4;
+const PLATFORM_UIDS = 5;
 
 /** First uids of the blocks that may be taken, in the order in which to try them. */
 export function candidateBlocks(
@@ -84,6 +85,7 @@ export function uidBlock(first: number): UidBlock {
     git: first + 1,
     data: first + 2,
     postgres: first + 3,
+    egress: first + 4,
     slots: {
       lease: () => slotUids.shift() ?? null,
       // To the end of the line: the longer a uid rests, the less a mistake with it can reach.

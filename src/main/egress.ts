@@ -1,0 +1,59 @@
+/** The egress process: no database, no key, no folder of the platform. Its rules come from the supervisor alone. */
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import {
+  answerQuery,
+  createOpenings,
+  createSlots,
+  createUpstream,
+  nameServersOf,
+  readHosts,
+  startDnsServer,
+} from '../egress/index.ts';
+import type { EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
+import { ownAddresses } from '../std/own-addresses.ts';
+import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
+import type { EgressOptions } from './start-options.ts';
+
+startChild<EgressOptions, OpenEgressRequest, EgressNotice>(startEgress);
+
+async function startEgress(
+  options: EgressOptions,
+  host: SupervisorHost<OpenEgressRequest, EgressNotice>,
+): Promise<RunningChild> {
+  const slots = createSlots(() => performance.now());
+  const openings = createOpenings((request) => host.send(request));
+  const servers = nameServersOf(readIfThere(options.resolvConf));
+  const hosts = readHosts(readIfThere(options.hostsFile));
+  const upstream = createUpstream(() => servers);
+  const deps = { upstream, hosts: () => hosts, ownAddresses };
+  host.onNotice((notice) => {
+    if (notice.type === 'slot-opened') slots.open(notice.sources, notice);
+    else if (notice.type === 'slot-closed') slots.close(notice.sources);
+    else openings.receive(notice);
+  });
+  const server = await startDnsServer(
+    {
+      slots,
+      resolve: (slot) => (question) =>
+        answerQuery(question, slot.policy, {
+          ...deps,
+          open: (address, port, seconds) => {
+            const source = slot.sources.find((own) => isIPv6(own) === isIPv6(address));
+            if (source === undefined) return Promise.resolve(false);
+            return openings.open({ source, address, port, seconds });
+          },
+        }),
+    },
+    { addresses: options.listen, port: options.port },
+  );
+  return { close: async () => server.close() };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
