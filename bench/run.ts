@@ -5,6 +5,7 @@ import { benchConfinement } from './confinement.ts';
 import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
 import { benchIdle } from './idle.ts';
+import { benchIsolation } from './isolation.ts';
 import { benchLogs } from './logs.ts';
 import { benchPush } from './push.ts';
 import { benchSwap } from './swap.ts';
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
   confinement: benchConfinement,
   idle: benchIdle,
   logs: benchLogs,
+  isolation: benchIsolation,
 };
 const RESULTS = join(import.meta.dirname, 'results');
 

@@ -121,7 +121,11 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
   async function build(target: BuildTarget, run: Run): Promise<BuildCommitAnswer> {
     let release = (): void => {};
     try {
-      release = await queue.take((ahead) => run.report(describePlace(ahead)), run.signal);
+      release = await queue.take(
+        target.appId,
+        (ahead) => run.report(describePlace(ahead)),
+        run.signal,
+      );
       return await buildNow(target, run);
     } catch (error) {
       if (run.signal.aborted) return { kind: 'cancelled' };

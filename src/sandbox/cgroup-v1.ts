@@ -1,8 +1,10 @@
 /** Kernel documentation: admin-guide/cgroup-v1/{memory,pids}.rst, scheduler/sched-bwc.rst. One hierarchy for each controller. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import {
   type CgroupDriver,
   type CgroupHolds,
+  memoryOfAllSandboxes,
   cpuQuota,
   readCounter,
   removeCgroupFolder,
@@ -35,6 +37,8 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     mkdirSync(base, { recursive: true });
     removeLeftovers(base);
   }
+  const all = String(memoryOfAllSandboxes(totalmem()));
+  writeFileSync(`${folders.memory}/memory.limit_in_bytes`, all);
   const holds: CgroupHolds = {
     memory: true,
     swap: existsSync(`${folders.memory}/${WITH_SWAP}`),

@@ -1,8 +1,10 @@
 /** Kernel documentation: admin-guide/cgroup-v2.rst. One hierarchy for all controllers. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import {
   type CgroupDriver,
   type CgroupHolds,
+  memoryOfAllSandboxes,
   cpuQuota,
   readCounter,
   removeCgroupFolder,
@@ -23,6 +25,9 @@ export function createCgroupV2(base: string): CgroupDriver {
   mkdirSync(base, { recursive: true });
   removeLeftovers(base);
   const controllers = enableControllers(base);
+  if (controllers.includes('memory')) {
+    writeFileSync(`${base}/memory.max`, String(memoryOfAllSandboxes(totalmem())));
+  }
   const hasCpu = controllers.includes('cpu');
   const holds: CgroupHolds = {
     memory: controllers.includes('memory'),

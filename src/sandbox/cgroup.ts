@@ -56,6 +56,16 @@ export const noCgroups: CgroupDriver = {
   close: () => Promise.resolve(),
 };
 
+/** Of the machine's memory, what sandboxes never get, together: the platform's own processes and its database live of it. */
+const PLATFORM_SHARE = 1 / 8;
+const MIN_PLATFORM_BYTES = 512 * 1024 * 1024;
+
+/** The most that all sandboxes together may have; a quarter of a machine too small for the reserve. */
+export function memoryOfAllSandboxes(machineBytes: number): number {
+  const reserve = Math.max(MIN_PLATFORM_BYTES, machineBytes * PLATFORM_SHARE);
+  return Math.floor(Math.max(machineBytes - reserve, machineBytes / 4));
+}
+
 /** The span over which a quota is counted: a worker that has used up its own waits for the next (the kernel's default). */
 const CPU_PERIOD_US = 100_000;
 

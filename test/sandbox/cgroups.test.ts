@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { noCgroups, readCounter } from '../../src/sandbox/cgroup.ts';
+import { memoryOfAllSandboxes, noCgroups, readCounter } from '../../src/sandbox/cgroup.ts';
 import { createCgroupV1 } from '../../src/sandbox/cgroup-v1.ts';
 import { createCgroupV2 } from '../../src/sandbox/cgroup-v2.ts';
 import {
@@ -30,6 +30,7 @@ describe('version 2', () => {
     expect(Object.values(driver.holds)).toEqual([true, true, true, true, true]);
     const cgroup = driver.create('slot', LIMITS);
     expect(await readFile(join(base, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
+    expect(Number(await readFile(join(base, 'memory.max'), 'utf8'))).toBeLessThan(totalmem());
     const read = (name: string) => readFile(join(base, 'slot', name), 'utf8');
     expect(await read('memory.max')).toBe('134217728');
     expect(await read('memory.oom.group')).toBe('1');
@@ -105,7 +106,7 @@ describe('version 1', () => {
     const root = await hierarchy();
     await mkdir(join(root, 'm/slot-old'), { recursive: true });
     createCgroupV1({ memory: join(root, 'm'), pids: join(root, 'p'), cpu: null });
-    expect(await readdir(join(root, 'm'))).toEqual([]);
+    expect(await readdir(join(root, 'm'))).toEqual(['memory.limit_in_bytes']);
   });
 });
 
@@ -120,6 +121,13 @@ async function serviceUnit(files: Record<string, string>): Promise<{ proc: strin
   await writeFile(join(root, 'proc/cgroup'), '0::/user.slice/fn.service\n');
   return { proc: join(root, 'proc'), own };
 }
+
+it('leaves memory to the platform, on small machines too', () => {
+  const gib = 1024 ** 3;
+  expect(memoryOfAllSandboxes(16 * gib)).toBe(14 * gib);
+  expect(memoryOfAllSandboxes(2 * gib)).toBe(1.5 * gib);
+  expect(memoryOfAllSandboxes(0.5 * gib)).toBe(0.125 * gib);
+});
 
 describe('finding out what is there', () => {
   it('takes the part of version 2 that a service manager has handed over', async () => {

@@ -136,7 +136,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
-      if (app !== undefined) shares.join(app, slot.sandbox);
+      shares.join(app ?? deployment, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
         const { egress: _, ...environment } = await deps.openSealed(deployment);

@@ -15,7 +15,8 @@ const FUNCTION_TMP_MIB = 64;
 /** Package managers and bundlers start threads by the dozen. */
 const BUILDER_TASKS = 512;
 
-const NORMAL_WEIGHT = 100;
+/** Until it is an app's: those that the pool boots at a time weigh together as much as one app. */
+const ZYGOTE_WEIGHT = 25;
 /** A build gives way to whatever serves. */
 const BUILDER_WEIGHT = 10;
 
@@ -26,7 +27,7 @@ export function sandboxLimits(kind: SandboxKind, memoryMib: number, cores: numbe
       memoryMib,
       maxTasks: FUNCTION_TASKS,
       tmpMib: FUNCTION_TMP_MIB,
-      cpuWeight: NORMAL_WEIGHT,
+      cpuWeight: ZYGOTE_WEIGHT,
       cpuCores: Math.max(MIN_CORES, memoryMib / MIB_PER_CORE),
     };
   }
