@@ -13,7 +13,7 @@ import { openConfinement } from './supervisor/confinement.ts';
 import { tryLockFile } from './supervisor/file-lock.ts';
 import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import {
-  findTool,
+  findTools,
   type HostTools,
   installCommand,
   missingPackages,
@@ -73,9 +73,7 @@ async function examine(): Promise<Finding[]> {
   closeInheritedDescriptors();
   const { toolFolders } = readHostEnvironment();
   const missing = missingPackages(toolFolders);
-  const tools = Object.fromEntries(
-    TOOL_NAMES.map((name) => [name, findTool(name, toolFolders)]),
-  ) as HostTools;
+  const tools = findTools(toolFolders) as HostTools;
   if (missing.length === 0) ensurePrivateNamespace(tools, inheritedEnvironment());
   const configuration = examineConfiguration();
   const findings = [

@@ -11,9 +11,13 @@ export const SHM_BYTES = 16 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 /** bubblewrap's own arguments, without the program that it starts. */
-export function bubblewrapArguments(program: SandboxProgram, limits: SandboxLimits): string[] {
+export function bubblewrapArguments(
+  program: SandboxProgram,
+  limits: SandboxLimits,
+  hasNetwork = false,
+): string[] {
   return [
-    ...namespaces(),
+    ...namespaces(hasNetwork),
     ...environment(program.environment),
     ...files(program.files),
     ...links(program.links ?? {}),
@@ -26,12 +30,13 @@ export function bubblewrapArguments(program: SandboxProgram, limits: SandboxLimi
   ];
 }
 
-function namespaces(): string[] {
+function namespaces(hasNetwork: boolean): string[] {
   return [
     // Without --disable-userns a program could make one of its own, where much of the kernel's attack surface is.
     ['--unshare-user', '--uid', SANDBOX_UID, '--gid', SANDBOX_UID, '--disable-userns'],
     ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
-    ['--unshare-net'], // No interface but a loopback of its own.
+    // No interface but a loopback of its own; or the one that was made for it, and it is in there already.
+    hasNetwork ? [] : ['--unshare-net'],
     ['--hostname', 'fn'],
     ['--cap-drop', 'ALL'],
     ['--seccomp', String(FILTER_FD)], // Installed last, by bubblewrap's own process in the sandbox as well.

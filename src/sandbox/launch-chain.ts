@@ -2,6 +2,7 @@
  * The command that becomes a sandbox, one exec after the other in the same pid:
  *
  *     sh        joins the cgroups, so that nothing after it runs unlimited
+ *     nsenter   joins the sandbox's network, where it has one
  *     setpriv   becomes the slot's uid; bubblewrap started by root would leave the kernel's uid 0 inside
  *     prlimit   what cgroups do not count
  *     bwrap     namespaces and the file system
@@ -17,6 +18,8 @@ interface LaunchPlan {
   uid: number | null;
   /** `cgroup.procs` files to join. */
   cgroupFiles: readonly string[];
+  /** File of a network namespace, or null. */
+  network: string | null;
   /** By a cgroup. */
   isMemoryHeld: boolean;
 }
@@ -43,6 +46,7 @@ export function launchCommand(tools: SandboxTools, plan: LaunchPlan): [string, .
   return [
     tools.sh,
     ...joinCgroups(plan.cgroupFiles),
+    ...joinNetwork(tools, plan.network),
     ...dropPrivileges(tools, plan.uid),
     ...resourceLimits(tools, plan),
     ...bubblewrap(tools),
@@ -52,6 +56,10 @@ export function launchCommand(tools: SandboxTools, plan: LaunchPlan): [string, .
 
 function joinCgroups(files: readonly string[]): string[] {
   return ['-c', JOIN_AND_EXEC, 'sandbox', ...files, '--'];
+}
+
+function joinNetwork(tools: SandboxTools, network: string | null): string[] {
+  return network === null ? [] : [tools.nsenter, `--net=${network}`, '--'];
 }
 
 function dropPrivileges(tools: SandboxTools, uid: number | null): string[] {

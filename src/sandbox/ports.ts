@@ -3,6 +3,7 @@
 /** Absolute paths of the system's own programs that make up the launch chain. */
 export interface SandboxTools {
   sh: string;
+  nsenter: string;
   setpriv: string;
   prlimit: string;
   bwrap: string;

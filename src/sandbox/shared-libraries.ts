@@ -13,6 +13,9 @@ const LIBC_PARTS = [
   'libanl.so.1',
   'libdl.so.2',
   'libm.so.6',
+  // Before 2.34 what looks host names up was no part of the library itself.
+  'libnss_dns.so.2',
+  'libnss_files.so.2',
   'libpthread.so.0',
   'libresolv.so.2',
   'librt.so.1',

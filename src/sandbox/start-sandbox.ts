@@ -35,6 +35,8 @@ interface SandboxSpec {
   name: string;
   program: SandboxProgram;
   limits: SandboxLimits;
+  /** File of the network namespace that was made for it; without one it has no network. */
+  network?: string;
   /** Its standard output and error are for another process: nothing is kept of them here. */
   handsOverOutput?: boolean;
 }
@@ -115,7 +117,9 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
     output,
     boot: () => {
       filterPipe.end(deps.filter);
-      argumentsPipe.end(nulTerminated(bubblewrapArguments(spec.program, spec.limits)));
+      argumentsPipe.end(
+        nulTerminated(bubblewrapArguments(spec.program, spec.limits, spec.network !== undefined)),
+      );
     },
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
     kill,
@@ -189,6 +193,7 @@ function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
     limits,
     uid,
     cgroupFiles: cgroup.procsFiles,
+    network: placement.network ?? null,
     isMemoryHeld: deps.cgroups.holds.memory,
   });
   const child = spawn(file, args, {

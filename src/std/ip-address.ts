@@ -120,6 +120,20 @@ export function isPublicAddress(text: string): boolean {
   return classifyAddress(text) === 'public';
 }
 
+/** For filters that know no classes. IPv6 that is neither in `v6Public` nor below is not public either. */
+export const v6Public: readonly string[] = ['2000::/3', '64:ff9b::/96'];
+
+/** The networks that are not public among IPv4 and among `v6Public`. Some lie within others. */
+export function notPublicNetworks(): { v4: string[]; v6: string[] } {
+  const v4 = V4_CLASSES.filter(({ is }) => is !== 'public');
+  const v6 = V6_CLASSES.filter(({ is, prefix }) => is !== 'public' && prefix > 0);
+  const behindNat64 = v4.map(({ bits, prefix }): IpNetwork => {
+    return { family: 6, bits: bitsOf6('64:ff9b::') | bits, prefix: 96 + prefix };
+  });
+  const format = (network: IpNetwork): string => `${formatIpAddress(network)}/${network.prefix}`;
+  return { v4: v4.map(format), v6: [...v6, ...behindNat64].map(format) };
+}
+
 export interface IpNetwork extends IpAddress {
   prefix: number;
 }

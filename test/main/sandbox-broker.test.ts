@@ -75,6 +75,7 @@ async function openBroker(maxSandboxes = 8) {
     {
       sandboxes: lab.sandboxes,
       program: () => program,
+      outwards: null,
       codeSlots: createCodeSlots({
         bundlesDir: join(storeDir, 'bundles'),
         slotsDir: join(storeDir, 'slots'),

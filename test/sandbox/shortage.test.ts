@@ -10,7 +10,13 @@ const SPEC = {
   program: { command: ['/bin/true'], files: {}, environment: {} },
   limits: { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 100, cpuCores: 1 },
 };
-const TOOLS = { sh: '/bin/sh', setpriv: '/bin/false', prlimit: '/bin/false', bwrap: '/bin/false' };
+const TOOLS = {
+  sh: '/bin/sh',
+  nsenter: '/bin/false',
+  setpriv: '/bin/false',
+  prlimit: '/bin/false',
+  bwrap: '/bin/false',
+};
 
 /** Counts what was taken and given back. */
 function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { chown, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { TestNetwork } from './test-network.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 const START_DEADLINE_MS = 60_000;
@@ -17,6 +18,8 @@ interface StartPlatformOptions {
   dataDir?: string;
   /** Another copy of the project. */
   projectDir?: string;
+  /** The machine that it runs on, instead of this one. */
+  network?: Pick<TestNetwork, 'enter' | 'relay'>;
 }
 
 /** A whole server of its own on a temporary data folder and a free port of the loopback address. */
@@ -66,7 +69,7 @@ export async function startPlatform(options: StartPlatformOptions = {}): Promise
     kill9: async () => void (await end(server.child, 'SIGKILL')),
     restart: async () => {
       await stop();
-      server = await startServer(options, dataDir, server.port);
+      server = await startServer(options, dataDir, options.network ? 0 : server.port);
     },
     async [Symbol.asyncDispose]() {
       await stop();
@@ -89,7 +92,7 @@ async function startServer(
 ): Promise<RunningServer> {
   const { child, output } = spawnServer({
     ...options,
-    env: { PORT: String(port), FN_DATA_DIR: dataDir, ...options.env },
+    env: { PORT: String(port), FN_DATA_DIR: dataDir, ...quiet(options), ...options.env },
   });
   const endWithParent = (): void => void child.kill('SIGKILL');
   process.on('exit', endWithParent);
@@ -99,7 +102,13 @@ async function startServer(
     port: number;
   };
   const adminToken = (await readFile(join(dataDir, 'admin-token'), 'utf8')).trim();
-  return { child, port: facts.port, adminToken, output };
+  const reachable = (await options.network?.relay(facts.port)) ?? facts.port;
+  return { child, port: reachable, adminToken, output };
+}
+
+/** On this machine it changes no firewall and forwards nothing: functions connect to nothing. */
+function quiet({ network }: StartPlatformOptions): Record<string, string> {
+  return network === undefined ? { FN_EGRESS: 'none' } : {};
 }
 
 /** `fn server` with exactly these variables; for tests of a server that does not start. */
@@ -107,6 +116,7 @@ export function spawnServer(options: {
   env: Record<string, string>;
   asUid?: number;
   projectDir?: string;
+  network?: Pick<TestNetwork, 'enter'>;
 }): {
   child: ChildProcess;
   output: () => string;
@@ -116,7 +126,10 @@ export function spawnServer(options: {
     options.asUid === undefined
       ? []
       : ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', '--'];
-  const [file, ...args] = [...asUser, join(options.projectDir ?? PROJECT_DIR, 'bin/fn'), 'server'];
+  const enter = options.network?.enter ?? [];
+  const bin = join(options.projectDir ?? PROJECT_DIR, 'bin/fn');
+  const words = [...enter, ...asUser, bin, 'server'];
+  const [file = bin, ...args] = words;
   const child = spawn(file, args, {
     env: { PATH: process.env['PATH'], ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -19,6 +19,7 @@ import { randomName } from '../../src/std/ids.ts';
 
 const TOOLS = {
   sh: '/bin/sh',
+  nsenter: '/usr/bin/nsenter',
   setpriv: '/usr/bin/setpriv',
   prlimit: '/usr/bin/prlimit',
   bwrap: '/usr/bin/bwrap',

@@ -13,16 +13,23 @@ const PACKAGES = {
   mount: 'mount',
   umount: 'mount',
   flock: 'util-linux',
+  nsenter: 'util-linux',
   prlimit: 'util-linux',
   setpriv: 'util-linux',
   unshare: 'util-linux',
 } as const;
 
+/** Only root can use them; without them functions connect to nothing. */
+const NETWORK_PACKAGES = { ip: 'iproute2', nft: 'nftables' } as const;
+
 export type ToolName = keyof typeof PACKAGES;
+type NetworkToolName = keyof typeof NETWORK_PACKAGES;
+
 /** Absolute paths. */
-export type HostTools = Record<ToolName, string>;
+export type HostTools = Record<ToolName, string> & Record<NetworkToolName, string | null>;
 
 export const TOOL_NAMES = Object.keys(PACKAGES) as ToolName[];
+const NETWORK_TOOL_NAMES = Object.keys(NETWORK_PACKAGES) as NetworkToolName[];
 
 interface HostToolsDeps {
   folders: readonly string[];
@@ -32,12 +39,24 @@ interface HostToolsDeps {
 /** Finds every tool, installing what is missing where that is possible. @throws PlatformError `tool-missing` */
 export function provideTools(deps: HostToolsDeps): HostTools {
   const missing = missingPackages(deps.folders);
-  if (missing.length > 0) install(missing, deps);
+  const wanted = process.getuid?.() === 0 ? missingNetworkPackages(deps.folders) : [];
+  if (missing.length + wanted.length > 0) install([...missing, ...wanted], deps);
   const stillMissing = missingPackages(deps.folders);
   if (stillMissing.length > 0) throw toolsMissing(stillMissing);
-  return Object.fromEntries(
-    TOOL_NAMES.map((name) => [name, findTool(name, deps.folders)]),
-  ) as HostTools;
+  return findTools(deps.folders) as HostTools;
+}
+
+/** Every tool that is there. */
+export function findTools(folders: readonly string[]): Record<keyof HostTools, string | null> {
+  const names: (keyof HostTools)[] = [...TOOL_NAMES, ...NETWORK_TOOL_NAMES];
+  return Object.fromEntries(names.map((name) => [name, findTool(name, folders)])) as HostTools;
+}
+
+/** Debian packages of the tools that networks of sandboxes need. */
+export function missingNetworkPackages(folders: readonly string[]): string[] {
+  return NETWORK_TOOL_NAMES.filter((name) => findTool(name, folders) === null).map(
+    (name) => NETWORK_PACKAGES[name],
+  );
 }
 
 /** Debian packages of the tools that are not there. */
@@ -46,8 +65,10 @@ export function missingPackages(folders: readonly string[]): string[] {
   return [...new Set(missing.map((name) => PACKAGES[name]))];
 }
 
-export function findTool(name: ToolName, folders: readonly string[]): string | null {
-  const path = folders.map((folder) => `${folder}/${name}`).find(isExecutable) ?? null;
+export function findTool(name: keyof HostTools, folders: readonly string[]): string | null {
+  // npm puts the programs of packages before the system's, and one of ours has an `nft` that is something else.
+  const system = folders.filter((folder) => !folder.includes('/node_modules/'));
+  const path = system.map((folder) => `${folder}/${name}`).find(isExecutable) ?? null;
   if (name === 'nc' && path !== null && !isOpenBsdNetcat(path)) return null;
   return path;
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
 import type { Protection } from '../../protocol/protections.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
-import { detectCgroups } from '../../sandbox/index.ts';
+import { detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
@@ -14,6 +14,7 @@ import { startPostgres } from './embedded-postgres.ts';
 import type { HostTools } from './host-tools.ts';
 import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
+import { openOutwards, type Outwards } from './outwards.ts';
 import { bindPort } from './port.ts';
 import { controlSpec, dataSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
@@ -90,7 +91,8 @@ export async function startPlatform(
 
   const cgroups = detectCgroups(`gitfn-${instanceName(dataFolder.path)}`);
   stack.defer(() => cgroups.close());
-  const [database, confinement, programs] = await Promise.all([
+  const system = findBuildSystem(`${layout.runtimeDir}/build-system`);
+  const [database, confinement, outwards, programs] = await Promise.all([
     openDatabase(deps, config, runtime),
     openConfinement({
       tools,
@@ -99,11 +101,22 @@ export async function startPlatform(
       projectDir: layout.projectDir,
       masterKeyFile: config.masterKeyFile,
     }),
+    openOutwards({
+      tools,
+      isRoot,
+      runtimeDir: layout.runtimeDir,
+      certificates: system.certificates,
+      policy: config.egress,
+      say,
+    }),
     bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
   ]);
+  // Before the broker, so closed when every sandbox has gone.
+  stack.defer(async () => outwards.networks?.networks.close());
   // Before everything that speaks to it, so closed after.
   stack.defer(() => database.close());
-  const { sandboxes, libraries, protections } = confinement;
+  const { sandboxes, libraries } = confinement;
+  const protections = [...confinement.protections, outwards.protection];
   const worker = { node, libraries, runner: programs.files.worker };
   const esbuild = packagedFile(layout.projectDir, 'esbuild');
   const builder = builderProgram({
@@ -113,18 +126,19 @@ export async function startPlatform(
     esbuild,
     headers: packagedFile(layout.projectDir, 'nodeHeaders'),
     clients: packagedClients(layout.projectDir),
-    system: findBuildSystem(`${layout.runtimeDir}/build-system`),
+    system,
   });
   const broker = createSandboxBroker(
     {
       sandboxes,
       program: (kind, memoryMib) =>
-        kind === 'builder' ? builder : nodeWorkerProgram(worker, memoryMib),
+        kind === 'builder' ? builder : withFiles(nodeWorkerProgram(worker, memoryMib), outwards),
       codeSlots: createCodeSlots({
         bundlesDir: layout.bundlesDir,
         slotsDir: slotsDir(layout.data),
         visibleDir: layout.visibleSlotsDir,
       }),
+      outwards: outwards.networks,
       openSealed: (deployment) =>
         openSealedEnvironment(layout.data.sealed, () => masterKeyFile.keys, deployment),
       masterKeyFile,
@@ -176,6 +190,11 @@ export async function startPlatform(
     protections,
     close: () => running.disposeAsync(),
   };
+}
+
+/** What functions need to connect outwards, where they do. */
+function withFiles(program: SandboxProgram, { networks }: Outwards): SandboxProgram {
+  return { ...program, files: { ...program.files, ...networks?.files } };
 }
 
 /** The operator's database, or one of our own. */

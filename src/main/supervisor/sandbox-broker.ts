@@ -6,20 +6,29 @@ import type { ChildProcess } from 'node:child_process';
 import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
+import type { SlotNetwork, SlotNetworks } from '../../network/index.ts';
 import type { Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
 import type { SealedEnvironment } from '../../model/environment.ts';
 import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
 import { AppShares } from './app-shares.ts';
 import type { CodeSlots } from './code-slots.ts';
+import type { EgressLink } from './egress-link.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
+
+interface Outwards {
+  networks: Pick<SlotNetworks, 'lease'>;
+  link: Pick<EgressLink, 'open' | 'close'>;
+}
 
 interface BrokerDeps {
   sandboxes: Sandboxes;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
+  /** Null where functions connect to nothing. */
+  outwards: Outwards | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => Promise<SealedEnvironment>;
   masterKeyFile: MasterKeyFile;
@@ -44,6 +53,7 @@ export interface SandboxBroker {
 
 interface Slot {
   sandbox: Sandbox;
+  network: SlotNetwork | null;
   /** An environment is given once: a sandbox is one deployment's for life. */
   isSpecialised: boolean;
 }
@@ -62,22 +72,29 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
 
   function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
     const slots = new Map<SlotId, Slot>();
+    /** Starts that wait for a network. */
+    let waiting = 0;
+    let hasEnded = false;
     const sayFailure = (error: unknown): void =>
       deps.say(`a slot's folder stays: ${String(error)}`);
     const notify = (notice: SupervisorNotice): void => {
       if (child.connected) child.send(notice, () => {});
     };
 
-    function start(request: StartRequest): void {
+    async function start(request: StartRequest): Promise<void> {
       const reason = refusal(request.memoryMib);
       if (reason !== null) {
         notify({ type: 'sandbox-failed', request: request.request, reason });
         return;
       }
       const slot = `slot-${randomName(12)}`;
+      let network: SlotNetwork | null = null;
       try {
-        run(slot, request);
+        if (kind === 'zygote' && deps.outwards !== null) network = await lease(deps.outwards);
+        if (hasEnded) network?.close();
+        else run(slot, request, network);
       } catch (error) {
+        network?.close();
         if (!(error instanceof PlatformError)) throw error;
         void deps.codeSlots.remove(slot).catch(sayFailure);
         deps.say(`a sandbox did not start: ${error.message}`);
@@ -85,27 +102,41 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
     }
 
+    async function lease({ networks }: Outwards): Promise<SlotNetwork> {
+      waiting += 1;
+      try {
+        return await networks.lease();
+      } finally {
+        waiting -= 1;
+      }
+    }
+
     function refusal(memoryMib: number): string | null {
-      if (slots.size >= options.maxSandboxes) return 'too many sandboxes';
+      if (slots.size + waiting >= options.maxSandboxes) return 'too many sandboxes';
       const max = options.maxMemoryMib[kind];
       if (memoryMib >= MIN_MEMORY_MIB && memoryMib <= max) return null;
       return `${memoryMib} MB of memory are not within ${MIN_MEMORY_MIB} to ${max} MB`;
     }
 
-    function run(slot: SlotId, { request, memoryMib }: StartRequest): void {
+    function run(
+      slot: SlotId,
+      { request, memoryMib }: StartRequest,
+      network: SlotNetwork | null,
+    ): void {
       const sandbox = deps.sandboxes.start({
         name: slot,
         program: programOf(slot, memoryMib),
         limits: sandboxLimits(kind, memoryMib, options.cores),
         handsOverOutput: kind === 'zygote',
+        ...(network !== null && { network: network.file }),
       });
-      slots.set(slot, { sandbox, isSpecialised: false });
+      slots.set(slot, { sandbox, network, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
       if (kind === 'zygote') {
         void sandbox.nearMemoryLimit.then(() => notify({ type: 'near-memory-limit', slot }));
       }
-      const released = leave(slot, sandbox).finally(() => releases.delete(released));
+      const released = leave(slot, sandbox, network).finally(() => releases.delete(released));
       releases.add(released);
     }
 
@@ -116,8 +147,16 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       return { ...program, files: { ...program.files, [CODE_FOLDER]: deps.codeSlots.open(slot) } };
     }
 
-    async function leave(slot: SlotId, sandbox: Sandbox): Promise<void> {
+    async function leave(
+      slot: SlotId,
+      sandbox: Sandbox,
+      network: SlotNetwork | null,
+    ): Promise<void> {
       await sandbox.released;
+      if (network !== null) {
+        deps.outwards?.link.close(network);
+        network.close();
+      }
       if (kind === 'zygote') await deps.codeSlots.remove(slot).catch(sayFailure);
     }
 
@@ -139,8 +178,9 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       shares.join(app ?? deployment, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
-        const { egress: _, ...environment } = await deps.openSealed(deployment);
+        const { egress = [], ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
+        if (slot.network !== null) await deps.outwards?.link.open(slot.network, egress);
         slot.sandbox.giveEnvironment(environment);
       } catch (error) {
         deps.say(`the environment or packages of ${deployment} cannot be given: ${String(error)}`);
@@ -174,13 +214,14 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       } else if (request.type === 'kill') {
         slots.get(request.slot)?.sandbox.kill();
       } else {
-        start(request);
+        void start(request);
       }
     }
 
     const listener: ProcessListener = {
       message,
       ended: () => {
+        hasEnded = true;
         attached.delete(listener);
         for (const { sandbox } of slots.values()) sandbox.kill();
       },

@@ -27,6 +27,8 @@ interface ProcessDeps {
 }
 
 export interface ProcessListener {
+  /** It serves; what was sent before may have been lost. */
+  ready?(): void;
   message(message: SupervisorRequest): void;
   ended(): void;
 }
@@ -177,7 +179,10 @@ function firstWord(
     };
     child.on('message', (raw) => {
       const message = raw as ReadyMessage | FailedMessage | SupervisorRequest;
-      if (message.type === 'ready') settle('ready');
+      if (message.type === 'ready') {
+        settle('ready');
+        listener?.ready?.();
+      }
       // It ends by itself now, and the deadline still holds for that.
       else if (message.type === 'failed') resolve(startFailure(message));
       else listener?.message(message);

@@ -1,0 +1,45 @@
+/** How functions connect outwards here, if they do. */
+import type { EgressPolicy } from '../../model/egress-rule.ts';
+import { PlatformError } from '../../protocol/errors.ts';
+import type { Protection } from '../../protocol/protections.ts';
+import { ownAddresses } from '../../std/own-addresses.ts';
+import { createEgressLink, type EgressLink } from './egress-link.ts';
+import type { HostTools } from './host-tools.ts';
+import { networkProtection } from './network-protection.ts';
+import { openSandboxNetwork, type SandboxNetwork } from './sandbox-network.ts';
+
+interface OutwardsOptions {
+  tools: HostTools;
+  isRoot: boolean;
+  runtimeDir: string;
+  certificates: string | null;
+  policy: EgressPolicy;
+  say: (line: string) => void;
+}
+
+export interface Outwards {
+  /** Null where sandboxes have no network. */
+  networks: (SandboxNetwork & { link: EgressLink }) | null;
+  protection: Protection;
+}
+
+/** Whether functions may connect to anything at all. */
+export function isOutwardsWanted(policy: EgressPolicy): boolean {
+  return policy.publicAllowed || policy.rules.length > 0;
+}
+
+/** Never throws for what a machine cannot do: functions then have no network, and the protection says why. */
+export async function openOutwards(options: OutwardsOptions): Promise<Outwards> {
+  const { tools, isRoot, policy, say } = options;
+  const facts = { tools, isRoot, isWanted: isOutwardsWanted(policy), failure: null };
+  if (!facts.isWanted || !isRoot) return { networks: null, protection: networkProtection(facts) };
+  try {
+    const network = await openSandboxNetwork({ ...options, isPublicAllowed: policy.publicAllowed });
+    const link = createEgressLink({ policy, ownAddresses, say });
+    return { networks: { ...network, link }, protection: networkProtection(facts) };
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    say(`functions connect to nothing: ${error.message}`);
+    return { networks: null, protection: networkProtection({ ...facts, failure: error }) };
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The filters, as nft reads them (man 8 nft). Pure, so that a test can read them whole.
+ *
+ *     sandbox ── router ── machine ── internet
+ *                filter    guard, masquerade
+ *
+ * The router stands in a network namespace of its own: what an administrator's firewall does to the machine's
+ * tables, `flush ruleset` above all, cannot open it. Whatever is refused is answered, so that nobody waits for it.
+ */
+import { notPublicNetworks, v6Public } from '../std/ip-address.ts';
+import type { AddressPlan } from './address-plan.ts';
+
+/** Of the router towards the machine. */
+export const UPLINK = 'uplink';
+export const ROUTER_TABLE = 'inet filter';
+
+/** At a time, for each sandbox. A worker takes 32 requests; some hold several connections each. */
+const MAX_CONNECTIONS = 512;
+/** The kernel remembers a connection that ended for two minutes, in a table that all sandboxes share. */
+const NEW_CONNECTIONS_PER_SECOND = 100;
+const NEW_CONNECTIONS_AT_ONCE = 500;
+/** Addresses that names of private hosts were found to mean, and addresses of rules, of all sandboxes together. */
+const MAX_OPENED = 65_535;
+const DNS_PORT = 53;
+const SMTP_PORT = 25;
+
+export interface RouterPolicy {
+  /** Whether sandboxes reach the public internet. */
+  isPublicAllowed: boolean;
+}
+
+/** Name of the machine's side of the way to the router; short, and different for each instance of the machine. */
+export function uplinkName(block: number): string {
+  return `gitfn${block}`;
+}
+
+export function hostTable(block: number): string {
+  return `inet gitfn_${block}`;
+}
+
+/** The router's whole table, without a sandbox in it. */
+export function routerRuleset(plan: AddressPlan, policy: RouterPolicy): string {
+  const special = notPublicNetworks();
+  return `
+table ${ROUTER_TABLE} {
+  ${families(
+    (family, type) => `
+  set sources${family} { type ifname . ${type}; }
+  set special${family} { type ${type}; flags interval; auto-merge; elements = { ${special[family].join(', ')} }; }
+  set opened${family} { type ${type} . ${type} . inet_service; flags timeout; size ${MAX_OPENED}; }
+  set openedAll${family} { type ${type} . ${type}; flags timeout; size ${MAX_OPENED}; }`,
+  )}
+  ${rangeSets()}
+  set connections { type ifname; flags dynamic; size ${plan.slots}; }
+  set rates { type ifname; flags dynamic, timeout; timeout 1m; size ${plan.slots}; }
+
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
+  }
+  chain opened {
+    ip saddr . ip daddr . th dport @openedv4 accept
+    ip saddr . ip daddr @openedAllv4 accept
+    ip6 saddr . ip6 daddr . th dport @openedv6 accept
+    ip6 saddr . ip6 daddr @openedAllv6 accept
+    ${RANGE_RULES}
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    goto refuse
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    meta nfproto ipv4 iifname != "${UPLINK}" iifname . ip saddr != @sourcesv4 drop
+    meta nfproto ipv6 iifname != "${UPLINK}" iifname . ip6 saddr != @sourcesv6 drop
+    ct state established,related accept
+    iifname "${UPLINK}" goto refuse
+    oifname != "${UPLINK}" goto refuse
+    ct state invalid drop
+    update @rates { iifname limit rate over ${NEW_CONNECTIONS_PER_SECOND}/second burst ${NEW_CONNECTIONS_AT_ONCE} packets } goto refuse
+    add @connections { iifname ct count over ${MAX_CONNECTIONS} } goto refuse
+    meta l4proto != { tcp, udp } goto refuse
+    ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
+    ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept
+    jump opened
+    ip daddr @specialv4 goto refuse
+    ip6 daddr @specialv6 goto refuse
+    ip6 daddr != { ${v6Public.join(', ')} } goto refuse
+    tcp dport ${SMTP_PORT} goto refuse
+    ${policy.isPublicAllowed ? 'accept' : 'goto refuse'}
+  }
+}
+`;
+}
+
+/**
+ * The machine's part. Its own addresses, public ones too, are what its input hook says they are: no list of them can
+ * be out of date. It replaces what an instance that was killed may have left under the same name.
+ */
+export function hostRuleset(plan: AddressPlan): string {
+  const table = hostTable(plan.block);
+  const uplink = uplinkName(plan.block);
+  return `
+table ${table} { }
+delete table ${table}
+table ${table} {
+  ${rangeSets()}
+  chain refuse {
+    meta l4proto tcp reject with tcp reset
+    reject with icmpx admin-prohibited
+  }
+  chain input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname != "${uplink}" accept
+    ct state established,related accept
+    meta l4proto != { tcp, udp } goto refuse
+    ip saddr ${plan.v4Range} ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
+    ip6 saddr ${plan.v6Range} ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept
+    ${RANGE_RULES}
+    goto refuse
+  }
+  chain forward {
+    type filter hook forward priority filter - 10; policy accept;
+    oifname "${uplink}" ct state established,related accept
+    oifname "${uplink}" goto refuse
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${plan.v4Range} oifname != "${uplink}" masquerade
+    ip6 saddr ${plan.v6Range} oifname != "${uplink}" masquerade
+  }
+}
+`;
+}
+
+/** What was opened as an address or a network: the machine's own addresses can be among it. */
+function rangeSets(): string {
+  return families(
+    (family, type) => `
+  set ranges${family} { type ${type} . ${type} . inet_service; flags interval; }
+  set rangesAll${family} { type ${type} . ${type}; flags interval; }`,
+  );
+}
+
+const RANGE_RULES = `
+    ip saddr . ip daddr . th dport @rangesv4 accept
+    ip saddr . ip daddr @rangesAllv4 accept
+    ip6 saddr . ip6 daddr . th dport @rangesv6 accept
+    ip6 saddr . ip6 daddr @rangesAllv6 accept`;
+
+function families(text: (family: 'v4' | 'v6', type: string) => string): string {
+  return text('v4', 'ipv4_addr') + text('v6', 'ipv6_addr');
+}

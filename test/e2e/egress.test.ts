@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { type Platform, startPlatform } from '../support/platform.ts';
+import { type Attempt, PROBE_SOURCE } from '../support/probe-function.ts';
+import { createRepository } from '../support/repository.ts';
+import {
+  openTestNetwork,
+  OWN_PUBLIC_ADDRESS,
+  PORTS,
+  type TestNetwork,
+} from '../support/test-network.ts';
+
+const START_DEADLINE_MS = 120_000;
+const PUBLIC = ['93.184.216.34', '2606:2800:220:1::34'];
+const DATABASE = '10.0.0.7';
+
+let network: TestNetwork;
+let platform: Platform;
+beforeAll(async () => {
+  network = await openTestNetwork();
+  platform = await startPlatform({
+    network,
+    env: { HOST: '0.0.0.0', FN_EGRESS_ALLOW: `10.0.0.0/24:${PORTS.database}` },
+  });
+  await deploy('probe', {});
+  await deploy('trusted', { egress: [`${DATABASE}:${PORTS.database}`] });
+}, START_DEADLINE_MS);
+afterAll(async () => {
+  await platform[Symbol.asyncDispose]();
+  await network.close();
+}, START_DEADLINE_MS);
+
+async function deploy(app: string, manifest: object): Promise<void> {
+  const repository = await createRepository(platform, app);
+  await repository.commit({ 'index.js': PROBE_SOURCE, 'fn.json': JSON.stringify(manifest) });
+  const { code, output } = await repository.push('main');
+  expect(output).toContain('Live');
+  expect(code).toBe(0);
+}
+
+async function probe(
+  app: string,
+  attempts: Attempt[],
+): Promise<{ addresses: string[]; results: string[] }> {
+  const body = JSON.stringify(attempts);
+  const headers = { 'content-type': 'application/json' };
+  const answer = await ask(platform, app, { method: 'POST', headers, body });
+  expect(answer.status, answer.body).toBe(200);
+  return JSON.parse(answer.body) as { addresses: string[]; results: string[] };
+}
+
+async function results(app: string, ...attempts: Attempt[]): Promise<string[]> {
+  return (await probe(app, attempts)).results;
+}
+
+/** Every destination at the web's and the database's port. */
+function everywhere(addresses: readonly string[]): Attempt[] {
+  return addresses.flatMap((tcp) => [
+    { tcp, port: PORTS.web },
+    { tcp, port: PORTS.database },
+  ]);
+}
+
+const CLASSES: [what: string, addresses: string[]][] = [
+  ['this host, by its other names', ['0.0.0.0', '0.1.2.3', '127.0.0.1', '127.8.8.8', '::', '::1']],
+  ['private networks', ['10.0.0.7', '10.255.0.1', '172.16.0.9', '172.31.9.9', '192.168.77.1']],
+  ['shared and link-local networks', ['100.64.0.9', '169.254.10.1']],
+  ['what clouds tell their machines', ['169.254.169.254', '100.100.100.200', '168.63.129.16']],
+  ['private networks of IPv6', ['fd00:1::7', 'fc00::9', 'fd00:ec2::254', 'fec0::1']],
+  ['IPv4 within IPv6', ['::ffff:10.0.0.7', '::ffff:169.254.169.254', '64:ff9b::a00:7', '::a00:7']],
+  ['tunnels', ['2002:a00:7::1', '2001:0:a00:7::1', '64:ff9b:1::a00:7']],
+  ['networks for tests and documents', ['198.18.200.1', '192.0.2.7', '2001:db8::7']],
+  ['everybody at once', ['224.0.0.1', '240.0.0.1', '255.255.255.255', 'ff02::1', 'ff0e::1']],
+];
+
+describe('a function', () => {
+  it('reaches public addresses of both families, by any protocol over TCP', async () => {
+    const attempts = PUBLIC.map((tcp): Attempt => ({ tcp, port: PORTS.database, say: 'startup' }));
+    const found = await results('probe', ...attempts, { url: `http://${PUBLIC[0]}/` });
+    expect(found).toEqual(['got startup', 'got startup', `hello from ${PUBLIC[0]}`]);
+    const arrived = await network.arrivals();
+    // Behind the machine's own addresses.
+    expect(arrived.map(({ to, from }) => [to, from])).toContainEqual([PUBLIC[0], '192.168.77.2']);
+    expect(arrived.map(({ to, from }) => [to, from])).toContainEqual([PUBLIC[1], 'fd00:77::2']);
+  });
+
+  it('reaches public addresses by UDP, but sends no mail', async () => {
+    const found = await results(
+      'probe',
+      { udp: '8.8.8.8', port: 53 },
+      { tcp: '8.8.8.8', port: 25 },
+    );
+    expect(found[1]).toBe('ECONNREFUSED');
+    const arrived = await network.arrivals();
+    expect(arrived.some(({ protocol }) => protocol === 'udp')).toBe(true);
+    expect(arrived.some(({ port }) => port === 25)).toBe(false);
+  });
+
+  it.each(CLASSES)('is refused at once: %s', async (_what, addresses) => {
+    await network.arrivals();
+    const attempts = [
+      ...everywhere(addresses),
+      ...addresses.map((udp): Attempt => ({ udp, port: 53 })),
+    ];
+    for (const found of await results('probe', ...attempts)) {
+      expect(found).not.toBe('TIMEOUT');
+      expect(found).toMatch(/^(E[A-Z]+|SILENCE)$/);
+    }
+    expect(await network.arrivals()).toEqual([]);
+  });
+
+  it('reaches nothing of the machine that it runs on', async () => {
+    const platformPort = Number(
+      new URL(network.run(`cat ${platform.dataDir}/server.json | grep -o 'http[^"]*'`)).port,
+    );
+    const { addresses } = await probe('probe', []);
+    const machine = ['192.168.77.2', 'fd00:77::2', OWN_PUBLIC_ADDRESS, '198.18.0.1', '198.18.0.2'];
+    const attempts = [...machine, ...addresses].flatMap((tcp): Attempt[] =>
+      [platformPort, PORTS.web, 22].map((port) => ({ tcp, port })),
+    );
+    for (const found of await results('probe', ...attempts)) expect(found).toBe('ECONNREFUSED');
+  });
+
+  it('shares no abstract socket and no port with others', async () => {
+    const { addresses: mine } = await probe('probe', []);
+    expect(await results('probe', { listen: 8080 })).toEqual(['listening']);
+    const listeners = network.run('ss -Htln; ss -Hxl');
+    expect(listeners).not.toContain(':8080');
+    const { addresses: others } = await probe('trusted', []);
+    expect(others).not.toEqual(mine);
+    const across = mine.map((tcp): Attempt => ({ tcp, port: 8080 }));
+    expect(await results('trusted', ...across)).toEqual(across.map(() => 'ECONNREFUSED'));
+    // Of any process in the machine's own network.
+    network.run(
+      'python3 -c "import socket,time,os; s=socket.socket(socket.AF_UNIX); s.bind(chr(0)+\'gitfn-test\'); s.listen(); os.fork() or time.sleep(20)" >/dev/null 2>&1 & sleep 0.5',
+    );
+    expect(network.run('ss -Hxl')).toContain('@gitfn-test');
+    expect(await results('trusted', { abstract: 'gitfn-test' })).toEqual(['ECONNREFUSED']);
+  });
+
+  it('reaches a private host that its fn.json names and the operator allows, at that port alone', async () => {
+    await network.arrivals();
+    const attempts: Attempt[] = [
+      { tcp: DATABASE, port: PORTS.database, say: 'startup' },
+      { tcp: DATABASE, port: PORTS.web },
+      { tcp: '10.0.0.8', port: PORTS.database },
+    ];
+    expect(await results('trusted', ...attempts)).toEqual([
+      'got startup',
+      'ECONNREFUSED',
+      'ECONNREFUSED',
+    ]);
+    expect(await results('probe', ...attempts)).toEqual(attempts.map(() => 'ECONNREFUSED'));
+    expect((await network.arrivals()).length).toBe(1);
+  });
+});
