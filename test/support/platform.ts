@@ -92,7 +92,7 @@ async function startServer(
 ): Promise<RunningServer> {
   const { child, output } = spawnServer({
     ...options,
-    env: { PORT: String(port), FN_DATA_DIR: dataDir, ...quiet(options), ...options.env },
+    env: { PORT: String(port), FN_DATA_DIR: dataDir, ...options.env },
   });
   const endWithParent = (): void => void child.kill('SIGKILL');
   process.on('exit', endWithParent);
@@ -107,7 +107,7 @@ async function startServer(
 }
 
 /** On this machine it changes no firewall and forwards nothing: functions connect to nothing. */
-function quiet({ network }: StartPlatformOptions): Record<string, string> {
+function quiet({ network }: Pick<StartPlatformOptions, 'network'>): Record<string, string> {
   return network === undefined ? { FN_EGRESS: 'none' } : {};
 }
 
@@ -131,7 +131,7 @@ export function spawnServer(options: {
   const words = [...enter, ...asUser, bin, 'server'];
   const [file = bin, ...args] = words;
   const child = spawn(file, args, {
-    env: { PATH: process.env['PATH'], ...options.env },
+    env: { PATH: process.env['PATH'], ...quiet(options), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';
