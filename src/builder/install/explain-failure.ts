@@ -24,6 +24,9 @@ const SHOWN_LINES = 20;
 // oxlint-disable-next-line no-control-regex -- they begin with a control character
 const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 
+/** Why build/registry-proxy.ts comes to no connection with a host that builds may reach. */
+const UNREACHED = /its name cannot be resolved|leads to an address|does not answer/;
+
 /** The first that matches counts: what says most comes first. */
 const EXPLANATIONS: [RegExp, Explain][] = [
   [/ENOSPC|no space left on device/i, (_, failure) => diskProblem(failure.title, failure.diskMib)],
@@ -58,6 +61,18 @@ const EXPLANATIONS: [RegExp, Explain][] = [
       return problem(`An install script was refused a download: ${refusal}`, {
         lines: linesWith(end.tail, /\b403\b|tunnel/),
         hint: 'take a version that brings its binaries through the registry, or have the operator add the host to FN_BUILD_REGISTRIES',
+      });
+    },
+  ],
+  [
+    // The platform's own refusal of a connection looks like the registry's of a package.
+    /\b403\b|tunnel/,
+    (_, { registry, refusals, end }) => {
+      const refusal = refusals.find((reason) => UNREACHED.test(reason));
+      if (refusal === undefined) return null;
+      return problem(`Builds do not reach the registry ${registry}: ${refusal}`, {
+        lines: linesWith(end.tail, /\b403\b|tunnel/),
+        hint: 'the operator sees to the name and its network, or names the address of a registry in a private one: FN_BUILD_REGISTRIES in docs/configuration.md',
       });
     },
   ],
@@ -170,7 +185,7 @@ const NAMINGS = [
   new RegExp(String.raw`No fetchable version .*? ${PACKAGE}`),
   new RegExp(String.raw`find (?:package|any versions for) "${PACKAGE}"`),
   new RegExp(
-    String.raw`(?:GET|for) "?https?:\S+?/((?:@[\w.~-]+(?:/|%2[fF]))?[\w.~-]+)(?:/-/\S+)?[ :"]`,
+    String.raw`(?:GET|for) "?https?:\S+?/((?:@[\w.~-]+(?:/|%2[fF]))?[\w.~-]+)(?:/-/\S+)?(?:[ :"]|$)`,
   ),
   new RegExp(String.raw`│ ${PACKAGE}@npm`),
   new RegExp(String.raw`YN00\d\d:.*?${PACKAGE}@`),
