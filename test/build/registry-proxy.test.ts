@@ -37,6 +37,24 @@ describe('the way to a registry', () => {
     ]);
   });
 
+  it.each(['10.1.2.3', '169.254.169.254', '198.18.0.1'])(
+    'is refused when its name leads into a network of its own: %s',
+    async (address) => {
+      const { open, said } = openProxy('http://npm.example:4873/', null, address);
+      open('npm.example', 4873);
+      await eventually(() => said.length > 0);
+      expect(said[0]).toContain('its name leads to an address that builds do not reach');
+    },
+  );
+
+  it('is tried at an address that stands for a registry in closed networks', async () => {
+    const { open, said, proxy } = openProxy('http://npm.example:4873/', null, '203.0.113.80');
+    open('npm.example', 4873);
+    await setImmediate();
+    proxy.close();
+    expect(said).toEqual([]);
+  });
+
   it('is open at the address that the operator gives, and carries bytes', async () => {
     const server = net.createServer((socket) => socket.pipe(socket));
     server.listen(0, '127.0.0.1');
