@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { descendantsOf, type ProcessFacts } from '../support/processes.ts';
+
+/** What is ended at random. */
+export const TARGETS = ['worker', 'builder', 'control', 'data', 'git'] as const;
+export type Target = (typeof TARGETS)[number];
+
+const COMMAND_LINES: Record<Target, RegExp> = {
+  // A worker of a function, or one that belongs to nobody yet: they look the same from outside.
+  worker: /^\/usr\/bin\/node .*\/runner\.mjs$/,
+  builder: /^\/usr\/local\/bin\/node .*\/runner\.mjs$/,
+  control: /\/node .*\/control\.m?js$/,
+  data: /\/node .*\/data\.m?js$/,
+  // In a bubblewrap of its own, whose command line ends alike.
+  git: /^(?!\S*bwrap).*\/node .*\/git\.m?js$/,
+};
+
+/** The processes of a platform that are such a thing. */
+export function findTargets(supervisor: number, target: Target): ProcessFacts[] {
+  return descendantsOf(supervisor).filter(({ commandLine }) => {
+    return COMMAND_LINES[target].test(commandLine);
+  });
+}
+
+/** What a process holds, in MiB of memory that is its own share, and in descriptors. */
+export interface Held {
+  pssMib: number;
+  descriptors: number;
+}
+
+const KIB_PER_MIB = 1024;
+
+export function heldBy(pid: number): Held | null {
+  try {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const pssKib = Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+    const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+    return { pssMib: Math.round(pssKib / KIB_PER_MIB), descriptors };
+  } catch {
+    return null; // It has just ended, or is not ours to look into.
+  }
+}
