@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Zone } from '../support/dns-server.ts';
+import { eventually } from '../support/eventually.ts';
+import { descendantsOf } from '../support/processes.ts';
 import { ask } from '../support/ask.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { type Attempt, PROBE_SOURCE } from '../support/probe-function.ts';
@@ -7,6 +10,7 @@ import {
   openTestNetwork,
   OWN_PUBLIC_ADDRESS,
   PORTS,
+  SECURE_HOST,
   type TestNetwork,
 } from '../support/test-network.ts';
 
@@ -14,16 +18,41 @@ const START_DEADLINE_MS = 120_000;
 const PUBLIC = ['93.184.216.34', '2606:2800:220:1::34'];
 const DATABASE = '10.0.0.7';
 
+const HOSTILE_NAMES: Zone = {
+  'private.example.com': ['10.0.0.7', 'fd00:1::7'],
+  'metadata.example.com': ['169.254.169.254', 'fd00:ec2::254'],
+  'loopback.example.com': ['127.0.0.1', '::1'],
+  'nothing.example.com': ['0.0.0.0', '::'],
+  'mapped.example.com': ['::ffff:10.0.0.7', '64:ff9b::a00:7'],
+  'machine.example.com': [OWN_PUBLIC_ADDRESS, '192.168.77.2'],
+  'neighbour.example.com': ['198.18.0.16', '198.18.0.1'],
+};
+const NAMES: Zone = {
+  ...HOSTILE_NAMES,
+  'web.example.com': PUBLIC,
+  [SECURE_HOST]: PUBLIC,
+  'rebound.example.com': [['93.184.216.77'], ['10.0.0.7']],
+  'db.internal': ['10.1.2.3', 'fd00:1::3'],
+  'other.internal': ['10.1.2.4'],
+  'trap.internal': ['169.254.169.254', '127.0.0.1'],
+};
+
 let network: TestNetwork;
 let platform: Platform;
 beforeAll(async () => {
   network = await openTestNetwork();
+  network.setZone(NAMES);
   platform = await startPlatform({
     network,
-    env: { HOST: '0.0.0.0', FN_EGRESS_ALLOW: `10.0.0.0/24:${PORTS.database}` },
+    env: {
+      HOST: '0.0.0.0',
+      FN_EGRESS_ALLOW: `10.0.0.0/24:${PORTS.database} *.internal:${PORTS.database}`,
+    },
   });
   await deploy('probe', {});
-  await deploy('trusted', { egress: [`${DATABASE}:${PORTS.database}`] });
+  await deploy('trusted', {
+    egress: [`${DATABASE}:${PORTS.database}`, 'db.internal:5432', 'trap.internal:5432'],
+  });
 }, START_DEADLINE_MS);
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
@@ -152,5 +181,68 @@ describe('a function', () => {
     ]);
     expect(await results('probe', ...attempts)).toEqual(attempts.map(() => 'ECONNREFUSED'));
     expect((await network.arrivals()).length).toBe(1);
+  });
+
+  it('looks public names up and reaches their hosts, by TLS with the authorities of the machine', async () => {
+    const web = 'web.example.com';
+    const found = await results(
+      'probe',
+      { lookUp: web, family: 4 },
+      { lookUp: web, family: 6 },
+      { resolve: web, type: 'A' },
+      { url: `http://${web}/` },
+      { url: `https://${SECURE_HOST}/`, trust: '/etc/ssl/certs/ca-certificates.crt' },
+      { lookUp: 'nobody.example.com' },
+    );
+    expect(found).toEqual([
+      JSON.stringify([PUBLIC[0]]),
+      JSON.stringify([PUBLIC[1]]),
+      JSON.stringify([PUBLIC[0]]),
+      `hello from ${web}`,
+      `hello from ${SECURE_HOST}`,
+      'ENOTFOUND',
+    ]);
+  });
+
+  it('is told of no name that leads to what it may not reach, nor reaches what a name comes to mean', async () => {
+    const names = Object.keys(HOSTILE_NAMES);
+    await network.arrivals();
+    const attempts = names.flatMap((name): Attempt[] => [
+      { url: `http://${name}/` },
+      { tcp: name, port: PORTS.database },
+    ]);
+    for (const found of await results('probe', ...attempts)) expect(found).toMatch(/^E[A-Z_]+$/);
+    expect(await network.arrivals()).toEqual([]);
+    const rebound: Attempt = { url: 'http://rebound.example.com/' };
+    expect(await results('probe', rebound)).toEqual(['hello from rebound.example.com']);
+    await network.arrivals();
+    expect((await results('probe', rebound))[0]).toMatch(/^E[A-Z_]+$/);
+    expect(await network.arrivals()).toEqual([]);
+  });
+
+  it('reaches a private host by the name that its fn.json has, at that port, and no other app does', async () => {
+    await network.arrivals();
+    const attempts: Attempt[] = [
+      { tcp: 'db.internal', port: PORTS.database, say: 'startup' },
+      { tcp: 'db.internal', port: PORTS.web },
+      { tcp: 'other.internal', port: PORTS.database },
+      { tcp: 'trap.internal', port: PORTS.database },
+    ];
+    const [reached, ...refused] = await results('trusted', ...attempts);
+    expect(reached).toBe('got startup');
+    for (const found of refused) expect(found).toMatch(/^E[A-Z_]+$/);
+    for (const found of await results('probe', ...attempts)) expect(found).toMatch(/^E[A-Z_]+$/);
+    const arrived = await network.arrivals();
+    expect(arrived).toMatchObject([{ port: PORTS.database }]);
+    expect(NAMES['db.internal']).toContain(arrived[0]?.to);
+  });
+
+  it('keeps looking names up after the process that answers has been killed', async () => {
+    const [egress] = descendantsOf(platform.pid).filter(({ commandLine }) =>
+      commandLine.includes('egress.mjs'),
+    );
+    process.kill(egress?.pid ?? 0, 'SIGKILL');
+    const attempt: Attempt = { tcp: 'db.internal', port: PORTS.database, say: 'again' };
+    await eventually(async () => expect(await results('trusted', attempt)).toEqual(['got again']));
   });
 });

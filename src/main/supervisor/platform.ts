@@ -16,7 +16,7 @@ import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
 import { openOutwards, type Outwards } from './outwards.ts';
 import { bindPort } from './port.ts';
-import { controlSpec, dataSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
+import { controlSpec, dataSpec, egressSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime, type RuntimeRoot } from './runtime-root.ts';
@@ -171,10 +171,12 @@ export async function startPlatform(
   const control = processes.create(controlSpec(plan), 'builder');
   const git = processes.create(gitSpec(plan), null);
   const data = processes.create(dataSpec(plan, port.fd()), 'zygote');
+  const egress = outwards.networks && egressProcess(plan, outwards.networks, say);
+  stack.defer(async () => egress?.stop(stopMs));
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
   stack.defer(() => data.stop(stopMs));
-  await Promise.all([control.start(), git.start(), data.start()]);
+  await Promise.all([control.start(), git.start(), data.start(), egress?.start()]);
 
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
   await writeFileAtomically(
@@ -195,6 +197,15 @@ export async function startPlatform(
 /** What functions need to connect outwards, where they do. */
 function withFiles(program: SandboxProgram, { networks }: Outwards): SandboxProgram {
   return { ...program, files: { ...program.files, ...networks?.files } };
+}
+
+/** Answers the DNS of sandboxes. */
+function egressProcess(
+  plan: ProcessPlan,
+  { link, resolvers }: NonNullable<Outwards['networks']>,
+  say: (line: string) => void,
+): SupervisedProcess {
+  return new SupervisedProcess(egressSpec(plan, resolvers), { say, onSpawn: link.attach });
 }
 
 /** The operator's database, or one of our own. */
