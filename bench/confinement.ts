@@ -3,13 +3,16 @@
  * processes and once with sandboxes as the supervisor starts them (namespaces, cgroup, filter of system calls).
  *
  * The handler does nothing, so that a request is little but the calls that confinement is about: a handler that works
- * pays less. Runs are interleaved, and the ratio is taken within each round. Cold is a first request with a zygote
+ * pays less. Runs are interleaved, and the ratio is taken within each round. On a busy machine it says as well how the
+ * kernel shares the processor between cgroups; the workers' own time per request says what confinement takes. Cold is a first request with a zygote
  * ready, as it is in production; making zygotes happens beside the requests and is not counted.
  */
 import http from 'node:http';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { heapFlags } from '../src/runtimes/nodejs/index.ts';
 import { type DataPlane, startDataPlane } from '../test/support/data-plane.ts';
+import { descendantsOf } from '../test/support/processes.ts';
 import { createSandboxedWorkers } from '../test/support/sandboxed-workers.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, percentile, spread } from './support/statistics.ts';
@@ -30,10 +33,18 @@ const WARM_APP = 'warm';
 const COLD_APP = 'cold';
 const REFERENCE = 'none';
 
+/** A tick of /proc/<pid>/stat (USER_HZ), on every machine that we know. */
+const TICK_US = 10_000;
+
+interface Load extends LoadResult {
+  /** Of the workers' processor time. */
+  usPerRequest: number;
+}
+
 interface Subject {
   name: string;
   plane: DataPlane;
-  loads: LoadResult[];
+  loads: Load[];
   coldMs: number[];
 }
 
@@ -77,8 +88,26 @@ function inTurn<T>(subjects: readonly T[], round: number): T[] {
   return round % 2 === 0 ? [...subjects] : subjects.toReversed();
 }
 
-function load({ port }: DataPlane, seconds: number): Promise<LoadResult> {
-  return runWrk({ port, host: `${WARM_APP}.localhost` }, { connections: CONNECTIONS, seconds });
+async function load({ port }: DataPlane, seconds: number): Promise<Load> {
+  const beforeUs = workersUs();
+  const target = { port, host: `${WARM_APP}.localhost` };
+  const result = await runWrk(target, { connections: CONNECTIONS, seconds });
+  const usPerRequest = (workersUs() - beforeUs) / (result.requestsPerSecond * seconds);
+  return { ...result, usPerRequest };
+}
+
+/** Processor time of all workers so far, those of the other subject included: they rest meanwhile. */
+function workersUs(): number {
+  const workers = descendantsOf(process.pid).filter(({ commandLine }) =>
+    /node .*\.mjs$/.test(commandLine),
+  );
+  return workers.reduce((sum, { pid }) => sum + processorUs(pid), 0);
+}
+
+/** utime and stime: the 14th and 15th field; the second, in parentheses, may hold anything. */
+function processorUs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
 /** Milliseconds of the first request to a new deployment. */
@@ -122,6 +151,7 @@ function rowOf({ name, loads, coldMs }: Subject, reference: Subject): BenchRow {
       'warm req/s': Math.round(median(rates)),
       [`× ${REFERENCE}`]: median(ratios).toFixed(3),
       spread: spread(ratios),
+      'worker µs/req': median(loads.map(({ usPerRequest }) => usPerRequest)).toFixed(1),
       'cold p50 ms': median(coldMs).toFixed(2),
       'more ms': (median(coldMs) - median(reference.coldMs)).toFixed(2),
       'cold p95 ms': percentile(coldMs, 95).toFixed(2),
