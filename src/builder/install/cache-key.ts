@@ -1,8 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CLIENT_FOLDERS } from '../../protocol/builder-places.ts';
 import type { DetectedClient } from './detect-client.ts';
-import { DEPENDENCY_FIELDS, type PackageJson } from './package-json.ts';
+import {
+  DEPENDENCY_FIELDS,
+  PACKAGE_FILE,
+  type PackageJson,
+  readPackageJson,
+} from './package-json.ts';
 
 /** Changes when what an archive holds, or how it is made, does. */
 const FORMAT = 2;
@@ -36,6 +42,8 @@ export function cacheKey(installed: Installed): string {
   const parts = [
     FORMAT,
     detected.client,
+    // Another version may lay the same packages out differently.
+    clientVersion(detected),
     process.version,
     `${process.platform}-${process.arch}`,
     withDev,
@@ -47,6 +55,11 @@ export function cacheKey(installed: Installed): string {
     patches(folder),
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+function clientVersion({ client }: DetectedClient): unknown {
+  const reading = readPackageJson(CLIENT_FOLDERS[client], PACKAGE_FILE);
+  return reading.kind === 'read' ? reading.package.raw['version'] : null;
 }
 
 function dependencyFields(content: PackageJson): unknown[] {
