@@ -12,7 +12,7 @@ import type { Environments } from './environments.ts';
 import type { Redactors } from './redactors.ts';
 import type { BuildAnswer, BuildPort, BuiltBundle, ExplainPort, Report } from './ports.ts';
 import type { ReleaseCommands } from './release-command.ts';
-import { describeInitFailure, detailLine, problemLine, stepLine } from './report.ts';
+import { describeInitFailure, detailLine, problemLine, stepLine, warningLine } from './report.ts';
 import { PushCancelled } from './push-record.ts';
 import {
   noWorker,
@@ -68,9 +68,13 @@ interface Deps {
   environments: Environments;
   redactors: Pick<Redactors, 'forApp'>;
   releaseCommands: ReleaseCommands;
+  isConfined: boolean;
 }
 
 const INTERRUPTED: Failure = { kind: 'cancelled', outcome: 'cancelled', reason: 'interrupted' };
+
+const UNCONFINED =
+  'this server does not confine functions (--unsafe-single-tenant): this code can reach that of others';
 
 export function createCommitDeployer(deps: Deps): CommitDeployer {
   const { db, reservations, builds, archives, explain, active, environments, releaseCommands } =
@@ -158,6 +162,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const turn = active.begin(app.id, ref, commit.sha);
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
+      if (!deps.isConfined) report(warningLine(UNCONFINED));
       const reservation = await reservations.reserve({ ...request, sourceVersion: null });
       let failure: Failure | null = INTERRUPTED;
       try {

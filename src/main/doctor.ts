@@ -164,6 +164,7 @@ async function examineProtections(
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
       projectDir: isRoot ? reachableProject(tools) : PROJECT_DIR,
       masterKeyFile: masterKeyFile ?? null,
+      insists: false,
     });
     return protections.map(findingOf);
   } catch (error) {

@@ -6,12 +6,16 @@ import { reportFailure } from './report-failure.ts';
 import { parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { banner } from './supervisor/banner.ts';
+import { UNSAFE_SINGLE_TENANT } from './supervisor/confinement.ts';
 import { provideTools } from './supervisor/host-tools.ts';
 import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import { type Platform, startPlatform } from './supervisor/platform.ts';
 import { ensurePrivateNamespace, IN_PRIVATE_NAMESPACE } from './supervisor/private-mounts.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
+
+/** The first is the server's own, when it has started itself again. */
+const KNOWN_ARGUMENTS = [IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT];
 
 /** Whoever may read a file is said by the mode it is made with; a stricter umask would close what others shall read. */
 const UMASK = 0o022;
@@ -28,7 +32,7 @@ export async function runServer(args: readonly string[]): Promise<void> {
 async function serve(args: readonly string[]): Promise<void> {
   process.umask(UMASK);
   closeInheritedDescriptors();
-  const unknown = args.find((argument) => argument !== IN_PRIVATE_NAMESPACE);
+  const unknown = args.find((argument) => !KNOWN_ARGUMENTS.includes(argument));
   if (unknown !== undefined) throw unknownArgument(unknown);
   const config = parseConfig(readServerEnvironment(), {
     workingDir: process.cwd(),
@@ -40,7 +44,7 @@ async function serve(args: readonly string[]): Promise<void> {
   const ending = endOnSignals();
   const platform = await startPlatform(
     { tools, xdgRuntimeDir: host.runtimeDir, say },
-    { config, projectDir: PROJECT_DIR },
+    { config, projectDir: PROJECT_DIR, insists: args.includes(UNSAFE_SINGLE_TENANT) },
   );
   process.stdout.write(readyBanner(platform));
   ending.closeWith(platform);

@@ -112,6 +112,8 @@ export interface ControlOptions {
   /** Installed dependencies of apps. */
   cacheDir: string;
   drainMs: number;
+  /** False where the operator insists on running functions that a self-test could not confine. */
+  isConfined: boolean;
   logs: LogRetention;
   isVerbose: boolean;
 }

@@ -164,6 +164,7 @@ export async function wireControl(
     environments,
     redactors,
     releaseCommands,
+    isConfined: options.isConfined,
   });
   const journal = createPushJournal(clock);
   const pushes = createPushes({

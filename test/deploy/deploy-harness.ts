@@ -145,6 +145,7 @@ export class DeployHarness {
         { data, seal, explain, clock, locks: new KeyedMutex() },
         { maxMemoryMib: 1024 },
       ),
+      isConfined: true,
     });
     this.pushes = createPushes({
       db,

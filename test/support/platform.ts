@@ -12,6 +12,8 @@ const STOP_DEADLINE_MS = 60_000;
 interface StartPlatformOptions {
   /** Added to a minimal environment. */
   env?: Record<string, string>;
+  /** After `fn server`. */
+  args?: string[];
   /** Starts it under this uid instead; possible for root only. */
   asUid?: number;
   /** A temporary one otherwise, removed at the end. */
@@ -114,6 +116,7 @@ function quiet({ network }: { network?: unknown }): Record<string, string> {
 /** `fn server` with exactly these variables; for tests of a server that does not start. */
 export function spawnServer(options: {
   env: Record<string, string>;
+  args?: string[];
   asUid?: number;
   projectDir?: string;
   network?: Pick<TestNetwork, 'enter'>;
@@ -128,7 +131,7 @@ export function spawnServer(options: {
       : ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', '--'];
   const enter = options.network?.enter ?? [];
   const bin = join(options.projectDir ?? PROJECT_DIR, 'bin/fn');
-  const words = [...enter, ...asUser, bin, 'server'];
+  const words = [...enter, ...asUser, bin, 'server', ...(options.args ?? [])];
   const [file = bin, ...args] = words;
   const child = spawn(file, args, {
     env: { PATH: process.env['PATH'], ...quiet(options), ...options.env },

@@ -7,7 +7,7 @@ import { detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
-import { openConfinement } from './confinement.ts';
+import { openConfinement, UNSAFE_SINGLE_TENANT } from './confinement.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { keepDatabase } from './database.ts';
 import { startPostgres } from './embedded-postgres.ts';
@@ -36,6 +36,8 @@ interface PlatformOptions {
   config: Config;
   /** The clone: holds `src` and `node_modules`. */
   projectDir: string;
+  /** Functions run whatever the self-test finds: see confinement.ts. */
+  insists: boolean;
 }
 
 export interface Platform {
@@ -100,6 +102,7 @@ export async function startPlatform(
       slotUids: runtime.uids?.slots ?? null,
       projectDir: layout.projectDir,
       masterKeyFile: config.masterKeyFile,
+      insists: options.insists,
     }),
     openOutwards({
       tools,
@@ -115,8 +118,9 @@ export async function startPlatform(
   stack.defer(async () => outwards.networks?.networks.close());
   // Before everything that speaks to it, so closed after.
   stack.defer(() => database.close());
-  const { sandboxes, libraries } = confinement;
+  const { sandboxes, libraries, unconfined } = confinement;
   const protections = [...confinement.protections, outwards.protection];
+  if (unconfined !== null) say(`UNSAFE, because ${UNSAFE_SINGLE_TENANT} insists: ${unconfined}`);
   const worker = { node, libraries, runner: programs.files.worker };
   const esbuild = packagedFile(layout.projectDir, 'esbuild');
   const builder = builderProgram({
@@ -165,6 +169,7 @@ export async function startPlatform(
     passwdFile: runtime.passwdFile,
     programs,
     protections,
+    isConfined: unconfined === null,
   };
   const stopMs = config.drainMs + STOP_GRACE_MS;
   const processes = createProcesses(broker, say);

@@ -33,6 +33,7 @@ export interface ProcessPlan {
   /** A passwd file that names our uids. */
   passwdFile: string;
   protections: readonly Protection[];
+  isConfined: boolean;
 }
 
 /** 3 is the channel, so the first extra descriptor is 4. */
@@ -78,6 +79,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     egressRules: [...config.egress.rules],
     cacheDir: layout.data.cache,
     drainMs: config.drainMs,
+    isConfined: plan.isConfined,
     logs: config.logs,
     isVerbose: config.isVerbose,
   });
