@@ -58,7 +58,7 @@ const PER_QUERY = 0xffff_ffff;
 export const ARGUMENT_RULES: readonly ArgumentRule[] = [
   {
     call: 'clone',
-    why: 'threads and processes, but in no new namespace (S1)',
+    why: 'threads and processes, but in no new namespace',
     cases: [
       { where: [{ argument: 0, anyBitOf: sumOf(NAMESPACE_FLAGS) }], verdict: refuse('EPERM') },
     ],
@@ -72,7 +72,7 @@ export const ARGUMENT_RULES: readonly ArgumentRule[] = [
   },
   {
     call: 'socket',
-    why: 'the families that functions speak, with TCP and UDP; others are large, seldom used, loaded on demand (S4)',
+    why: 'the families that functions speak, with TCP and UDP; others are large, seldom used, loaded on demand',
     cases: [
       { where: [is(0, AF.unix), type(SOCK.stream, SOCK.dgram, SOCK.seqpacket)], verdict: ALLOW },
       {

@@ -18,44 +18,44 @@ interface DeniedGroup {
 
 export const DENIED_CALLS: readonly DeniedGroup[] = [
   {
-    why: 'other namespaces: in a new one the kernel runs code that it otherwise keeps for root (S1)',
+    why: 'other namespaces: in a new one the kernel runs code that it otherwise keeps for root',
     error: 'EPERM',
     calls: `unshare setns`,
   },
   {
-    why: 'its flags lie in memory, where a filter cannot look; the C library then takes clone (S1)',
+    why: 'its flags lie in memory, where a filter cannot look; the C library then takes clone',
     error: 'ENOSYS',
     calls: `clone3`,
   },
   {
-    why: 'the view of the file system is final (S1)',
+    why: 'the view of the file system is final',
     error: 'EPERM',
     calls: `mount umount2 pivot_root chroot`,
   },
   {
-    why: 'the same by the newer interface, of which nothing may depend (S1, CVE-2021-41133)',
+    why: 'the same by the newer interface, of which nothing may depend (CVE-2021-41133)',
     error: 'ENOSYS',
     calls: `
       open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick mount_setattr statmount listmount listns`,
   },
   {
-    why: 'reaching into other processes; only its own are there, but each has been a way into the kernel (S2)',
+    why: 'reaching into other processes; only its own are there, but each has been a way into the kernel',
     error: 'EPERM',
     calls: `
       ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp`,
   },
   {
-    why: 'programs and probes in the kernel (S3)',
+    why: 'programs and probes in the kernel',
     error: 'EPERM',
     calls: `bpf perf_event_open`,
   },
   {
-    why: 'stops the kernel at a page of choice, which turns narrow races of it into sure ones (S3)',
+    why: 'stops the kernel at a page of choice, which turns narrow races of it into sure ones',
     error: 'EPERM',
     calls: `userfaultfd`,
   },
   {
-    why: 'a second way to make calls that no filter sees, and the youngest large part of the kernel (S3)',
+    why: 'a second way to make calls that no filter sees, and the youngest large part of the kernel',
     error: 'ENOSYS',
     calls: `io_uring_setup io_uring_enter io_uring_register`,
   },
@@ -65,12 +65,12 @@ export const DENIED_CALLS: readonly DeniedGroup[] = [
     calls: `io_setup io_destroy io_getevents io_submit io_cancel io_pgetevents`,
   },
   {
-    why: 'key rings are not in any namespace: those of one uid are shared by all its processes (S3)',
+    why: 'key rings outlive a process and are shared by all of one uid',
     error: 'EPERM',
     calls: `add_key request_key keyctl`,
   },
   {
-    why: 'opens files by number, past every mount (S3; the "shocker" escape from containers)',
+    why: 'opens files by number, past every mount (the "shocker" escape from containers)',
     error: 'EPERM',
     calls: `open_by_handle_at name_to_handle_at`,
   },
@@ -80,7 +80,7 @@ export const DENIED_CALLS: readonly DeniedGroup[] = [
     calls: `fanotify_init fanotify_mark`,
   },
   {
-    why: 'code for the kernel, or another kernel (S3)',
+    why: 'code for the kernel, or another kernel',
     error: 'EPERM',
     calls: `init_module finit_module delete_module kexec_load kexec_file_load`,
   },

@@ -57,7 +57,7 @@ afterAll(async () => {
 describe('inside a sandbox', () => {
   const calls = REFUSED.map(({ nr }) => [nr]);
 
-  it('every refused call fails as the policy says', async () => {
+  it('every refused call fails as the policy says (S1, S2, S3)', async () => {
     const errors = await fireCalls(lab, calls);
     expect(REFUSED.length).toBeGreaterThan(90);
     expect(REFUSED.map(({ name }, i) => [name, errors[i]])).toEqual(
@@ -97,7 +97,7 @@ describe('inside a sandbox', () => {
     },
   );
 
-  it('tries at namespaces leave none behind, and no process', async () => {
+  it('tries at namespaces leave none behind, and no process (S1)', async () => {
     const flags = NAMESPACE_FLAGS.map((flag) => [number('clone'), flag | 17]);
     const others = NAMESPACE_FLAGS.map((flag) => [number('unshare'), flag]);
     const attempts = [...flags, ...others, [number('clone3'), 0, 88], [number('setns'), 0, 0]];
@@ -123,7 +123,7 @@ describe('inside a sandbox', () => {
     expect(errors).toEqual([EPERM, EPERM, EPERM, EPERM, ENOTTY]);
   });
 
-  it('sockets are of the families that functions speak', async () => {
+  it('sockets are of the families that functions speak (S4)', async () => {
     const usual = new Set([1, 2, 10, 16]);
     const families = Array.from({ length: 51 }, (_, family) => family);
     const errors = await fireCalls(
@@ -133,7 +133,7 @@ describe('inside a sandbox', () => {
     expect(errors).toEqual(families.map((family) => (usual.has(family) ? 0 : EAFNOSUPPORT)));
   });
 
-  it('sockets are for TCP and UDP, and never raw', async () => {
+  it('sockets are for TCP and UDP, and never raw (S4)', async () => {
     const cases: [number, number, number, number][] = [
       [2, 1, 6, 0],
       [10, 2, 17, 0],
@@ -179,7 +179,7 @@ function processesInNamespaces(): string[] {
     .toSorted();
 }
 
-describe.runIf(process.arch === 'x64')('calls by another ABI', () => {
+describe.runIf(process.arch === 'x64')('a call by another ABI (S5)', () => {
   /** neg eax; mov edi, eax; mov eax, 231 (exit_group); syscall */
   const EXIT_WITH_ERROR = 'f7d8 89c7 b8e7000000 0f05';
   const SIGSYS = 31;
