@@ -210,7 +210,10 @@ function egressProcess(
   { link, resolvers }: NonNullable<Outwards['networks']>,
   say: (line: string) => void,
 ): SupervisedProcess {
-  return new SupervisedProcess(egressSpec(plan, resolvers), { say, onSpawn: link.attach });
+  return new SupervisedProcess(egressSpec(plan, resolvers), {
+    say,
+    onSpawn: (child) => link.attach(child),
+  });
 }
 
 /** The operator's database, or one of our own. */
