@@ -20,6 +20,8 @@ import {
   TOOL_NAMES,
 } from './supervisor/host-tools.ts';
 import { mountedLayout } from './supervisor/layout.ts';
+import { networkProtection } from './supervisor/network-protection.ts';
+import { isOutwardsWanted } from './supervisor/outwards.ts';
 import { packagedFile } from './supervisor/packaged-files.ts';
 import {
   ensurePrivateNamespace,
@@ -83,7 +85,7 @@ async function examine(): Promise<Finding[]> {
     ...(configuration.config === null ? [] : examineData(configuration.config, tools)),
   ];
   if (missing.length === 0) {
-    findings.push(...(await examineProtections(tools, configuration.config?.masterKeyFile)));
+    findings.push(...(await examineProtections(tools, configuration.config)));
   }
   return findings;
 }
@@ -151,10 +153,7 @@ function examineDataFolder(path: string, tools: HostTools): Finding {
   return { status: 'ok', subject, detail };
 }
 
-async function examineProtections(
-  tools: HostTools,
-  masterKeyFile: string | undefined,
-): Promise<Finding[]> {
+async function examineProtections(tools: HostTools, config: Config | null): Promise<Finding[]> {
   const cgroups = detectCgroups(`gitfn-doctor-${randomName(6)}`);
   try {
     const isRoot = process.getuid?.() === 0;
@@ -163,10 +162,12 @@ async function examineProtections(
       cgroups,
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
       projectDir: isRoot ? reachableProject(tools) : PROJECT_DIR,
-      masterKeyFile: masterKeyFile ?? null,
+      masterKeyFile: config?.masterKeyFile ?? null,
       insists: false,
     });
-    return protections.map(findingOf);
+    const isWanted = config === null || isOutwardsWanted(config.egress);
+    const network = networkProtection({ tools, isRoot, isWanted, failure: null });
+    return [...protections, network].map(findingOf);
   } catch (error) {
     return [failure('sandbox', error)];
   } finally {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Zone } from '../support/dns-server.ts';
 import { eventually } from '../support/eventually.ts';
@@ -244,5 +245,38 @@ describe('a function', () => {
     process.kill(egress?.pid ?? 0, 'SIGKILL');
     const attempt: Attempt = { tcp: 'db.internal', port: PORTS.database, say: 'again' };
     await eventually(async () => expect(await results('trusted', attempt)).toEqual(['got again']));
+  });
+});
+
+describe('the machine', () => {
+  const PARTS = 'ip -br link; nft list tables';
+  const reaches: Attempt = { tcp: PUBLIC[0] ?? '', port: PORTS.database, say: 'again' };
+
+  it('is left with a table and nothing else by a server that is killed, and the next one takes it over', async () => {
+    expect(network.run(PARTS)).toContain('gitfn');
+    await platform.kill9();
+    // The kernel takes namespaces apart in its own time.
+    await eventually(() => expect(network.run('ip -br link')).not.toContain('gitfn'));
+    expect(network.run(PARTS)).toMatch(/table inet gitfn_\d+/);
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(platform.dataDir);
+    await platform.restart();
+    expect(network.run('nft list tables').match(/gitfn/g)?.length).toBe(1);
+    expect(await results('probe', reaches)).toEqual(['got again']);
+  });
+
+  it('cannot open the filter by flushing its own tables', async () => {
+    await network.arrivals();
+    network.run('nft flush ruleset');
+    const hidden: Attempt[] = [
+      { tcp: '10.0.0.7', port: PORTS.web },
+      { tcp: '169.254.169.254', port: PORTS.web },
+    ];
+    expect(await results('probe', ...hidden)).toEqual(['ECONNREFUSED', 'ECONNREFUSED']);
+    expect(await network.arrivals()).toEqual([]);
+  });
+
+  it('is left with nothing by a server that ends', async () => {
+    await platform.stop();
+    expect(network.run(PARTS)).not.toContain('gitfn');
   });
 });
