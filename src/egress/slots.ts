@@ -1,14 +1,18 @@
 import type { EgressPolicy } from '../model/egress-rule.ts';
 import { canonicalAddress } from '../model/egress-rule.ts';
 
+/** What one sandbox may ask at a time, and in the long run. */
+export interface SlotLimits {
+  /** Whether one more may be answered now; each true is given back by `done`. */
+  begin(): boolean;
+  done(): void;
+}
+
 /** One sandbox, as this process knows it. */
-export interface Slot {
+export interface Slot extends SlotLimits {
   /** As the supervisor writes them. */
   sources: readonly string[];
   policy: EgressPolicy;
-  /** Whether one more query may be answered now; each true is given back by `done`. */
-  begin(): boolean;
-  done(): void;
 }
 
 /** Sandboxes that have a network of their own, by the addresses that their packets come from. */
@@ -21,13 +25,14 @@ export interface Slots {
 /** A program that asks for more has a loop, or a tunnel. */
 const QUERIES_PER_SECOND = 50;
 const BURST = 200;
-const QUERIES_AT_A_TIME = 32;
+const QUERIES_AT_A_TIME = 64;
 
 export function createSlots(nowMs: () => number): Slots {
   const slots = new Map<string, Slot>();
   return {
-    open(sources, policy) {
-      const slot = createSlot(sources, policy, nowMs);
+    open(sources, { publicAllowed, rules }) {
+      const policy = { publicAllowed, rules };
+      const slot = { sources, policy, ...createSlotLimits(nowMs) };
       for (const source of sources) slots.set(canonicalAddress(source), slot);
     },
     close(sources) {
@@ -37,17 +42,11 @@ export function createSlots(nowMs: () => number): Slots {
   };
 }
 
-function createSlot(
-  sources: readonly string[],
-  { publicAllowed, rules }: EgressPolicy,
-  nowMs: () => number,
-): Slot {
+export function createSlotLimits(nowMs: () => number): SlotLimits {
   let running = 0;
   let credit = BURST;
   let at = nowMs();
   return {
-    sources,
-    policy: { publicAllowed, rules },
     begin() {
       const now = nowMs();
       credit = Math.min(BURST, credit + ((now - at) / 1000) * QUERIES_PER_SECOND);

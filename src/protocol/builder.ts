@@ -1,3 +1,5 @@
+import { RELAY_FRAME } from './relay-stream.ts';
+
 /**
  * Control ↔ builder, over the socket that the builder inherits: frames of framing.ts, stream 0.
  *
@@ -33,13 +35,13 @@ export const BUILDER_FRAME = {
   FILE_START: 5,
   FILE: 6,
   DONE: 7,
-  NET_OPEN: 20,
-  NET_OPENED: 21,
-  NET_REFUSED: 22,
-  NET_DATA: 23,
-  NET_CREDIT: 24,
-  NET_END: 25,
-  NET_RESET: 26,
+  NET_OPEN: RELAY_FRAME.OPEN,
+  NET_OPENED: RELAY_FRAME.OPENED,
+  NET_REFUSED: RELAY_FRAME.REFUSED,
+  NET_DATA: RELAY_FRAME.DATA,
+  NET_CREDIT: RELAY_FRAME.CREDIT,
+  NET_END: RELAY_FRAME.END,
+  NET_RESET: RELAY_FRAME.RESET,
   CACHE_GET: 30,
   CACHE_PUT: 31,
   CACHE: 32,

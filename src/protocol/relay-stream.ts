@@ -1,9 +1,20 @@
 /**
- * One connection of a build, relayed over the builder's socket: each end sees a byte stream. At most
+ * One connection of a sandbox, relayed over a socket that it inherited: each end sees a byte stream. At most
  * RELAY_WINDOW_BYTES are under way in each direction, so that a connection whose reader lags holds up no other.
  */
 import { Duplex } from 'node:stream';
-import { BUILDER_FRAME } from './builder.ts';
+
+/** Frames of a relayed connection, on a stream id that is never used again. */
+export const RELAY_FRAME = {
+  OPEN: 20,
+  OPENED: 21,
+  /** Ends the stream, as RESET does. */
+  REFUSED: 22,
+  DATA: 23,
+  CREDIT: 24,
+  END: 25,
+  RESET: 26,
+} as const;
 
 export const RELAY_WINDOW_BYTES = 256 * 1024;
 const CHUNK_BYTES = 64 * 1024;
@@ -62,7 +73,7 @@ export class RelayStream extends Duplex {
     this.#unread -= bytes;
     const payload = Buffer.allocUnsafe(4);
     payload.writeUInt32BE(bytes);
-    this.#send(BUILDER_FRAME.NET_CREDIT, payload);
+    this.#send(RELAY_FRAME.CREDIT, payload);
   }
 
   override _read(): void {
@@ -76,13 +87,13 @@ export class RelayStream extends Duplex {
   }
 
   override _final(done: () => void): void {
-    this.#send(BUILDER_FRAME.NET_END, EMPTY);
+    this.#send(RELAY_FRAME.END, EMPTY);
     done();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const isOver = this.#hasTheirEnd && this.writableFinished;
-    if (!this.#isReset && !isOver) this.#send(BUILDER_FRAME.NET_RESET, EMPTY);
+    if (!this.#isReset && !isOver) this.#send(RELAY_FRAME.RESET, EMPTY);
     this.#waiting = null;
     done(error);
   }
@@ -92,7 +103,7 @@ export class RelayStream extends Duplex {
     if (waiting === null) return;
     while (waiting.chunk.length > 0 && this.#room > 0) {
       const bytes = Math.min(waiting.chunk.length, this.#room, CHUNK_BYTES);
-      this.#send(BUILDER_FRAME.NET_DATA, waiting.chunk.subarray(0, bytes));
+      this.#send(RELAY_FRAME.DATA, waiting.chunk.subarray(0, bytes));
       this.#room -= bytes;
       waiting.chunk = waiting.chunk.subarray(bytes);
     }

@@ -1,0 +1,114 @@
+/** The worker's end of protocol/egress-channel.ts, opened when the function first connects to another host. */
+import type { Socket } from 'node:net';
+import {
+  CHANNEL_FRAME,
+  type ConnectedTo,
+  type ConnectTarget,
+  type Refusal,
+} from '../protocol/egress-channel.ts';
+import { encodeFrame, type Frame, FrameDecoder } from '../protocol/framing.ts';
+import { RelayStream } from '../protocol/relay-stream.ts';
+
+export interface Connection extends ConnectedTo {
+  relay: RelayStream;
+}
+
+export interface EgressClient {
+  /** @throws what node:net would say of a connection that fails. */
+  connect(target: ConnectTarget): Promise<Connection>;
+  /** Addresses of a name. @throws what node:dns would say. */
+  lookUp(host: string): Promise<string[]>;
+}
+
+interface Waiting {
+  resolve(payload: Buffer): void;
+  reject(error: Error): void;
+}
+
+/** `openSocket` is called once. */
+export function createEgressClient(openSocket: () => Socket): EgressClient {
+  const waiting = new Map<number, Waiting>();
+  const relays = new Map<number, RelayStream>();
+  let opened: Socket | null = null;
+  let lastStream = 0;
+
+  function open(): Socket {
+    const socket = openSocket();
+    const decoder = new FrameDecoder(receive);
+    socket.on('data', (chunk: Buffer) => decoder.push(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      const error = refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
+      for (const { reject } of waiting.values()) reject(error);
+      for (const relay of relays.values()) relay.reset('the way out of the sandbox has closed');
+      waiting.clear();
+    });
+    return socket;
+  }
+
+  function send(type: number, stream: number, payload: string | Uint8Array): void {
+    opened ??= open();
+    if (!opened.destroyed) opened.write(encodeFrame(type, stream, payload));
+  }
+
+  function receive({ type, stream, payload }: Frame): void {
+    const relay = relays.get(stream);
+    switch (type) {
+      case CHANNEL_FRAME.OPENED:
+      case CHANNEL_FRAME.FOUND:
+        return waiting.get(stream)?.resolve(Buffer.from(payload));
+      case CHANNEL_FRAME.REFUSED:
+        return waiting.get(stream)?.reject(refusal(JSON.parse(payload.toString()) as Refusal));
+      case CHANNEL_FRAME.DATA:
+        return void relay?.receive(payload);
+      case CHANNEL_FRAME.CREDIT:
+        return void relay?.credit(payload.readUInt32BE(0));
+      case CHANNEL_FRAME.END:
+        return relay?.ended();
+      default:
+        return relay?.reset('the connection broke');
+    }
+  }
+
+  /** Holds the event loop while it waits, as a question to the system would. */
+  async function ask(type: number, stream: number, payload: string): Promise<Buffer> {
+    send(type, stream, payload);
+    if (opened?.destroyed !== false)
+      throw refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
+    opened.ref();
+    try {
+      return await new Promise<Buffer>((resolve, reject) => {
+        waiting.set(stream, { resolve, reject });
+      });
+    } finally {
+      waiting.delete(stream);
+      if (waiting.size === 0) opened.unref();
+    }
+  }
+
+  return {
+    async connect(target) {
+      const stream = ++lastStream;
+      const relay = new RelayStream((type, payload) => send(type, stream, payload));
+      relay.on('error', () => {}); // Whoever uses it hears of its close.
+      relay.once('close', () => relays.delete(stream));
+      relays.set(stream, relay);
+      try {
+        const answer = await ask(CHANNEL_FRAME.OPEN, stream, JSON.stringify(target));
+        const { address } = JSON.parse(answer.toString()) as ConnectedTo;
+        return { relay, address };
+      } catch (error) {
+        relay.reset('refused');
+        throw error;
+      }
+    },
+    async lookUp(host) {
+      const answer = await ask(CHANNEL_FRAME.LOOKUP, ++lastStream, host);
+      return JSON.parse(answer.toString()) as string[];
+    },
+  };
+}
+
+function refusal({ code, message }: Refusal): Error {
+  return Object.assign(new Error(message), { code, errno: code });
+}

@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it, onTestFinished } from 'vitest';
+import { serveChannel } from '../../src/egress/channel.ts';
+import { addressData, DNS_TYPE } from '../../src/egress/dns-message.ts';
+import { createSlotLimits } from '../../src/egress/slots.ts';
+import { readEgressRules } from '../../src/model/egress-rule.ts';
+import { CHANNEL_FRAME } from '../../src/protocol/egress-channel.ts';
+import { encodeFrame } from '../../src/protocol/framing.ts';
+import { parseIpAddress } from '../../src/std/ip-address.ts';
+
+const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing.ts');
+
+/** The outer end, on a socket by its path: names are known from a table alone. */
+async function startOuterEnd(names: Record<string, string>, rules: string[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'channel-'));
+  const server = net.createServer((socket) =>
+    serveChannel(
+      socket,
+      { publicAllowed: false, rules: readEgressRules(rules) },
+      {
+        upstream: async (question) => {
+          const known = parseIpAddress(names[question.name] ?? '');
+          const isAsked = known !== null && question.type === DNS_TYPE.A;
+          const answers = isAsked ? [{ ...question, ttl: 1, data: addressData(known) }] : [];
+          const head = { id: 1, isResponse: true, isTruncated: false, code: 0, udpBytes: null };
+          return { ...head, question, answers, authority: [] };
+        },
+        hosts: () => new Map(),
+        ownAddresses: () => new Set(),
+        limits: createSlotLimits(() => performance.now()),
+      },
+    ),
+  );
+  server.listen(join(folder, 'socket'));
+  await once(server, 'listening');
+  onTestFinished(async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+  return { path: join(folder, 'socket'), folder };
+}
+
+/** Runs a program whose connections go through the channel; what it prints. */
+async function run(outer: { path: string; folder: string }, code: string): Promise<unknown> {
+  const file = join(outer.folder, 'program.mjs');
+  await writeFile(
+    file,
+    `import net from 'node:net';
+    const { sendConnectionsThrough } = await import(${JSON.stringify(OUTGOING)});
+    sendConnectionsThrough(() => net.connect(${JSON.stringify(outer.path)}));
+    const answer = await (async () => { ${code} })();
+    process.stdout.write(JSON.stringify(answer));`,
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 30_000 });
+  return JSON.parse(stdout);
+}
+
+async function listen(server: net.Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return (server.address() as net.AddressInfo).port;
+}
+
+it('fetch, http and plain sockets reach what a rule names', async () => {
+  const body = 'x'.repeat(3_000_000);
+  const port = await listen(
+    http.createServer((request, response) => {
+      request.resume().on('end', () => response.end(`${request.headers.host} ${body}`));
+    }),
+  );
+  const echo = await listen(net.createServer((socket) => socket.pipe(socket)));
+  const outer = await startOuterEnd({ 'web.example': '127.0.0.1' }, [
+    '127.0.0.1:*',
+    'web.example:*',
+  ]);
+  const answer = await run(
+    outer,
+    `const fetched = await (await fetch('http://web.example:${port}/', { method: 'POST', body: ${JSON.stringify(body)} })).text();
+     const { default: http } = await import('node:http');
+     const got = await new Promise((resolve, reject) => http.get('http://web.example:${port}/', (response) => {
+       let length = 0; response.on('data', (chunk) => length += chunk.length).on('end', () => resolve(length));
+     }).on('error', reject));
+     const echoed = await new Promise((resolve, reject) => {
+       const socket = net.connect(${echo}, 'web.example', () => socket.end('there and back'));
+       let text = ''; socket.on('data', (chunk) => text += chunk);
+       socket.on('error', reject).on('end', () => resolve([text, socket.remoteAddress, socket.remotePort]));
+     });
+     return [fetched.length, fetched.slice(0, 11), got, echoed];`,
+  );
+  const bytes = `web.example:${port} `.length + body.length;
+  expect(answer).toEqual([bytes, 'web.example', bytes, ['there and back', '127.0.0.1', echo]]);
+});
+
+it('what may not be reached fails as Node says it, and the loopback stays the sandbox’s own', async () => {
+  const closed = await listen(net.createServer());
+  const outer = await startOuterEnd({ 'web.example': '10.0.0.1', 'db.example': '127.0.0.1' }, [
+    '127.0.0.1:1',
+  ]);
+  const answer = await run(
+    outer,
+    `const connect = (port, host) => new Promise((resolve) => {
+       const socket = net.connect(port, host, () => { socket.destroy(); resolve('connected'); });
+       socket.on('error', ({ code, syscall }) => resolve([code, syscall]));
+     });
+     const dns = await import('node:dns/promises');
+     const own = net.createServer().listen(0); await new Promise((done) => own.on('listening', done));
+     const answers = [
+       await connect(80, 'nobody.example'), await connect(80, 'web.example'), await connect(80, '10.0.0.1'),
+       await connect(80, '169.254.169.254'), await connect(${closed}, '::ffff:127.0.0.2'), await connect(80, 'fd00::1'),
+       await connect(own.address().port, 'localhost'), await connect(own.address().port, '127.0.0.1'),
+       await dns.lookup('web.example').catch(({ code }) => code), await dns.lookup('db.example', { all: true }),
+       (await fetch('http://10.0.0.1/').catch(({ cause }) => cause.code)),
+     ];
+     own.close(); return answers;`,
+  );
+  expect(answer).toEqual([
+    ['ENOTFOUND', 'connect'],
+    ['ENOTFOUND', 'connect'],
+    ['EACCES', 'connect'],
+    ['EACCES', 'connect'],
+    // A loopback in any spelling is the sandbox's own.
+    ['ECONNREFUSED', 'connect'],
+    ['EACCES', 'connect'],
+    'connected',
+    'connected',
+    'ENOTFOUND',
+    [{ address: '127.0.0.1', family: 4 }],
+    'EACCES',
+  ]);
+});
+
+it('a program that waits for a connection at its top level is not at its end', async () => {
+  const port = await listen(net.createServer((socket) => socket.end('late')));
+  const outer = await startOuterEnd({}, ['127.0.0.0/8:*']);
+  const code = `const socket = new net.Socket(); socket.connect({ host: '::ffff:7f00:1', port: ${port} });
+    let text = ''; for await (const chunk of socket) text += chunk; return text;`;
+  expect(await run(outer, code)).toBe('late');
+});
+
+it.each([
+  ['a stream that begins again', encodeFrame(CHANNEL_FRAME.LOOKUP, 1, 'a.b')],
+  ['data without a stream', encodeFrame(CHANNEL_FRAME.DATA, 9, 'x')],
+  ['no JSON', encodeFrame(CHANNEL_FRAME.OPEN, 2, 'x')],
+  ['no port', encodeFrame(CHANNEL_FRAME.OPEN, 2, '{"host":"a","port":70000}')],
+  ['an endless name', encodeFrame(CHANNEL_FRAME.LOOKUP, 2, 'a'.repeat(300))],
+  ['an unknown frame', encodeFrame(99, 0, '')],
+  ['an endless frame', Buffer.from('ffffffff0000000000', 'hex')],
+])('the outer end gives a sandbox up for %s', async (_, frame) => {
+  const { path } = await startOuterEnd({}, []);
+  const socket = net.connect(path);
+  socket.on('error', () => {});
+  socket.resume();
+  socket.write(encodeFrame(CHANNEL_FRAME.LOOKUP, 1, 'a.b'));
+  socket.write(frame);
+  await once(socket, 'close');
+});
