@@ -4,10 +4,12 @@ import { isIPv6 } from 'node:net';
 import {
   answerQuery,
   createOpenings,
+  createSlotLimits,
   createSlots,
   createUpstream,
   nameServersOf,
   readHosts,
+  serveChannel,
   startDnsServer,
 } from '../egress/index.ts';
 import type { EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
@@ -27,10 +29,14 @@ async function startEgress(
   const hosts = readHosts(readIfThere(options.hostsFile));
   const upstream = createUpstream(() => servers);
   const deps = { upstream, hosts: () => hosts, ownAddresses };
-  host.onNotice((notice) => {
+  host.onNotice((notice, channel) => {
     if (notice.type === 'slot-opened') slots.open(notice.sources, notice);
     else if (notice.type === 'slot-closed') slots.close(notice.sources);
-    else openings.receive(notice);
+    else if (notice.type !== 'slot-channel') openings.receive(notice);
+    else if (channel !== undefined) {
+      const limits = createSlotLimits(() => performance.now());
+      serveChannel(channel, notice, { ...deps, limits });
+    }
   });
   const server = await startDnsServer(
     {

@@ -17,6 +17,8 @@ import { RELAY_FRAME } from './relay-stream.ts';
 
 export const CHANNEL_FRAME = { ...RELAY_FRAME, LOOKUP: 40, FOUND: 41 } as const;
 
+/** Tells a worker that it has one. */
+export const CHANNEL_ARGUMENT = '--egress-channel';
 /** The worker's end. */
 export const WORKER_CHANNEL_FD = 7;
 

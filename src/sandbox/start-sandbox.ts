@@ -12,6 +12,7 @@ import { keepTail } from '../std/output-tail.ts';
 import { streamEnd } from '../std/process-output.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
+import { WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { ARGUMENTS_FD, bubblewrapArguments, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
@@ -37,6 +38,8 @@ interface SandboxSpec {
   limits: SandboxLimits;
   /** File of the network namespace that was made for it; without one it has no network. */
   network?: string;
+  /** Without a network, it has a socket for its connections instead. */
+  hasChannel?: boolean;
   /** Its standard output and error are for another process: nothing is kept of them here. */
   handsOverOutput?: boolean;
 }
@@ -49,6 +52,8 @@ export interface Sandboxes {
 export interface Sandbox {
   /** Our end of the socket that the program inherits as descriptor 5. */
   readonly socket: Socket;
+  /** Our end of the socket that it inherits as descriptor 7, when it has one. */
+  readonly channel: Socket | null;
   /** Its standard output and error, when they are for another process. */
   readonly output: SandboxOutput | null;
   /**
@@ -114,6 +119,7 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
   });
   return {
     socket,
+    channel: launched.channel,
     output,
     boot: () => {
       filterPipe.end(deps.filter);
@@ -158,6 +164,7 @@ interface Launched {
   stderr: Socket;
   output: SandboxOutput | null;
   socket: Socket;
+  channel: Socket | null;
   argumentsPipe: Socket;
   filterPipe: Socket;
   environmentPipe: Socket;
@@ -175,6 +182,7 @@ function launch(deps: SandboxesDeps, placement: Placement): Launched {
       stderr,
       output,
       socket: descriptor(child, WORKER_SOCKET_FD),
+      channel: placement.hasChannel === true ? descriptor(child, WORKER_CHANNEL_FD) : null,
       argumentsPipe: descriptor(child, ARGUMENTS_FD),
       filterPipe: descriptor(child, FILTER_FD),
       environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
@@ -201,7 +209,7 @@ function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
     env: {},
     // Its own session: a terminal's signals are for the supervisor alone.
     detached: true,
-    // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment
+    // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment, the channel
     stdio: [
       'ignore',
       handsOverOutput === true ? 'pipe' : 'ignore',
@@ -210,6 +218,7 @@ function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
       'pipe',
       'pipe',
       'pipe',
+      ...(placement.hasChannel === true ? (['pipe'] as const) : []),
     ],
   });
   // Comes later when there is no process, and after a signal that could not be sent; the end says all that matters.

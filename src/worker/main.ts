@@ -6,10 +6,16 @@
  * socket. Read protocol/worker.ts first, then worker.ts, then conventions.ts.
  */
 import net from 'node:net';
+import { CHANNEL_ARGUMENT, WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { readEnvironment } from './environment.ts';
+import { sendConnectionsThrough } from './outgoing.ts';
 import { startWorker } from './worker.ts';
 
+if (process.argv[2] === CHANNEL_ARGUMENT) {
+  process.argv.length = 2; // What the function sees is as ever.
+  sendConnectionsThrough(() => new net.Socket({ fd: WORKER_CHANNEL_FD }));
+}
 startWorker(
   (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
   readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),

@@ -21,18 +21,18 @@ export function networkProtection({ tools, isRoot, isWanted, failure }: NetworkF
     return { protection, status: 'on', detail: 'functions connect to nothing, as FN_EGRESS says' };
   }
   if (!isRoot) {
-    const detail = 'not root: functions have no network interface';
+    const detail = 'not root: functions connect through a channel that is filtered';
     return { protection, status: 'degraded', detail, fix: 'start the server as root' };
   }
   if (tools.ip === null || tools.nft === null) {
     const missing = [tools.ip ?? 'iproute2', tools.nft ?? 'nftables'].filter(
       (it) => !it.includes('/'),
     );
-    const detail = `functions connect to nothing: ${missing.join(' and ')} missing`;
+    const detail = `functions connect through a filtered channel: ${missing.join(' and ')} missing`;
     return { protection, status: 'degraded', detail, fix: installCommand(missing) };
   }
   if (failure !== null) {
-    const detail = `functions connect to nothing: ${failure.message}`;
+    const detail = `functions connect through a filtered channel: ${failure.message}`;
     return { protection, status: 'degraded', detail, fix: failure.hint ?? 'restart the server' };
   }
   const obstacle = firewallInTheWay(tools.nft);

@@ -3,6 +3,7 @@ import type { EgressPolicy } from '../../model/egress-rule.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { Protection } from '../../protocol/protections.ts';
 import { ownAddresses } from '../../std/own-addresses.ts';
+import { createEgressChannels, type EgressChannels } from './egress-channels.ts';
 import { createEgressLink, type EgressLink } from './egress-link.ts';
 import type { HostTools } from './host-tools.ts';
 import { networkProtection } from './network-protection.ts';
@@ -20,6 +21,8 @@ interface OutwardsOptions {
 export interface Outwards {
   /** Null where sandboxes have no network. */
   networks: (SandboxNetwork & { link: EgressLink }) | null;
+  /** Null where sandboxes have networks, or the operator lets them connect to nothing. */
+  channels: EgressChannels | null;
   protection: Protection;
 }
 
@@ -32,14 +35,18 @@ export function isOutwardsWanted(policy: EgressPolicy): boolean {
 export async function openOutwards(options: OutwardsOptions): Promise<Outwards> {
   const { tools, isRoot, policy, say } = options;
   const facts = { tools, isRoot, isWanted: isOutwardsWanted(policy), failure: null };
-  if (!facts.isWanted || !isRoot) return { networks: null, protection: networkProtection(facts) };
+  const protection = networkProtection(facts);
+  if (!facts.isWanted) return { networks: null, channels: null, protection };
+  const channels = createEgressChannels(options);
+  if (!isRoot) return { networks: null, channels, protection };
   try {
     const network = await openSandboxNetwork({ ...options, isPublicAllowed: policy.publicAllowed });
     const link = createEgressLink({ policy, ownAddresses, say });
-    return { networks: { ...network, link }, protection: networkProtection(facts) };
+    return { networks: { ...network, link }, channels: null, protection };
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
-    say(`functions connect to nothing: ${error.message}`);
-    return { networks: null, protection: networkProtection({ ...facts, failure: error }) };
+    say(`functions have no network, and connect through a channel: ${error.message}`);
+    const failed = networkProtection({ ...facts, failure: error });
+    return { networks: null, channels, protection: failed };
   }
 }

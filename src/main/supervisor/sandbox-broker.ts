@@ -13,6 +13,7 @@ import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
 import { AppShares } from './app-shares.ts';
 import type { CodeSlots } from './code-slots.ts';
+import type { EgressChannels } from './egress-channels.ts';
 import type { EgressLink } from './egress-link.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
@@ -29,6 +30,8 @@ interface BrokerDeps {
   codeSlots: CodeSlots;
   /** Null where functions connect to nothing. */
   outwards: Outwards | null;
+  /** Null where they have networks, or connect to nothing. */
+  channels?: Pick<EgressChannels, 'open'> | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => Promise<SealedEnvironment>;
   masterKeyFile: MasterKeyFile;
@@ -129,6 +132,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         limits: sandboxLimits(kind, memoryMib, options.cores),
         handsOverOutput: kind === 'zygote',
         ...(network !== null && { network: network.file }),
+        hasChannel: kind === 'zygote' && (deps.channels ?? null) !== null,
       });
       slots.set(slot, { sandbox, network, isSpecialised: false });
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
@@ -181,6 +185,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         const { egress = [], ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
         if (slot.network !== null) await deps.outwards?.link.open(slot.network, egress);
+        if (slot.sandbox.channel !== null) deps.channels?.open(id, slot.sandbox.channel, egress);
         slot.sandbox.giveEnvironment(environment);
       } catch (error) {
         deps.say(`the environment or packages of ${deployment} cannot be given: ${String(error)}`);

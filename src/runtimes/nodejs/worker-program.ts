@@ -1,4 +1,5 @@
 /** How a Node worker is booted: the runtime, the worker's own code, and nothing else. */
+import { CHANNEL_ARGUMENT } from '../../protocol/egress-channel.ts';
 import type { SandboxProgram } from '../../sandbox/ports.ts';
 
 interface NodeFiles {
@@ -20,9 +21,15 @@ const RESERVED_SHARE = 1 / 8;
 const SMALL_WORKER_MIB = 256;
 const SMALL_SEMI_SPACE_MIB = 4;
 
-export function nodeWorkerProgram(files: NodeFiles, memoryMib: number): SandboxProgram {
+/** `hasChannel`: its connections go through the socket that it inherits for them. */
+export function nodeWorkerProgram(
+  files: NodeFiles,
+  memoryMib: number,
+  { hasChannel } = { hasChannel: false },
+): SandboxProgram {
+  const flags = [...heapFlags(memoryMib), '--disable-warning=ExperimentalWarning'];
   return {
-    command: [NODE, ...heapFlags(memoryMib), '--disable-warning=ExperimentalWarning', RUNNER],
+    command: [NODE, ...flags, RUNNER, ...(hasChannel ? [CHANNEL_ARGUMENT] : [])],
     files: { ...files.libraries, [NODE]: files.node, [RUNNER]: files.runner },
     environment: {},
   };
