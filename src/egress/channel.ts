@@ -31,6 +31,8 @@ interface ChannelDeps extends AnswerDeps {
 /** How many addresses are remembered with the name that a rule has; the oldest goes. */
 const MAX_REMEMBERED = 256;
 const MAX_HOST_CHARACTERS = 253;
+/** By which mail servers talk among themselves, and by which a stolen function would send spam. */
+const MAIL_PORT = 25;
 /** What waits for a sandbox that does not read; credit bounds it in a correct one. */
 const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
@@ -73,8 +75,13 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
     const found = name === null ? [canonicalAddress(host)] : await lookUp(name);
     if (found.length === 0) return notFound(host);
     const own = deps.ownAddresses();
+    const publicAllowed = policy.publicAllowed && port !== MAIL_PORT;
     const allowed = found.filter((address) =>
-      allowsConnection(policy, { name: name ?? told.get(address) ?? null, address, port }, own),
+      allowsConnection(
+        { ...policy, publicAllowed },
+        { name: name ?? told.get(address) ?? null, address, port },
+        own,
+      ),
     );
     return allowed.length > 0 ? allowed : refusedBy(host, port);
   }

@@ -39,7 +39,7 @@ export function createEgressClient(openSocket: () => Socket): EgressClient {
     socket.on('error', () => {});
     socket.on('close', () => {
       const error = refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
-      for (const { reject } of waiting.values()) reject(error);
+      for (const question of waiting.values()) question.reject(error);
       for (const relay of relays.values()) relay.reset('the way out of the sandbox has closed');
       waiting.clear();
     });

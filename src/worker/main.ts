@@ -12,7 +12,7 @@ import { readEnvironment } from './environment.ts';
 import { sendConnectionsThrough } from './outgoing.ts';
 import { startWorker } from './worker.ts';
 
-if (process.argv[2] === CHANNEL_ARGUMENT) {
+if (process.argv[3] === CHANNEL_ARGUMENT) {
   process.argv.length = 2; // What the function sees is as ever.
   sendConnectionsThrough(() => new net.Socket({ fd: WORKER_CHANNEL_FD }));
 }

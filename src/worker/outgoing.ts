@@ -58,15 +58,18 @@ function replaceConnect(client: EgressClient): void {
       port: entrance.port(),
       autoSelectFamily: false,
       lookup: (name: string, how: dns.LookupOptions, done: Done) => {
-        const reach = async (): Promise<void> => {
+        const reach = async (): Promise<string> => {
           const known = lookup !== undefined && isIP(host) === 0 ? await ask(lookup, host) : host;
           const { relay, address } = await client.connect({ ...target, host: known });
           const inside = entrance.admit(relay);
           tellPeer(this, address, target.port);
           this.once('close', () => entrance.forget(inside));
-          done(null, inside, 4);
+          return inside;
         };
-        reach().catch((error: Error) => done(Object.assign(error, { syscall: 'connect' })));
+        callBack(reach(), {
+          found: (inside) => done(null, inside, 4),
+          failed: (error) => done(Object.assign(error, { syscall: 'connect' })),
+        });
       },
     };
     return original.call(this, changed, callback);
@@ -172,13 +175,13 @@ function replaceLookups(client: EgressClient): void {
   dns.lookup = ((host: string, second: unknown, third?: unknown) => {
     const done = (third ?? second) as Done;
     const options = lookupOptions(third === undefined ? {} : second);
-    lookup(host, options).then(
-      (found) => {
+    callBack(lookup(host, options), {
+      found: (found) => {
         if (options.all === true) done(null, found);
         else done(null, found[0]?.address, found[0]?.family);
       },
-      (error: Error) => done(told(host)(error)),
-    );
+      failed: (error) => done(told(host)(error)),
+    });
   }) as typeof dns.lookup;
   dns.promises.lookup = (async (host: string, second?: unknown) => {
     const options = lookupOptions(second ?? {});
@@ -187,6 +190,17 @@ function replaceLookups(client: EgressClient): void {
     });
     return options.all === true ? found : found[0];
   }) as typeof dns.promises.lookup;
+}
+
+/** Outside of the promise, so that what a callback throws is an error that nothing caught, as ever. */
+function callBack<Value>(
+  promise: Promise<Value>,
+  { found, failed }: { found: (value: Value) => void; failed: (error: Error) => void },
+): void {
+  promise.then(
+    (value) => process.nextTick(found, value),
+    (error: Error) => process.nextTick(failed, error),
+  );
 }
 
 function lookupOptions(given: unknown): dns.LookupOptions {

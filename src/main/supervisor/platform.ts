@@ -136,13 +136,14 @@ export async function startPlatform(
     {
       sandboxes,
       program: (kind, memoryMib) =>
-        kind === 'builder' ? builder : withFiles(nodeWorkerProgram(worker, memoryMib), outwards),
+        kind === 'builder' ? builder : workerProgram(worker, memoryMib, outwards),
       codeSlots: createCodeSlots({
         bundlesDir: layout.bundlesDir,
         slotsDir: slotsDir(layout.data),
         visibleDir: layout.visibleSlotsDir,
       }),
       outwards: outwards.networks,
+      channels: outwards.channels,
       openSealed: (deployment) =>
         openSealedEnvironment(layout.data.sealed, () => masterKeyFile.keys, deployment),
       masterKeyFile,
@@ -176,7 +177,7 @@ export async function startPlatform(
   const control = processes.create(controlSpec(plan), 'builder');
   const git = processes.create(gitSpec(plan), null);
   const data = processes.create(dataSpec(plan, port.fd()), 'zygote');
-  const egress = outwards.networks && egressProcess(plan, outwards.networks, say);
+  const egress = egressProcess(plan, outwards, say);
   stack.defer(async () => egress?.stop(stopMs));
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
@@ -199,21 +200,26 @@ export async function startPlatform(
   };
 }
 
-/** What functions need to connect outwards, where they do. */
-function withFiles(program: SandboxProgram, { networks }: Outwards): SandboxProgram {
+/** With what functions need to connect outwards, where they do. */
+function workerProgram(
+  worker: Parameters<typeof nodeWorkerProgram>[0],
+  memoryMib: number,
+  { networks, channels }: Outwards,
+): SandboxProgram {
+  const program = nodeWorkerProgram(worker, memoryMib, { hasChannel: channels !== null });
   return { ...program, files: { ...program.files, ...networks?.files } };
 }
 
-/** Answers the DNS of sandboxes. */
+/** Answers the DNS of sandboxes that have a network, and connects those that have none. */
 function egressProcess(
   plan: ProcessPlan,
-  { link, resolvers }: NonNullable<Outwards['networks']>,
+  { networks, channels }: Outwards,
   say: (line: string) => void,
-): SupervisedProcess {
-  return new SupervisedProcess(egressSpec(plan, resolvers), {
-    say,
-    onSpawn: (child) => link.attach(child),
-  });
+): SupervisedProcess | null {
+  const link = networks?.link ?? channels;
+  if (link === null) return null;
+  const spec = egressSpec(plan, networks?.resolvers ?? []);
+  return new SupervisedProcess(spec, { say, onSpawn: (child) => link.attach(child) });
 }
 
 /** The operator's database, or one of our own. */
