@@ -10,7 +10,7 @@
 export { detectCgroups } from './detect-cgroups.ts';
 export { sandboxFilter } from './seccomp/filter.ts';
 export { findSharedLibraries } from './shared-libraries.ts';
-export { testSandbox } from './self-test/self-test.ts';
+export { type SelfTest, testSandbox } from './self-test/self-test.ts';
 export { createSandboxes } from './start-sandbox.ts';
 export type { Sandbox, Sandboxes } from './start-sandbox.ts';
 export type { SandboxProgram, SandboxLimits, SlotUids } from './ports.ts';

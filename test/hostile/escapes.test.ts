@@ -10,6 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { descendantsOf, platformProcesses, survivors } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
+import { openTestNetwork, type TestNetwork } from '../support/test-network.ts';
 
 /** What a function tries against the machine and against other apps, looked at from both sides. */
 const FIXTURE = join(import.meta.dirname, 'fixtures/intruder.cjs');
@@ -19,15 +20,17 @@ const ORDINARY_UID = 65_533;
 const SECRET = 'hidden-3f9c1e7a5b';
 const DAEMON = `left-by-an-intruder-${process.pid}`;
 
-/** As whom the platform runs; null is as whoever runs the tests. */
-const USERS: [who: string, uid: number | null][] = IS_ROOT
+/** As whom the platform runs, null being whoever runs the tests, and whether its functions have a network. */
+const USERS: [who: string, uid: number | null, hasNetwork: boolean][] = IS_ROOT
   ? [
-      ['root', null],
-      ['an ordinary user', ORDINARY_UID],
+      ['root, with a network for each function', null, true],
+      ['root', null, false],
+      ['an ordinary user', ORDINARY_UID, false],
     ]
-  : [['an ordinary user', null]];
+  : [['an ordinary user', null, false]];
 
-describe.each(USERS)('a function of a platform that runs as %s', (who, uid) => {
+describe.each(USERS)('a function of a platform that runs as %s', (who, uid, hasNetwork) => {
+  let network: TestNetwork | null = null;
   let platform: Platform;
   let intruder: TestRepository;
   let victim: TestRepository;
@@ -58,7 +61,11 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid) => {
   }
 
   beforeAll(async () => {
-    platform = await startPlatform(uid === null ? {} : { asUid: uid });
+    if (hasNetwork) network = await openTestNetwork();
+    platform = await startPlatform({
+      ...(uid !== null && { asUid: uid }),
+      ...(network !== null && { network }),
+    });
     victim = await deploy('victim');
     expect(await victim.fn('env', 'set', `HIDDEN=${SECRET}`)).toMatchObject({ code: 0 });
     expect(await tries('victim', 'secret')).toBe(SECRET.length);
@@ -76,6 +83,7 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid) => {
   afterAll(async () => {
     bystander.kill('SIGKILL');
     await platform[Symbol.asyncDispose]();
+    await network?.close();
   });
 
   it('sees no process but its own, and nothing through them (S6)', async () => {
@@ -97,7 +105,9 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid) => {
     const { dataDir } = platform;
     const inside = ['repositories', 'store', 'store/bundles', 'store/slots', 'sealed', 'postgres'];
     const paths = [
-      '/etc',
+      '/etc/passwd',
+      '/etc/shadow',
+      '/etc/ssh',
       '/home',
       '/root',
       '/run',

@@ -32,7 +32,7 @@ function testing(program: SandboxProgram, deadlineMs?: number): Promise<number> 
 
 /** What the prober tells when it runs as a process of this machine, where nothing confines it. */
 async function unconfined(): Promise<{ names: string[]; found: string[] }> {
-  await using listeners = await openProbeTargets();
+  await using listeners = await openProbeTargets([]);
   const probes = escapeProbes({
     launcherPid: process.pid,
     targets: listeners.targets,

@@ -11,9 +11,12 @@ import {
   type Sandboxes,
   type SandboxProgram,
   type SlotUids,
+  type SelfTest,
   testSandbox,
 } from '../../sandbox/index.ts';
+import type { SlotNetworks } from '../../network/index.ts';
 import { randomName } from '../../std/ids.ts';
+import { ownAddresses } from '../../std/own-addresses.ts';
 import type { HostTools } from './host-tools.ts';
 import { packagedFile } from './packaged-files.ts';
 import { protectionsOf } from './protections.ts';
@@ -43,6 +46,8 @@ export interface Confinement {
   protections: Protection[];
   /** What the self-test found, when functions run all the same; null when they are confined. */
   unconfined: string | null;
+  /** Tries the same where functions have a network. @throws PlatformError `sandbox-failed` as well. */
+  testNetwork(networks: Pick<SlotNetworks, 'lease'>): Promise<void>;
 }
 
 /** @throws PlatformError `sandbox-failed` when functions cannot be confined here: then none may run. */
@@ -53,7 +58,7 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
   const node = packagedFile(projectDir, 'node');
   const libraries = await findSharedLibraries(node);
   const prober = nodeProbeProgram({ node, libraries, runner: `${projectDir}/${NODE_PROBER_FILE}` });
-  const unconfined = await findWaysOut(sandboxes, prober, insists);
+  const unconfined = await findWaysOut(sandboxes, { prober }, insists);
   const protections = protectionsOf({
     isRoot: slotUids !== null,
     cgroups,
@@ -61,22 +66,36 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
     masterKeyFile: masterKeyFile === null ? null : fileMode(masterKeyFile),
     selfTests: { nodejs: unconfined },
   });
-  return { sandboxes, libraries, protections, unconfined };
+  return {
+    sandboxes,
+    libraries,
+    protections,
+    unconfined,
+    testNetwork: async (networks) => {
+      const leased = await networks.lease();
+      try {
+        const network = { file: leased.file, ownAddresses: [...ownAddresses()] };
+        await findWaysOut(sandboxes, { prober, network }, insists);
+      } finally {
+        leased.close();
+      }
+    },
+  };
 }
 
 /** Null when there are none. @throws PlatformError `sandbox-failed` when there are, unless the operator insists. */
 async function findWaysOut(
   sandboxes: Sandboxes,
-  prober: SandboxProgram,
+  test: Omit<SelfTest, 'name'>,
   insists: boolean,
 ): Promise<string | null> {
   try {
-    await testSandbox(sandboxes, { name: `self-test-${randomName(6)}`, prober });
+    await testSandbox(sandboxes, { name: `self-test-${randomName(6)}`, ...test });
     return null;
   } catch (error) {
     if (!(error instanceof PlatformError) || error.code !== 'sandbox-failed') throw error;
     // One that does not even start runs nothing, however much somebody insists.
-    if (insists && (await starts(sandboxes, prober))) return error.message;
+    if (insists && (await starts(sandboxes, test.prober))) return error.message;
     const hint = `${error.hint ?? ''}; fn server ${UNSAFE_SINGLE_TENANT} serves all the same where a sandbox starts and only a probe gets through, for code that you trust like your own`;
     throw new PlatformError(error.code, error.message, { hint, cause: error });
   }

@@ -182,7 +182,13 @@ export async function startPlatform(
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
   stack.defer(() => data.stop(stopMs));
-  await Promise.all([control.start(), git.start(), data.start(), egress?.start()]);
+  await Promise.all([
+    outwards.networks && confinement.testNetwork(outwards.networks.networks),
+    control.start(),
+    git.start(),
+    data.start(),
+    egress?.start(),
+  ]);
 
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
   await writeFileAtomically(

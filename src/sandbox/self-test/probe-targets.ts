@@ -9,17 +9,21 @@ export interface ProbeTargets extends AsyncDisposable {
   marks: string[];
 }
 
+const LOOPBACK = ['127.0.0.1', '::1'];
+/** A machine may have hundreds of addresses; one rule keeps sandboxes away from them all. */
+const MAX_OWN_ADDRESSES = 8;
+
 /**
- * Listeners of this machine that no sandbox may reach, for as long as a test lasts: loopback of both families, and an
- * abstract unix socket, which no file system keeps away. What connects is closed at once.
+ * Listeners of this machine that no sandbox may reach, for as long as a test lasts: loopback of both families, these of
+ * its own addresses, and an abstract unix socket, which no file system keeps away. What connects is closed at once.
  */
-export async function openProbeTargets(): Promise<ProbeTargets> {
+export async function openProbeTargets(ownAddresses: readonly string[]): Promise<ProbeTargets> {
   const servers: Server[] = [];
   const targets: ProbeTarget[] = [];
   const marks: string[] = [];
-  for (const host of ['127.0.0.1', '::1']) {
+  for (const host of [...LOOPBACK, ...ownAddresses.slice(0, MAX_OWN_ADDRESSES)]) {
     const server = await listen({ host, port: 0 });
-    if (server === null) continue; // A machine without IPv6.
+    if (server === null) continue; // A machine without IPv6, or an address that has just gone.
     servers.push(server);
     const { port } = server.address() as AddressInfo;
     targets.push({ host, port });

@@ -20,7 +20,7 @@ const MIB = 1024 * 1024;
 /** It takes a fifth of a second where all is well. */
 const DEADLINE_MS = 15_000;
 
-interface SelfTest {
+export interface SelfTest {
   /** Of the sandbox. */
   name: string;
   /**
@@ -28,6 +28,8 @@ interface SelfTest {
    * prints a line `name: what was found` on standard error for each that succeeded, and at last `TRIED <n>`.
    */
   prober: SandboxProgram;
+  /** As functions run that connect outwards: the network made for it, and what of this machine it must not reach. */
+  network?: { file: string; ownAddresses: readonly string[] };
   deadlineMs?: number;
 }
 
@@ -36,8 +38,8 @@ interface SelfTest {
  * @throws PlatformError `sandbox-failed` when a sandbox does not start, does not hold or does not answer.
  */
 export async function testSandbox(sandboxes: Sandboxes, test: SelfTest): Promise<number> {
-  await using listeners = await openProbeTargets();
-  const { prober } = test;
+  const { prober, network } = test;
+  await using listeners = await openProbeTargets(network?.ownAddresses ?? []);
   const probes = escapeProbes({
     launcherPid: process.pid,
     targets: listeners.targets,
@@ -55,8 +57,9 @@ export async function testSandbox(sandboxes: Sandboxes, test: SelfTest): Promise
 }
 
 async function run(sandboxes: Sandboxes, test: SelfTest, probes: Probe[]): Promise<string> {
-  const { name, prober, deadlineMs = DEADLINE_MS } = test;
-  const sandbox = sandboxes.start({ name, program: prober, limits: LIMITS });
+  const { name, prober, network, deadlineMs = DEADLINE_MS } = test;
+  const joined = network === undefined ? {} : { network: network.file };
+  const sandbox = sandboxes.start({ name, program: prober, limits: LIMITS, ...joined });
   sandbox.boot();
   sandbox.giveEnvironment({ values: { PROBES: JSON.stringify(probes) }, secretNames: [] });
   let isLate = false;
