@@ -21,7 +21,7 @@ it('gives functions no network, and names the packages, where tools are missing'
   expect(networks).toBeNull();
   expect(protection).toMatchObject({
     status: 'degraded',
-    detail: expect.stringContaining('connect to nothing'),
+    detail: expect.stringContaining('filtered channel'),
     fix: expect.stringContaining('iproute2 nftables'),
   });
 });
