@@ -6,6 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
 import { serveChannel } from '../../src/egress/channel.ts';
 import { addressData, DNS_TYPE } from '../../src/egress/dns-message.ts';
@@ -161,4 +162,30 @@ it.each([
   socket.write(encodeFrame(CHANNEL_FRAME.LOOKUP, 1, 'a.b'));
   socket.write(frame);
   await once(socket, 'close');
+});
+
+it('the outer end outlives whatever a sandbox sends', async () => {
+  const outer = await startOuterEnd({ 'db.example': '127.0.0.1' }, ['127.0.0.1:1']);
+  const types = Object.values(CHANNEL_FRAME);
+  const payload = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc
+      .constantFrom('{"host":"127.0.0.1","port":1}', '{"host":"db.example","port":1}', 'null', '[]')
+      .map((text) => new Uint8Array(Buffer.from(text))),
+  );
+  const frame = fc
+    .tuple(fc.constantFrom(...types), fc.nat({ max: 6 }), payload)
+    .map(([type, stream, bytes]) => encodeFrame(type, stream, bytes));
+  await fc.assert(
+    fc.asyncProperty(fc.array(frame, { maxLength: 12 }), async (frames) => {
+      const socket = net.connect(outer.path);
+      socket.on('error', () => {});
+      socket.resume();
+      socket.end(Buffer.concat(frames));
+      await once(socket, 'close');
+    }),
+    { numRuns: 100 },
+  );
+  const dns = `return (await import('node:dns/promises')).lookup('db.example');`;
+  expect(await run(outer, dns)).toEqual({ address: '127.0.0.1', family: 4 });
 });
