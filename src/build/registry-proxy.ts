@@ -44,8 +44,10 @@ export interface RegistryProxy {
 }
 
 const CONNECT_DEADLINE_MS = 15_000;
-/** A registry that says nothing for so long is not going to. */
-const IDLE_DEADLINE_MS = 90_000;
+/** A pusher wants to know by then what is waited for. */
+const SILENCE_MS = 10_000;
+/** A registry that says nothing for so often in a row is not going to. */
+const MAX_SILENCES = 9;
 const MAX_HOST_CHARACTERS = 253;
 /** A script can ask thousands of times; the first refusals say what there is to say. */
 const MAX_REFUSALS_TOLD = 5;
@@ -109,7 +111,11 @@ export function createRegistryProxy(options: RegistryProxyOptions): RegistryProx
     if (typeof opened !== 'string' && !isClosed && !relay.destroyed) {
       relay.once('close', () => streams.delete(stream));
       options.send(BUILDER_FRAME.NET_OPENED, stream, Buffer.alloc(0));
-      return join(relay, opened);
+      const onSilence = (): void =>
+        tell(
+          `${name}:${target.port} has been asked, and has not answered for ${SILENCE_MS / 1000} s`,
+        );
+      return join(relay, opened, onSilence);
     }
     // It has counted until now, given up or not: a build could have any number of connections on their way otherwise.
     streams.delete(stream);
@@ -237,15 +243,27 @@ function connect(
     socket.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
     socket.once('connect', () => {
       socket.off('timeout', onTimeout);
-      socket.setTimeout(IDLE_DEADLINE_MS);
+      socket.setTimeout(SILENCE_MS);
       settle(socket);
     });
   });
 }
 
 /** Bytes go both ways until both ends are through, or one of them breaks. */
-function join(relay: RelayStream, socket: net.Socket): void {
-  socket.on('timeout', () => socket.destroy());
+function join(relay: RelayStream, socket: net.Socket, onSilence: () => void): void {
+  let isAsked = false;
+  let silences = 0;
+  const hear = (end: 'build' | 'registry') => (): void => {
+    isAsked = end === 'build';
+    silences = 0;
+  };
+  relay.on('data', hear('build'));
+  socket.on('data', hear('registry'));
+  socket.on('timeout', () => {
+    if (isAsked) onSilence();
+    silences += 1;
+    if (silences === MAX_SILENCES) socket.destroy();
+  });
   socket.on('error', () => relay.destroy());
   socket.on('close', () => relay.destroy());
   relay.on('close', () => socket.destroy());

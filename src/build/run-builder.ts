@@ -86,7 +86,9 @@ export async function runBuilder(
     case 'timeout': {
       const seconds = run.timeoutMs / 1000;
       const what = output.activity === '' ? '' : `: ${output.activity} was still running`;
-      return failed(`The build took longer than ${seconds} seconds and was stopped${what}`);
+      return failed(`The build took longer than ${seconds} seconds and was stopped${what}`, {
+        hint: 'push again when it ends sooner; the operator can raise FN_BUILD_TIMEOUT',
+      });
     }
     case 'broke-protocol':
       return failed('The build was stopped: it answered what no build answers');

@@ -108,7 +108,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     builds: {
       // A build is one busy core; the other half of the machine keeps serving.
       maxBuilds: Math.max(1, Math.floor(host.cores / 2)),
-      timeoutMs: 5 * 60_000,
+      timeoutMs: read.integer('FN_BUILD_TIMEOUT', { fallback: 300, min: 5, max: 1_800 }) * 1_000,
       // A half of it is enough for a function of a few files; a real project's packages lie in it, too.
       memoryMib: read.integer('FN_BUILD_MEMORY', { fallback: 2_048, min: 512, max: 65_536 }),
       registries: [
