@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Zone } from '../support/dns-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { descendantsOf } from '../support/processes.ts';
@@ -18,6 +20,9 @@ import {
 const START_DEADLINE_MS = 120_000;
 const PUBLIC = ['93.184.216.34', '2606:2800:220:1::34'];
 const DATABASE = '10.0.0.7';
+/** A name that begins with a zero byte has no file: any process of the same network may connect. */
+const LISTEN_ABSTRACT =
+  "require('node:net').createServer().listen('\\0gitfn-test', () => console.log('listening'))";
 
 const HOSTILE_NAMES: Zone = {
   'private.example.com': ['10.0.0.7', 'fd00:1::7'],
@@ -161,9 +166,12 @@ describe('a function', () => {
     const across = mine.map((tcp): Attempt => ({ tcp, port: 8080 }));
     expect(await results('trusted', ...across)).toEqual(across.map(() => 'ECONNREFUSED'));
     // Of any process in the machine's own network.
-    network.run(
-      'python3 -c "import socket,time,os; s=socket.socket(socket.AF_UNIX); s.bind(chr(0)+\'gitfn-test\'); s.listen(); os.fork() or time.sleep(20)" >/dev/null 2>&1 & sleep 0.5',
-    );
+    const [enter = '', ...args] = network.enter;
+    const listener = spawn(enter, [...args, process.execPath, '-e', LISTEN_ABSTRACT], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void listener.kill());
+    await once(listener.stdout, 'data');
     expect(network.run('ss -Hxl')).toContain('@gitfn-test');
     expect(await results('trusted', { abstract: 'gitfn-test' })).toEqual(['ECONNREFUSED']);
   });
