@@ -12,7 +12,11 @@ const HOARDERS: Record<string, string> = {
     const kept = [];
     for (;;) { const m = new WebAssembly.Memory({ initial: 64 }); new Uint8Array(m.buffer).fill(1); kept.push(m); }`,
   'shared memory': `const kept = []; for (;;) { const s = new SharedArrayBuffer(4 << 20); new Uint8Array(s).fill(1); kept.push(s); }`,
-  'files in /tmp': `import fs from 'node:fs'; for (;;) fs.appendFileSync('/tmp/x', Buffer.alloc(1 << 20, 1));`,
+  // Goes on when it is full: the watch looks a few times a second.
+  'files in /tmp': `
+    import fs from 'node:fs';
+    const fill = () => { for (;;) fs.appendFileSync('/tmp/x', Buffer.alloc(1 << 20, 1)); };
+    setInterval(() => { try { fill(); } catch {} }, 10);`,
   'files in /dev/shm and a heap': `
     import fs from 'node:fs';
     try { for (;;) fs.appendFileSync('/dev/shm/x', Buffer.alloc(1 << 20, 1)); } catch {}
