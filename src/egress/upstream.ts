@@ -81,10 +81,12 @@ function askByUdp(server: NameServer, question: DnsQuestion): Promise<DnsMessage
       else if (++wrong >= MAX_WRONG_ANSWERS) settle(null);
     });
     // Connected, the socket takes packets of this server only.
-    socket.connect(server.port, server.address, () => {
+    socket.on('connect', () => {
       if (isSettled) return;
       socket.send(encodeDnsQuery(id, question, OWN_UDP_BYTES), () => {});
     });
+    // A callback here would be told of failures as well, in place of 'error'.
+    socket.connect(server.port, server.address);
   });
 }
 

@@ -112,6 +112,14 @@ describe('the name server of sandboxes', () => {
     await expect(resolver.resolve4('db.internal')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   });
 
+  it('asks the next name server when no packet can be sent to one', async () => {
+    const upstream = await startNameServer((query) => reply(query, ['8.8.8.8']));
+    // Linux refuses to connect a socket to it, as it does where there is no route.
+    const unreachable = { address: '255.255.255.255', port: 53 };
+    const { resolver } = await startServer([unreachable, upstream]);
+    expect(await resolver.resolve4('example.com')).toEqual(['8.8.8.8']);
+  });
+
   it('takes an answer to its own question alone', async () => {
     const upstream = await startNameServer((query) => {
       const { id } = readDnsMessage(query);
