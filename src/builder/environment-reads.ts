@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap, type SourceMapPayload } from 'node:module';
 import { extname, join } from 'node:path';
-import { type Node, parse } from 'acorn';
+import type { Node, parse } from 'acorn';
 import { type Loader, transform } from 'esbuild';
 import { type EnvironmentRead, MAX_ENVIRONMENT_READS } from '../protocol/builder.ts';
 import { findReads, type FoundRead } from './find-reads.ts';
@@ -59,7 +59,9 @@ async function readsOfFile(root: string, file: string): Promise<FoundRead[]> {
 }
 
 async function parsedReads(source: string, loader: Loader): Promise<FoundRead[]> {
-  const plain = loader === 'js' ? tryParse(source) : null;
+  // Most functions read none: a builder that waits for its build holds no parser.
+  const { parse } = await import('acorn');
+  const plain = loader === 'js' ? tryParse(parse, source) : null;
   if (plain !== null) return findReads(plain);
   try {
     const { code, map } = await transform(source, {
@@ -67,7 +69,7 @@ async function parsedReads(source: string, loader: Loader): Promise<FoundRead[]>
       sourcemap: 'external',
       target: 'esnext',
     });
-    const program = tryParse(code);
+    const program = tryParse(parse, code);
     if (program === null) return [];
     const origins = new SourceMap(JSON.parse(map) as SourceMapPayload);
     return findReads(program).map((read) => ({ ...read, line: originalLine(origins, read) }));
@@ -76,10 +78,10 @@ async function parsedReads(source: string, loader: Loader): Promise<FoundRead[]>
   }
 }
 
-function tryParse(source: string): Node | null {
+function tryParse(parseAs: typeof parse, source: string): Node | null {
   for (const sourceType of ['module', 'script'] as const) {
     try {
-      return parse(source, {
+      return parseAs(source, {
         ecmaVersion: 'latest',
         sourceType,
         locations: true,

@@ -60,9 +60,9 @@ async function findFiles(
   const known = start.previous?.trace;
   if (known?.state === state) return known;
   // A tenth of a second to load, for the few that have such packages.
-  const { nodeFileTrace } = await import('@vercel/nft');
+  const { default: tracer } = await import('@vercel/nft');
   const options = { base: root, processCwd: folder };
-  const { fileList } = await nodeFileTrace(
+  const { fileList } = await tracer.nodeFileTrace(
     entries.map((entry) => join(root, entry)),
     options,
   );

@@ -60,9 +60,9 @@ function namesOwnPlace(file: string): boolean {
 
 /** Names of the packages of which a file refers to one that is no code. */
 async function withAssets(root: string, suspects: string[]): Promise<string[]> {
-  const { nodeFileTrace } = await import('@vercel/nft');
+  const { default: tracer } = await import('@vercel/nft');
   const wanted = new Set(suspects);
-  const { reasons } = await nodeFileTrace(suspects, {
+  const { reasons } = await tracer.nodeFileTrace(suspects, {
     base: root,
     // Without it, what a package looks for in the working folder would be looked for in all of the machine.
     processCwd: root,

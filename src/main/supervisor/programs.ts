@@ -4,7 +4,7 @@
  * anything else anyway.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
 
 /** Program → its entry below `src`. */
@@ -40,43 +40,34 @@ const MODULE_FORMAT_BRIDGE = [
 
 export async function bundlePrograms(projectDir: string, outDir: string): Promise<Programs> {
   const names = Object.keys(ENTRIES) as ProgramName[];
-  const files = await bundleSome(names, projectDir, outDir);
-  return {
-    files,
-    builderVersion: await versionOf(`${outDir}/builder.mjs`),
-  };
+  const others = names.filter((name) => name !== 'builder');
+  const files = await bundleAll(projectDir, [
+    { names: others, outDir },
+    // What few builds need stays on disk for the others, and for the builder that waits for one.
+    { names: ['builder'], outDir: `${outDir}/builder`, isSplit: true },
+  ]);
+  return { files, builderVersion: await versionOf(files.builder) };
 }
 
 /** The worker's program alone. */
 export async function bundleWorkerProgram(projectDir: string, outDir: string): Promise<string> {
-  await bundleSome(['worker'], projectDir, outDir);
-  return `${outDir}/worker.mjs`;
+  return (await bundleAll(projectDir, [{ names: ['worker'], outDir }])).worker;
 }
 
-async function bundleSome(
-  names: readonly ProgramName[],
+interface Bundling {
+  names: readonly ProgramName[];
+  outDir: string;
+  /** What a program imports when it needs it becomes a file of its own beside it, named by its content. */
+  isSplit?: boolean;
+}
+
+async function bundleAll(
   projectDir: string,
-  outDir: string,
-): Promise<Record<string, string>> {
-  await mkdir(outDir, { recursive: true, mode: 0o755 });
+  bundlings: readonly Bundling[],
+): Promise<Record<ProgramName, string>> {
   const esbuild = await import('esbuild');
   try {
-    await esbuild.build({
-      entryPoints: Object.fromEntries(
-        names.map((name) => [name, `${projectDir}/src/${ENTRIES[name]}`]),
-      ),
-      outdir: outDir,
-      outExtension: { '.js': '.mjs' },
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node26',
-      external: ABSENT_PACKAGES,
-      // A page of node-pre-gyp's, never shown.
-      loader: { '.html': 'empty' },
-      banner: { js: MODULE_FORMAT_BRIDGE },
-      logLevel: 'silent',
-    });
+    for (const bundling of bundlings) await bundleSome(esbuild, projectDir, bundling);
   } catch (error) {
     throw new PlatformError('internal', `the platform's programs cannot be bundled`, {
       hint: 'the installation is damaged; run: npm ci',
@@ -86,9 +77,40 @@ async function bundleSome(
     // Its helper process would otherwise stay.
     await esbuild.stop();
   }
-  return Object.fromEntries(names.map((name) => [name, `${outDir}/${name}.mjs`]));
+  const files = bundlings.flatMap(({ names, outDir }) =>
+    names.map((name) => [name, `${outDir}/${name}.mjs`]),
+  );
+  return Object.fromEntries(files) as Record<ProgramName, string>;
 }
 
+async function bundleSome(
+  esbuild: typeof import('esbuild'),
+  projectDir: string,
+  { names, outDir, isSplit = false }: Bundling,
+): Promise<void> {
+  // Files that are named by their content would stay when it changes.
+  if (isSplit) await rm(outDir, { recursive: true, force: true });
+  await mkdir(outDir, { recursive: true, mode: 0o755 });
+  await esbuild.build({
+    entryPoints: Object.fromEntries(
+      names.map((name) => [name, `${projectDir}/src/${ENTRIES[name]}`]),
+    ),
+    outdir: outDir,
+    splitting: isSplit,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+    external: ABSENT_PACKAGES,
+    // A page of node-pre-gyp's, never shown.
+    loader: { '.html': 'empty' },
+    banner: { js: MODULE_FORMAT_BRIDGE },
+    logLevel: 'silent',
+  });
+}
+
+/** Of the program with all that it may import: it names each file by its content. */
 async function versionOf(bundle: string): Promise<string> {
   const hash = createHash('sha256')
     .update(process.version)

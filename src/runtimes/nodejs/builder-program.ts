@@ -1,11 +1,12 @@
 /** How the builder of JavaScript and TypeScript functions is booted. */
+import { basename, dirname, join } from 'node:path';
 import { CERTIFICATES_FILE, CLIENT_FOLDERS } from '../../protocol/builder-places.ts';
 import type { SandboxProgram } from '../../sandbox/ports.ts';
 
 interface BuilderFiles {
   node: string;
   libraries: Readonly<Record<string, string>>;
-  /** The bundled builder, an ES module. */
+  /** The bundled builder, an ES module with others beside it, in a folder that holds nothing else. */
   runner: string;
   /** esbuild's statically linked program for this machine. */
   esbuild: string;
@@ -29,7 +30,7 @@ export interface BuildSystem {
 const NODE = '/usr/local/bin/node';
 /** Below npm_config_nodedir of builder/install/client-commands.ts. */
 const HEADERS = '/usr/local/include';
-const RUNNER = '/runner.mjs';
+const RUNNER = '/runner';
 const ESBUILD = '/usr/local/bin/esbuild';
 /**
  * For Go's run time, in which esbuild is written: it serves one build, so collecting what is garbage would take a third
@@ -41,7 +42,7 @@ export function builderProgram(files: BuilderFiles): SandboxProgram {
   const { system, clients } = files;
   const hasLoader = Object.keys(system.links).some((path) => path.startsWith('/lib'));
   return {
-    command: [NODE, '--disable-warning=ExperimentalWarning', RUNNER],
+    command: [NODE, '--disable-warning=ExperimentalWarning', join(RUNNER, basename(files.runner))],
     files: {
       ...system.files,
       // They are among the system's own where /lib is a link into /usr.
@@ -53,7 +54,7 @@ export function builderProgram(files: BuilderFiles): SandboxProgram {
       [CLIENT_FOLDERS.yarnBerry]: clients.yarnBerry,
       [NODE]: files.node,
       [HEADERS]: files.headers,
-      [RUNNER]: files.runner,
+      [RUNNER]: dirname(files.runner),
       [ESBUILD]: files.esbuild,
     },
     links: system.links,
