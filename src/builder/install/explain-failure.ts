@@ -67,14 +67,15 @@ const EXPLANATIONS: [RegExp, Explain][] = [
   [
     // The platform's own refusal of a connection looks like the registry's of a package.
     /\b403\b|tunnel/,
-    (_, { registry, refusals, end }) => {
-      const refusal = refusals.find((reason) => UNREACHED.test(reason));
-      if (refusal === undefined) return null;
-      return problem(`Builds do not reach the registry ${registry}: ${refusal}`, {
-        lines: linesWith(end.tail, /\b403\b|tunnel/),
-        hint: 'the operator sees to the name and its network, or names the address of a registry in a private one: FN_BUILD_REGISTRIES in docs/configuration.md',
-      });
-    },
+    (_, { title, registry, refusals, end }) =>
+      refusals.some((reason) => UNREACHED.test(reason))
+        ? unreachedProblem({
+            title,
+            registry,
+            refusals,
+            lines: linesWith(end.tail, /\b403\b|tunnel/),
+          })
+        : null,
   ],
   [
     /\bE401\b|\bE403\b|ERR_PNPM_FETCH_40[13]|YN0041|YN0033|Request failed "?40[13]|(?:401|403) (?:Unauthorized|Forbidden)/i,
@@ -141,6 +142,28 @@ export function explainInstallFailure(failure: FailedInstall): BuildProblem {
   }
   const how = end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`;
   return problem(`${failure.title} failed (${how})`, { lines: tailOf(end) });
+}
+
+interface Unreached {
+  title: string;
+  registry: string;
+  refusals: readonly string[];
+  lines: string[];
+}
+
+/** No connection came about: to the operator's registry, or to one that the project names and builds may not reach. */
+export function unreachedProblem({ title, registry, refusals, lines }: Unreached): BuildProblem {
+  const refusal = refusals.find((reason) => UNREACHED.test(reason));
+  if (refusal === undefined) {
+    return problem(`${title} asked for a host that builds do not reach: ${refusals[0] ?? ''}`, {
+      lines,
+      hint: 'is the registry in .npmrc or .yarnrc.yml right? The operator names further ones in FN_BUILD_REGISTRIES',
+    });
+  }
+  return problem(`Builds do not reach the registry ${registry}: ${refusal}`, {
+    lines,
+    hint: 'the operator sees to the name and its network, or names the address of a registry in a private one: FN_BUILD_REGISTRIES in docs/configuration.md',
+  });
 }
 
 export function mismatchProblem(

@@ -12,7 +12,12 @@ import {
 } from './client-commands.ts';
 import { installationName } from '../external-packages.ts';
 import type { ClientName, DetectedClient } from './detect-client.ts';
-import { explainInstallFailure, mismatchProblem } from './explain-failure.ts';
+import {
+  explainInstallFailure,
+  mismatchProblem,
+  tailOf,
+  unreachedProblem,
+} from './explain-failure.ts';
 import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
 import { hasSameMeaning, olderYarnLock } from './older-yarn-lock.ts';
@@ -31,6 +36,8 @@ export interface PackagesRequest {
   registries: readonly string[];
   /** Why connections were refused until now. */
   refusals: readonly string[];
+  /** Aborts when there is no registry to be had. */
+  unreached: AbortSignal;
   /** Keys that this app has caches of. */
   caches: readonly string[];
   diskMib: number;
@@ -109,7 +116,7 @@ async function restore(request: PackagesRequest, key: string): Promise<boolean> 
 }
 
 async function install(request: PackagesRequest): Promise<BuildProblem | null> {
-  const { root, detected, withDev, packages, registries } = request;
+  const { root, detected, withDev, packages, registries, unreached } = request;
   const folder = join(root, detected.folder);
   const [first] = packages;
   const hasOwnPolicy =
@@ -120,7 +127,7 @@ async function install(request: PackagesRequest): Promise<BuildProblem | null> {
   const options = { withDev, hasOwnPolicy, isOlderLock: older !== null };
   const { title, command } = installCommand(detected.client, options);
   request.report(`Installing dependencies: ${title}`);
-  const end = await run(request, { title, command, cwd: folder });
+  const end = await run(request, { title, command, cwd: folder, signal: unreached });
   rmSync(CLIENT_CACHE, { recursive: true, force: true }); // It lies in memory.
   if (end.code === 0 && older !== null && !hasSameMeaning(lockfile, older)) {
     return mismatchProblem(detected, []);
@@ -179,8 +186,9 @@ function ignoresScripts(folder: string): boolean {
 }
 
 function explainFailure(request: PackagesRequest, title: string, end: CommandEnd): BuildProblem {
-  const { detected, diskMib, memoryMib, registries, refusals } = request;
+  const { detected, diskMib, memoryMib, registries, refusals, unreached } = request;
   const [registry = ''] = registries;
+  if (unreached.aborted) return unreachedProblem({ title, registry, refusals, lines: tailOf(end) });
   return explainInstallFailure({ title, detected, end, registry, refusals, diskMib, memoryMib });
 }
 

@@ -160,7 +160,7 @@ async function run(
   const limits = { memoryMib, diskMib: Math.floor(memoryMib * DISK_SHARE) };
   const client = project?.detected.client ?? 'npm';
   const forwarder = await startForwarder(services);
-  const { url: proxyUrl, refusals } = forwarder;
+  const { url: proxyUrl, refusals, unreached } = forwarder;
   writeClientSettings({ client, registry, proxyUrl });
   const folders = [folder, join(root, project?.detected.folder ?? '')];
   const environment = commandEnvironment({ proxyUrl, registries, folders, variables });
@@ -168,7 +168,16 @@ async function run(
   try {
     if (project !== null) {
       const { caches = [] } = start;
-      const options = { ...shared, ...project, root, variables, registries, refusals, caches };
+      const options = {
+        ...shared,
+        ...project,
+        root,
+        variables,
+        registries,
+        refusals,
+        unreached,
+        caches,
+      };
       const installed = await installPackages(options);
       if (installed.kind === 'failed') return [redactProblem(installed.problem, redact)];
       context.dependencyState = installed.key;

@@ -15,6 +15,8 @@ export interface RegistryForwarder {
   url: string;
   /** Why connections were refused, in the order of the first time; the first few. */
   refusals: readonly string[];
+  /** Aborts when refusals go on and no connection ever came about: package managers ask on for many minutes. */
+  unreached: AbortSignal;
   close(): void;
 }
 
@@ -29,18 +31,33 @@ const HOP_HEADERS = ['connection', 'proxy-connection', 'keep-alive', 'proxy-auth
 const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
 const MAX_REFUSALS = 5;
+/** A name server that was out of order for a moment, or a registry that starts, is back by then. */
+const PATIENCE_MS = 6_000;
 
 export async function startForwarder({
   connect,
 }: Pick<BuilderServices, 'connect'>): Promise<RegistryForwarder> {
   const refusals: string[] = [];
+  const unreached = new AbortController();
+  let firstRefusalMs: number | null = null;
+  let isReached = false;
+  const noteRefusal = (reason: string): void => {
+    if (!refusals.includes(reason) && refusals.length < MAX_REFUSALS) refusals.push(reason);
+    firstRefusalMs ??= performance.now();
+    const isLong = performance.now() - firstRefusalMs > PATIENCE_MS;
+    if (isLong && !isReached) unreached.abort();
+  };
   const services = {
-    connect: (target: NetTarget) =>
-      connect(target).catch((error: Error) => {
-        const isNew = !refusals.includes(error.message);
-        if (isNew && refusals.length < MAX_REFUSALS) refusals.push(error.message);
+    connect: async (target: NetTarget) => {
+      try {
+        const relay = await connect(target);
+        isReached = true;
+        return relay;
+      } catch (error) {
+        noteRefusal((error as Error).message);
         throw error;
-      }),
+      }
+    },
   };
   const server = http.createServer((request, response) => {
     void forwardRequest(services, request, response);
@@ -55,6 +72,7 @@ export async function startForwarder({
   return {
     url: `http://127.0.0.1:${port}`,
     refusals,
+    unreached: unreached.signal,
     close: () => {
       server.close();
       server.closeAllConnections();

@@ -12,6 +12,8 @@ export interface Command {
   command: readonly string[];
   cwd: string;
   environment: Readonly<Record<string, string>>;
+  /** Ends it early. */
+  signal?: AbortSignal;
 }
 
 export interface CommandWatch {
@@ -45,7 +47,7 @@ const CANNOT_RUN = 127;
 const KILLED = 137;
 
 export async function runCommand(
-  { title, command, cwd, environment }: Command,
+  { title, command, cwd, environment, signal: early }: Command,
   { onLine, report, tellActivity }: CommandWatch,
 ): Promise<CommandEnd> {
   const beganAtMs = performance.now();
@@ -74,6 +76,9 @@ export async function runCommand(
     spokeAtMs = performance.now();
     report(`${title} has been running for ${Math.round((spokeAtMs - beganAtMs) / 1000)} s`);
   }, CHECK_QUIET_MS);
+  const onEarlyEnd = (): void => endGroup(child.pid);
+  early?.addEventListener('abort', onEarlyEnd);
+  if (early?.aborted) onEarlyEnd();
   const { code, signal } = await new Promise<Pick<CommandEnd, 'code' | 'signal'>>((resolve) => {
     child.once('exit', (exitCode, exitSignal) => resolve({ code: exitCode, signal: exitSignal }));
     child.once('error', (error) => {
@@ -82,6 +87,7 @@ export async function runCommand(
     });
   });
   clearInterval(watch);
+  early?.removeEventListener('abort', onEarlyEnd);
   // What it left running would hold the outputs open, and go on changing files under the build.
   endGroup(child.pid);
   endOthers(others);
