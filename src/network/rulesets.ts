@@ -94,8 +94,10 @@ table ${ROUTER_TABLE} {
 }
 
 /**
- * The machine's part. Its own addresses, public ones too, are what its input hook says they are: no list of them can
- * be out of date. It replaces what an instance that was killed may have left under the same name.
+ * The machine's part. Its own addresses, public ones too, are what its routing says they are: no list of them can be
+ * out of date. They are looked at before their destination is changed, since the ports that containers publish lead on
+ * into private networks, and again at the machine's door. It replaces what an instance that was killed may have left
+ * under the same name.
  */
 export function hostRuleset(plan: AddressPlan): string {
   const table = hostTable(plan.block);
@@ -109,15 +111,21 @@ table ${table} {
     meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited
   }
-  chain input {
-    type filter hook input priority filter - 10; policy accept;
-    iifname != "${uplink}" accept
+  chain guard {
     ct state established,related accept
     meta l4proto != { tcp, udp } goto refuse
     ip saddr ${plan.v4Range} ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
     ip6 saddr ${plan.v6Range} ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept
     ${RANGE_RULES}
     goto refuse
+  }
+  chain prerouting {
+    type filter hook prerouting priority dstnat - 10; policy accept;
+    iifname "${uplink}" fib daddr type local goto guard
+  }
+  chain input {
+    type filter hook input priority filter - 10; policy accept;
+    iifname "${uplink}" goto guard
   }
   chain forward {
     type filter hook forward priority filter - 10; policy accept;

@@ -156,6 +156,27 @@ describe('a function', () => {
     for (const found of await results('probe', ...attempts)) expect(found).toBe('ECONNREFUSED');
   });
 
+  it('reaches no port of the machine that leads on into a private network, as those of containers', async () => {
+    // As Docker has it.
+    network.run(`nft -f - <<'END'
+      table ip published {
+        chain prerouting {
+          type nat hook prerouting priority dstnat;
+          fib daddr type local tcp dport ${PORTS.database} dnat to 172.17.0.2
+        }
+      }
+END`);
+    onTestFinished(() => void network.run('nft delete table ip published'));
+    await network.arrivals();
+    const attempts = [OWN_PUBLIC_ADDRESS, PUBLIC[0] ?? ''].map((tcp): Attempt => ({
+      tcp,
+      port: PORTS.database,
+      say: 'startup',
+    }));
+    expect(await results('probe', ...attempts)).toEqual(['ECONNREFUSED', 'got startup']);
+    expect((await network.arrivals()).map(({ to }) => to)).toEqual([PUBLIC[0]]);
+  });
+
   it('shares no abstract socket and no port with others', async () => {
     const { addresses: mine } = await probe('probe', []);
     expect(await results('probe', { listen: 8080 })).toEqual(['listening']);

@@ -49,7 +49,6 @@ describe('the filter', () => {
       .match(/.*(?<!policy )accept$/gm)
       ?.map((line) => line.trim());
     expect(accepted?.filter((line) => !line.includes('ranges'))).toEqual([
-      'iifname != "gitfn3" accept',
       'ct state established,related accept',
       'ip saddr 198.18.48.0/20 ip daddr 198.18.48.1 th dport 53 accept',
       'ip6 saddr fd67:6974:666e:3::/64 ip6 daddr fd67:6974:666e:3::1 th dport 53 accept',
