@@ -89,11 +89,16 @@ export interface EndedSlot extends SlotPlace {
   ranges: readonly string[];
 }
 
-/** Takes networks away whose sandboxes have gone. Each part is tried, however the others went. */
+/**
+ * Takes networks away whose sandboxes have gone. Each part is tried, however the others went; it fails when a filter
+ * may still let through what was opened.
+ */
 export function removeSlotsScript(context: ScriptContext, slots: readonly EndedSlot[]): string {
   const { tools, folder, plan } = context;
   const ranges = slots.flatMap((slot) => slot.ranges);
+  const failedBefore = '[ $? = 0 ] || failed=1';
   return [
+    'failed=0',
     `${inRouter(context)} ${tools.ip} -force -batch - ${input(slots.map(({ name }) => `link delete ${name}`))}`,
     `${inRouter(context)} ${tools.nft} -f - ${input([
       ...slots
@@ -101,10 +106,15 @@ export function removeSlotsScript(context: ScriptContext, slots: readonly EndedS
         .flatMap(deleted(ROUTER_TABLE)),
       ...ranges.flatMap(deleted(ROUTER_TABLE)),
     ])}`,
+    failedBefore,
     ...(ranges.length === 0
       ? []
-      : [`${tools.nft} -f - ${input(ranges.flatMap(deleted(hostTable(plan.block))))}`]),
+      : [
+          `${tools.nft} -f - ${input(ranges.flatMap(deleted(hostTable(plan.block))))}`,
+          failedBefore,
+        ]),
     ...slots.map(({ name }) => `${tools.umount} ${folder}/${name}; rm -f ${folder}/${name}`),
+    'exit $failed',
     '',
   ].join('\n');
 }

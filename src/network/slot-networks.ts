@@ -90,6 +90,7 @@ export async function createSlotNetworks(
   }
 
   async function makeBatch(): Promise<string | null> {
+    if (inUse.size > plan.slots - BATCH) return 'every address is in use';
     const places = Array.from({ length: BATCH }, nextPlace);
     const problem = await run(addSlotsScript(context, places));
     if (problem === null) {
@@ -128,10 +129,21 @@ export async function createSlotNetworks(
       await pause(REMOVE_PAUSE_MS);
       if (state.isClosed) return; // All goes at once.
       const slots = ended.splice(0);
-      // Something may have been left out of a batch that failed; what stays is found by who takes its name next.
-      await run(removeSlotsScript(context, slots));
-      for (const { name } of slots) inUse.delete(name);
+      if ((await remove(slots)) === null) continue;
+      for (const slot of slots) {
+        const problem = await remove([slot]);
+        if (problem === null) continue;
+        // Whoever got its addresses next would reach what was opened for it: they stay out of use.
+        say(`the network ${slot.name} of a sandbox that has gone cannot be removed: ${problem}`);
+      }
     }
+  }
+
+  async function remove(slots: readonly EndedSlot[]): Promise<string | null> {
+    const problem = await run(removeSlotsScript(context, slots));
+    // An interface or a file may have stayed of a batch that failed: who takes its name next stumbles, and removes it.
+    if (problem === null) for (const { name } of slots) inUse.delete(name);
+    return problem;
   }
 
   async function takePlace(): Promise<SlotPlace> {
