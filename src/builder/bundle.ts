@@ -86,25 +86,39 @@ export type Bundling =
  * import, which takes as long as bundling. Hence it is asked only when there is something to explain.
  */
 export async function bundle(request: BundleRequest): Promise<Bundling> {
+  let found: esbuild.Message[] = [];
   try {
     const result = await run(request, []);
     if (!leavesRepository(result)) return toBundling(request, result);
   } catch (error) {
-    if ((error as Partial<esbuild.BuildFailure>).errors === undefined) throw error;
+    const { errors } = error as Partial<esbuild.BuildFailure>;
+    if (errors === undefined) throw error;
+    found = errors;
   }
-  return explain(request);
+  return explain(request, found);
 }
 
-/** Bundles again, slower, for problems that name the import that is to blame. */
-async function explain(request: BundleRequest): Promise<Bundling> {
+/**
+ * Bundles again, slower, for problems that name the import that is to blame. A package that is not there is one only
+ * where the bundler itself has `found` so: code that catches the failure does without it.
+ */
+async function explain(request: BundleRequest, found: esbuild.Message[]): Promise<Bundling> {
+  const blamed = new Set(found.map(placeOf));
   try {
     return toBundling(request, await run(request, [repositoryPlugin(request.root)]));
   } catch (error) {
     const messages = (error as Partial<esbuild.BuildFailure>).errors;
     if (messages === undefined) throw error;
-    const problems = messages.slice(0, MAX_PROBLEMS);
+    const isProblem = (message: esbuild.Message): boolean =>
+      message.detail === undefined || blamed.has(placeOf(message));
+    const kept = messages.some(isProblem) ? messages.filter(isProblem) : messages;
+    const problems = kept.slice(0, MAX_PROBLEMS);
     return { kind: 'failed', problems: problems.map((message) => toProblem(request, message)) };
   }
+}
+
+function placeOf({ location }: esbuild.Message): string {
+  return location === null ? '' : `${location.file}:${location.line}:${location.column}`;
 }
 
 /** Links were followed: a file's path is its real one, relative to the repository. */

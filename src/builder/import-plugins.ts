@@ -65,7 +65,7 @@ export function repositoryPlugin(root: string): Plugin {
   };
 }
 
-/** What a plugin of this file adds to an esbuild error. */
+/** What the error of a package that is not there has beside its text. */
 export interface ImportErrorDetail {
   hint: string;
 }
