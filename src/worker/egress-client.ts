@@ -1,9 +1,10 @@
-/** The worker's end of protocol/egress-channel.ts, opened when the function first connects to another host. */
+/** The worker's end of protocol/egress-channel.ts. */
 import type { Socket } from 'node:net';
 import {
   CHANNEL_FRAME,
   type ConnectedTo,
   type ConnectTarget,
+  MAX_CHANNEL_FRAME_BYTES,
   type Refusal,
 } from '../protocol/egress-channel.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../protocol/framing.ts';
@@ -25,30 +26,32 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** `openSocket` is called once. */
-export function createEgressClient(openSocket: () => Socket): EgressClient {
+/** `closed` is called when the way out is gone for good. */
+export function createEgressClient(socket: Socket, closed: () => void): EgressClient {
   const waiting = new Map<number, Waiting>();
   const relays = new Map<number, RelayStream>();
-  let opened: Socket | null = null;
   let lastStream = 0;
 
-  function open(): Socket {
-    const socket = openSocket();
-    const decoder = new FrameDecoder(receive);
-    socket.on('data', (chunk: Buffer) => decoder.push(chunk));
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      const error = refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
-      for (const question of waiting.values()) question.reject(error);
-      for (const relay of relays.values()) relay.reset('the way out of the sandbox has closed');
-      waiting.clear();
-    });
-    return socket;
-  }
+  const decoder = new FrameDecoder(receive, MAX_CHANNEL_FRAME_BYTES);
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      decoder.push(chunk);
+    } catch {
+      socket.destroy(); // What follows could be taken for anything.
+    }
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    const error = refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
+    for (const question of waiting.values()) question.reject(error);
+    for (const relay of relays.values()) relay.reset('the way out of the sandbox has closed');
+    waiting.clear();
+    closed();
+  });
+  socket.unref();
 
   function send(type: number, stream: number, payload: string | Uint8Array): void {
-    opened ??= open();
-    if (!opened.destroyed) opened.write(encodeFrame(type, stream, payload));
+    if (!socket.destroyed) socket.write(encodeFrame(type, stream, payload));
   }
 
   function receive({ type, stream, payload }: Frame): void {
@@ -60,9 +63,11 @@ export function createEgressClient(openSocket: () => Socket): EgressClient {
       case CHANNEL_FRAME.REFUSED:
         return waiting.get(stream)?.reject(refusal(JSON.parse(payload.toString()) as Refusal));
       case CHANNEL_FRAME.DATA:
-        return void relay?.receive(payload);
+        if (relay?.receive(payload) === false) socket.destroy();
+        return;
       case CHANNEL_FRAME.CREDIT:
-        return void relay?.credit(payload.readUInt32BE(0));
+        if (relay?.credit(payload.readUInt32BE(0)) === false) socket.destroy();
+        return;
       case CHANNEL_FRAME.END:
         return relay?.ended();
       default:
@@ -73,16 +78,15 @@ export function createEgressClient(openSocket: () => Socket): EgressClient {
   /** Holds the event loop while it waits, as a question to the system would. */
   async function ask(type: number, stream: number, payload: string): Promise<Buffer> {
     send(type, stream, payload);
-    if (opened?.destroyed !== false)
-      throw refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
-    opened.ref();
+    if (socket.destroyed) throw refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
+    socket.ref();
     try {
       return await new Promise<Buffer>((resolve, reject) => {
         waiting.set(stream, { resolve, reject });
       });
     } finally {
       waiting.delete(stream);
-      if (waiting.size === 0) opened.unref();
+      if (waiting.size === 0) socket.unref();
     }
   }
 

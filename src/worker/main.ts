@@ -12,11 +12,12 @@ import { readEnvironment } from './environment.ts';
 import { sendConnectionsThrough } from './outgoing.ts';
 import { startWorker } from './worker.ts';
 
-if (process.argv[3] === CHANNEL_ARGUMENT) {
-  process.argv.length = 2; // What the function sees is as ever.
-  sendConnectionsThrough(() => new net.Socket({ fd: WORKER_CHANNEL_FD }));
-}
-startWorker(
+const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
+if (isWithoutNetwork) process.argv.length = 2; // What the function sees is as ever.
+const { retire } = startWorker(
   (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
   readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),
 );
+if (isWithoutNetwork) {
+  sendConnectionsThrough(new net.Socket({ fd: WORKER_CHANNEL_FD }), retire);
+}

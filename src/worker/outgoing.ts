@@ -9,7 +9,11 @@ import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import net, { isIP } from 'node:net';
 import type { RelayStream } from '../protocol/relay-stream.ts';
+import { tellChildrenOfProxy } from './child-environment.ts';
 import { createEgressClient, type EgressClient } from './egress-client.ts';
+import { joinStreams } from './join-streams.ts';
+import { isLoopback } from './loopback.ts';
+import { createProxy } from './proxy.ts';
 
 interface ConnectOptions {
   host?: string;
@@ -24,30 +28,38 @@ type Done = (error: Error | null, found?: Found, family?: number) => void;
 type LookupFunction = (host: string, options: dns.LookupOptions, done: Done) => void;
 type Connect = (this: net.Socket, ...parameters: unknown[]) => net.Socket;
 
+interface Entrance {
+  /** Listens from its first call on. */
+  port: () => number;
+  /** The address that leads to this connection, once. */
+  admit(relay: RelayStream): string;
+  /** Its socket has ended before it came here, or long after. */
+  forget(address: string): void;
+}
+
 /** 127.64.0.0/10: nobody else connects there. */
 const FIRST_ADDRESS = 0x7f40_0001;
 const ADDRESSES = 0x3f_fffe;
-const LOOPBACK =
-  /^(?:localhost|.*\.localhost|127\.[\d.]+|::1|0\.0\.0\.0|::|::ffff:127\.[\d.]+)\.?$/i;
 /** Any name: an address as host would not be looked up. */
 const STAND_IN = 'address.invalid';
 
-/** Until the process ends. `openChannel` is called at the first connection. */
-export function sendConnectionsThrough(openChannel: () => net.Socket): void {
-  const client = createEgressClient(openChannel);
-  replaceConnect(client);
+/** Until the process ends. `closed` is called when nothing leads out any more. */
+export function sendConnectionsThrough(channel: net.Socket, closed: () => void): void {
+  const client = createEgressClient(channel, closed);
+  const entrance = createEntrance(createProxy(client));
+  replaceConnect(client, entrance);
+  tellChildrenOfProxy(entrance.port);
   replaceLookups(client);
   syncBuiltinESMExports();
 }
 
-function replaceConnect(client: EgressClient): void {
+function replaceConnect(client: EgressClient, entrance: Entrance): void {
   const prototype = net.Socket.prototype as unknown as { connect: Connect };
   const original = prototype.connect;
-  const entrance = createEntrance();
   prototype.connect = function (...parameters) {
     const [options, callback] = connectOptions(parameters);
     const { host = 'localhost', path, lookup } = options;
-    if (path !== undefined || options.port === undefined || LOOPBACK.test(host)) {
+    if (path !== undefined || options.port === undefined || isLoopback(host)) {
       return original.apply(this, parameters);
     }
     const target = { host, port: Number(options.port) };
@@ -108,8 +120,11 @@ function tellPeer(socket: net.Socket, address: string, port: number): void {
   }
 }
 
-/** Where sockets of this process connect to instead. */
-function createEntrance() {
+/**
+ * Where sockets of this process connect to instead, by an address for each, and other processes, by any other
+ * address, to find a proxy.
+ */
+function createEntrance(serveProxy: (socket: net.Socket) => void): Entrance {
   const expected = new Map<string, RelayStream>();
   let server: net.Server | null = null;
   let count = 0;
@@ -119,46 +134,40 @@ function createEntrance() {
         const address = (socket.localAddress ?? '').replace(/^::ffff:/, '');
         const relay = expected.get(address);
         expected.delete(address);
-        if (relay === undefined) socket.destroy();
-        else join(socket, relay);
+        if (relay !== undefined) joinStreams(socket, relay);
+        else if (isExpected(address)) socket.destroy();
+        else serveProxy(socket);
       })
       // Without a host it is bound before `listen` returns.
       .listen(0)
       .unref();
   return {
-    port: (): number => {
+    port: () => {
       server ??= listen();
       return (server.address() as net.AddressInfo).port;
     },
-    /** The address that leads to this connection, once. */
-    admit(relay: RelayStream): string {
+    admit(relay) {
       const number = FIRST_ADDRESS + (count++ % ADDRESSES);
       const address = [24, 16, 8, 0].map((shift) => (number >>> shift) & 0xff).join('.');
       expected.set(address, relay);
       return address;
     },
-    /** Its socket has ended before it came here, or long after. */
-    forget(address: string): void {
+    forget(address) {
       expected.get(address)?.destroy();
       expected.delete(address);
     },
   };
 }
 
-function join(socket: net.Socket, relay: RelayStream): void {
-  socket.unref(); // The other end, which the program has, decides what holds the event loop.
-  socket.on('error', () => relay.destroy());
-  socket.on('close', () => relay.destroy());
-  relay.on('close', () => (relay.readableEnded ? socket.destroySoon() : socket.resetAndDestroy()));
-  socket.pipe(relay);
-  relay.pipe(socket);
+function isExpected(address: string): boolean {
+  return /^127\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./.test(address);
 }
 
 /** Of names, what a sandbox without name servers can say: its addresses. */
 function replaceLookups(client: EgressClient): void {
   const lookup = async (host: string, options: dns.LookupOptions): Promise<dns.LookupAddress[]> => {
     const wanted = familyOf(options.family);
-    const addresses = LOOPBACK.test(host)
+    const addresses = isLoopback(host)
       ? [isIP(host) === 0 ? '127.0.0.1' : host]
       : isIP(host) === 0
         ? await client.lookUp(host)

@@ -30,7 +30,7 @@ const READ_BUFFER_BYTES = 64 * 1024;
 export function startWorker(
   openSocket: (onRead: OnReadOpts) => Socket,
   environment: Promise<WorkerEnvironment>,
-): void {
+): Pick<Worker, 'retire'> {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const decoder = new FrameDecoder((frame) => worker.receive(frame));
   const socket = openSocket({
@@ -46,6 +46,7 @@ export function startWorker(
   socket.on('close', () => process.exit(0));
   environment.catch(() => {}); // Reported when the worker is specialised.
   worker.hello();
+  return { retire: () => worker.retire() };
 }
 
 class Worker {
@@ -181,6 +182,7 @@ class Worker {
     this.#handle = handle;
     const initMs = performance.now() - startedAtMs;
     this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
+    if (this.#isRetiring) this.#writer.empty(WORKER_FRAME.RETIRING, 0);
   }
 
   #initFailed(error: unknown): void {
@@ -230,9 +232,14 @@ class Worker {
       stack === '' ? `Uncaught ${errorType}: ${message}` : `Uncaught ${stack}`,
     );
     this.#running.getStore()?.fail(error);
+    this.retire();
+  }
+
+  /** What runs here goes on; what comes next shall go elsewhere. */
+  retire(): void {
     if (this.#isRetiring) return;
     this.#isRetiring = true;
-    this.#writer.empty(WORKER_FRAME.RETIRING, 0);
+    if (this.#handle !== null) this.#writer.empty(WORKER_FRAME.RETIRING, 0);
   }
 
   #drain(): void {

@@ -1,6 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { startPlatform, type Platform } from '../support/platform.ts';
@@ -36,18 +41,58 @@ export const handler = async ({ query }) => {
 };
 `;
 
+/** What libpq does: asks in the clear whether TLS is spoken, then goes on by it on the same connection. */
+const DATABASE = `
+import net from 'node:net';
+import tls from 'node:tls';
+import { once } from 'node:events';
+export const handler = async ({ query }) => {
+  const plain = net.connect({ host: '${OUTSIDE}', port: Number(query.database) });
+  plain.write(Buffer.from('0000000804d2162f', 'hex'));
+  const [answer] = await once(plain, 'data');
+  if (answer.toString() !== 'S') return { answer: answer.toString() };
+  const secure = tls.connect({ socket: plain, rejectUnauthorized: false });
+  await once(secure, 'secureConnect');
+  const name = secure.getPeerCertificate().subject.CN;
+  secure.end('startup');
+  let text = '';
+  for await (const chunk of secure) text += chunk;
+  return { text, name };
+};
+`;
+
+/** Node reads the proxy variables when it is told to, `net` never. */
+const CHILDREN = `
+import { execFile } from 'node:child_process';
+const node = (code, ...parameters) => new Promise((resolve) =>
+  execFile(process.execPath, ['--input-type=module', '-e', code, ...parameters], (error, out, err) => resolve(out + err)));
+export const handler = async ({ query }) => {
+  const fetches = 'const r = await fetch(process.argv[1]).catch((e) => e); process.stdout.write(r.status + " " + await r.text?.())';
+  const gets = 'import http from "node:http"; http.get(process.argv[1], (r) => r.pipe(process.stdout))';
+  const url = 'http://[${OUTSIDE}]:' + query.web + '/';
+  return {
+    fetched: await node(fetches, url + 'fetched'),
+    got: await node(gets, url + 'got'),
+    refused: await node(gets, 'http://10.0.0.1/'),
+    own: Object.keys(process.env).filter((name) => /proxy/i.test(name)),
+  };
+};
+`;
+
 let web: http.Server;
+let database: net.Server;
 let echo: net.Server;
 let platform: Platform;
 const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port;
 beforeAll(async () => {
   web = http.createServer((request, response) => response.end(`you asked for ${request.url}`));
   echo = net.createServer((socket) => socket.pipe(socket));
-  for (const server of [web, echo]) {
+  database = startDatabase();
+  for (const server of [web, echo, database]) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   }
-  const allowed = [web, echo].map((server) => `127.0.0.1:${portOf(server)}`).join(',');
+  const allowed = [web, echo, database].map((server) => `127.0.0.1:${portOf(server)}`).join(',');
   platform = await startPlatform({
     ...(isRoot && { asUid: ORDINARY_UID }),
     env: { FN_EGRESS: 'public', FN_EGRESS_ALLOW: allowed },
@@ -57,11 +102,39 @@ afterAll(async () => {
   await platform[Symbol.asyncDispose]();
   web.close();
   echo.close();
+  database.close();
 });
 
-async function deploy(app: string, egress: string[]) {
+function startDatabase(): net.Server {
+  const folder = mkdtempSync(join(tmpdir(), 'certificate-'));
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(folder, name)) as [string, string];
+  const request = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+  ];
+  const subject = ['-subj', '/CN=db.example', '-keyout', key, '-out', cert];
+  execFileSync('openssl', [...request, ...subject], { stdio: 'ignore' });
+  const identity = { key: readFileSync(key), cert: readFileSync(cert) };
+  rmSync(folder, { recursive: true });
+  return net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write('S');
+      const secure = new tls.TLSSocket(socket, { isServer: true, ...identity });
+      secure.on('error', () => {});
+      secure.once('data', (startup: Buffer) => secure.end(`heard ${startup.toString()}`));
+    });
+  });
+}
+
+async function deploy(app: string, egress: string[], code = CONNECTS) {
   const repository = await createRepository(platform, app);
-  await repository.commit({ 'index.js': CONNECTS, 'fn.json': JSON.stringify({ egress }) });
+  await repository.commit({ 'index.js': code, 'fn.json': JSON.stringify({ egress }) });
   return repository.push('main');
 }
 
@@ -94,6 +167,25 @@ describe('a function of a server that does not run as root', () => {
     const path = `/?web=${portOf(web)}&echo=${portOf(echo)}`;
     const answer = await ask(platform, 'closed', { path });
     expect(JSON.parse(answer.body)).toEqual({ ...ASIDE, body: 'EACCES', echoed: 'EACCES' });
+  });
+
+  it('speaks TLS on a connection that began without, as database drivers do', async () => {
+    const push = await deploy('database', [`127.0.0.1:${portOf(database)}`], DATABASE);
+    expect(push.code, push.output).toBe(0);
+    const answer = await ask(platform, 'database', { path: `/?database=${portOf(database)}` });
+    expect(JSON.parse(answer.body)).toEqual({ text: 'heard startup', name: 'db.example' });
+  });
+
+  it('gives processes that it starts a proxy, which reaches the same and no more', async () => {
+    const push = await deploy('children', [`127.0.0.1:${portOf(web)}`], CHILDREN);
+    expect(push.code, push.output).toBe(0);
+    const answer = await ask(platform, 'children', { path: `/?web=${portOf(web)}` });
+    expect(JSON.parse(answer.body)).toEqual({
+      fetched: '200 you asked for /fetched',
+      got: 'you asked for /got',
+      refused: 'connect EACCES 10.0.0.1:80: functions of this server may not connect there\n',
+      own: [],
+    });
   });
 
   it('is not deployed when it asks for more', async () => {

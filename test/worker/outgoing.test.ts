@@ -1,74 +1,11 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { expect, it, onTestFinished } from 'vitest';
-import { serveChannel } from '../../src/egress/channel.ts';
-import { addressData, DNS_TYPE } from '../../src/egress/dns-message.ts';
-import { createSlotLimits } from '../../src/egress/slots.ts';
-import { readEgressRules } from '../../src/model/egress-rule.ts';
+import { expect, it } from 'vitest';
 import { CHANNEL_FRAME } from '../../src/protocol/egress-channel.ts';
 import { encodeFrame } from '../../src/protocol/framing.ts';
-import { parseIpAddress } from '../../src/std/ip-address.ts';
-
-const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing.ts');
-
-/** The outer end, on a socket by its path: names are known from a table alone. */
-async function startOuterEnd(names: Record<string, string>, rules: string[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'channel-'));
-  const server = net.createServer((socket) =>
-    serveChannel(
-      socket,
-      { publicAllowed: false, rules: readEgressRules(rules) },
-      {
-        upstream: async (question) => {
-          const known = parseIpAddress(names[question.name] ?? '');
-          const isAsked = known !== null && question.type === DNS_TYPE.A;
-          const answers = isAsked ? [{ ...question, ttl: 1, data: addressData(known) }] : [];
-          const head = { id: 1, isResponse: true, isTruncated: false, code: 0, udpBytes: null };
-          return { ...head, question, answers, authority: [] };
-        },
-        hosts: () => new Map(),
-        ownAddresses: () => new Set(),
-        limits: createSlotLimits(() => performance.now()),
-      },
-    ),
-  );
-  server.listen(join(folder, 'socket'));
-  await once(server, 'listening');
-  onTestFinished(async () => {
-    server.close();
-    await rm(folder, { recursive: true });
-  });
-  return { path: join(folder, 'socket'), folder };
-}
-
-/** Runs a program whose connections go through the channel; what it prints. */
-async function run(outer: { path: string; folder: string }, code: string): Promise<unknown> {
-  const file = join(outer.folder, 'program.mjs');
-  await writeFile(
-    file,
-    `import net from 'node:net';
-    const { sendConnectionsThrough } = await import(${JSON.stringify(OUTGOING)});
-    sendConnectionsThrough(() => net.connect(${JSON.stringify(outer.path)}));
-    const answer = await (async () => { ${code} })();
-    process.stdout.write(JSON.stringify(answer));`,
-  );
-  const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 30_000 });
-  return JSON.parse(stdout);
-}
-
-async function listen(server: net.Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => void server.close());
-  return (server.address() as net.AddressInfo).port;
-}
+import { listen, run, startOuterEnd } from '../support/egress-channel.ts';
 
 it('fetch, http and plain sockets reach what a rule names', async () => {
   const body = 'x'.repeat(3_000_000);
