@@ -10,8 +10,11 @@ import type { SlotId } from '../../protocol/supervisor.ts';
 import type { ProcessListener } from './supervised-process.ts';
 
 export interface EgressChannels {
-  /** The socket belongs to the process from here on. `egress`: what fn.json asks for. */
-  open(slot: SlotId, channel: Socket, egress: readonly string[]): void;
+  /**
+   * The socket belongs to the process from here on. `egress`: what fn.json asks for. Resolves when it has left, or has
+   * closed with its sandbox: a byte that the sandbox sends before would be read here, and lost.
+   */
+  open(slot: SlotId, channel: Socket, egress: readonly string[]): Promise<void>;
   /** To the process, which may be started again at any time: the channels that it had end with it. */
   attach(child: ChildProcess): ProcessListener;
 }
@@ -23,27 +26,38 @@ interface EgressChannelsDeps {
 
 export function createEgressChannels({ policy, say }: EgressChannelsDeps): EgressChannels {
   const { publicAllowed } = policy;
-  /** While the process starts; a sandbox has one at most. */
-  let waiting: { notice: EgressNotice; channel: Socket }[] = [];
+  /** Called when the process has started; a sandbox has one at most. */
+  const waiting = new Set<(process: ChildProcess) => void>();
   let ready: ChildProcess | null = null;
 
-  function send(notice: EgressNotice, channel: Socket): void {
-    if (channel.destroyed) return; // Its sandbox has ended.
-    if (ready === null) waiting.push({ notice, channel });
-    else ready.send(notice, channel, (error) => error !== null && channel.destroy());
+  function send(notice: EgressNotice, channel: Socket): Promise<void> {
+    return new Promise((resolve) => {
+      if (channel.destroyed) return resolve(); // Its sandbox has ended.
+      const hand = (process: ChildProcess): void => {
+        waiting.delete(hand);
+        process.send(notice, channel, (error) => {
+          if (error !== null) channel.destroy();
+          resolve();
+        });
+      };
+      channel.once('close', () => {
+        waiting.delete(hand);
+        resolve();
+      });
+      if (ready === null) waiting.add(hand);
+      else hand(ready);
+    });
   }
 
   return {
     open(slot, channel, egress) {
       const rules = readEgressRules(egress).filter((rule) => isWithin(rule, policy.rules));
-      send({ type: 'slot-channel', slot, rules, publicAllowed }, channel);
+      return send({ type: 'slot-channel', slot, rules, publicAllowed }, channel);
     },
     attach: (child) => ({
       ready: () => {
         ready = child;
-        const held = waiting;
-        waiting = [];
-        for (const { notice, channel } of held) send(notice, channel);
+        for (const hand of waiting) hand(child);
       },
       message: (raw) => {
         // It has nothing to ask here.
