@@ -5,10 +5,10 @@
  * (src/network), which this stage only asks to open an address that a rule names; those
  * without one have their connections made here (channel.ts). Read answer-query.ts first.
  */
-export { answerQuery } from './answer-query.ts';
+export { type AnswerDeps, answerQuery } from './answer-query.ts';
 export { serveChannel } from './channel.ts';
 export { startDnsServer } from './dns-server.ts';
 export { readHosts } from './hosts-file.ts';
 export { createOpenings } from './openings.ts';
-export { createSlotLimits, createSlots } from './slots.ts';
-export { createUpstream, nameServersOf } from './upstream.ts';
+export { createSlotLimits, createSlots, type SlotLimits } from './slots.ts';
+export { createUpstream, nameServersOf, shareOf, type Upstream } from './upstream.ts';

@@ -20,8 +20,10 @@ const DNS_PORT = 53;
 const ROUNDS = 2;
 const UDP_DEADLINE_MS = 1_500;
 const TCP_DEADLINE_MS = 3_000;
-/** Queries on their way, of all sandboxes together: each has a socket. */
-const MAX_QUERIES = 256;
+/** Queries on their way, of all sandboxes together: each has a socket. Twice what the workers of one app may have. */
+const MAX_QUERIES = 1_024;
+/** Of one sandbox; its others wait. */
+const MAX_QUERIES_OF_ONE = 8;
 /** Of a server that could also be somebody who guesses. */
 const MAX_WRONG_ANSWERS = 32;
 
@@ -55,6 +57,27 @@ export function createUpstream(servers: () => readonly NameServer[]): Upstream {
       return await ask(question);
     } finally {
       queries -= 1;
+    }
+  };
+}
+
+/**
+ * One sandbox's share: who asks for names whose servers are slow, or silent on purpose, takes the answers of nobody
+ * else. How much may wait is for its SlotLimits to say.
+ */
+export function shareOf(upstream: Upstream): Upstream {
+  let running = 0;
+  const line: (() => void)[] = [];
+  return async (question) => {
+    // Whoever ends gives its place to the first of the line.
+    if (running >= MAX_QUERIES_OF_ONE) await new Promise<void>((resolve) => line.push(resolve));
+    else running += 1;
+    try {
+      return await upstream(question);
+    } finally {
+      const next = line.shift();
+      if (next === undefined) running -= 1;
+      else next();
     }
   };
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import {
+  type AnswerDeps,
   answerQuery,
   createOpenings,
   createSlotLimits,
@@ -10,7 +11,10 @@ import {
   nameServersOf,
   readHosts,
   serveChannel,
+  shareOf,
+  type SlotLimits,
   startDnsServer,
+  type Upstream,
 } from '../egress/index.ts';
 import type { EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
@@ -28,14 +32,19 @@ async function startEgress(
   const servers = nameServersOf(readIfThere(options.resolvConf));
   const hosts = readHosts(readIfThere(options.hostsFile));
   const upstream = createUpstream(() => servers);
-  const deps = { upstream, hosts: () => hosts, ownAddresses };
+  const shares = new WeakMap<SlotLimits, Upstream>();
+  const depsOf = (limits: SlotLimits): AnswerDeps => {
+    const share = shares.get(limits) ?? shareOf(upstream);
+    shares.set(limits, share);
+    return { upstream: share, hosts: () => hosts, ownAddresses };
+  };
   host.onNotice((notice, channel) => {
     if (notice.type === 'slot-opened') slots.open(notice.sources, notice);
     else if (notice.type === 'slot-closed') slots.close(notice.sources);
     else if (notice.type !== 'slot-channel') openings.receive(notice);
     else if (channel !== undefined) {
       const limits = createSlotLimits(() => performance.now());
-      serveChannel(channel, notice, { ...deps, limits });
+      serveChannel(channel, notice, { ...depsOf(limits), limits });
     }
   });
   const server = await startDnsServer(
@@ -43,7 +52,7 @@ async function startEgress(
       slots,
       resolve: (slot) => (question) =>
         answerQuery(question, slot.policy, {
-          ...deps,
+          ...depsOf(slot),
           open: (address, port, seconds) => {
             const source = slot.sources.find((own) => isIPv6(own) === isIPv6(address));
             if (source === undefined) return Promise.resolve(false);
