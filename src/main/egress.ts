@@ -31,6 +31,7 @@ async function startEgress(
   const openings = createOpenings((request) => host.send(request));
   const servers = nameServersOf(readIfThere(options.resolvConf));
   const hosts = readHosts(readIfThere(options.hostsFile));
+  ownAddresses(); // While there are descriptors: later it answers in any case.
   const upstream = createUpstream(() => servers);
   const shares = new WeakMap<SlotLimits, Upstream>();
   const depsOf = (limits: SlotLimits): AnswerDeps => {
