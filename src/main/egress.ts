@@ -16,16 +16,18 @@ import {
   startDnsServer,
   type Upstream,
 } from '../egress/index.ts';
-import type { EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
+import type { ChannelTaken, EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
 import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
 import type { EgressOptions } from './start-options.ts';
 
-startChild<EgressOptions, OpenEgressRequest, EgressNotice>(startEgress);
+type EgressRequest = OpenEgressRequest | ChannelTaken;
+
+startChild<EgressOptions, EgressRequest, EgressNotice>(startEgress);
 
 async function startEgress(
   options: EgressOptions,
-  host: SupervisorHost<OpenEgressRequest, EgressNotice>,
+  host: SupervisorHost<EgressRequest, EgressNotice>,
 ): Promise<RunningChild> {
   const slots = createSlots(() => performance.now());
   const openings = createOpenings((request) => host.send(request));
@@ -46,6 +48,7 @@ async function startEgress(
     else if (channel !== undefined) {
       const limits = createSlotLimits(() => performance.now());
       serveChannel(channel, notice, { ...depsOf(limits), limits });
+      host.send({ type: 'channel-taken', slot: notice.slot });
     }
   });
   const server = await startDnsServer(

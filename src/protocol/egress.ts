@@ -10,6 +10,7 @@
  * Where sandboxes have no network, each has a channel to this process instead (egress-channel.ts):
  *
  *     supervisor → slot-channel        with the other end of the channel; its end is the slot's
+ *     egress     → channel-taken       what is on its way when the process ends would never be heard of again
  */
 import type { EgressRule } from '../model/egress-rule.ts';
 import type { SlotId } from './supervisor.ts';
@@ -40,6 +41,11 @@ export interface OpenEgressRequest {
   port: number | null;
   /** For how long new connections are let through; those that were made stay. */
   seconds: number;
+}
+
+export interface ChannelTaken {
+  type: 'channel-taken';
+  slot: SlotId;
 }
 
 /** How long a name's address stays open to a slot: a client that caches it for longer has to ask again. */

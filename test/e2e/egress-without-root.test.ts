@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
 import { startPlatform, type Platform } from '../support/platform.ts';
+import { descendantsOf } from '../support/processes.ts';
 import { createRepository } from '../support/repository.ts';
 
 const ORDINARY_UID = 61_234;
@@ -77,6 +79,14 @@ export const handler = async ({ query }) => {
     own: Object.keys(process.env).filter((name) => /proxy/i.test(name)),
   };
 };
+`;
+
+const WHO = `
+const born = String(process.pid) + Math.random();
+export const handler = async ({ query }) => ({
+  born,
+  body: await fetch('http://[${OUTSIDE}]:' + query.web + '/hello').then((r) => r.text(), ({ cause }) => cause.code),
+});
 `;
 
 let web: http.Server;
@@ -185,6 +195,24 @@ describe('a function of a server that does not run as root', () => {
       got: 'you asked for /got',
       refused: 'connect EACCES 10.0.0.1:80: functions of this server may not connect there\n',
       own: [],
+    });
+  });
+
+  it('is replaced when its way out has ended', async () => {
+    const push = await deploy('replaced', [`127.0.0.1:${portOf(web)}`], WHO);
+    expect(push.code, push.output).toBe(0);
+    const who = async () => {
+      const { body } = await ask(platform, 'replaced', { path: `/?web=${portOf(web)}` });
+      return JSON.parse(body) as { born: string; body: string };
+    };
+    const before = await who();
+    const [egress] = descendantsOf(platform.pid).filter(({ commandLine }) =>
+      commandLine.includes('egress.mjs'),
+    );
+    process.kill(egress?.pid ?? 0, 'SIGKILL');
+    await eventually(async () => {
+      const { born, body } = await who();
+      return born !== before.born && body === 'you asked for /hello';
     });
   });
 

@@ -185,8 +185,10 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         const { egress = [], ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
         if (slot.network !== null) await deps.outwards?.link.open(slot.network, egress);
-        if (slot.sandbox.channel !== null)
-          await deps.channels?.open(id, slot.sandbox.channel, egress);
+        if (slot.sandbox.channel !== null) {
+          const lost = (): void => slot.sandbox.kill();
+          await deps.channels?.open(id, slot.sandbox.channel, { egress, lost });
+        }
         slot.sandbox.giveEnvironment(environment);
       } catch (error) {
         deps.say(`the environment or packages of ${deployment} cannot be given: ${String(error)}`);
