@@ -21,10 +21,13 @@ interface CacheExchangeOptions {
 }
 
 const KEY = /^[0-9a-f]{64}$/;
+/** The archive has two parts, and the second is seldom wanted. */
+const MAX_READS = 2;
 
 export function createCacheExchange(options: CacheExchangeOptions): CacheExchange {
   const { cache, appId, offered, socket } = options;
-  let hasAsked = false;
+  let reads = 0;
+  let isSending = false;
   let writing: Promise<CacheWriter> | null = null;
   let hasWritten = false;
   /** Each step waits for the one before, so that chunks keep their order. */
@@ -46,6 +49,7 @@ export function createCacheExchange(options: CacheExchangeOptions): CacheExchang
     } catch {
       // What the builder has of it does not unpack, and it installs.
     }
+    isSending = false;
     if (!socket.destroyed) socket.write(encodeFrame(BUILDER_FRAME.CACHE_END, 0, ''));
   }
 
@@ -68,8 +72,9 @@ export function createCacheExchange(options: CacheExchangeOptions): CacheExchang
     switch (type) {
       case BUILDER_FRAME.CACHE_GET: {
         const key = payload.toString();
-        if (hasAsked || !offered.includes(key)) return false;
-        hasAsked = true;
+        if (isSending || reads >= MAX_READS || !offered.includes(key)) return false;
+        reads += 1;
+        isSending = true;
         void sendCache(key);
         return true;
       }

@@ -22,6 +22,8 @@ export interface BuildContext {
   services: BuilderServices | null;
   /** What must have ended before the build does. */
   pending: Promise<void>[];
+  /** To be awaited before anything is read of installed packages that is not code; later calls cost nothing. */
+  completePackages: () => Promise<void>;
   warnings: BuildProblem[];
   /** Installed packages that are shipped as files; null when there are none. */
   externals: ExternalPackages | null;

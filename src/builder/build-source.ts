@@ -145,7 +145,8 @@ function openContext(
   const { folder, prefix } = found;
   const place = { root, folder, prefix, links };
   const own = { warnings, externals: null, dependencyState: '', settledFolders: [], pending: [] };
-  const context = { ...place, ...surroundings, ...own, manifest, start };
+  const completePackages = (): Promise<void> => Promise.resolve();
+  const context = { ...place, ...surroundings, ...own, completePackages, manifest, start };
   return { kind: 'opened', context };
 }
 
@@ -185,7 +186,8 @@ async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Co
 async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {
   const nothing = { inputs: {}, outputs: {} };
   if (units.length === 0) return { kind: 'bundled', units: [], metafile: nothing, warnings: [] };
-  return bundle({ root: context.root, units, externals: context.externals });
+  const { root, externals, completePackages } = context;
+  return bundle({ root, units, externals, beforeExplaining: () => completePackages() });
 }
 
 function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {

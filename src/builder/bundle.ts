@@ -58,6 +58,8 @@ interface BundleRequest {
   units: readonly UnitRequest[];
   /** Packages that are shipped as files. */
   externals: ExternalPackages | null;
+  /** Brings files that imports seldom name. */
+  beforeExplaining: () => Promise<void>;
 }
 
 export interface BundledUnit {
@@ -95,6 +97,7 @@ export async function bundle(request: BundleRequest): Promise<Bundling> {
     if (errors === undefined) throw error;
     found = errors;
   }
+  await request.beforeExplaining();
   return explain(request, found);
 }
 

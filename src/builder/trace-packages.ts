@@ -11,6 +11,7 @@ import { formatBytes } from '../protocol/display.ts';
 import { type BuildContext, isSettled } from './build-context.ts';
 import type { ExternalPackages } from './external-packages.ts';
 import { isInside } from './inside.ts';
+import { isSeldomRead } from './install/module-archive.ts';
 import { problem } from './install/problem.ts';
 import type { OutputFile } from './public-files.ts';
 
@@ -52,13 +53,17 @@ export async function tracePackages(
 
 /** As the last build found them, when nothing has changed of what they were found in. */
 async function findFiles(
-  { root, folder, prefix, dependencyState, start }: BuildContext,
+  { root, folder, prefix, dependencyState, start, completePackages }: BuildContext,
   entries: readonly string[],
 ): Promise<PackageTrace> {
   const decisive = JSON.stringify([dependencyState, prefix, entries]);
   const state = createHash('sha256').update(decisive).digest('hex');
   const known = start.previous?.trace;
-  if (known?.state === state) return known;
+  if (known?.state === state) {
+    if (known.files.some(isSeldomRead)) await completePackages();
+    return known;
+  }
+  await completePackages();
   // A tenth of a second to load, for the few that have such packages.
   const { default: tracer } = await import('@vercel/nft');
   const options = { base: root, processCwd: folder };

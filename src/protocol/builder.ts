@@ -19,7 +19,7 @@ import { RELAY_FRAME } from './relay-stream.ts';
  *       NET_DATA  bytes …      ↔   NET_CREDIT  u32          flow control, see relay-stream.ts
  *       NET_END                ↔                            this side sends no more; both have, or NET_RESET: it is over
  *       NET_RESET              ↔
- *                              ←   CACHE_GET  key           one of BuildStart.caches
+ *                              ←   CACHE_GET  key           one of BuildStart.caches, and once more when it has come
  *       CACHE     chunk …      →   CACHE_END                an empty answer when it could not be read
  *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept
  *                              ←   ACTIVITY  text           what runs from now on, for the message when it takes too long

@@ -12,7 +12,8 @@ let platform: Platform;
 beforeAll(async () => {
   registry = await startRegistry();
   platform = await startPlatform({ env: { FN_NPM_REGISTRY: registry.url } });
-  await registry.publish({ name: 'adder', version: '1.0.0', files: { 'index.js': ADDER } });
+  const files = { 'index.js': ADDER, 'types.d.ts': 'export const kind = "declared";\n' };
+  await registry.publish({ name: 'adder', version: '1.0.0', files });
 });
 afterAll(async () => {
   await platform[Symbol.asyncDispose]();
@@ -72,6 +73,17 @@ describe('a push with dependencies', () => {
     expect(second.output).toContain('Dependencies as before, from the cache');
     expect(second.code, second.output).toBe(0);
     expect(registry.requests).toEqual([]);
+  });
+
+  it('finds files of cached ones that imports seldom name', async () => {
+    const files = { ...registry.project({ adder: '1.0.0' }), 'index.ts': HANDLER };
+    const { repository } = await push('declared', files);
+    const code = `import { kind } from 'adder/types.d.ts';\nexport default () => new Response(kind);\n`;
+    await repository.commit({ 'index.ts': code });
+    const second = await repository.push('main');
+    expect(second.output).toContain('Dependencies as before, from the cache');
+    expect(second.code, second.output).toBe(0);
+    expect((await ask(platform, 'declared')).body).toBe('declared');
   });
 
   it('installs anew when what was stored is spoilt', async () => {

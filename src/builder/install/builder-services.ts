@@ -11,7 +11,7 @@ export interface BuilderServices {
   receive(frame: Frame): boolean;
   /** A connection to a package registry. @throws Error with the reason for the pusher. */
   connect(target: NetTarget): Promise<RelayStream>;
-  /** The stored cache of one of BuildStart.caches; nothing when it could not be read. */
+  /** The stored cache of one of BuildStart.caches; nothing when it could not be read. Twice at most. */
   readCache(key: string): Readable;
   /** Stores one, once. */
   writeCache(key: string, chunks: AsyncIterable<Buffer>): Promise<void>;
@@ -28,9 +28,8 @@ const EMPTY = Buffer.alloc(0);
 
 export function createBuilderServices(socket: Socket): BuilderServices {
   const streams = new Map<number, OpenStream>();
-  const cache = new PassThrough();
+  let cache: { stream: PassThrough; ended: PromiseWithResolvers<void> } | null = null;
   let lastStream = 0;
-  cache.on('drain', () => socket.resume());
 
   const send = (type: number, stream: number, payload: string | Uint8Array): boolean =>
     socket.write(encodeFrame(type, stream, payload));
@@ -60,9 +59,11 @@ export function createBuilderServices(socket: Socket): BuilderServices {
     receive: (frame) => {
       const { type } = frame;
       if (type >= BUILDER_FRAME.NET_OPENED && type <= BUILDER_FRAME.NET_RESET) receiveNet(frame);
-      else if (type === BUILDER_FRAME.CACHE_END) cache.end();
-      else if (type !== BUILDER_FRAME.CACHE) return false;
-      else if (!cache.write(Buffer.from(frame.payload))) socket.pause();
+      else if (type === BUILDER_FRAME.CACHE_END) {
+        cache?.stream.end();
+        cache?.ended.resolve();
+      } else if (type !== BUILDER_FRAME.CACHE) return false;
+      else if (cache?.stream.write(Buffer.from(frame.payload)) === false) socket.pause();
       return true;
     },
     connect: (target) => {
@@ -76,8 +77,14 @@ export function createBuilderServices(socket: Socket): BuilderServices {
       return promise;
     },
     readCache: (key) => {
-      send(BUILDER_FRAME.CACHE_GET, 0, key);
-      return cache;
+      const before = cache?.ended.promise ?? Promise.resolve();
+      const stream = new PassThrough();
+      stream.on('drain', () => socket.resume());
+      void before.then(() => {
+        cache = { stream, ended: Promise.withResolvers() };
+        send(BUILDER_FRAME.CACHE_GET, 0, key);
+      });
+      return stream;
     },
     writeCache: async (key, chunks) => {
       send(BUILDER_FRAME.CACHE_PUT, 0, key);

@@ -11,7 +11,7 @@ import {
 } from './package-json.ts';
 
 /** Changes when what an archive holds, or how it is made, does. */
-const FORMAT = 2;
+const FORMAT = 3;
 const SETTINGS = ['.npmrc', '.yarnrc', '.yarnrc.yml', 'pnpm-workspace.yaml', '.pnpmfile.cjs'];
 /** Patches that package managers apply while they install. */
 const PATCHES = ['patches/**/*', '.yarn/patches/**/*'];

@@ -28,6 +28,8 @@ export interface PackagesRequest {
   root: string;
   detected: DetectedClient;
   withDev: boolean;
+  /** By a command of the project's own, when packages are there. */
+  isBuilt: boolean;
   /** The lockfile's folder first, then its workspaces. */
   packages: readonly { folder: string; package: PackageJson }[];
   environment: Readonly<Record<string, string>>;
@@ -54,6 +56,8 @@ export type InstalledPackages =
       settled: SettledPackages | null;
       /** Resolves when the cache has gone on its way; the build need not wait for it before its end. */
       stored: Promise<void>;
+      /** Brings what was left in the cache because hardly anybody reads it; nothing the second time. */
+      complete: () => Promise<void>;
     }
   | { kind: 'failed'; problem: BuildProblem };
 
@@ -80,21 +84,48 @@ export async function installPackages(request: PackagesRequest): Promise<Install
   if (request.caches.includes(key) && (await restore(request, key))) {
     const problem = await runProjectScripts(request);
     if (problem !== null) return { kind: 'failed', problem };
-    return { kind: 'installed', key, settled: settledPackages(request), stored: Promise.resolve() };
+    return {
+      kind: 'installed',
+      key,
+      settled: settledPackages(request),
+      stored: Promise.resolve(),
+      complete: completion(request, key),
+    };
   }
   removeModules(request);
   const problem = await install(request);
   if (problem !== null) return { kind: 'failed', problem };
-  return { kind: 'installed', key, settled: settledPackages(request), stored: store(request, key) };
+  return {
+    kind: 'installed',
+    key,
+    settled: settledPackages(request),
+    stored: store(request, key),
+    complete: () => Promise.resolve(),
+  };
+}
+
+/** Commands may read anything, so what they run beside is whole from the start. */
+function runsCommands({ packages, isBuilt }: PackagesRequest): boolean {
+  return isBuilt || isScripted(packages);
+}
+
+function isScripted(packages: PackagesRequest['packages']): boolean {
+  return packages.some((entry) =>
+    ALL_SCRIPTS.some((name) => entry.package.scripts[name] !== undefined),
+  );
+}
+
+function completion(request: PackagesRequest, key: string): () => Promise<void> {
+  const { root, services } = request;
+  if (runsCommands(request)) return () => Promise.resolve();
+  let completing: Promise<void> | null = null;
+  return () => (completing ??= unpackFolders(services.readCache(key), root, 'seldom-read'));
 }
 
 function settledPackages(request: PackagesRequest): SettledPackages | null {
   const { root, detected, packages } = request;
-  const isScripted = packages.some((entry) =>
-    ALL_SCRIPTS.some((name) => entry.package.scripts[name] !== undefined),
-  );
   const installation = installationName(join(root, detected.folder));
-  if (isScripted || installation === null) return null;
+  if (isScripted(packages) || installation === null) return null;
   return { installation, folders: moduleFolders(request).map((path) => `${path}/`) };
 }
 
@@ -105,7 +136,7 @@ async function restore(request: PackagesRequest, key: string): Promise<boolean> 
   removeModules(request);
   const archive = services.readCache(key);
   try {
-    await unpackFolders(archive, root);
+    await unpackFolders(archive, root, runsCommands(request) ? 'all' : 'often-read');
   } catch {
     archive.resume(); // What is left of it must not hold up the connection.
     report('the stored dependencies cannot be used: installing them anew');

@@ -33,7 +33,19 @@ const COMPRESSION_LEVEL = 1;
 /** A path that is absolute, or has a part `..`. */
 const CLIMBS = /^\/|(?:^|\/)\.\.(?:\/|$)/;
 
-const TYPE = { file: '0', link: '2', folder: '5', pax: 'x' } as const;
+const TYPE = { file: '0', link: '2', folder: '5', pax: 'x', divider: 'g' } as const;
+
+/**
+ * What no import leads to unless it names it whole: declarations of types and texts for people, nearly half of all files.
+ * They stand behind the rest, so that a build which does not need them need not wait for them.
+ */
+const SELDOM_READ = /\.(?:d\.[cm]?ts|flow|md|markdown)$|\/(?:licen[cs]e|readme|changelog)$/i;
+
+type Part = 'often-read' | 'seldom-read' | 'all';
+
+export function isSeldomRead(path: string): boolean {
+  return SELDOM_READ.test(path);
+}
 
 /** The archive of these folders, relative to `root`. */
 export function packFolders(root: string, folders: readonly string[]): Readable {
@@ -61,17 +73,27 @@ function* gather(blocks: Iterable<Buffer>): Generator<Buffer> {
 }
 
 function* tarBlocks(root: string, folders: readonly string[]): Generator<Buffer> {
+  const seldom: string[] = [];
   const count = { files: 0 };
-  for (const folder of folders) yield* folderBlocks(root, folder, count);
+  for (const folder of folders) yield* folderBlocks(root, folder, { count, seldom });
+  yield header({ path: 'seldom-read', type: TYPE.divider, mode: 0o644, bytes: 0 });
+  for (const path of seldom) yield* fileBlocks(root, path);
   yield Buffer.alloc(2 * BLOCK_BYTES);
 }
 
-function* folderBlocks(root: string, path: string, count: { files: number }): Generator<Buffer> {
+interface Walk {
+  count: { files: number };
+  /** Files that are left for the second part. */
+  seldom: string[];
+}
+
+function* folderBlocks(root: string, path: string, walk: Walk): Generator<Buffer> {
+  const { count, seldom } = walk;
   yield* entryHead({ path: `${path}/`, type: TYPE.folder, mode: 0o755, bytes: 0 });
   for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
     const name = `${path}/${entry.name}`;
     if (entry.isDirectory()) {
-      yield* folderBlocks(root, name, count);
+      yield* folderBlocks(root, name, walk);
       continue;
     }
     count.files += 1;
@@ -80,13 +102,18 @@ function* folderBlocks(root: string, path: string, count: { files: number }): Ge
       const target = readlinkSync(join(root, name));
       yield* entryHead({ path: name, type: TYPE.link, mode: 0o777, bytes: 0, target });
     } else if (entry.isFile()) {
-      const content = readFileSync(join(root, name));
-      const { mode } = lstatSync(join(root, name));
-      yield* entryHead({ path: name, type: TYPE.file, mode, bytes: content.length });
-      yield content;
-      yield Buffer.alloc(padding(content.length));
+      if (isSeldomRead(name)) seldom.push(name);
+      else yield* fileBlocks(root, name);
     }
   }
+}
+
+function* fileBlocks(root: string, path: string): Generator<Buffer> {
+  const content = readFileSync(join(root, path));
+  const { mode } = lstatSync(join(root, path));
+  yield* entryHead({ path, type: TYPE.file, mode, bytes: content.length });
+  yield content;
+  yield Buffer.alloc(padding(content.length));
 }
 
 interface EntryHead {
@@ -139,15 +166,19 @@ function padding(bytes: number): number {
 }
 
 /**
- * Unpacks an archive of `packFolders` below `root`, where none of its folders is yet.
- * @throws Error for anything that is not a whole archive
+ * Unpacks an archive of `packFolders` below `root`, where none of its folders is yet but by its first part.
+ * @throws Error for anything that is not an archive, whole as far as it is read
  */
-export async function unpackFolders(archive: Readable, root: string): Promise<void> {
-  const unpacking = new Unpacking(root);
+export async function unpackFolders(archive: Readable, root: string, part: Part): Promise<void> {
+  const unpacking = new Unpacking(root, part);
   const tar = createZstdDecompress({ chunkSize: UNPACKED_CHUNK_BYTES });
   archive.on('error', (error) => tar.destroy(error));
   archive.pipe(tar);
-  for await (const chunk of tar as AsyncIterable<Buffer>) unpacking.push(chunk);
+  for await (const chunk of tar as AsyncIterable<Buffer>) {
+    unpacking.push(chunk);
+    if (unpacking.isWhole) break;
+  }
+  archive.resume(); // What is left of it must not hold up the connection.
   if (!unpacking.isWhole) throw new Error('the archive ends too early');
 }
 
@@ -163,10 +194,15 @@ class Unpacking {
   #rest: Buffer = Buffer.alloc(0);
   #entry: OpenEntry | null = null;
   #long: { path?: string; linkpath?: string } = {};
+  readonly #part: Part;
+  #isWanted: boolean;
+  #isDivided = false;
   isWhole = false;
 
-  constructor(root: string) {
+  constructor(root: string, part: Part) {
     this.#root = root;
+    this.#part = part;
+    this.#isWanted = part !== 'seldom-read';
   }
 
   push(chunk: Buffer): void {
@@ -185,6 +221,7 @@ class Unpacking {
 
   #begin(block: Buffer): void {
     if (block[0] === 0) {
+      if (!this.#isDivided) throw new Error('the archive has no second part');
       this.isWhole = true;
       return;
     }
@@ -195,10 +232,17 @@ class Unpacking {
     const target = this.#long.linkpath ?? textAt(block, 157, NAME_BYTES);
     const mode = Number.parseInt(textAt(block, 100, 8), 8);
     const head = { path, type, mode, bytes, target };
-    const fd = type === TYPE.pax ? null : this.#make(head);
+    if (type === TYPE.divider) return this.#divide();
+    const fd = type === TYPE.pax || !this.#isWanted ? null : this.#make(head);
     if (type !== TYPE.pax) this.#long = {};
     this.#entry = { ...head, missing: bytes, skip: padding(bytes), fd, pax: [] };
     this.#endWhenComplete(this.#entry);
+  }
+
+  #divide(): void {
+    this.#isDivided = true;
+    this.#isWanted = true;
+    if (this.#part === 'often-read') this.isWhole = true;
   }
 
   /** Nothing outside the root: the archive went through hands that are not trusted with it. */

@@ -171,6 +171,7 @@ async function run(
       const options = {
         ...shared,
         ...project,
+        isBuilt: plan !== null,
         root,
         variables,
         registries,
@@ -187,6 +188,7 @@ async function run(
         context.settledFolders = settled.folders;
       }
       context.pending.push(installed.stored);
+      context.completePackages = installed.complete;
       context.externals = findExternals(context, project);
     }
     if (plan === null) return [];

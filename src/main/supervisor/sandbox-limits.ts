@@ -36,7 +36,7 @@ export function sandboxLimits(kind: SandboxKind, memoryMib: number, cores: numbe
     maxTasks: BUILDER_TASKS,
     tmpMib: Math.floor(memoryMib * BUILDER_TMP_SHARE),
     cpuWeight: BUILDER_WEIGHT,
-    // One core stays with what serves, where there are several.
-    cpuCores: Math.max(MIN_CORES, cores - 1),
+    // All of them: its weight is what keeps it from those that serve.
+    cpuCores: Math.max(MIN_CORES, cores),
   };
 }
