@@ -299,7 +299,7 @@ describe('where a server can live', () => {
     await using platform = await startPlatform({ env: { MAX_MEMORY: '128' } });
     const sandboxes = () =>
       descendantsOf(platform.pid).filter(({ commandLine }) =>
-        /^\/usr\/(?:local\/)?bin\/node .*\/runner\.mjs$/.test(commandLine),
+        /^\/usr\/(?:local\/)?bin\/node .*\/runner\b/.test(commandLine),
       );
     await eventually(() => {
       const isWorker = sandboxes().map(({ commandLine }) => commandLine.includes('max-old-space'));

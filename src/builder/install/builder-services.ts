@@ -80,10 +80,11 @@ export function createBuilderServices(socket: Socket): BuilderServices {
       const before = cache?.ended.promise ?? Promise.resolve();
       const stream = new PassThrough();
       stream.on('drain', () => socket.resume());
-      void before.then(() => {
+      const ask = (): void => {
         cache = { stream, ended: Promise.withResolvers() };
         send(BUILDER_FRAME.CACHE_GET, 0, key);
-      });
+      };
+      void before.then(ask);
       return stream;
     },
     writeCache: async (key, chunks) => {
