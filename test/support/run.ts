@@ -17,9 +17,13 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 const LONG_SUITES = [
   'test/conformance/**',
   'test/e2e/dependency-clients.test.ts',
+  'test/e2e/egress.test.ts',
+  'test/e2e/egress-without-root.test.ts',
+  'test/e2e/endless-builds.test.ts',
   'test/e2e/external-packages.test.ts',
   'test/e2e/hostile-builds.test.ts',
   'test/e2e/install-scripts.test.ts',
+  'test/e2e/unreached-registries.test.ts',
   'test/e2e/workspaces.test.ts',
   'test/hostile/**',
 ];
