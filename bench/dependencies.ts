@@ -1,7 +1,8 @@
 /**
  * Push to live of an app with twenty packages of the public registry, which are installed by then and come out of the
- * app's cache: what somebody waits for who has changed a line. Beside it, in the same rounds, the same push of an app
- * without packages, which is its floor. The function imports all of them.
+ * app's cache: what somebody waits for who has changed a line. Once by a function that uses each package as its own
+ * documentation does first, once by one that imports all that each has, so that nothing of them can be left out. Beside
+ * them, in the same rounds, the same push of an app without packages, which is their floor.
  */
 import { startPlatform } from '../test/support/platform.ts';
 import { lock } from '../test/support/lockfiles.ts';
@@ -12,56 +13,62 @@ import { median, spread } from './support/statistics.ts';
 const ROUNDS = 7;
 const REST_MS = 700;
 const REGISTRY = 'https://registry.npmjs.org/';
-const DEPENDENCIES = {
-  ajv: '8.17.1',
-  axios: '1.7.9',
-  chalk: '5.4.1',
-  commander: '13.1.0',
-  'date-fns': '4.1.0',
-  dayjs: '1.11.13',
-  debug: '4.4.0',
-  dotenv: '16.4.7',
-  express: '4.21.2',
-  jsonwebtoken: '9.0.2',
-  lodash: '4.17.21',
-  'mime-types': '2.1.35',
-  ms: '2.1.3',
-  nanoid: '5.0.9',
-  qs: '6.14.0',
-  semver: '7.6.3',
-  uuid: '11.0.5',
-  ws: '8.18.0',
-  yaml: '2.7.0',
-  zod: '3.24.1',
+/** Version, how it is imported, and what is done with it. */
+const PACKAGES: Record<string, [version: string, imported: string, use: string]> = {
+  ajv: ['8.17.1', '{ Ajv }', "new Ajv().compile({ type: 'string' })('text')"],
+  axios: ['1.7.9', 'axios', 'axios.create({ timeout: 1000 }).getUri({ url: "/path" })'],
+  chalk: ['5.4.1', 'chalk', "chalk.red('text')"],
+  commander: ['13.1.0', '{ Command }', "new Command().name('tool').name()"],
+  'date-fns': ['4.1.0', '{ addDays, format }', "format(addDays(new Date(0), 1), 'yyyy-MM-dd')"],
+  dayjs: ['1.11.13', 'dayjs', 'dayjs(0).year()'],
+  debug: ['4.4.0', 'debug', "debug('app').namespace"],
+  dotenv: ['16.4.7', '{ parse as parseEnv }', "parseEnv('A=1').A"],
+  express: ['4.21.2', 'express', 'typeof express().get'],
+  jsonwebtoken: ['9.0.2', 'jwt', "jwt.decode(jwt.sign({ sub: 'me' }, 'key')).sub"],
+  lodash: ['4.17.21', 'lodash', 'lodash.chunk([1, 2, 3], 2).length'],
+  'mime-types': ['2.1.35', '{ lookup }', "lookup('a.html')"],
+  ms: ['2.1.3', 'ms', "ms('2 days')"],
+  nanoid: ['5.0.9', '{ nanoid }', 'nanoid().length'],
+  qs: ['6.14.0', '{ parse as parseQuery }', "parseQuery('a[b]=c').a.b"],
+  semver: ['7.6.3', 'semver', "semver.gt('2.0.0', '1.0.0')"],
+  uuid: ['11.0.5', '{ v4 }', 'v4().length'],
+  ws: ['8.18.0', '{ WebSocket }', 'WebSocket.OPEN'],
+  yaml: ['2.7.0', '{ parse as parseYaml }', "parseYaml('a: 1').a"],
+  zod: ['3.24.1', '{ z }', "z.string().parse('text')"],
+};
+const APPS = {
+  plain: { title: 'no dependencies', code: plainCode },
+  used: { title: '20 cached dependencies, each used', code: usingCode },
+  whole: { title: '20 cached dependencies, all of each', code: wholeCode },
 };
 
 export async function benchDependencies(): Promise<BenchResult> {
   await using platform = await startPlatform({ env: { FN_NPM_REGISTRY: REGISTRY } });
-  const project = { name: 'bench', version: '1.0.0', dependencies: DEPENDENCIES };
+  const versions = Object.entries(PACKAGES).map(([name, [version]]) => [name, version]);
+  const project = { name: 'bench', dependencies: Object.fromEntries(versions) as object };
   const files = await lock('npm', REGISTRY, { 'package.json': JSON.stringify(project) });
-  const names = Object.keys(DEPENDENCIES);
-  const rich = await DeployedApp.create(platform, 'rich');
-  const plain = await DeployedApp.create(platform, 'plain');
-  const times = { 'no dependencies': [] as number[], '20 cached dependencies': [] as number[] };
+  const runs = [];
   try {
-    await rich.write(files);
+    for (const [label, { title, code }] of Object.entries(APPS)) {
+      const app = await DeployedApp.create(platform, label);
+      if (label !== 'plain') await app.write(files);
+      runs.push({ app, label, title, code, times: [] as number[] });
+    }
     for (let round = 0; round <= ROUNDS; round++) {
-      const plainMs = await pushed(plain, 'plain', functionCode([], round));
-      const richMs = await pushed(rich, 'rich', functionCode(names, round));
-      if (round === 0) continue; // Installs.
-      times['no dependencies'].push(plainMs);
-      times['20 cached dependencies'].push(richMs);
+      for (const { app, label, code, times } of runs) {
+        const elapsedMs = await pushed(app, label, code(round));
+        if (round > 0) times.push(elapsedMs); // The first installs.
+      }
     }
   } finally {
-    await rich.dispose();
-    await plain.dispose();
+    for (const { app } of runs) await app.dispose();
   }
   return {
     name: 'dependencies',
     about: `push to live with 20 cached dependencies, milliseconds, ${ROUNDS} rounds`,
-    rows: Object.entries(times).map(([name, values]) => ({
-      name,
-      columns: { 'median ms': median(values).toFixed(0), spread: spread(values) },
+    rows: runs.map(({ title, times }) => ({
+      name: title,
+      columns: { 'median ms': median(times).toFixed(0), spread: spread(times) },
     })),
   };
 }
@@ -73,10 +80,26 @@ async function pushed(app: DeployedApp, label: string, code: string): Promise<nu
   return app.untilLive(label, commit, () => app.git('push', '-q', 'fn', 'main'));
 }
 
-function functionCode(packages: readonly string[], round: number): string {
-  const imports = packages.map((name, index) => `import * as p${index} from '${name}';\n`);
-  const used = packages.map((_, index) => `Object.keys(p${index}).length`).join(', ');
-  return `${imports.join('')}const sizes: number[] = [${used}];
-export const handler = async () => ({ statusCode: 200, body: { sizes, round: ${round} } });
+function plainCode(round: number): string {
+  return handler('[]', round);
+}
+
+function usingCode(round: number): string {
+  const packages = Object.entries(PACKAGES);
+  const imports = packages.map(([name, [, imported]]) => `import ${imported} from '${name}';\n`);
+  const uses = packages.map(([, [, , use]]) => use);
+  return imports.join('') + handler(`[${uses.join(', ')}]`, round);
+}
+
+function wholeCode(round: number): string {
+  const names = Object.keys(PACKAGES);
+  const imports = names.map((name, index) => `import * as p${index} from '${name}';\n`);
+  const sizes = names.map((_, index) => `Object.keys(p${index}).length`);
+  return imports.join('') + handler(`[${sizes.join(', ')}]`, round);
+}
+
+function handler(values: string, round: number): string {
+  return `const values = ${values};
+export const handler = async () => ({ statusCode: 200, body: { values, round: ${round} } });
 `;
 }
