@@ -15,7 +15,7 @@ import {
 } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
 import type { Frame } from '../protocol/framing.ts';
-import { RelayStream } from '../protocol/relay-stream.ts';
+import { endWithSocket, RelayStream } from '../protocol/relay-stream.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
 
 export interface AllowedRegistry {
@@ -264,8 +264,7 @@ function join(relay: RelayStream, socket: net.Socket, onSilence: () => void): vo
     silences += 1;
     if (silences === MAX_SILENCES) socket.destroy();
   });
-  socket.on('error', () => relay.destroy());
-  socket.on('close', () => relay.destroy());
+  endWithSocket(relay, socket);
   relay.on('close', () => socket.destroy());
   socket.pipe(relay);
   relay.pipe(socket);

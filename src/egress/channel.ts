@@ -17,7 +17,7 @@ import {
   type Refusal,
 } from '../protocol/egress-channel.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../protocol/framing.ts';
-import { RelayStream } from '../protocol/relay-stream.ts';
+import { endWithSocket, RelayStream } from '../protocol/relay-stream.ts';
 import { parseIpAddress } from '../std/ip-address.ts';
 import { answerQuery, type AnswerDeps } from './answer-query.ts';
 import { connectTo } from './connect.ts';
@@ -191,8 +191,7 @@ function refusedBy(host: string, port: number): Refusal {
 function join(relay: RelayStream, socket: net.Socket): void {
   relay.on('error', () => {});
   socket.on('timeout', () => socket.destroy());
-  socket.on('error', () => relay.destroy());
-  socket.on('close', () => relay.destroy());
+  endWithSocket(relay, socket);
   relay.on('close', () => socket.destroy());
   socket.pipe(relay);
   relay.pipe(socket);

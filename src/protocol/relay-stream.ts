@@ -2,6 +2,7 @@
  * One connection of a sandbox, relayed over a socket that it inherited: each end sees a byte stream. At most
  * RELAY_WINDOW_BYTES are under way in each direction, so that a connection whose reader lags holds up no other.
  */
+import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 /** Frames of a relayed connection, on a stream id that is never used again. */
@@ -111,4 +112,13 @@ export class RelayStream extends Duplex {
     this.#waiting = null;
     waiting.done();
   }
+}
+
+/** Ends the relay with the socket that is piped into it, but not before what the socket said last has left. */
+export function endWithSocket(relay: RelayStream, socket: Socket): void {
+  socket.on('error', () => relay.destroy());
+  socket.on('close', () => {
+    if (!socket.readableEnded) return void relay.destroy();
+    relay.resume(); // What still comes has nobody to read it.
+  });
 }
