@@ -118,7 +118,7 @@ export class RelayStream extends Duplex {
 export function endWithSocket(relay: RelayStream, socket: Socket): void {
   socket.on('error', () => relay.destroy());
   socket.on('close', () => {
-    if (!socket.readableEnded) return void relay.destroy();
-    relay.resume(); // What still comes has nobody to read it.
+    if (socket.readableEnded) relay.resume(); // What still comes has nobody to read it.
+    else relay.destroy();
   });
 }
