@@ -71,7 +71,13 @@ async function tellTheStory(demo: Demo): Promise<void> {
 async function startPlatform(folder: string): Promise<Demo> {
   say('$ npm start');
   const server = spawn(FN, ['server'], {
-    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', FN_DATA_DIR: join(folder, 'data') },
+    env: {
+      ...process.env,
+      PORT: '0',
+      HOST: '127.0.0.1',
+      FN_DATA_DIR: join(folder, 'data'),
+      FN_EGRESS: 'none', // The demo's function connects to nothing, and the machine stays as it was.
+    },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const address = join(folder, 'data', 'server.json');

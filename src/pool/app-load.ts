@@ -39,6 +39,8 @@ export interface AppMember {
 export class AppLoad {
   readonly #limits: AppLimits;
   readonly #members = new Set<AppMember>();
+  /** Requests that may come before they are counted again: what ends in between only makes room. */
+  #uncounted = 0;
   /** Somebody waits for a worker, and none was idle. */
   #isShort = false;
 
@@ -56,10 +58,12 @@ export class AppLoad {
     return this.#members.size === 0;
   }
 
+  /** Asked for each request; counting them all each time would cost more than serving some. */
   takesRequest(): boolean {
-    let requests = 0;
-    for (const member of this.#members) requests += member.inFlight;
-    return requests < this.#limits.requests;
+    if (this.#uncounted === 0) this.#uncounted = this.#roomForRequests();
+    if (this.#uncounted === 0) return false;
+    this.#uncounted -= 1;
+    return true;
   }
 
   /** How many more workers of so much memory may be started now. */
@@ -92,6 +96,12 @@ export class AppLoad {
   roomMade(): void {
     this.#isShort = false;
     for (const member of this.#members) member.roomMade();
+  }
+
+  #roomForRequests(): number {
+    let requests = 0;
+    for (const member of this.#members) requests += member.inFlight;
+    return Math.max(0, this.#limits.requests - requests);
   }
 
   #sum(): { workers: number; starting: number; usedMib: number } {

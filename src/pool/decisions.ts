@@ -25,17 +25,16 @@ export function chooseWorker<W extends Leasable>(workers: readonly W[]): W | nul
   return null;
 }
 
-/** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N; `allowed` is the app's. */
+/** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N. */
 export function workersToStart(state: {
   waiting: number;
   concurrency: number;
   starting: number;
   running: number;
-  allowed: number;
 }): number {
   const wanted = Math.ceil(state.waiting / state.concurrency) - state.starting;
   const left = MAX_WORKERS_PER_FUNCTION - state.running - state.starting;
-  return Math.max(0, Math.min(wanted, left, state.allowed));
+  return Math.max(0, Math.min(wanted, left));
 }
 
 /** How long after the given number of failures in a row the next worker may be started. */

@@ -218,15 +218,15 @@ export class FunctionPool implements AppMember {
     if (this.#gate.opensInMs > 0) return;
     const isServing = this.#workers.some(({ isSuspect }) => !isSuspect);
     if (isServing) this.#armScaleTimer();
-    const allowed = this.#deps.load.startsAllowed(this.memoryMib);
-    const count = workersToStart({
-      allowed,
+    const wanted = workersToStart({
       waiting: isServing ? this.#waiting.countSince(SCALE_UP_WAIT_MS) : this.#waiting.length,
       concurrency: this.served.concurrency,
       starting: this.#starting,
       running: this.workerCount + this.#outdatedStarts,
     });
-    if (allowed === 0 && this.#starting === 0) this.#deps.load.makeRoom();
+    const { load } = this.#deps;
+    const count = wanted === 0 ? 0 : Math.min(wanted, load.startsAllowed(this.memoryMib));
+    if (wanted > 0 && count === 0 && this.#starting === 0) load.makeRoom();
     if (this.#starting + count > 0) this.#waiting.markStarting();
     for (let started = 0; started < count; started++) void this.#start();
   }

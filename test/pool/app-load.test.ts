@@ -47,6 +47,16 @@ describe('the load of an app', () => {
     expect(load.takesRequest()).toBe(true);
   });
 
+  it('takes as many requests at a time as it may, and more when some have ended', () => {
+    const busy = { ...member({}), inFlight: 0 };
+    const load = loadOf(busy);
+    while (load.takesRequest()) busy.inFlight++;
+    expect(busy.inFlight).toBe(LIMITS.requests);
+    busy.inFlight -= 30;
+    while (load.takesRequest()) busy.inFlight++;
+    expect(busy.inFlight).toBe(LIMITS.requests);
+  });
+
   it('ends the longest idle worker, and one at a time', () => {
     const idle = [member({ idleSinceMs: 5 }), member({ idleSinceMs: 3 }), member({})];
     loadOf(...idle).makeRoom();

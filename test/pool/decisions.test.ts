@@ -35,7 +35,7 @@ describe('workersToStart', () => {
     [{ waiting: 1, concurrency: 1, starting: 0, running: MAX_WORKERS_PER_FUNCTION }, 0],
     [{ waiting: 0, concurrency: 1, starting: 0, running: 0 }, 0],
   ])('%o → %i', (state, expected) => {
-    expect(workersToStart({ ...state, allowed: MAX_WORKERS_PER_FUNCTION })).toBe(expected);
+    expect(workersToStart(state)).toBe(expected);
   });
 
   it('gives the waiting room for all, and never more than needed or allowed', () => {
@@ -46,17 +46,15 @@ describe('workersToStart', () => {
         fc.integer({ min: 1, max: 64 }),
         small,
         small,
-        small,
-        (waiting, concurrency, starting, running, allowed) => {
-          const count = workersToStart({ waiting, concurrency, starting, running, allowed });
+        (waiting, concurrency, starting, running) => {
+          const count = workersToStart({ waiting, concurrency, starting, running });
           const total = starting + count;
           expect(count).toBeGreaterThanOrEqual(0);
           if (count > 0) {
             expect((total - 1) * concurrency).toBeLessThan(waiting);
             expect(total + running).toBeLessThanOrEqual(MAX_WORKERS_PER_FUNCTION);
-            expect(count).toBeLessThanOrEqual(allowed);
           }
-          const isAtLimit = total + running >= MAX_WORKERS_PER_FUNCTION || count >= allowed;
+          const isAtLimit = total + running >= MAX_WORKERS_PER_FUNCTION;
           if (!isAtLimit) expect(total * concurrency).toBeGreaterThanOrEqual(waiting);
         },
       ),
