@@ -3,12 +3,7 @@
  * so that no later answer of a name server changes where the bytes go.
  */
 import net from 'node:net';
-import {
-  allowsConnection,
-  canonicalAddress,
-  type EgressPolicy,
-  normaliseName,
-} from '../model/egress-rule.ts';
+import type { EgressPolicy } from '../model/egress-rule.ts';
 import {
   CHANNEL_FRAME,
   type ConnectTarget,
@@ -17,107 +12,106 @@ import {
   type Refusal,
 } from '../protocol/egress-channel.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../protocol/framing.ts';
-import { endWithSocket, RelayStream } from '../protocol/relay-stream.ts';
-import { parseIpAddress } from '../std/ip-address.ts';
-import { answerQuery, type AnswerDeps } from './answer-query.ts';
+import { RelayStream } from '../protocol/relay-stream.ts';
+import type { AnswerDeps } from './answer-query.ts';
+import type { SandboxShare } from './app-shares.ts';
+import { type Holding, holdingOf } from './byte-bound.ts';
 import { connectTo } from './connect.ts';
-import { addressOf, DNS_TYPE } from './dns-message.ts';
-import type { SlotLimits } from './slots.ts';
+import { createDestinations, notFound } from './destinations.ts';
+import { relayConnection } from './relay-connection.ts';
 
 interface ChannelDeps extends AnswerDeps {
-  limits: SlotLimits;
+  share: SandboxShare;
 }
 
-/** How many addresses are remembered with the name that a rule has; the oldest goes. */
-const MAX_REMEMBERED = 256;
+interface Connection {
+  relay: RelayStream;
+  /** Of what it received. */
+  held: Holding;
+}
+
 const MAX_HOST_CHARACTERS = 253;
-/** By which mail servers talk among themselves, and by which a stolen function would send spam. */
-const MAIL_PORT = 25;
-/** What waits for a sandbox that does not read; credit bounds it in a correct one. */
-const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
+/** Of a sandbox that has more to read, nothing is read: what it asks would only be answered behind all that. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+/** Of an app that sends no more, connections whose other ends took nothing for so long are ended. */
+const STALL_DEADLINE_MS = 60_000;
+
+const NOT_TAKEN =
+  'What this app sends waits: the other ends of its connections do not take what was sent before.';
 
 /** Serves the sandbox until its socket closes. */
 export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: ChannelDeps): void {
-  const streams = new Map<number, RelayStream | null>();
-  /** By address, the name of a rule that it was told for. */
-  const told = new Map<string, string>();
+  const { share } = deps;
+  const destinations = createDestinations(policy, deps);
+  /** Null is a question, or a connection that is on its way. */
+  const streams = new Map<number, Connection | null>();
+  const backlog = holdingOf(share.sent);
   let lastStream = 0;
 
   const send = (type: number, stream: number, payload: string | Uint8Array): void => {
     if (socket.destroyed) return;
-    socket.write(encodeFrame(type, stream, payload));
-    if (socket.writableLength > MAX_BACKLOG_BYTES) socket.destroy();
+    const frame = encodeFrame(type, stream, payload);
+    backlog.take(frame.length);
+    socket.write(frame, () => backlog.give(frame.length));
   };
 
-  async function lookUp(name: string): Promise<string[]> {
-    const found = await Promise.all(
-      [DNS_TYPE.A, DNS_TYPE.AAAA].map((type) =>
-        answerQuery({ name, type }, policy, { ...deps, open: () => Promise.resolve(true) }),
-      ),
-    );
-    const addresses = found.flatMap(({ answers }) => answers.flatMap((r) => addressOf(r) ?? []));
-    for (const address of addresses) remember(canonicalAddress(address), name);
-    return addresses;
+  function refuse(stream: number, refusal: Refusal): void {
+    streams.delete(stream);
+    send(CHANNEL_FRAME.REFUSED, stream, JSON.stringify(refusal));
   }
 
-  function remember(address: string, name: string): void {
-    told.delete(address);
-    told.set(address, name);
-    const [oldest] = told.keys();
-    if (told.size > MAX_REMEMBERED && oldest !== undefined) told.delete(oldest);
+  /** For the app's log; its code may have no eye for how a connection failed. */
+  function tell(text: string): void {
+    if (share.app.shallTell()) send(CHANNEL_FRAME.NOTICE, 0, text);
   }
 
-  /** Addresses to try in turn, or why there is none. */
-  async function addressesOf({ host, port }: ConnectTarget): Promise<string[] | Refusal> {
-    const isAddress = parseIpAddress(host) !== null;
-    const name = isAddress ? null : normaliseName(host);
-    if (!isAddress && name === null) return notFound(host);
-    const found = name === null ? [canonicalAddress(host)] : await lookUp(name);
-    if (found.length === 0) return notFound(host);
-    const own = deps.ownAddresses();
-    const publicAllowed = policy.publicAllowed && port !== MAIL_PORT;
-    const allowed = found.filter((address) =>
-      allowsConnection(
-        { ...policy, publicAllowed },
-        { name: name ?? told.get(address) ?? null, address, port },
-        own,
-      ),
-    );
-    return allowed.length > 0 ? allowed : refusedBy(host, port);
-  }
-
+  /** It has counted from its beginning: a sandbox could have any number of connections on their way otherwise. */
   async function open(stream: number, target: ConnectTarget): Promise<void> {
-    const addresses = await addressesOf(target);
-    const made = Array.isArray(addresses) ? await connectTo(addresses, target.port) : addresses;
-    // It has counted until now: a sandbox could have any number of connections on their way otherwise.
-    if (!(made instanceof net.Socket)) {
-      streams.delete(stream);
-      return send(CHANNEL_FRAME.REFUSED, stream, JSON.stringify(made));
+    const { connections } = share.app;
+    if (!connections.take()) {
+      const text = `the functions of this app have ${share.app.bounds.connections} connections, the most that one app may have`;
+      tell(`Connections are refused: ${text}.`);
+      return refuse(stream, { code: 'EMFILE', message: `connect EMFILE: ${text}` });
     }
+    const addresses = await destinations.addressesOf(target);
+    const made = Array.isArray(addresses) ? await connectTo(addresses, target.port) : addresses;
+    if (!(made instanceof net.Socket)) {
+      connections.give();
+      return refuse(stream, made);
+    }
+    made.once('close', () => connections.give());
     if (socket.destroyed || !streams.has(stream)) return void made.destroy();
     const relay = new RelayStream((type, payload) => send(type, stream, payload));
-    streams.set(stream, relay);
-    relay.once('close', () => streams.delete(stream));
+    const held = holdingOf(share.received);
+    streams.set(stream, { relay, held });
+    relay.once('close', () => {
+      streams.delete(stream);
+      held.end();
+    });
     send(CHANNEL_FRAME.OPENED, stream, JSON.stringify({ address: made.remoteAddress ?? '' }));
-    join(relay, made);
+    relayConnection(relay, made, { received: held, sent: share.sent });
   }
 
   async function answer(stream: number, host: string): Promise<void> {
-    const name = normaliseName(host);
-    const found = name === null ? [] : await lookUp(name);
+    const found = await destinations.lookUp(host);
+    if (found.length === 0) return refuse(stream, notFound(host));
     streams.delete(stream);
-    if (found.length > 0) send(CHANNEL_FRAME.FOUND, stream, JSON.stringify(found));
-    else send(CHANNEL_FRAME.REFUSED, stream, JSON.stringify(notFound(host)));
+    send(CHANNEL_FRAME.FOUND, stream, JSON.stringify(found));
   }
 
   /** Nothing is too much to ask at a time but what has a bound. */
   async function begin(stream: number, work: () => Promise<void>): Promise<void> {
-    if (streams.size >= MAX_CHANNEL_STREAMS || !deps.limits.begin()) {
-      const message = `more than ${MAX_CHANNEL_STREAMS} connections at a time, or too many a second`;
-      return send(CHANNEL_FRAME.REFUSED, stream, JSON.stringify({ code: 'EMFILE', message }));
+    if (streams.size >= MAX_CHANNEL_STREAMS) {
+      const message = `connect EMFILE: more than ${MAX_CHANNEL_STREAMS} connections of one worker`;
+      return refuse(stream, { code: 'EMFILE', message });
+    }
+    if (!share.begin()) {
+      const text = 'too many connections and names are asked for a second';
+      tell(`Connections are refused: ${text}.`);
+      return refuse(stream, { code: 'EAI_AGAIN', message: `connect EAI_AGAIN: ${text}` });
     }
     streams.set(stream, null);
-    await work().finally(() => deps.limits.done());
+    await work().finally(() => share.done());
   }
 
   /** False when it breaks the protocol. */
@@ -134,9 +128,11 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
       return true;
     }
     if (stream === 0 || stream > lastStream) return false;
-    const relay = streams.get(stream);
+    const connection = streams.get(stream);
+    const relay = connection?.relay;
     switch (type) {
       case CHANNEL_FRAME.DATA:
+        connection?.held.take(payload.length);
         return relay?.receive(payload) ?? true;
       case CHANNEL_FRAME.CREDIT:
         return payload.length === 4 && (relay?.credit(payload.readUInt32BE(0)) ?? true);
@@ -145,10 +141,32 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
         return true;
       case CHANNEL_FRAME.RESET:
         relay?.reset('the sandbox gave the connection up');
-        if (relay === null) streams.delete(stream);
+        if (connection === null) streams.delete(stream);
         return true;
       default:
         return false;
+    }
+  }
+
+  /** What is not read here stays with the sandbox. */
+  function waitForRoom(): void {
+    if (socket.writableLength > MAX_UNREAD_BYTES) {
+      socket.pause();
+      socket.once('drain', () => socket.resume());
+    } else if (share.received.isFull()) {
+      tell(NOT_TAKEN);
+      socket.pause(); // Not even its end would be heard, but for the deadline.
+      const stalled = setTimeout(endStalled, STALL_DEADLINE_MS);
+      share.received.whenRoom(() => {
+        clearTimeout(stalled);
+        socket.resume();
+      });
+    }
+  }
+
+  function endStalled(): void {
+    for (const connection of streams.values()) {
+      if (connection?.held.isEmpty() === false) connection.relay.destroy();
     }
   }
 
@@ -158,13 +176,15 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
   socket.on('data', (chunk: Buffer) => {
     try {
       decoder.push(chunk);
+      waitForRoom();
     } catch {
       socket.destroy(); // A frame without end.
     }
   });
   socket.on('error', () => {});
   socket.on('close', () => {
-    for (const relay of streams.values()) relay?.destroy();
+    for (const connection of streams.values()) connection?.relay.destroy();
+    backlog.end();
   });
 }
 
@@ -176,23 +196,4 @@ function parseTarget(text: string): ConnectTarget | null {
   } catch {
     return null;
   }
-}
-
-function notFound(host: string): Refusal {
-  return { code: 'ENOTFOUND', message: `getaddrinfo ENOTFOUND ${host}` };
-}
-
-function refusedBy(host: string, port: number): Refusal {
-  const message = `connect EACCES ${host}:${port}: functions of this server may not connect there`;
-  return { code: 'EACCES', message };
-}
-
-/** Bytes go both ways until both ends are through, or one of them breaks. */
-function join(relay: RelayStream, socket: net.Socket): void {
-  relay.on('error', () => {});
-  socket.on('timeout', () => socket.destroy());
-  endWithSocket(relay, socket);
-  relay.on('close', () => socket.destroy());
-  socket.pipe(relay);
-  relay.pipe(socket);
 }

@@ -27,7 +27,8 @@ export interface DnsServerDeps {
 
 /** What one message by UDP may bring before it is asked to come by TCP, without EDNS (RFC 1035). */
 const PLAIN_UDP_BYTES = 512;
-const MAX_CONNECTIONS = 256;
+/** Of all apps; APP_SHARE says how many may be of one. */
+const MAX_CONNECTIONS = 512;
 const MAX_CONNECTIONS_PER_SLOT = 8;
 const CONNECTION_IDLE_MS = 10_000;
 const MAX_TCP_BYTES = 65_535;
@@ -91,11 +92,11 @@ async function answer(
   { slot, message, resolve }: Query,
   maxBytes: (udpBytes: number | null) => number,
 ): Promise<Buffer | null> {
-  if (!slot.begin()) return null;
+  if (!slot.share.begin()) return null;
   try {
     return await answerMessage(message, resolve, maxBytes);
   } finally {
-    slot.done();
+    slot.share.done();
   }
 }
 
@@ -104,12 +105,16 @@ function serveTcp(deps: DnsServerDeps): net.Server {
   const server = net.createServer((socket) => {
     const slot = deps.slots.find(socket.remoteAddress ?? '');
     const count = slot === null ? 0 : (connections.get(slot) ?? 0);
-    if (slot === null || count >= MAX_CONNECTIONS_PER_SLOT) {
+    const isRefused = slot === null || count >= MAX_CONNECTIONS_PER_SLOT;
+    if (isRefused || !slot.share.app.dnsConnections.take()) {
       socket.destroy();
       return;
     }
     connections.set(slot, count + 1);
-    socket.on('close', () => leave(connections, slot));
+    socket.on('close', () => {
+      slot.share.app.dnsConnections.give();
+      leave(connections, slot);
+    });
     serveConnection(socket, (message) =>
       answer({ slot, message, resolve: deps.resolve(slot) }, () => MAX_TCP_BYTES),
     );

@@ -10,5 +10,6 @@ export { serveChannel } from './channel.ts';
 export { startDnsServer } from './dns-server.ts';
 export { readHosts } from './hosts-file.ts';
 export { createOpenings } from './openings.ts';
-export { createSlotLimits, createSlots, type SlotLimits } from './slots.ts';
-export { createUpstream, nameServersOf, shareOf, type Upstream } from './upstream.ts';
+export { createAppShares, type SandboxShare } from './app-shares.ts';
+export { createSlots } from './slots.ts';
+export { createUpstream, nameServersOf } from './upstream.ts';

@@ -1,63 +1,38 @@
 import type { EgressPolicy } from '../model/egress-rule.ts';
 import { canonicalAddress } from '../model/egress-rule.ts';
+import type { AppShares, SandboxShare } from './app-shares.ts';
 
-/** What one sandbox may ask at a time, and in the long run. */
-export interface SlotLimits {
-  /** Whether one more may be answered now; each true is given back by `done`. */
-  begin(): boolean;
-  done(): void;
-}
-
-/** One sandbox, as this process knows it. */
-export interface Slot extends SlotLimits {
+/** One sandbox that has a network of its own, as this process knows it. */
+export interface Slot {
+  app: string;
   /** As the supervisor writes them. */
   sources: readonly string[];
   policy: EgressPolicy;
+  share: SandboxShare;
 }
 
-/** Sandboxes that have a network of their own, by the addresses that their packets come from. */
+/** By the addresses that their packets come from. */
 export interface Slots {
-  open(sources: readonly string[], policy: EgressPolicy): void;
+  open(app: string, sources: readonly string[], policy: EgressPolicy): void;
   close(sources: readonly string[]): void;
   find(source: string): Slot | null;
 }
 
-/** A program that asks for more has a loop, or a tunnel. */
-const QUERIES_PER_SECOND = 50;
-const BURST = 200;
-const QUERIES_AT_A_TIME = 64;
-
-export function createSlots(nowMs: () => number): Slots {
+export function createSlots(shares: AppShares): Slots {
   const slots = new Map<string, Slot>();
+  const close = (sources: readonly string[]): void => {
+    const closed = new Set(sources.map((source) => slots.get(canonicalAddress(source))));
+    for (const slot of closed) if (slot !== undefined) shares.leave(slot.app);
+    for (const source of sources) slots.delete(canonicalAddress(source));
+  };
   return {
-    open(sources, { publicAllowed, rules }) {
+    open(app, sources, { publicAllowed, rules }) {
+      close(sources); // Told again.
       const policy = { publicAllowed, rules };
-      const slot = { sources, policy, ...createSlotLimits(nowMs) };
+      const slot = { app, sources, policy, share: shares.join(app) };
       for (const source of sources) slots.set(canonicalAddress(source), slot);
     },
-    close(sources) {
-      for (const source of sources) slots.delete(canonicalAddress(source));
-    },
+    close,
     find: (source) => slots.get(canonicalAddress(source)) ?? null,
-  };
-}
-
-export function createSlotLimits(nowMs: () => number): SlotLimits {
-  let running = 0;
-  let credit = BURST;
-  let at = nowMs();
-  return {
-    begin() {
-      const now = nowMs();
-      credit = Math.min(BURST, credit + ((now - at) / 1000) * QUERIES_PER_SECOND);
-      at = now;
-      if (running >= QUERIES_AT_A_TIME || credit < 1) return false;
-      credit -= 1;
-      running += 1;
-      return true;
-    },
-    done() {
-      running -= 1;
-    },
   };
 }

@@ -20,10 +20,8 @@ const DNS_PORT = 53;
 const ROUNDS = 2;
 const UDP_DEADLINE_MS = 1_500;
 const TCP_DEADLINE_MS = 3_000;
-/** Queries on their way, of all sandboxes together: each has a socket. Twice what the workers of one app may have. */
+/** Queries on their way, of all apps together: each has a socket. */
 const MAX_QUERIES = 1_024;
-/** Of one sandbox; its others wait. */
-const MAX_QUERIES_OF_ONE = 8;
 /** Of a server that could also be somebody who guesses. */
 const MAX_WRONG_ANSWERS = 32;
 
@@ -62,15 +60,15 @@ export function createUpstream(servers: () => readonly NameServer[]): Upstream {
 }
 
 /**
- * One sandbox's share: who asks for names whose servers are slow, or silent on purpose, takes the answers of nobody
- * else. How much may wait is for its SlotLimits to say.
+ * Somebody's share: who asks for names whose servers are slow, or silent on purpose, takes the answers of nobody else.
+ * How much may wait is for the asker's QuestionLimits to say.
  */
-export function shareOf(upstream: Upstream): Upstream {
+export function shareOf(upstream: Upstream, atATime: number): Upstream {
   let running = 0;
   const line: (() => void)[] = [];
   return async (question) => {
     // Whoever ends gives its place to the first of the line.
-    if (running >= MAX_QUERIES_OF_ONE) await new Promise<void>((resolve) => line.push(resolve));
+    if (running >= atATime) await new Promise<void>((resolve) => line.push(resolve));
     else running += 1;
     try {
       return await upstream(question);

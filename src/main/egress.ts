@@ -4,17 +4,15 @@ import { isIPv6 } from 'node:net';
 import {
   type AnswerDeps,
   answerQuery,
+  createAppShares,
   createOpenings,
-  createSlotLimits,
   createSlots,
   createUpstream,
   nameServersOf,
   readHosts,
   serveChannel,
-  shareOf,
-  type SlotLimits,
+  type SandboxShare,
   startDnsServer,
-  type Upstream,
 } from '../egress/index.ts';
 import type { ChannelTaken, EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
@@ -29,25 +27,26 @@ async function startEgress(
   options: EgressOptions,
   host: SupervisorHost<EgressRequest, EgressNotice>,
 ): Promise<RunningChild> {
-  const slots = createSlots(() => performance.now());
   const openings = createOpenings((request) => host.send(request));
   const servers = nameServersOf(readIfThere(options.resolvConf));
   const hosts = readHosts(readIfThere(options.hostsFile));
   ownAddresses(); // While there are descriptors: later it answers in any case.
   const upstream = createUpstream(() => servers);
-  const shares = new WeakMap<SlotLimits, Upstream>();
-  const depsOf = (limits: SlotLimits): AnswerDeps => {
-    const share = shares.get(limits) ?? shareOf(upstream);
-    shares.set(limits, share);
-    return { upstream: share, hosts: () => hosts, ownAddresses };
-  };
+  const shares = createAppShares({ upstream, nowMs: () => performance.now() });
+  const slots = createSlots(shares);
+  const depsOf = (share: SandboxShare): AnswerDeps => ({
+    upstream: share.upstream,
+    hosts: () => hosts,
+    ownAddresses,
+  });
   host.onNotice((notice, channel) => {
-    if (notice.type === 'slot-opened') slots.open(notice.sources, notice);
+    if (notice.type === 'slot-opened') slots.open(notice.app, notice.sources, notice);
     else if (notice.type === 'slot-closed') slots.close(notice.sources);
     else if (notice.type !== 'slot-channel') openings.receive(notice);
     else if (channel !== undefined) {
-      const limits = createSlotLimits(() => performance.now());
-      serveChannel(channel, notice, { ...depsOf(limits), limits });
+      const share = shares.join(notice.app);
+      channel.once('close', () => shares.leave(notice.app));
+      serveChannel(channel, notice, { ...depsOf(share), share });
       host.send({ type: 'channel-taken', slot: notice.slot });
     }
   });
@@ -56,7 +55,7 @@ async function startEgress(
       slots,
       resolve: (slot) => (question) =>
         answerQuery(question, slot.policy, {
-          ...depsOf(slot),
+          ...depsOf(slot.share),
           open: (address, port, seconds) => {
             const source = slot.sources.find((own) => isIPv6(own) === isIPv6(address));
             if (source === undefined) return Promise.resolve(false);

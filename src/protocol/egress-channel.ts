@@ -9,13 +9,14 @@
  *       END                            ↔                            this side sends no more; both have, or RESET
  *       LOOKUP  name                   →
  *                                      ←   FOUND  string[]          or REFUSED
+ *                                      ←   NOTICE  text             for the app's log, on stream 0
  *
  * The function shares the worker's process: the other end believes nothing, and a frame that breaks this ends the
  * channel.
  */
 import { RELAY_FRAME } from './relay-stream.ts';
 
-export const CHANNEL_FRAME = { ...RELAY_FRAME, LOOKUP: 40, FOUND: 41 } as const;
+export const CHANNEL_FRAME = { ...RELAY_FRAME, LOOKUP: 40, FOUND: 41, NOTICE: 42 } as const;
 
 /** Tells a worker that it has one. */
 export const CHANNEL_ARGUMENT = '--egress-channel';

@@ -18,6 +18,8 @@ import type { SlotId } from './supervisor.ts';
 export type EgressNotice =
   | {
       type: 'slot-opened';
+      /** With whose other sandboxes it shares what one app may take. */
+      app: string;
       /** The addresses that its packets come from: IPv4, and IPv6 in its shortest form. */
       sources: string[];
       /** Beyond the public addresses. */
@@ -26,7 +28,13 @@ export type EgressNotice =
     }
   | { type: 'slot-closed'; sources: string[] }
   /** Comes with the socket as its handle. */
-  | { type: 'slot-channel'; slot: SlotId; rules: EgressRule[]; publicAllowed: boolean }
+  | {
+      type: 'slot-channel';
+      app: string;
+      slot: SlotId;
+      rules: EgressRule[];
+      publicAllowed: boolean;
+    }
   | { type: 'egress-opened'; request: number }
   | { type: 'egress-refused'; request: number; reason: string };
 

@@ -26,8 +26,14 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** `closed` is called when the way out is gone for good. */
-export function createEgressClient(socket: Socket, closed: () => void): EgressClient {
+interface ClientHost {
+  /** The way out is gone for good. */
+  closed(): void;
+  /** For the log of the app. */
+  warn(text: string): void;
+}
+
+export function createEgressClient(socket: Socket, host: ClientHost): EgressClient {
   const waiting = new Map<number, Waiting>();
   const relays = new Map<number, RelayStream>();
   let lastStream = 0;
@@ -46,7 +52,7 @@ export function createEgressClient(socket: Socket, closed: () => void): EgressCl
     for (const question of waiting.values()) question.reject(error);
     for (const relay of relays.values()) relay.reset('the way out of the sandbox has closed');
     waiting.clear();
-    closed();
+    host.closed();
   });
   socket.unref();
 
@@ -62,6 +68,8 @@ export function createEgressClient(socket: Socket, closed: () => void): EgressCl
         return waiting.get(stream)?.resolve(Buffer.from(payload));
       case CHANNEL_FRAME.REFUSED:
         return waiting.get(stream)?.reject(refusal(JSON.parse(payload.toString()) as Refusal));
+      case CHANNEL_FRAME.NOTICE:
+        return host.warn(payload.toString());
       case CHANNEL_FRAME.DATA:
         if (relay?.receive(payload) === false) socket.destroy();
         return;
@@ -106,8 +114,8 @@ export function createEgressClient(socket: Socket, closed: () => void): EgressCl
         throw error;
       }
     },
-    async lookUp(host) {
-      const answer = await ask(CHANNEL_FRAME.LOOKUP, ++lastStream, host);
+    async lookUp(name) {
+      const answer = await ask(CHANNEL_FRAME.LOOKUP, ++lastStream, name);
       return JSON.parse(answer.toString()) as string[];
     },
   };

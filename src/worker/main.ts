@@ -14,10 +14,13 @@ import { startWorker } from './worker.ts';
 
 const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
 if (isWithoutNetwork) process.argv.length = 2; // What the function sees is as ever.
-const { retire } = startWorker(
+const { retire, warn } = startWorker(
   (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
   readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),
 );
 if (isWithoutNetwork) {
-  sendConnectionsThrough(new net.Socket({ fd: WORKER_CHANNEL_FD }), retire);
+  sendConnectionsThrough(new net.Socket({ fd: WORKER_CHANNEL_FD }), {
+    closed: retire,
+    warn,
+  });
 }

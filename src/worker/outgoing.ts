@@ -43,9 +43,12 @@ const ADDRESSES = 0x3f_fffe;
 /** Any name: an address as host would not be looked up. */
 const STAND_IN = 'address.invalid';
 
-/** Until the process ends. `closed` is called when nothing leads out any more. */
-export function sendConnectionsThrough(channel: net.Socket, closed: () => void): void {
-  const client = createEgressClient(channel, closed);
+/** Until the process ends. */
+export function sendConnectionsThrough(
+  channel: net.Socket,
+  host: Parameters<typeof createEgressClient>[1],
+): void {
+  const client = createEgressClient(channel, host);
   const entrance = createEntrance(createProxy(client));
   replaceConnect(client, entrance);
   tellChildrenOfProxy(entrance.port);

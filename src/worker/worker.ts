@@ -30,7 +30,7 @@ const READ_BUFFER_BYTES = 64 * 1024;
 export function startWorker(
   openSocket: (onRead: OnReadOpts) => Socket,
   environment: Promise<WorkerEnvironment>,
-): Pick<Worker, 'retire'> {
+): Pick<Worker, 'retire' | 'warn'> {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const decoder = new FrameDecoder((frame) => worker.receive(frame));
   const socket = openSocket({
@@ -46,7 +46,7 @@ export function startWorker(
   socket.on('close', () => process.exit(0));
   environment.catch(() => {}); // Reported when the worker is specialised.
   worker.hello();
-  return { retire: () => worker.retire() };
+  return { retire: () => worker.retire(), warn: (text) => worker.warn(text) };
 }
 
 class Worker {
@@ -240,6 +240,11 @@ class Worker {
     if (this.#isRetiring) return;
     this.#isRetiring = true;
     if (this.#handle !== null) this.#writer.empty(WORKER_FRAME.RETIRING, 0);
+  }
+
+  /** In the platform's words, of no request. */
+  warn(text: string): void {
+    this.#log.writeOf(0, 'warn', text);
   }
 
   #drain(): void {

@@ -8,8 +8,10 @@ import { addressOf, DNS_TYPE } from '../../src/egress/dns-message.ts';
 import { readDnsMessage } from '../../src/egress/read-dns.ts';
 import { encodeDnsQuery, encodeDnsResponse } from '../../src/egress/write-dns.ts';
 import { startDnsServer } from '../../src/egress/dns-server.ts';
+import { createAppShares } from '../../src/egress/app-shares.ts';
 import { createSlots } from '../../src/egress/slots.ts';
 import { createUpstream, nameServersOf } from '../../src/egress/upstream.ts';
+import { eventually } from '../support/eventually.ts';
 
 const LOOPBACK = '127.0.0.1';
 type Answer = (query: Buffer) => Buffer | Buffer[];
@@ -80,16 +82,25 @@ function reply(
   );
 }
 
-async function startServer(upstream: { address: string; port: number }[], source = LOOPBACK) {
-  const slots = createSlots(() => 0);
-  slots.open([source], { publicAllowed: true, rules: [] });
+async function startServer(
+  upstream: { address: string; port: number }[],
+  {
+    sources = [LOOPBACK],
+    app = () => 'app',
+  }: { sources?: string[]; app?: (source: string) => string } = {},
+) {
+  const shares = createAppShares({ upstream: createUpstream(() => upstream), nowMs: () => 0 });
+  const slots = createSlots(shares);
+  for (const source of sources) {
+    slots.open(app(source), [source], { publicAllowed: true, rules: [] });
+  }
   const start = () =>
     startDnsServer(
       {
         slots,
         resolve: (slot) => (question) =>
           answerQuery(question, slot.policy, {
-            upstream: createUpstream(() => upstream),
+            upstream: slot.share.upstream,
             hosts: () => new Map(),
             ownAddresses: () => new Set(),
             open: () => Promise.resolve(false),
@@ -160,7 +171,7 @@ describe('the name server of sandboxes', () => {
 
   it('says nothing to whom it does not know', async () => {
     const upstream = await startNameServer((query) => reply(query, ['8.8.8.8']));
-    const { port } = await startServer([upstream], '198.18.0.2');
+    const { port } = await startServer([upstream], { sources: ['198.18.0.2'] });
     const socket = net.connect(port, LOOPBACK);
     socket.on('error', () => {});
     socket.write(
@@ -169,6 +180,32 @@ describe('the name server of sandboxes', () => {
     await once(socket, 'close');
     expect(socket.bytesRead).toBe(0);
     expect(upstream.count()).toBe(0);
+  });
+
+  it('leaves connections to others when all sandboxes of an app hold on to theirs', async () => {
+    const crowd = Array.from({ length: 64 }, (_, index) => `127.0.1.${index + 1}`);
+    const app = (source: string) => (source === LOOPBACK ? 'neighbour' : 'crowd');
+    const { port } = await startServer([], { sources: [...crowd, LOOPBACK], app });
+    const hold = (localAddress: string): net.Socket => {
+      const socket = net.connect({ port, host: LOOPBACK, localAddress });
+      onTestFinished(() => void socket.destroy());
+      return socket.on('error', () => {});
+    };
+    const held = crowd.flatMap((source) => [hold(source), hold(source)]);
+    await eventually(() => held.filter(({ destroyed }) => destroyed).length === 96);
+    const query = encodeDnsQuery(7, { name: 'db.internal', type: DNS_TYPE.A }, 1232);
+    const neighbour = hold(LOOPBACK);
+    neighbour.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+    const [answer] = (await once(neighbour, 'data')) as [Buffer];
+    expect(answer.readUInt16BE(2)).toBe(7);
+    // Room comes back to the app itself.
+    for (const socket of held) socket.destroy();
+    await eventually(async () => {
+      const again = hold('127.0.1.1');
+      again.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+      await Promise.race([once(again, 'data'), once(again, 'close')]);
+      return again.bytesRead > 0;
+    });
   });
 
   it('answers a burst, and no more', async () => {

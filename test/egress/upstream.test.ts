@@ -8,7 +8,7 @@ describe('a sandbox whose names are answered late', () => {
     new Promise((resolve) => void silent.push({ name, answer: resolve }));
 
   it('has few questions on their way at a time, and each is answered in its turn', async () => {
-    const share = shareOf(upstream);
+    const share = shareOf(upstream, 8);
     const questions = Array.from({ length: 64 }, (_, index) =>
       share({ name: `${index}`, type: 1 }),
     );
@@ -25,7 +25,7 @@ describe('a sandbox whose names are answered late', () => {
   });
 
   it('does not use a place up when the question fails', async () => {
-    const share = shareOf(() => Promise.reject(new Error('broken')));
+    const share = shareOf(() => Promise.reject(new Error('broken')), 8);
     const questions = Array.from({ length: 20 }, () => share({ name: 'x', type: 1 }));
     const ends = await Promise.allSettled(questions);
     expect(ends.every(({ status }) => status === 'rejected')).toBe(true);

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createEgressChannels } from '../../src/main/supervisor/egress-channels.ts';
 import { eventually } from '../support/eventually.ts';
 
-const OWNER = { egress: [], lost: () => {} };
+const OWNER = { app: 'app', egress: [], lost: () => {} };
 const SLOT = 'slot-aaaaaaaaaaaa';
 
 /** A process that takes sockets when `take` is called. */
@@ -91,7 +91,7 @@ it('sandboxes whose channel was on its way to a process that ended are told, and
   const lost: string[] = [];
   const give = async (slot: string): Promise<void> => {
     const opening = channels.open(slot, await socket(), {
-      egress: [],
+      ...OWNER,
       lost: () => lost.push(slot),
     });
     openings.push(opening);

@@ -50,6 +50,7 @@ it.runIf(isRoot)('the egress process answers on the port of DNS, without root', 
 
   const notice: EgressNotice = {
     type: 'slot-opened',
+    app: 'app',
     sources: ['127.0.0.1'],
     rules: [],
     publicAllowed: false,

@@ -10,8 +10,8 @@ it('messages arrive as they were sent, rules among them', () => {
   const rules = readEgressRules(['db.internal:5432', '*.partner.com:*', '[fd00::]/8:443']);
   const sources = ['198.18.0.2', 'fd00::2'];
   const messages: (EgressNotice | OpenEgressRequest)[] = [
-    { type: 'slot-opened', sources, rules, publicAllowed: true },
-    { type: 'slot-channel', slot: 'slot-aaaaaaaaaaaa', rules, publicAllowed: false },
+    { type: 'slot-opened', app: 'shop', sources, rules, publicAllowed: true },
+    { type: 'slot-channel', app: 'shop', slot: 'slot-aaaaaaaaaaaa', rules, publicAllowed: false },
     { type: 'open-egress', request: 1, source: '::1', address: '::2', port: null, seconds: 60 },
   ];
   expect(rules).toHaveLength(3);

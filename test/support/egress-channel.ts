@@ -9,33 +9,53 @@ import { promisify } from 'node:util';
 import { onTestFinished } from 'vitest';
 import { serveChannel } from '../../src/egress/channel.ts';
 import { addressData, DNS_TYPE } from '../../src/egress/dns-message.ts';
-import { createSlotLimits } from '../../src/egress/slots.ts';
+import { type AppShares, createAppShares } from '../../src/egress/app-shares.ts';
+import type { Upstream } from '../../src/egress/upstream.ts';
 import { readEgressRules } from '../../src/model/egress-rule.ts';
 import { parseIpAddress } from '../../src/std/ip-address.ts';
 
 const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing.ts');
 
-/** The outer end, on a socket by its path: names are known from a table alone. */
-export async function startOuterEnd(names: Record<string, string>, rules: string[]) {
+interface OuterEndOptions {
+  app?: string;
+  /** Of all apps that the process has, when there are several. */
+  shares?: AppShares;
+}
+
+/** Knows names from a table alone. */
+export function tableOf(names: Record<string, string>): Upstream {
+  return async (question) => {
+    const known = parseIpAddress(names[question.name] ?? '');
+    const isAsked = known !== null && question.type === DNS_TYPE.A;
+    const answers = isAsked ? [{ ...question, ttl: 1, data: addressData(known) }] : [];
+    const head = { id: 1, isResponse: true, isTruncated: false, code: 0, udpBytes: null };
+    return { ...head, question, answers, authority: [] };
+  };
+}
+
+/** The outer end, on a socket by its path: each connection to it is a sandbox. */
+export async function startOuterEnd(
+  names: Record<string, string>,
+  rules: string[],
+  { app = 'app', shares }: OuterEndOptions = {},
+) {
+  const nowMs = (): number => performance.now();
+  const all = shares ?? createAppShares({ upstream: tableOf(names), nowMs });
   const folder = await mkdtemp(join(tmpdir(), 'channel-'));
-  const server = net.createServer((socket) =>
+  const server = net.createServer((socket) => {
+    const share = all.join(app);
+    socket.once('close', () => all.leave(app));
     serveChannel(
       socket,
       { publicAllowed: false, rules: readEgressRules(rules) },
       {
-        upstream: async (question) => {
-          const known = parseIpAddress(names[question.name] ?? '');
-          const isAsked = known !== null && question.type === DNS_TYPE.A;
-          const answers = isAsked ? [{ ...question, ttl: 1, data: addressData(known) }] : [];
-          const head = { id: 1, isResponse: true, isTruncated: false, code: 0, udpBytes: null };
-          return { ...head, question, answers, authority: [] };
-        },
+        upstream: share.upstream,
         hosts: () => new Map(),
         ownAddresses: () => new Set(),
-        limits: createSlotLimits(() => performance.now()),
+        share,
       },
-    ),
-  );
+    );
+  });
   server.listen(join(folder, 'socket'));
   await once(server, 'listening');
   onTestFinished(async () => {
@@ -52,7 +72,7 @@ export async function run(outer: { path: string; folder: string }, code: string)
     file,
     `import net from 'node:net';
     const { sendConnectionsThrough } = await import(${JSON.stringify(OUTGOING)});
-    sendConnectionsThrough(net.connect(${JSON.stringify(outer.path)}), () => {});
+    sendConnectionsThrough(net.connect(${JSON.stringify(outer.path)}), { closed() {}, warn() {} });
     const answer = await (async () => { ${code} })();
     process.stdout.write(JSON.stringify(answer));`,
   );

@@ -18,7 +18,10 @@ async function startClient() {
   outer.on('error', () => {});
   outer.resume();
   const ended = Promise.withResolvers<string>();
-  const client = createEgressClient(inner, () => ended.resolve('closed'));
+  const client = createEgressClient(inner, {
+    closed: () => ended.resolve('closed'),
+    warn: () => {},
+  });
   onTestFinished(() => {
     inner.destroy();
     outer.destroy();

@@ -20,6 +20,7 @@ export interface EgressChannels {
 }
 
 interface ChannelOwner {
+  app: string;
   /** What fn.json asks for. */
   egress: readonly string[];
   /** The process ended before it had the channel: nothing will ever come by it, nor its end. */
@@ -74,9 +75,9 @@ export function createEgressChannels({ policy, say }: EgressChannelsDeps): Egres
   }
 
   return {
-    open(slot, channel, { egress, lost }) {
+    open(slot, channel, { app, egress, lost }) {
       const rules = readEgressRules(egress).filter((rule) => isWithin(rule, policy.rules));
-      const notice = { type: 'slot-channel' as const, slot, rules, publicAllowed };
+      const notice = { type: 'slot-channel' as const, app, slot, rules, publicAllowed };
       return send({ notice, channel, lost });
     },
     attach: (child) => ({

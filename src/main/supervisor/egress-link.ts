@@ -29,17 +29,23 @@ interface EgressLinkDeps {
 
 export interface EgressLink {
   /**
-   * From when a sandbox has become one deployment's. `wanted` are rules of its fn.json; what the operator does not
+   * From when a sandbox has become one of an app's. `egress` are rules of its fn.json; what the operator does not
    * allow any more is left out.
    * @throws when the filter cannot be changed.
    */
-  open(network: SlotNetwork, wanted: readonly string[]): Promise<void>;
+  open(network: SlotNetwork, owner: SlotOwner): Promise<void>;
   close(network: SlotNetwork): void;
   /** To the process, which may be started again at any time. */
   attach(child: ChildProcess): ProcessListener;
 }
 
+interface SlotOwner {
+  app: string;
+  egress: readonly string[];
+}
+
 interface OpenSlot {
+  app: string;
   network: SlotNetwork;
   rules: readonly EgressRule[];
 }
@@ -57,9 +63,10 @@ export function createEgressLink(deps: EgressLinkDeps): EgressLink {
   const notify = (notice: EgressNotice): void => {
     if (process?.connected) process.send(notice, () => {});
   };
-  const tell = ({ network, rules }: OpenSlot): void =>
+  const tell = ({ app, network, rules }: OpenSlot): void =>
     notify({
       type: 'slot-opened',
+      app,
       sources: sourcesOf(network),
       rules: [...rules],
       publicAllowed: deps.policy.publicAllowed,
@@ -83,11 +90,11 @@ export function createEgressLink(deps: EgressLinkDeps): EgressLink {
   }
 
   return {
-    async open(network, wanted) {
-      const rules = readEgressRules(wanted).filter((rule) => isWithin(rule, deps.policy.rules));
+    async open(network, { app, egress }) {
+      const rules = readEgressRules(egress).filter((rule) => isWithin(rule, deps.policy.rules));
       await network.allow(rules);
       if (network.isGone()) return;
-      const slot = { network, rules };
+      const slot = { app, network, rules };
       for (const source of sourcesOf(network)) slots.set(source, slot);
       tell(slot);
     },

@@ -174,20 +174,20 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       slot: id,
       deployment,
       bundle,
-      app,
+      app = deployment,
     }: SpecialiseRequest): Promise<void> {
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
-      shares.join(app ?? deployment, slot.sandbox);
+      shares.join(app, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
         const { egress = [], ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
-        if (slot.network !== null) await deps.outwards?.link.open(slot.network, egress);
+        if (slot.network !== null) await deps.outwards?.link.open(slot.network, { app, egress });
         if (slot.sandbox.channel !== null) {
           const lost = (): void => slot.sandbox.kill();
-          await deps.channels?.open(id, slot.sandbox.channel, { egress, lost });
+          await deps.channels?.open(id, slot.sandbox.channel, { app, egress, lost });
         }
         slot.sandbox.giveEnvironment(environment);
       } catch (error) {

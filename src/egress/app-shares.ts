@@ -1,0 +1,148 @@
+/**
+ * What the functions of one app, in all its sandboxes, take of this process together: one app at its share leaves
+ * connections, memory and answers to the others. Each sandbox has a smaller share within its app's.
+ */
+import { type ByteBound, createByteBound } from './byte-bound.ts';
+import { createQuestionLimits, type QuestionLimits, type QuestionRate } from './question-limits.ts';
+import { shareOf, type Upstream } from './upstream.ts';
+
+const MIB = 1024 * 1024;
+
+/** Of one app. It has at most 64 workers (src/pool/app-load.ts), which seldom want as much at the same time. */
+export const APP_SHARE = {
+  /** Through channels, made or on their way: each is a descriptor here. */
+  connections: 1_024,
+  /** Of those connections, in each direction, that their other ends have not taken. */
+  heldBytes: 32 * MIB,
+  /** Names and connections that are asked for. */
+  questions: { perSecond: 200, atOnce: 800, atATime: 256 },
+  /** Of these, at the machine's name servers: each is a socket here. */
+  upstreamAtATime: 64,
+  /** On which names are asked by TCP. */
+  dnsConnections: 32,
+} as const;
+/** A program that asks for more has a loop, or a tunnel. */
+const SANDBOX_SHARE = {
+  heldBytes: 8 * MIB,
+  questions: { perSecond: 50, atOnce: 200, atATime: 64 },
+  upstreamAtATime: 8,
+} as const;
+/** The log of an app that stays at its share says so as often. */
+const TELL_AGAIN_MS = 60_000;
+
+export interface Count {
+  /** False when there are as many as may be; each true is given back. */
+  take(): boolean;
+  give(): void;
+}
+
+export interface AppShare {
+  readonly bounds: ShareBounds;
+  readonly connections: Count;
+  readonly dnsConnections: Count;
+  /** From its sandboxes, and to them. */
+  readonly received: ByteBound;
+  readonly sent: ByteBound;
+  readonly questions: QuestionLimits;
+  readonly upstream: Upstream;
+  /** Whether its log shall say now that it is at its share. */
+  shallTell(): boolean;
+}
+
+/** Of one sandbox; its questions count as its app's, too. */
+export interface SandboxShare extends QuestionLimits {
+  readonly app: AppShare;
+  readonly received: ByteBound;
+  readonly sent: ByteBound;
+  readonly upstream: Upstream;
+}
+
+export interface AppShares {
+  /** For one more sandbox of an app, until `leave`. */
+  join(app: string): SandboxShare;
+  leave(app: string): void;
+}
+
+export interface ShareBounds {
+  connections: number;
+  heldBytes: number;
+  questions: QuestionRate;
+  upstreamAtATime: number;
+  dnsConnections: number;
+}
+
+interface AppSharesDeps {
+  upstream: Upstream;
+  nowMs: () => number;
+}
+
+export function createAppShares(deps: AppSharesDeps, bounds: ShareBounds = APP_SHARE): AppShares {
+  const apps = new Map<string, { share: AppShare; sandboxes: number }>();
+  return {
+    join(app) {
+      const known = apps.get(app) ?? { share: createAppShare(deps, bounds), sandboxes: 0 };
+      known.sandboxes += 1;
+      apps.set(app, known);
+      return createSandboxShare(known.share, deps.nowMs);
+    },
+    leave(app) {
+      const known = apps.get(app);
+      if (known === undefined) return;
+      known.sandboxes -= 1;
+      if (known.sandboxes === 0) apps.delete(app);
+    },
+  };
+}
+
+function createAppShare({ upstream, nowMs }: AppSharesDeps, bounds: ShareBounds): AppShare {
+  let toldAtMs = -Infinity;
+  return {
+    bounds,
+    connections: createCount(bounds.connections),
+    dnsConnections: createCount(bounds.dnsConnections),
+    received: createByteBound(bounds.heldBytes),
+    sent: createByteBound(bounds.heldBytes),
+    questions: createQuestionLimits(nowMs, bounds.questions),
+    upstream: shareOf(upstream, bounds.upstreamAtATime),
+    shallTell() {
+      const now = nowMs();
+      if (now - toldAtMs < TELL_AGAIN_MS) return false;
+      toldAtMs = now;
+      return true;
+    },
+  };
+}
+
+function createSandboxShare(app: AppShare, nowMs: () => number): SandboxShare {
+  const own = createQuestionLimits(nowMs, SANDBOX_SHARE.questions);
+  return {
+    app,
+    received: createByteBound(SANDBOX_SHARE.heldBytes, app.received),
+    sent: createByteBound(SANDBOX_SHARE.heldBytes, app.sent),
+    upstream: shareOf(app.upstream, SANDBOX_SHARE.upstreamAtATime),
+    begin() {
+      if (!own.begin()) return false;
+      if (app.questions.begin()) return true;
+      own.done();
+      return false;
+    },
+    done() {
+      own.done();
+      app.questions.done();
+    },
+  };
+}
+
+function createCount(max: number): Count {
+  let count = 0;
+  return {
+    take() {
+      if (count >= max) return false;
+      count += 1;
+      return true;
+    },
+    give() {
+      count -= 1;
+    },
+  };
+}
