@@ -1,7 +1,15 @@
 /** `fn doctor`: looks at this machine as the server would, and says what is missing and which command mends it. */
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import type { Protection } from '../protocol/protections.ts';
 import { detectCgroups } from '../sandbox/index.ts';
@@ -9,7 +17,7 @@ import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
-import { openConfinement } from './supervisor/confinement.ts';
+import { openConfinement, UNSAFE_SINGLE_TENANT } from './supervisor/confinement.ts';
 import { tryLockFile } from './supervisor/file-lock.ts';
 import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import {
@@ -33,8 +41,8 @@ import { leaseUids } from './supervisor/runtime-root.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 
-/** The second is doctor's own, when it has started itself again. */
-const KNOWN_ARGUMENTS = ['--json', IN_PRIVATE_NAMESPACE];
+/** The last is doctor's own, when it has started itself again. */
+const KNOWN_ARGUMENTS = ['--json', UNSAFE_SINGLE_TENANT, IN_PRIVATE_NAMESPACE];
 
 interface Finding {
   status: 'ok' | 'warn' | 'fail';
@@ -46,13 +54,13 @@ interface Finding {
 
 /**
  * Prints one line for each thing that was looked at, or with `--json` all of it as `{ findings: Finding[] }`; exits 0,
- * or 6 when the server could not run.
+ * or 6 when the server could not run: as it is started without arguments, or with `--unsafe-single-tenant`.
  */
 export async function runDoctor(args: readonly string[]): Promise<void> {
   try {
     const unknown = args.find((argument) => !KNOWN_ARGUMENTS.includes(argument));
     if (unknown !== undefined) throw unknownArgument(unknown);
-    const findings = await examine();
+    const findings = await examine(args.includes(UNSAFE_SINGLE_TENANT));
     const text = args.includes('--json')
       ? JSON.stringify({ findings }, null, 2)
       : findings.map(present).join('\n');
@@ -66,26 +74,26 @@ export async function runDoctor(args: readonly string[]): Promise<void> {
 
 function unknownArgument(argument: string): PlatformError {
   return new PlatformError('bad-request', `fn doctor does not know ${argument}`, {
-    hint: 'fn doctor --json is all that there is to say',
+    hint: `it takes --json, and ${UNSAFE_SINGLE_TENANT} as fn server does`,
   });
 }
 
-async function examine(): Promise<Finding[]> {
+async function examine(insists: boolean): Promise<Finding[]> {
   process.umask(0o022); // As the server's, and what follows too.
   closeInheritedDescriptors();
   const { toolFolders } = readHostEnvironment();
-  const missing = missingPackages(toolFolders);
+  const isComplete = missingPackages(toolFolders, insists ? 'bwrap' : undefined).length === 0;
   const tools = findTools(toolFolders) as HostTools;
-  if (missing.length === 0) ensurePrivateNamespace(tools, inheritedEnvironment());
+  if (isComplete) ensurePrivateNamespace(tools, inheritedEnvironment());
   const configuration = examineConfiguration();
   const findings = [
     examineNode(),
-    ...TOOL_NAMES.map((name) => examineTool(name, tools[name])),
+    ...TOOL_NAMES.map((name) => examineTool(name, tools[name], insists && name === 'bwrap')),
     configuration.finding,
     ...(configuration.config === null ? [] : examineData(configuration.config, tools)),
   ];
-  if (missing.length === 0) {
-    findings.push(...(await examineProtections(tools, configuration.config)));
+  if (isComplete) {
+    findings.push(...(await examineProtections(tools, configuration.config, insists)));
   }
   return findings;
 }
@@ -99,10 +107,15 @@ function examineNode(): Finding {
   return { status: 'ok', subject: 'node', detail: `${process.version}, ${process.execPath}` };
 }
 
-function examineTool(name: (typeof TOOL_NAMES)[number], path: string | null): Finding {
+function examineTool(
+  name: (typeof TOOL_NAMES)[number],
+  path: string | null,
+  isDispensable: boolean,
+): Finding {
   if (path !== null) return { status: 'ok', subject: name, detail: path };
   const packages = missingPackages(readHostEnvironment().toolFolders);
-  return { status: 'fail', subject: name, detail: 'missing', fix: installCommand(packages) };
+  const status = isDispensable ? 'warn' : 'fail';
+  return { status, subject: name, detail: 'missing', fix: installCommand(packages) };
 }
 
 function examineConfiguration(): { config: Config | null; finding: Finding } {
@@ -153,25 +166,33 @@ function examineDataFolder(path: string, tools: HostTools): Finding {
   return { status: 'ok', subject, detail };
 }
 
-async function examineProtections(tools: HostTools, config: Config | null): Promise<Finding[]> {
+async function examineProtections(
+  tools: HostTools,
+  config: Config | null,
+  insists: boolean,
+): Promise<Finding[]> {
+  const trials = mkdtempSync(join(tmpdir(), 'gitfn-doctor-'));
+  chmodSync(trials, 0o711); // Functions have uids of their own.
   const cgroups = detectCgroups(`gitfn-doctor-${randomName(6)}`);
   try {
     const isRoot = process.getuid?.() === 0;
-    const { protections } = await openConfinement({
+    const { protections, isPlain } = await openConfinement({
       tools,
       cgroups,
       slotUids: isRoot ? leaseUids(tools, null).slots : null,
       projectDir: isRoot ? reachableProject(tools) : PROJECT_DIR,
+      folders: { slotsDir: trials, visibleDir: trials },
       masterKeyFile: config?.masterKeyFile ?? null,
-      insists: false,
+      insists,
     });
     const isWanted = config === null || isOutwardsWanted(config.egress);
-    const network = networkProtection({ tools, isRoot, isWanted, failure: null });
+    const network = networkProtection({ tools, isRoot, isPlain, isWanted, failure: null });
     return [...protections, network].map(findingOf);
   } catch (error) {
     return [failure('sandbox', error)];
   } finally {
     await cgroups.close();
+    rmSync(trials, { recursive: true, force: true });
   }
 }
 

@@ -39,12 +39,17 @@ async function serve(args: readonly string[]): Promise<void> {
     cores: availableParallelism(),
   });
   const host = readHostEnvironment();
-  const tools = provideTools({ folders: host.toolFolders, say });
+  const insists = args.includes(UNSAFE_SINGLE_TENANT);
+  const tools = provideTools({
+    folders: host.toolFolders,
+    ...(insists && { dispensable: 'bwrap' }),
+    say,
+  });
   ensurePrivateNamespace(tools, inheritedEnvironment());
   const ending = endOnSignals();
   const platform = await startPlatform(
     { tools, xdgRuntimeDir: host.runtimeDir, say },
-    { config, projectDir: PROJECT_DIR, insists: args.includes(UNSAFE_SINGLE_TENANT) },
+    { config, projectDir: PROJECT_DIR, insists },
   );
   process.stdout.write(readyBanner(platform));
   ending.closeWith(platform);

@@ -5,10 +5,12 @@
  *
  * This stage never takes a path, an argument or a name from a tenant, never decides what runs for whom, and never
  * opens a file that a sandbox can write. Read bubblewrap-arguments.ts for what a program sees, start-sandbox.ts for
- * the order in which things happen, seccomp/ for what it may ask of the kernel, and cgroup.ts for limits.
+ * the order in which things happen, enclosure.ts for the one other way to run a program, seccomp/ for what it may ask of the kernel, and cgroup.ts for limits.
  */
 export { detectCgroups } from './detect-cgroups.ts';
 export { sandboxFilter } from './seccomp/filter.ts';
+export { bubblewrapEnclosure } from './enclosure.ts';
+export { plainEnclosure } from './plain-enclosure.ts';
 export { findSharedLibraries } from './shared-libraries.ts';
 export { type SelfTest, testSandbox } from './self-test/self-test.ts';
 export { createSandboxes } from './start-sandbox.ts';

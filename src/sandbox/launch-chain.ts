@@ -5,14 +5,14 @@
  *     nsenter   joins the sandbox's network, where it has one
  *     setpriv   becomes the slot's uid; bubblewrap started by root would leave the kernel's uid 0 inside
  *     prlimit   what cgroups do not count
- *     bwrap     namespaces and the file system
+ *     bwrap     namespaces and the file system: what encloses it, see enclosure.ts
  *     program
  */
-import { ARGUMENTS_FD } from './bubblewrap-arguments.ts';
-import type { SandboxLimits, SandboxProgram, SandboxTools } from './ports.ts';
+import type { SandboxLimits, SandboxTools } from './ports.ts';
 
 interface LaunchPlan {
-  program: SandboxProgram;
+  /** What is left to do, and the program. */
+  command: readonly string[];
   limits: SandboxLimits;
   /** Null when the supervisor is not root: then all sandboxes share its uid. */
   uid: number | null;
@@ -49,8 +49,7 @@ export function launchCommand(tools: SandboxTools, plan: LaunchPlan): [string, .
     ...joinNetwork(tools, plan.network),
     ...dropPrivileges(tools, plan.uid),
     ...resourceLimits(tools, plan),
-    ...bubblewrap(tools),
-    ...plan.program.command,
+    ...plan.command,
   ];
 }
 
@@ -86,8 +85,4 @@ function resourceLimits(tools: SandboxTools, plan: LaunchPlan): string[] {
     limits.push(`--data=${(2 * plan.limits.memoryMib + UNHELD_DATA_MIB) * MIB}`);
   }
   return [tools.prlimit, ...limits, '--'];
-}
-
-function bubblewrap(tools: SandboxTools): string[] {
-  return [tools.bwrap, '--args', String(ARGUMENTS_FD), '--'];
 }

@@ -6,7 +6,6 @@ export interface SandboxTools {
   nsenter: string;
   setpriv: string;
   prlimit: string;
-  bwrap: string;
 }
 
 /** One unprivileged uid for each sandbox: limits that the kernel counts per uid then count per sandbox. */

@@ -1,5 +1,5 @@
 /** What the processes of a sandbox hold, by /proc, for machines where no cgroup counts it. */
-import { readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 
 export interface ProcessMemory {
   bytes: number;
@@ -41,6 +41,17 @@ export function residentBytes(status: string): number {
   return kib * KIB;
 }
 
+/** A process and all its descendants, as far as `max` of them. */
+export function treeOf(first: number, max: number): number[] {
+  const pids = [first];
+  // The list grows while it is walked.
+  for (const pid of pids) {
+    for (const thread of threadsOf(pid)) pids.push(...childrenOf(pid, thread));
+    if (pids.length > max) break;
+  }
+  return pids;
+}
+
 function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);
@@ -55,12 +66,14 @@ function childrenOf(pid: number, thread: string): number[] {
 }
 
 function fileBytes(pid: number): number {
+  // Until it is set up, and where nothing confines it, it sees the machine's own folders.
+  if (mountNamespace(pid) === mountNamespace('self')) return 0;
   let bytes = 0;
   for (const folder of MEMORY_FOLDERS) {
     try {
       const status = statfsSync(`/proc/${pid}/root/${folder}`);
       const { type, blocks, bfree, bsize, files, ffree } = status;
-      // Before it is set up, the sandbox still sees the machine's own folders.
+      // In a new namespace they are still the machine's for a moment.
       if (type !== TMPFS_MAGIC) continue;
       bytes += (blocks - bfree) * bsize + (files - ffree) * INODE_BYTES;
     } catch {
@@ -68,6 +81,14 @@ function fileBytes(pid: number): number {
     }
   }
   return bytes;
+}
+
+function mountNamespace(pid: number | 'self'): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return ''; // It has just ended.
+  }
 }
 
 /** linux/magic.h */

@@ -14,10 +14,11 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
-import { ARGUMENTS_FD, bubblewrapArguments, FILTER_FD } from './bubblewrap-arguments.ts';
+import { ARGUMENTS_FD, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
+import type { Enclosed, Enclosure } from './enclosure.ts';
 import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
-import { type Killed, killCgroup, killSandbox } from './kill-sandbox.ts';
+import { type Killed, killCgroup } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
 import { watchMemory } from './sandbox-memory.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
@@ -27,8 +28,7 @@ interface SandboxesDeps {
   cgroups: CgroupDriver;
   /** Null when the platform does not run as root. */
   slotUids: SlotUids | null;
-  /** Of system calls, as `sandboxFilter` makes it: the same for every sandbox. */
-  filter: Buffer;
+  enclosure: Enclosure;
 }
 
 interface SandboxSpec {
@@ -100,16 +100,18 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
   const uid = leaseUid(deps.slotUids);
   const cgroup = makeCgroup(deps, spec, uid);
   const launched = launch(deps, { ...spec, uid, cgroup });
-  const { child, socket, output, argumentsPipe, filterPipe, environmentPipe } = launched;
+  const { enclosed, child, socket, output, argumentsPipe, filterPipe, environmentPipe } = launched;
   const lastWords = readLastWords(launched);
   let hasEnded = false;
   let killed: Killed | null = null;
   const kill = (): void => {
-    if (!hasEnded && killed === null) killed = killSandbox(child, cgroup);
+    if (!hasEnded && killed === null) killed = enclosed.kill(child, cgroup);
   };
   const { limits } = spec;
   const memory = watchMemory(deps, { limits, cgroup, pid: child.pid ?? 0, kill });
-  const exited = endOf(child).then(async ({ code, signal }): Promise<SandboxExit> => {
+  const ended = endOf(child);
+  const closed = ended.then(() => enclosed.close(child.pid));
+  const exited = ended.then(async ({ code, signal }): Promise<SandboxExit> => {
     hasEnded = true;
     memory.end();
     const stderrTail = await lastWords();
@@ -122,10 +124,8 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
     channel: launched.channel,
     output,
     boot: () => {
-      filterPipe.end(deps.filter);
-      argumentsPipe.end(
-        nulTerminated(bubblewrapArguments(spec.program, spec.limits, spec.network !== undefined)),
-      );
+      filterPipe.end(enclosed.input.filter);
+      argumentsPipe.end(enclosed.input.arguments);
     },
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
     kill,
@@ -134,7 +134,7 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
     },
     nearMemoryLimit: memory.near,
     exited,
-    released: exited.then(() => release(deps, uid, cgroup)),
+    released: Promise.all([exited, closed]).then(() => release(deps, uid, cgroup)),
   };
 }
 
@@ -160,6 +160,7 @@ interface Placement extends SandboxSpec {
 }
 
 interface Launched {
+  enclosed: Enclosed;
   child: ChildProcess;
   stderr: Socket;
   output: SandboxOutput | null;
@@ -172,12 +173,17 @@ interface Launched {
 
 /** Gives uid and cgroup back when the system refuses: a shortage of memory or descriptors passes. */
 function launch(deps: SandboxesDeps, placement: Placement): Launched {
+  const { name, program, limits, uid, network } = placement;
+  let enclosed: Enclosed | null = null;
   try {
-    const child = spawnChain(deps, placement);
+    const hasNetwork = network !== undefined;
+    enclosed = deps.enclosure.enclose({ name, program, limits, uid, hasNetwork });
+    const child = spawnChain(deps, placement, enclosed);
     const stderr = descriptor(child, STDERR_FD);
     const output =
       placement.handsOverOutput === true ? { stdout: descriptor(child, STDOUT_FD), stderr } : null;
     return {
+      enclosed,
       child,
       stderr,
       output,
@@ -188,16 +194,21 @@ function launch(deps: SandboxesDeps, placement: Placement): Launched {
       environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
     };
   } catch (error) {
-    void release(deps, placement.uid, placement.cgroup);
+    void enclosed?.close(undefined);
+    void release(deps, uid, placement.cgroup);
     throw new PlatformError('sandbox-failed', 'a sandbox cannot be started', { cause: error });
   }
 }
 
 /** @throws when no process was made. */
-function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
-  const { program, limits, uid, cgroup, handsOverOutput } = placement;
+function spawnChain(
+  deps: SandboxesDeps,
+  placement: Placement,
+  { command, environment }: Enclosed,
+): ChildProcess {
+  const { limits, uid, cgroup, handsOverOutput } = placement;
   const [file, ...args] = launchCommand(deps.tools, {
-    program,
+    command,
     limits,
     uid,
     cgroupFiles: cgroup.procsFiles,
@@ -206,7 +217,7 @@ function spawnChain(deps: SandboxesDeps, placement: Placement): ChildProcess {
   });
   const child = spawn(file, args, {
     cwd: '/',
-    env: {},
+    env: { ...environment },
     // Its own session: a terminal's signals are for the supervisor alone.
     detached: true,
     // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment, the channel
@@ -236,10 +247,6 @@ function descriptor(child: ChildProcess, fd: number): Socket {
   // A peer that has gone is told by the end of the process.
   socket.on('error', () => {});
   return socket;
-}
-
-function nulTerminated(words: string[]): string {
-  return words.map((word) => `${word}\0`).join('');
 }
 
 function endOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { CODE_FOLDER } from './load-bundle.ts';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
@@ -34,7 +35,7 @@ export function applyEnvironment({ values }: WorkerEnvironment, head: Specialise
     AWS_LAMBDA_FUNCTION_NAME: head.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: head.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(head.memoryMib),
-    LAMBDA_TASK_ROOT: '/code',
+    LAMBDA_TASK_ROOT: CODE_FOLDER,
     _HANDLER: `${head.entry}.handler`,
   });
 }

@@ -13,7 +13,7 @@ import { sendConnectionsThrough } from './outgoing.ts';
 import { startWorker } from './worker.ts';
 
 const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
-if (isWithoutNetwork) process.argv.length = 2; // What the function sees is as ever.
+process.argv.length = 2; // What the function sees is as ever.
 const { retire, warn } = startWorker(
   (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
   readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),

@@ -13,7 +13,7 @@ async function open(options: Partial<Parameters<typeof openOutwards>[0]>) {
   onTestFinished(() => rm(runtimeDir, { recursive: true }));
   const policy = { publicAllowed: true, rules: [] };
   const rest = { runtimeDir, certificates: null, say: () => {} };
-  return openOutwards({ tools, isRoot: true, policy, ...rest, ...options });
+  return openOutwards({ tools, isRoot: true, isPlain: false, policy, ...rest, ...options });
 }
 
 it('gives functions no network, and names the packages, where tools are missing', async () => {
@@ -31,4 +31,13 @@ it('gives functions no network that an ordinary user cannot make, or that nobody
   expect(user).toMatchObject({ networks: null, protection: { status: 'degraded' } });
   const unwanted = await open({ policy: { publicAllowed: false, rules: [] } });
   expect(unwanted).toMatchObject({ networks: null, protection: { status: 'on' } });
+});
+
+it('says that nothing is filtered where functions are plain processes, and makes no network', async () => {
+  const { networks, channels, protection } = await open({ isPlain: true });
+  expect({ networks, channels }).toEqual({ networks: null, channels: null });
+  expect(protection).toMatchObject({
+    status: 'off',
+    detail: expect.stringContaining('network of this machine'),
+  });
 });

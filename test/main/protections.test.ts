@@ -4,6 +4,7 @@ import { protectionStatuses } from '../../src/protocol/protections.ts';
 import { noCgroups } from '../../src/sandbox/cgroup.ts';
 
 const ALL: ProtectionFacts = {
+  isPlain: false,
   isRoot: true,
   cgroups: {
     version: 'v2',

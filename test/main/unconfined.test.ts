@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { descendantsOf, survivors } from '../support/processes.ts';
 import { ask } from '../support/ask.ts';
 import { spawnServer, startPlatform } from '../support/platform.ts';
 import { createRepository } from '../support/repository.ts';
@@ -36,21 +38,43 @@ it('does not start where a probe gets out of the sandbox, and names it', async (
   expect(output).toContain('--unsafe-single-tenant');
 });
 
-it('does not start, however much somebody insists, where no sandbox does', async () => {
-  const output = await failedStart('exit 1', ['--unsafe-single-tenant']);
-  expect(output).toContain('functions cannot be confined here');
+it('does not start where no sandbox does, says what was found and what mends it', async () => {
+  const output = await failedStart('echo "no permission for a namespace" >&2; exit 1', []);
+  expect(output).toContain('no permission for a namespace');
+  expect(output).toMatch(/run: sudo sysctl|--security-opt|what forbids them is said by: bwrap/);
+  expect(output).toContain('--unsafe-single-tenant');
 });
 
-it('serves when the operator insists, and says so at start, at /readyz and in each push', async () => {
-  const { PATH } = await pathWithBubblewrap(LEAKY);
+it('runs functions and builds as plain processes where no sandbox starts, when the operator insists', async () => {
+  const { PATH } = await pathWithBubblewrap('echo "no permission for a namespace" >&2; exit 1');
   await using platform = await startPlatform({ env: { PATH }, args: ['--unsafe-single-tenant'] });
-  expect(platform.output()).toContain('UNSAFE');
-  expect(platform.output()).toContain('sandbox-nodejs off: ');
+  expect(platform.output()).toMatch(/UNSAFE.*nothing is confined/);
+  expect(platform.output()).toContain('no permission for a namespace');
   const readiness = await ask(platform, '', { path: '/readyz' });
-  expect(JSON.parse(readiness.body)).toMatchObject({ protections: { 'sandbox-nodejs': 'off' } });
-  const repository = await createRepository(platform, 'hello');
-  await repository.commit({ 'index.js': 'export const handler = async () => "served";' });
+  const off = { 'sandbox-nodejs': 'off', 'network-per-sandbox': 'off' };
+  expect(JSON.parse(readiness.body)).toMatchObject({ protections: off });
+  const repository = await createRepository(platform, 'plain');
+  await repository.commit({
+    'index.js': `
+      import fs from 'node:fs';
+      import os from 'node:os';
+      fs.writeFileSync(os.tmpdir() + '/own', '');
+      export const handler = async () => ({
+        uid: process.getuid(), arguments: process.argv.length, folder: os.tmpdir(),
+        seesTheMachine: fs.existsSync('/proc/${process.pid}'),
+        noNewPrivileges: /^NoNewPrivs:\\t1$/m.test(fs.readFileSync('/proc/self/status', 'utf8')),
+      });`,
+  });
   const pushed = await repository.push('main');
   expect(pushed.output).toContain('does not confine functions');
-  expect(await ask(platform, 'hello')).toMatchObject({ status: 200, body: 'served' });
+  const { status, body } = await ask(platform, 'plain');
+  expect(status, body).toBe(200);
+  const seen = JSON.parse(body) as { uid: number; folder: string };
+  expect(seen).toMatchObject({ arguments: 2, seesTheMachine: true, noNewPrivileges: true });
+  if (process.getuid?.() === 0) expect(seen.uid).toBeGreaterThan(1000);
+  expect(seen.folder).toMatch(/plain-slot-/);
+  const running = descendantsOf(platform.pid);
+  await platform.stop();
+  expect(survivors(running)).toEqual([]);
+  expect(existsSync(seen.folder)).toBe(false);
 });

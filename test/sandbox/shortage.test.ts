@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type CgroupDriver, noCgroups } from '../../src/sandbox/cgroup.ts';
-import { createSandboxes } from '../../src/sandbox/index.ts';
+import { bubblewrapEnclosure, createSandboxes } from '../../src/sandbox/index.ts';
 
 const SPEC = {
   name: 'slot-test',
@@ -15,7 +15,6 @@ const TOOLS = {
   nsenter: '/bin/false',
   setpriv: '/bin/false',
   prlimit: '/bin/false',
-  bwrap: '/bin/false',
 };
 
 /** Counts what was taken and given back. */
@@ -48,13 +47,14 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
     },
     release: () => void (held.uids -= 1),
   };
-  return { held, deps: { cgroups, slotUids, filter: Buffer.alloc(0) } };
+  const enclosure = bubblewrapEnclosure('/bin/false', Buffer.alloc(0));
+  return { held, deps: { cgroups, slotUids, enclosure } };
 }
 
 /** Runs where no descriptor is left, then where there are some again. */
 const WITHOUT_DESCRIPTORS = `
   import fs from 'node:fs';
-  import { createSandboxes } from ${JSON.stringify(resolve('src/sandbox/index.ts'))};
+  import { bubblewrapEnclosure, createSandboxes } from ${JSON.stringify(resolve('src/sandbox/index.ts'))};
   const given = [];
   const sandboxes = createSandboxes({
     tools: ${JSON.stringify(TOOLS)},
@@ -63,7 +63,7 @@ const WITHOUT_DESCRIPTORS = `
       remove: async () => { given.push('cgroup'); return true; },
     }) },
     slotUids: { lease: () => 300000, release: () => given.push('uid') },
-    filter: Buffer.alloc(0),
+    enclosure: bubblewrapEnclosure('/bin/false', Buffer.alloc(0)),
   });
   const start = () => {
     try { return sandboxes.start(${JSON.stringify(SPEC)}); } catch (error) { return error; }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { closeInheritedDescriptors } from '../../src/main/supervisor/inherited-descriptors.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
 import {
+  bubblewrapEnclosure,
   type CgroupDriver,
   createSandboxes,
   detectCgroups,
@@ -15,6 +16,7 @@ import {
   type SandboxProgram,
   type SlotUids,
 } from '../../src/sandbox/index.ts';
+import type { Enclosure } from '../../src/sandbox/enclosure.ts';
 import { randomName } from '../../src/std/ids.ts';
 
 const TOOLS = {
@@ -22,7 +24,6 @@ const TOOLS = {
   nsenter: '/usr/bin/nsenter',
   setpriv: '/usr/bin/setpriv',
   prlimit: '/usr/bin/prlimit',
-  bwrap: '/usr/bin/bwrap',
 };
 
 const SMALL_LIMITS: SandboxLimits = {
@@ -43,6 +44,7 @@ interface LabParts {
   cgroups?: CgroupDriver;
   slotUids?: SlotUids | null;
   filter?: Buffer;
+  enclosure?: Enclosure;
 }
 
 /** Runs JavaScript in real sandboxes; everything is gone after `close()`. */
@@ -54,8 +56,10 @@ export async function openSandboxLab(instead: LabParts = {}) {
   const libraries = await findSharedLibraries(process.execPath);
   const cgroups = instead.cgroups ?? detectCgroups(`gitfn-test-${randomName(8)}`);
   const slotUids = instead.slotUids === undefined ? testUids() : instead.slotUids;
-  const filter = instead.filter ?? sandboxFilter(process.arch);
-  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids, filter });
+  const enclosure =
+    instead.enclosure ??
+    bubblewrapEnclosure('/usr/bin/bwrap', instead.filter ?? sandboxFilter(process.arch));
+  const real = createSandboxes({ tools: TOOLS, cgroups, slotUids, enclosure });
   const running = new Set<Sandbox>();
   const sandboxes: Sandboxes = {
     start: (spec) => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CLIENT_FOLDERS } from '../../protocol/builder-places.ts';
+import { CLIENT_FOLDERS } from '../places.ts';
 import type { DetectedClient } from './detect-client.ts';
 import {
   DEPENDENCY_FIELDS,

@@ -1,7 +1,8 @@
 /** How each package manager is told to install exactly what its lockfile says. */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CERTIFICATES_FILE, CLIENT_FOLDERS } from '../../protocol/builder-places.ts';
+import { CERTIFICATES_FILE, CLIENT_FOLDERS, TOOLCHAIN } from '../places.ts';
 import type { ClientName } from './detect-client.ts';
 import type { PackageJson } from './package-json.ts';
 
@@ -17,12 +18,12 @@ const PROGRAMS: Record<ClientName, string> = {
   yarnBerry: `${CLIENT_FOLDERS.yarnBerry}/bin/yarn.js`,
 };
 
-/** Below /tmp, which is the sandbox's own. Caches are removed when the installation has ended. */
-export const HOME = '/tmp/home';
-const BIN = '/tmp/bin';
-export const CLIENT_CACHE = '/tmp/client-cache';
+/** Below /tmp, which is the sandbox's own, or a folder made for this build. Caches are removed when the installation has ended. */
+export const HOME = `${tmpdir()}/home`;
+const BIN = `${tmpdir()}/bin`;
+export const CLIENT_CACHE = `${tmpdir()}/client-cache`;
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
-const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin';
+const SYSTEM_PATH = `${TOOLCHAIN}/bin:/usr/bin:/bin:/usr/sbin:/sbin`;
 
 /** The command that makes or mends the lockfile, for people. */
 export const LOCK_COMMANDS: Record<ClientName, string> = {
@@ -191,7 +192,7 @@ export function commandEnvironment(options: CommandEnvironment): Record<string, 
     HOME,
     USER: 'build',
     SHELL: '/bin/sh',
-    TMPDIR: '/tmp',
+    TMPDIR: tmpdir(),
     LANG: 'C.UTF-8',
     CI: '1',
     HTTP_PROXY: proxyUrl,
@@ -204,7 +205,7 @@ export function commandEnvironment(options: CommandEnvironment): Record<string, 
     COREPACK_ENABLE_AUTO_PIN: '0',
     YARN_IGNORE_PATH: '1',
     // node-gyp takes Node's headers from there instead of downloading them.
-    npm_config_nodedir: '/usr/local',
+    npm_config_nodedir: TOOLCHAIN,
     NEXT_TELEMETRY_DISABLED: '1',
     ...(existsSync(CERTIFICATES_FILE) && { NODE_EXTRA_CA_CERTS: CERTIFICATES_FILE }),
   };

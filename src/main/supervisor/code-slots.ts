@@ -3,10 +3,11 @@
  * bundle that has packages beside its code, they are hard-linked into it, so that a thousand files cost no bytes.
  * A bundle is read through descriptors of its folders: nothing that somebody put in place of one is followed.
  */
-import { constants, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { constants, mkdirSync, readdirSync } from 'node:fs';
 import { copyFile, type FileHandle, link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
+import { removeTreeSync } from '../../std/remove-tree.ts';
 
 /** Folder of a bundle that is shown; its code travels down the worker's socket. */
 const SHOWN_FOLDER = 'node_modules';
@@ -23,6 +24,8 @@ interface CodeSlotsOptions {
   slotsDir: string;
   /** The same folder, where every uid can reach it. */
   visibleDir: string;
+  /** Instead of linked: for workers that could write to the files of the bundle. */
+  isCopied?: boolean;
 }
 
 export interface CodeSlots {
@@ -36,9 +39,9 @@ export interface CodeSlots {
 
 /** Begins with none: what a server that was killed left behind is removed. */
 export function createCodeSlots(options: CodeSlotsOptions): CodeSlots {
-  const { bundlesDir, slotsDir, visibleDir } = options;
+  const { bundlesDir, slotsDir, visibleDir, isCopied = false } = options;
   mkdirSync(slotsDir, { recursive: true });
-  for (const name of readdirSync(slotsDir)) rmSync(`${slotsDir}/${name}`, { recursive: true });
+  for (const name of readdirSync(slotsDir)) removeTreeSync(`${slotsDir}/${name}`);
   // A sandbox may end while it is being shown its packages: both at once would leave half of them behind.
   const turns = new KeyedMutex();
   return {
@@ -49,7 +52,7 @@ export function createCodeSlots(options: CodeSlotsOptions): CodeSlots {
     fill: (slot, bundle) => {
       const source = `${bundlesDir}/${bundle}/${SHOWN_FOLDER}`;
       const target = `${slotsDir}/${slot}/${SHOWN_FOLDER}`;
-      return turns.run(slot, () => linkFolder(source, target, { files: 0, depth: 0 }));
+      return turns.run(slot, () => linkFolder(source, target, { files: 0, depth: 0, isCopied }));
     },
     remove: (slot) =>
       turns.run(slot, () => rm(`${slotsDir}/${slot}`, { recursive: true, force: true })),
@@ -70,6 +73,7 @@ function makeFolder(path: string): void {
 interface Linked {
   files: number;
   depth: number;
+  isCopied: boolean;
 }
 
 async function linkFolder(source: string, target: string, linked: Linked): Promise<void> {
@@ -88,15 +92,19 @@ async function linkFolder(source: string, target: string, linked: Linked): Promi
     } else {
       linked.files += 1;
       if (linked.files > MAX_LINKED_FILES) throw tooLarge();
-      await linkFile(from, to);
+      await linkFile(from, to, linked);
     }
   }
 }
 
-async function linkFile(from: string, to: string): Promise<void> {
+async function linkFile(from: string, to: string, { isCopied }: Linked): Promise<void> {
   await using file = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
   if (!(await file.stat()).isFile()) {
     throw new PlatformError('internal', 'a bundle holds something that is no file');
+  }
+  if (isCopied) {
+    await copyOpened(file, to);
+    return;
   }
   try {
     // link(2) does not follow the last part of its first path, whatever stands there by now.

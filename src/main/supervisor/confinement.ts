@@ -4,9 +4,11 @@ import { PlatformError } from '../../protocol/errors.ts';
 import type { Protection } from '../../protocol/protections.ts';
 import { NODE_PROBER_FILE, nodeProbeProgram } from '../../runtimes/nodejs/index.ts';
 import {
+  bubblewrapEnclosure,
   type CgroupDriver,
   createSandboxes,
   findSharedLibraries,
+  plainEnclosure,
   sandboxFilter,
   type Sandboxes,
   type SandboxProgram,
@@ -17,13 +19,18 @@ import {
 import type { SlotNetworks } from '../../network/index.ts';
 import { randomName } from '../../std/ids.ts';
 import { ownAddresses } from '../../std/own-addresses.ts';
-import type { HostTools } from './host-tools.ts';
+import { confinementRemedy } from './confinement-remedy.ts';
+import { type HostTools, installCommand } from './host-tools.ts';
 import { packagedFile } from './packaged-files.ts';
 import { protectionsOf } from './protections.ts';
 
-/** `fn server` with it runs functions although the self-test found a way out, for whoever trusts all that is pushed. */
+/**
+ * `fn server` with it runs functions although the self-test found a way out, or no sandbox starts at all, for whoever
+ * trusts all that is pushed like their own.
+ */
 export const UNSAFE_SINGLE_TENANT = '--unsafe-single-tenant';
 
+const NOTHING_CONFINED = 'nothing is confined, functions and builds are plain processes';
 const TRIAL_MS = 15_000;
 
 interface ConfinementOptions {
@@ -33,6 +40,8 @@ interface ConfinementOptions {
   slotUids: SlotUids | null;
   /** The clone, at a path that every uid can reach. */
   projectDir: string;
+  /** Where folders of functions lie, and where every uid reaches the same; used only where nothing is confined. */
+  folders: { slotsDir: string; visibleDir: string };
   /** Null when the configuration does not say where it is. */
   masterKeyFile: string | null;
   /** The operator wants functions to run whatever the self-test finds. */
@@ -41,6 +50,8 @@ interface ConfinementOptions {
 
 export interface Confinement {
   sandboxes: Sandboxes;
+  /** No sandbox starts here, and all runs as plain processes. */
+  isPlain: boolean;
   /** Of the pinned runtime. */
   libraries: Record<string, string>;
   protections: Protection[];
@@ -50,17 +61,16 @@ export interface Confinement {
   testNetwork(networks: Pick<SlotNetworks, 'lease'>): Promise<void>;
 }
 
-/** @throws PlatformError `sandbox-failed` when functions cannot be confined here: then none may run. */
+/** @throws PlatformError `sandbox-failed` when functions cannot be confined here, unless the operator insists. */
 export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
-  const { tools, cgroups, slotUids, projectDir, masterKeyFile, insists } = options;
-  const filter = sandboxFilter(process.arch);
-  const sandboxes = createSandboxes({ tools, cgroups, slotUids, filter });
+  const { cgroups, slotUids, projectDir, masterKeyFile, insists } = options;
   const node = packagedFile(projectDir, 'node');
   const libraries = await findSharedLibraries(node);
   const prober = nodeProbeProgram({ node, libraries, runner: `${projectDir}/${NODE_PROBER_FILE}` });
-  const unconfined = await findWaysOut(sandboxes, { prober }, insists);
+  const { sandboxes, isPlain, unconfined } = await chooseSandboxes(options, prober);
   const protections = protectionsOf({
     isRoot: slotUids !== null,
+    isPlain,
     cgroups,
     hasSwap: hasSwap(readFileSync('/proc/swaps', 'utf8')),
     masterKeyFile: masterKeyFile === null ? null : fileMode(masterKeyFile),
@@ -68,6 +78,7 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
   });
   return {
     sandboxes,
+    isPlain,
     libraries,
     protections,
     unconfined,
@@ -75,7 +86,8 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
       const leased = await networks.lease();
       try {
         const network = { file: leased.file, ownAddresses: [...ownAddresses()] };
-        await findWaysOut(sandboxes, { prober, network }, insists);
+        const found = await findWaysOut(sandboxes, { prober, network });
+        if (found !== null && !insists) throw refusal(found, found.hint);
       } finally {
         leased.close();
       }
@@ -83,21 +95,62 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
   };
 }
 
-/** Null when there are none. @throws PlatformError `sandbox-failed` when there are, unless the operator insists. */
+type Choice = Pick<Confinement, 'sandboxes' | 'isPlain' | 'unconfined'>;
+
+/** Bubblewrap's where they start, even if they leak; plain processes where they don't. Only who insists gets less than confinement. */
+async function chooseSandboxes(
+  options: ConfinementOptions,
+  prober: SandboxProgram,
+): Promise<Choice> {
+  const { tools, cgroups, slotUids, folders, insists } = options;
+  const common = { tools, cgroups, slotUids };
+  let found = noBubblewrap();
+  if (tools.bwrap !== null) {
+    const enclosure = bubblewrapEnclosure(tools.bwrap, sandboxFilter(process.arch));
+    const sandboxes = createSandboxes({ ...common, enclosure });
+    const ways = await findWaysOut(sandboxes, { prober });
+    if (ways === null) return { sandboxes, isPlain: false, unconfined: null };
+    const areStarting = await starts(sandboxes, prober);
+    if (!insists) throw refusal(ways, areStarting ? ways.hint : confinementRemedy());
+    if (areStarting) return { sandboxes, isPlain: false, unconfined: ways.message };
+    found = ways;
+  }
+  if (!insists) throw refusal(found, found.hint);
+  const { slotsDir, visibleDir } = folders;
+  const enclosure = plainEnclosure({ tools, dir: slotsDir, visibleDir });
+  const sandboxes = createSandboxes({ ...common, enclosure });
+  if (await starts(sandboxes, prober)) {
+    return { sandboxes, isPlain: true, unconfined: `${NOTHING_CONFINED}: ${found.message}` };
+  }
+  throw new PlatformError('sandbox-failed', 'not even plain processes can be started here', {
+    hint: `${tools.setpriv} or ${tools.prlimit} does not work under this user`,
+  });
+}
+
+function noBubblewrap(): PlatformError {
+  return new PlatformError('sandbox-failed', 'functions cannot be confined here:\nno bubblewrap', {
+    hint: `run: ${installCommand(['bubblewrap'])}`,
+  });
+}
+
+function refusal({ message, cause }: PlatformError, remedy = ''): PlatformError {
+  return new PlatformError('sandbox-failed', message, {
+    hint: `${remedy}\nor, only where all code that is pushed is trusted like your own: fn server ${UNSAFE_SINGLE_TENANT}`,
+    cause,
+  });
+}
+
+/** Null when there are none. */
 async function findWaysOut(
   sandboxes: Sandboxes,
   test: Omit<SelfTest, 'name'>,
-  insists: boolean,
-): Promise<string | null> {
+): Promise<PlatformError | null> {
   try {
     await testSandbox(sandboxes, { name: `self-test-${randomName(6)}`, ...test });
     return null;
   } catch (error) {
-    if (!(error instanceof PlatformError) || error.code !== 'sandbox-failed') throw error;
-    // One that does not even start runs nothing, however much somebody insists.
-    if (insists && (await starts(sandboxes, test.prober))) return error.message;
-    const hint = `${error.hint ?? ''}; fn server ${UNSAFE_SINGLE_TENANT} serves all the same where a sandbox starts and only a probe gets through, for code that you trust like your own`;
-    throw new PlatformError(error.code, error.message, { hint, cause: error });
+    if (error instanceof PlatformError && error.code === 'sandbox-failed') return error;
+    throw error;
   }
 }
 

@@ -172,6 +172,11 @@ function withUserName({ tools, uid, librariesDir }: PostgresOptions): string[] {
   if (uid !== null || passwd.split('\n').some((line) => line.split(':')[2] === String(own))) {
     return [];
   }
+  if (tools.bwrap === null) {
+    throw new PlatformError('database-down', `the embedded database needs a name for uid ${own}`, {
+      hint: `add one: echo ${DATABASE_USER}:x:${own}:${process.getgid?.()}::/:/bin/false | sudo tee -a /etc/passwd`,
+    });
+  }
   const file = `${librariesDir}/passwd`;
   writeFileSync(file, `${passwd}${DATABASE_USER}:x:${own}:${process.getgid?.()}::/:/bin/false\n`);
   return [tools.bwrap, '--dev-bind', '/', '/', '--ro-bind', file, '/etc/passwd', '--'];

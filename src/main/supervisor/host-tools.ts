@@ -25,14 +25,17 @@ const NETWORK_PACKAGES = { ip: 'iproute2', nft: 'nftables' } as const;
 export type ToolName = keyof typeof PACKAGES;
 type NetworkToolName = keyof typeof NETWORK_PACKAGES;
 
-/** Absolute paths. */
-export type HostTools = Record<ToolName, string> & Record<NetworkToolName, string | null>;
+/** Absolute paths. Bubblewrap is null only where an operator insists on doing without. */
+export type HostTools = Record<Exclude<ToolName, 'bwrap'>, string> &
+  Record<NetworkToolName | 'bwrap', string | null>;
 
 export const TOOL_NAMES = Object.keys(PACKAGES) as ToolName[];
 const NETWORK_TOOL_NAMES = Object.keys(NETWORK_PACKAGES) as NetworkToolName[];
 
 interface HostToolsDeps {
   folders: readonly string[];
+  /** May be missing when nothing brings it. */
+  dispensable?: ToolName;
   say: (line: string) => void;
 }
 
@@ -41,7 +44,7 @@ export function provideTools(deps: HostToolsDeps): HostTools {
   const missing = missingPackages(deps.folders);
   const wanted = process.getuid?.() === 0 ? missingNetworkPackages(deps.folders) : [];
   if (missing.length + wanted.length > 0) install([...missing, ...wanted], deps);
-  const stillMissing = missingPackages(deps.folders);
+  const stillMissing = missingPackages(deps.folders, deps.dispensable);
   if (stillMissing.length > 0) throw toolsMissing(stillMissing);
   return findTools(deps.folders) as HostTools;
 }
@@ -60,8 +63,10 @@ export function missingNetworkPackages(folders: readonly string[]): string[] {
 }
 
 /** Debian packages of the tools that are not there. */
-export function missingPackages(folders: readonly string[]): string[] {
-  const missing = TOOL_NAMES.filter((name) => findTool(name, folders) === null);
+export function missingPackages(folders: readonly string[], dispensable?: ToolName): string[] {
+  const missing = TOOL_NAMES.filter(
+    (name) => name !== dispensable && findTool(name, folders) === null,
+  );
   return [...new Set(missing.map((name) => PACKAGES[name]))];
 }
 

@@ -6,6 +6,8 @@ import { type HostTools, installCommand } from './host-tools.ts';
 interface NetworkFacts {
   tools: HostTools;
   isRoot: boolean;
+  /** Functions are plain processes: no sandbox starts here. */
+  isPlain: boolean;
   /** Whether the operator lets functions connect to anything at all. */
   isWanted: boolean;
   /** Why networks could not be made, and how to mend it; null when they are there or nobody tried. */
@@ -14,9 +16,14 @@ interface NetworkFacts {
 
 const PROTECTION = 'network-per-sandbox';
 
-/** Never says that functions connect unfiltered: what cannot be filtered is not connected. */
-export function networkProtection({ tools, isRoot, isWanted, failure }: NetworkFacts): Protection {
+/** In a sandbox what cannot be filtered is not connected. */
+export function networkProtection(facts: NetworkFacts): Protection {
+  const { tools, isRoot, isPlain, isWanted, failure } = facts;
   const protection = PROTECTION;
+  if (isPlain) {
+    const detail = 'functions and builds use the network of this machine, whatever FN_EGRESS says';
+    return { protection, status: 'off', detail, fix: 'see sandbox-nodejs' };
+  }
   if (!isWanted) {
     return { protection, status: 'on', detail: 'functions connect to nothing, as FN_EGRESS says' };
   }

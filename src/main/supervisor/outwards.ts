@@ -12,6 +12,8 @@ import { openSandboxNetwork, type SandboxNetwork } from './sandbox-network.ts';
 interface OutwardsOptions {
   tools: HostTools;
   isRoot: boolean;
+  /** Functions are plain processes, and have the machine's network. */
+  isPlain: boolean;
   runtimeDir: string;
   certificates: string | null;
   policy: EgressPolicy;
@@ -33,10 +35,10 @@ export function isOutwardsWanted(policy: EgressPolicy): boolean {
 
 /** Never throws for what a machine cannot do: functions then have no network, and the protection says why. */
 export async function openOutwards(options: OutwardsOptions): Promise<Outwards> {
-  const { tools, isRoot, policy, say } = options;
-  const facts = { tools, isRoot, isWanted: isOutwardsWanted(policy), failure: null };
+  const { tools, isRoot, isPlain, policy, say } = options;
+  const facts = { tools, isRoot, isPlain, isWanted: isOutwardsWanted(policy), failure: null };
   const protection = networkProtection(facts);
-  if (!facts.isWanted) return { networks: null, channels: null, protection };
+  if (isPlain || !facts.isWanted) return { networks: null, channels: null, protection };
   const channels = createEgressChannels(options);
   if (!isRoot) return { networks: null, channels, protection };
   try {

@@ -94,31 +94,37 @@ export async function startPlatform(
   const cgroups = detectCgroups(`gitfn-${instanceName(dataFolder.path)}`);
   stack.defer(() => cgroups.close());
   const system = findBuildSystem(`${layout.runtimeDir}/build-system`);
-  const [database, confinement, outwards, programs] = await Promise.all([
-    openDatabase(deps, config, runtime),
-    openConfinement({
-      tools,
-      cgroups,
-      slotUids: runtime.uids?.slots ?? null,
-      projectDir: layout.projectDir,
-      masterKeyFile: config.masterKeyFile,
-      insists: options.insists,
-    }),
+  const folders = { slotsDir: slotsDir(layout.data), visibleDir: layout.visibleSlotsDir };
+  const confining = openConfinement({
+    tools,
+    cgroups,
+    slotUids: runtime.uids?.slots ?? null,
+    projectDir: layout.projectDir,
+    folders,
+    masterKeyFile: config.masterKeyFile,
+    insists: options.insists,
+  });
+  const connecting = async (): Promise<Outwards> =>
     openOutwards({
       tools,
       isRoot,
+      isPlain: (await confining).isPlain,
       runtimeDir: layout.runtimeDir,
       certificates: system.certificates,
       policy: config.egress,
       say,
-    }),
+    });
+  const [database, confinement, outwards, programs] = await Promise.all([
+    openDatabase(deps, config, runtime),
+    confining,
+    connecting(),
     bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
   ]);
   // Before the broker, so closed when every sandbox has gone.
   stack.defer(async () => outwards.networks?.networks.close());
   // Before everything that speaks to it, so closed after.
   stack.defer(() => database.close());
-  const { sandboxes, libraries, unconfined } = confinement;
+  const { sandboxes, isPlain, libraries, unconfined } = confinement;
   const protections = [...confinement.protections, outwards.protection];
   if (unconfined !== null) say(`UNSAFE, because ${UNSAFE_SINGLE_TENANT} insists: ${unconfined}`);
   const worker = { node, libraries, runner: programs.files.worker };
@@ -139,8 +145,9 @@ export async function startPlatform(
         kind === 'builder' ? builder : workerProgram(worker, memoryMib, outwards),
       codeSlots: createCodeSlots({
         bundlesDir: layout.bundlesDir,
-        slotsDir: slotsDir(layout.data),
-        visibleDir: layout.visibleSlotsDir,
+        ...folders,
+        // Nothing else would keep a function of the same user from writing to the bundle.
+        isCopied: isPlain && !isRoot,
       }),
       outwards: outwards.networks,
       channels: outwards.channels,
@@ -171,6 +178,7 @@ export async function startPlatform(
     programs,
     protections,
     isConfined: unconfined === null,
+    isPlain,
   };
   const stopMs = config.drainMs + STOP_GRACE_MS;
   const processes = createProcesses(broker, say);

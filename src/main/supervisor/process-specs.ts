@@ -34,6 +34,8 @@ export interface ProcessPlan {
   passwdFile: string;
   protections: readonly Protection[];
   isConfined: boolean;
+  /** No sandbox starts here, for the git front neither. */
+  isPlain: boolean;
 }
 
 /** 3 is the channel, so the first extra descriptor is 4. */
@@ -138,22 +140,16 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
     maxPackBytes: config.maxPackBytes,
     isVerbose: config.isVerbose,
   };
+  const confined = gitConfinement(plan);
   return {
     name: 'git front',
     command: [
       tools.setpriv,
       ...asUid(plan.uids?.git ?? null),
-      tools.bwrap,
-      '--args',
-      String(FIRST_EXTRA_FD),
-      '--',
+      ...(confined === null ? [] : [confined.bwrap, '--args', String(FIRST_EXTRA_FD), '--']),
       ...run(plan, 'git'),
     ],
-    descriptors: [
-      gitConfinement(plan)
-        .map((word) => `${word}\0`)
-        .join(''),
-    ],
+    descriptors: confined === null ? [] : [confined.arguments],
     options: () => options,
     prepare: () =>
       clearAll(socketFolders.gitForData, socketFolders.gitForControl, socketFolders.gitHooks),
@@ -188,8 +184,20 @@ function run(plan: ProcessPlan, program: 'control' | 'git' | 'data' | 'egress'):
   return [plan.node, ...QUIET, plan.programs.files[program]];
 }
 
+/** Null where no sandbox starts. */
+function gitConfinement(plan: ProcessPlan): { bwrap: string; arguments: string } | null {
+  const { bwrap } = plan.tools;
+  if (plan.isPlain || bwrap === null) return null;
+  return {
+    bwrap,
+    arguments: gitMounts(plan)
+      .map((word) => `${word}\0`)
+      .join(''),
+  };
+}
+
 /** bubblewrap's arguments: the front parses packs, and sees the repositories, its sockets and the system's programs. */
-function gitConfinement(plan: ProcessPlan): string[] {
+function gitMounts(plan: ProcessPlan): string[] {
   const { layout, uids } = plan;
   const id = String(uids?.git ?? process.getuid?.());
   const { socketFolders, data, projectDir } = layout;

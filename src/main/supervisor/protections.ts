@@ -5,9 +5,12 @@
  */
 import type { Protection } from '../../protocol/protections.ts';
 import type { CgroupDriver } from '../../sandbox/index.ts';
+import { confinementRemedy } from './confinement-remedy.ts';
 
 export interface ProtectionFacts {
   isRoot: boolean;
+  /** Functions and builds are plain processes: no sandbox starts here. */
+  isPlain: boolean;
   cgroups: Pick<CgroupDriver, 'version' | 'holds'>;
   /** The machine has swap space. */
   hasSwap: boolean;
@@ -33,15 +36,16 @@ export function protectionsOf(facts: ProtectionFacts): Protection[] {
 }
 
 /** Namespaces, capabilities, no-new-privs and what is mounted stand or fall together: the probes look for each. */
-function selfTests({ selfTests: results }: ProtectionFacts): Protection[] {
+function selfTests({ selfTests: results, isPlain }: ProtectionFacts): Protection[] {
   return Object.entries(results).map(([runtime, found]) => ({
     protection: `sandbox-${runtime}`,
     status: found === null ? 'on' : 'off',
     detail: found ?? 'starts, and holds against the self-test',
+    ...(isPlain && { fix: confinementRemedy() }),
   }));
 }
 
-function uidPerSandbox({ isRoot }: ProtectionFacts): Protection {
+function uidPerSandbox({ isRoot, isPlain }: ProtectionFacts): Protection {
   const protection = 'uid-per-sandbox';
   if (isRoot) {
     return { protection, status: 'on', detail: 'each process and sandbox has a uid of its own' };
@@ -49,7 +53,7 @@ function uidPerSandbox({ isRoot }: ProtectionFacts): Protection {
   return {
     protection,
     status: 'off',
-    detail: 'not root: functions and the platform run as one user, kept apart by namespaces alone',
+    detail: `not root: functions and the platform run as one user, kept apart by ${isPlain ? 'nothing' : 'namespaces alone'}`,
     fix: `${AS_ROOT} where others than you deploy to it`,
   };
 }

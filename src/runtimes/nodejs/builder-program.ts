@@ -42,7 +42,13 @@ export function builderProgram(files: BuilderFiles): SandboxProgram {
   const { system, clients } = files;
   const hasLoader = Object.keys(system.links).some((path) => path.startsWith('/lib'));
   return {
-    command: [NODE, '--disable-warning=ExperimentalWarning', join(RUNNER, basename(files.runner))],
+    command: [
+      NODE,
+      '--disable-warning=ExperimentalWarning',
+      join(RUNNER, basename(files.runner)),
+      // Below it lies all that it is given.
+      '/',
+    ],
     files: {
       ...system.files,
       // They are among the system's own where /lib is a link into /usr.

@@ -13,7 +13,7 @@ interface NodeFiles {
 
 const NODE = '/usr/bin/node';
 const RUNNER = '/runner.mjs';
-/** Where the worker finds packages, which it takes for granted unless more is said. */
+/** Where the worker finds packages. */
 const CODE = '/code';
 
 /** Of a worker's memory, what V8's heap may not have: the runtime itself, stacks, Buffers, files in /tmp. */
@@ -31,7 +31,7 @@ export function nodeWorkerProgram(
 ): SandboxProgram {
   const flags = [...heapFlags(memoryMib), '--disable-warning=ExperimentalWarning'];
   return {
-    command: [NODE, ...flags, RUNNER, ...(hasChannel ? [CODE, CHANNEL_ARGUMENT] : [])],
+    command: [NODE, ...flags, RUNNER, CODE, ...(hasChannel ? [CHANNEL_ARGUMENT] : [])],
     files: { ...files.libraries, [NODE]: files.node, [RUNNER]: files.runner },
     environment: {},
   };
