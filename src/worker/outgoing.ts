@@ -18,7 +18,7 @@ import { createProxy } from './proxy.ts';
 interface ConnectOptions {
   host?: string;
   port?: number | string;
-  path?: string;
+  path?: string | null;
   lookup?: LookupFunction;
   [other: string]: unknown;
 }
@@ -62,7 +62,9 @@ function replaceConnect(client: EgressClient, entrance: Entrance): void {
   prototype.connect = function (...parameters) {
     const [options, callback] = connectOptions(parameters);
     const { host = 'localhost', path, lookup } = options;
-    if (path !== undefined || options.port === undefined || isLoopback(host)) {
+    // node:http says that it means no path by null.
+    const hasPath = path !== undefined && path !== null;
+    if (hasPath || options.port === undefined || isLoopback(host)) {
       return original.apply(this, parameters);
     }
     const target = { host, port: Number(options.port) };

@@ -19,6 +19,7 @@ const isRoot = process.getuid?.() === 0;
 const OUTSIDE = '::ffff:7f00:1';
 
 const CONNECTS = `
+import http from 'node:http';
 import net from 'node:net';
 import dns from 'node:dns/promises';
 const tcp = (port, host) => new Promise((resolve) => {
@@ -30,8 +31,12 @@ const tcp = (port, host) => new Promise((resolve) => {
 export const handler = async ({ query }) => {
   const { web, echo } = query;
   const body = await fetch('http://[${OUTSIDE}]:' + web + '/hello').then((r) => r.text(), ({ cause }) => cause.code);
+  const got = await new Promise((resolve) => http
+    .get('http://[${OUTSIDE}]:' + web + '/by-http', (answer) => answer.setEncoding('utf8').on('data', resolve))
+    .on('error', ({ code }) => resolve(code)));
   return {
     body,
+    got,
     echoed: await tcp(echo, '${OUTSIDE}'),
     inside: await tcp(web, '127.0.0.1'),
     metadata: await tcp(80, '169.254.169.254'),
@@ -167,6 +172,7 @@ describe('a function of a server that does not run as root', () => {
     expect(JSON.parse(answer.body)).toEqual({
       ...ASIDE,
       body: 'you asked for /hello',
+      got: 'you asked for /by-http',
       echoed: 'ping',
     });
   });
@@ -176,7 +182,12 @@ describe('a function of a server that does not run as root', () => {
     expect(push.code, push.output).toBe(0);
     const path = `/?web=${portOf(web)}&echo=${portOf(echo)}`;
     const answer = await ask(platform, 'closed', { path });
-    expect(JSON.parse(answer.body)).toEqual({ ...ASIDE, body: 'EACCES', echoed: 'EACCES' });
+    expect(JSON.parse(answer.body)).toEqual({
+      ...ASIDE,
+      body: 'EACCES',
+      got: 'EACCES',
+      echoed: 'EACCES',
+    });
   });
 
   it('speaks TLS on a connection that began without, as database drivers do', async () => {
