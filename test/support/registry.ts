@@ -136,7 +136,7 @@ function packument(name: string, versions: ReadonlyMap<string, Stored>): unknown
 async function makeTarball(files: Record<string, string>): Promise<Buffer> {
   const tar = pack();
   for (const [path, content] of Object.entries(files))
-    tar.entry({ name: `package/${path}` }, content);
+    tar.entry({ name: `package/${path}`, mode: path.endsWith('.sh') ? 0o755 : 0o644 }, content);
   tar.finalize();
   return gzipSync(await buffer(tar));
 }
