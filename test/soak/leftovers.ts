@@ -1,5 +1,4 @@
 /** What of a platform is on the machine beside its processes. */
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { instanceName } from '../../src/main/supervisor/layout.ts';
@@ -11,42 +10,47 @@ export interface Leftovers {
   cgroups: number;
   /** Folders that workers see as /code. */
   slots: number;
-  /** In this mount namespace, which is not the platform's own. */
-  mounts: number;
-  networkNamespaces: number;
 }
 
 export function findLeftovers(dataDir: string): Leftovers {
-  const name = instanceName(dataDir);
   return {
-    cgroups: Math.max(0, ...cgroupFolders(name).map((path) => foldersIn(path))),
-    slots: foldersIn(join(dataDir, 'store/slots')),
-    mounts: readFileSync('/proc/self/mounts', 'utf8')
-      .split('\n')
-      .filter((line) => line.includes(name) || line.includes(dataDir)).length,
-    networkNamespaces: foldersIn(`/run/gitfn/${name}/netns`) + namedNamespaces(name),
+    cgroups: Math.max(
+      0,
+      ...cgroupFolders(instanceName(dataDir)).map((path) => namesIn(path).length),
+    ),
+    slots: namesIn(join(dataDir, 'store/slots')).length,
   };
 }
 
 /** What must be gone when the platform has ended by itself. */
-export function remainsOf(dataDir: string): string[] {
+export function remainsOf(dataDir: string, linesOf: (command: string) => string[]): string[] {
   const name = instanceName(dataDir);
-  const { slots, mounts, networkNamespaces } = findLeftovers(dataDir);
+  const { slots } = findLeftovers(dataDir);
   return [
     ...cgroupFolders(name),
     ...(existsSync(`/run/gitfn/${name}`) ? [`/run/gitfn/${name}`] : []),
     ...(slots > 0 ? [`${slots} slots`] : []),
-    ...(mounts > 0 ? [`${mounts} mounts`] : []),
-    ...(networkNamespaces > 0 ? [`${networkNamespaces} network namespaces`] : []),
-    ...(linesOf('nft', 'list', 'tables').some((line) => line.includes(name)) ? ['nft table'] : []),
+    ...mountsOf(dataDir, linesOf),
+    ...linesOf('ip -br link'),
+    ...linesOf('ip netns list'),
+    ...linesOf('nft list tables'),
   ];
+}
+
+/** Of the platform, in this mount namespace and its machine's, neither of which is its own. */
+export function mountsOf(dataDir: string, linesOf: (command: string) => string[]): string[] {
+  const name = instanceName(dataDir);
+  const isOwn = (line: string): boolean => line.includes(name) || line.includes(dataDir);
+  return [...readFileSync('/proc/self/mounts', 'utf8').split('\n'), ...linesOf('cat /proc/mounts')]
+    .filter(isOwn)
+    .map((line) => `mount ${line}`);
 }
 
 /** The instance's folder in each hierarchy, also below the cgroup of a service or container. */
 function cgroupFolders(name: string): string[] {
   const found: string[] = [];
   const search = (folder: string, depth: number): void => {
-    for (const entry of entriesIn(folder)) {
+    for (const entry of namesIn(folder)) {
       if (entry === `gitfn-${name}`) found.push(join(folder, entry));
       else if (depth > 0) search(join(folder, entry), depth - 1);
     }
@@ -55,26 +59,8 @@ function cgroupFolders(name: string): string[] {
   return found;
 }
 
-function namedNamespaces(name: string): number {
-  return linesOf('ip', 'netns', 'list').filter((line) => line.includes(name)).length;
-}
-
-function linesOf(command: string, ...args: string[]): string[] {
-  try {
-    return execFileSync(command, args, {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).split('\n');
-  } catch {
-    return []; // Not installed, or not ours to ask.
-  }
-}
-
-function foldersIn(path: string): number {
-  return entriesIn(path).length;
-}
-
-function entriesIn(path: string): string[] {
+/** Of the folders in a folder. */
+function namesIn(path: string): string[] {
   try {
     return readdirSync(path, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

@@ -2,17 +2,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { descendantsOf, type ProcessFacts } from '../support/processes.ts';
 
 /** What is ended at random. */
-export const TARGETS = ['worker', 'builder', 'control', 'data', 'git'] as const;
-export type Target = (typeof TARGETS)[number];
+export type Target = 'worker' | 'builder' | 'control' | 'data' | 'git' | 'egress' | 'postgres';
 
 const COMMAND_LINES: Record<Target, RegExp> = {
   // A worker of a function, or one that belongs to nobody yet: they look the same from outside.
-  worker: /^\/usr\/bin\/node .*\/runner\.mjs$/,
-  builder: /^\/usr\/local\/bin\/node .*\/runner\.mjs$/,
+  worker: /^\/usr\/bin\/node .*\/runner\.mjs( |$)/,
+  builder: /^\/usr\/local\/bin\/node .*\/runner\//,
   control: /\/node .*\/control\.m?js$/,
   data: /\/node .*\/data\.m?js$/,
   // In a bubblewrap of its own, whose command line ends alike.
   git: /^(?!\S*bwrap).*\/node .*\/git\.m?js$/,
+  egress: /\/node .*\/egress\.m?js$/,
+  postgres: /bin\/postgres -D/,
 };
 
 /** The processes of a platform that are such a thing. */

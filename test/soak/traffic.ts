@@ -2,11 +2,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ask } from '../support/ask.ts';
 
-export interface FailedRequest {
+export interface OpenRequest {
+  id: string;
   app: string;
   fromMs: number;
+}
+
+export interface EndedRequest extends OpenRequest {
   toMs: number;
-  what: string;
+  /** Null when it was answered as it should be. */
+  failure: string | null;
 }
 
 const CLIENTS_PER_APP = 2;
@@ -14,14 +19,17 @@ const PAUSE_MS = 10;
 
 export class Traffic {
   asked = 0;
-  readonly failed: FailedRequest[] = [];
+  /** Sent and not yet answered, by id. */
+  readonly open = new Map<string, OpenRequest>();
   readonly #server: { port: number };
   readonly #released = new Map<string, number>();
   readonly #stopping = new AbortController();
   readonly #clients: Promise<void>[] = [];
+  readonly #ended: (request: EndedRequest) => void;
 
-  constructor(server: { port: number }) {
+  constructor(server: { port: number }, ended: (request: EndedRequest) => void) {
     this.#server = server;
+    this.#ended = ended;
   }
 
   start(app: string): void {
@@ -40,23 +48,27 @@ export class Traffic {
 
   async #client(app: string): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const oldest = this.#released.get(app) ?? 0;
-      const fromMs = performance.now();
-      const what = await this.#failureOf(app, oldest);
       this.asked += 1;
-      if (what !== null) this.failed.push({ app, fromMs, toMs: performance.now(), what });
+      const request = { id: String(this.asked), app, fromMs: performance.now() };
+      this.open.set(request.id, request);
+      const failure = await this.#failureOf(request, this.#released.get(app) ?? 0);
+      this.open.delete(request.id);
+      this.#ended({ ...request, toMs: performance.now(), failure });
       await delay(PAUSE_MS);
     }
   }
 
-  async #failureOf(app: string, oldest: number): Promise<string | null> {
+  async #failureOf({ id, app }: OpenRequest, oldest: number): Promise<string | null> {
     try {
-      const { status, body } = await ask(this.#server, app, { path: '/work' });
+      const { status, body } = await ask(this.#server, app, {
+        path: '/work',
+        headers: { 'x-soak': id },
+      });
       if (status !== 200) return `${status} ${body}`;
-      const [name, version] = body.split(' ');
+      const [name, version, ...outcome] = body.split(' ');
       // Neither another app's answer nor one of a version that was replaced.
       if (name !== app || Number(version) < oldest) return `answered ${body}, not ${app} ${oldest}`;
-      return null;
+      return outcome.length === 0 ? null : `not reached: ${outcome.join(' ')}`;
     } catch (error) {
       return String(error);
     }
