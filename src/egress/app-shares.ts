@@ -15,7 +15,7 @@ export const APP_SHARE = {
   /** Of those connections, in each direction, that their other ends have not taken. */
   heldBytes: 32 * MIB,
   /** Names and connections that are asked for. */
-  questions: { perSecond: 200, atOnce: 800, atATime: 256 },
+  questions: { perSecond: 500, atOnce: 2_000, atATime: 256 },
   /** Of these, at the machine's name servers: each is a socket here. */
   upstreamAtATime: 64,
   /** On which names are asked by TCP. */

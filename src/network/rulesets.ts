@@ -16,9 +16,17 @@ export const ROUTER_TABLE = 'inet filter';
 
 /** At a time, for each sandbox. A worker takes 32 requests; some hold several connections each. */
 const MAX_CONNECTIONS = 512;
+/** Before the filter knows whose it is: see app-marks.ts. What is dropped the system sends again after a second. */
+const MAX_EARLY_CONNECTIONS = 64;
 /** The kernel remembers a connection that ended for two minutes, in a table that all sandboxes share. */
 const NEW_CONNECTIONS_PER_SECOND = 100;
 const NEW_CONNECTIONS_AT_ONCE = 500;
+/** Of all sandboxes of one app: a quarter of what the kernel remembers on small machines (65 536), and so of others. */
+const APP_CONNECTIONS = 4_096;
+const APP_NEW_CONNECTIONS_PER_SECOND = 500;
+const APP_NEW_CONNECTIONS_AT_ONCE = 2_000;
+/** Those that have ended a short time ago among them. */
+const MAX_APPS = 65_535;
 /** Addresses that names of private hosts were found to mean, and addresses of rules, of all sandboxes together. */
 const MAX_OPENED = 65_535;
 const DNS_PORT = 53;
@@ -53,6 +61,10 @@ table ${ROUTER_TABLE} {
   ${rangeSets()}
   set connections { type ifname; flags dynamic; size ${plan.slots}; }
   set rates { type ifname; flags dynamic, timeout; timeout 1m; size ${plan.slots}; }
+  map apps { type ifname : mark; size ${plan.slots}; }
+  set early { type ifname; flags dynamic; size ${plan.slots}; }
+  set appConnections { type mark; flags dynamic; size ${MAX_APPS}; }
+  set appRates { type mark; flags dynamic, timeout; timeout 1m; size ${MAX_APPS}; }
 
   chain refuse {
     meta l4proto tcp reject with tcp reset
@@ -79,6 +91,10 @@ table ${ROUTER_TABLE} {
     ct state invalid drop
     update @rates { iifname limit rate over ${NEW_CONNECTIONS_PER_SECOND}/second burst ${NEW_CONNECTIONS_AT_ONCE} packets } goto refuse
     add @connections { iifname ct count over ${MAX_CONNECTIONS} } goto refuse
+    meta mark set iifname map @apps
+    meta mark 0 add @early { iifname ct count over ${MAX_EARLY_CONNECTIONS} } drop
+    meta mark != 0 update @appRates { meta mark limit rate over ${APP_NEW_CONNECTIONS_PER_SECOND}/second burst ${APP_NEW_CONNECTIONS_AT_ONCE} packets } goto refuse
+    meta mark != 0 add @appConnections { meta mark ct count over ${APP_CONNECTIONS} } goto refuse
     meta l4proto != { tcp, udp } goto refuse
     ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
     ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept

@@ -83,7 +83,7 @@ export function addSlotsScript(context: ScriptContext, slots: readonly SlotPlace
 }
 
 export interface EndedSlot extends SlotPlace {
-  /** Elements of the router's sets, with or without a timeout of their own. */
+  /** Elements of the router's sets and maps, with or without a timeout of their own. */
   opened: readonly string[];
   /** Elements of the router's and the machine's sets. */
   ranges: readonly string[];
@@ -132,6 +132,12 @@ export function openScript(context: ScriptContext, element: string, seconds: num
       `add element ${ROUTER_TABLE} ${withTimeout(element, seconds)}`,
     ])}`,
   ]);
+}
+
+/** Says whose sandboxes are. */
+export function markScript(context: ScriptContext, elements: readonly string[]): string {
+  const added = elements.map((element) => `add element ${ROUTER_TABLE} ${element}`);
+  return script([`${inRouter(context)} ${context.tools.nft} -f - ${input(added)}`]);
 }
 
 /** Lets connections to networks through for as long as the sandbox lives. */

@@ -5,12 +5,14 @@
 import { PlatformError } from '../protocol/errors.ts';
 import type { EgressRule } from '../model/egress-rule.ts';
 import type { AddressPair } from './address-plan.ts';
+import { createAppMarks } from './app-marks.ts';
 import { openedElement, rangeElements } from './elements.ts';
 import type { RouterPolicy } from './rulesets.ts';
 import { runScript } from './run-script.ts';
 import {
   addSlotsScript,
   type EndedSlot,
+  markScript,
   openRangesScript,
   openScript,
   removeSlotsScript,
@@ -41,6 +43,8 @@ export interface SlotNetwork {
   /** Whoever enters this network namespace is in it. */
   readonly file: string;
   readonly addresses: AddressPair;
+  /** Has what it takes count as this app's. To be called once. */
+  join(app: string): void;
   /** Lets through what these rules name as addresses or networks. @throws when the filter cannot be changed. */
   allow(rules: readonly EgressRule[]): Promise<void>;
   /** Lets new connections to an address through for a time. Null when it is done, else why it is not. */
@@ -68,6 +72,10 @@ export async function createSlotNetworks(
   const { plan, folder } = context;
   const run = (script: string): Promise<string | null> => runScript(context.tools.sh, script);
 
+  const marks = createAppMarks({
+    write: async (elements) => (state.isClosed ? null : run(markScript(context, elements))),
+    say,
+  });
   const ready: SlotPlace[] = [];
   const waiting = new Set<Waiting>();
   const inUse = new Set<string>();
@@ -169,15 +177,24 @@ export async function createSlotNetworks(
     const opened = new Set<string>();
     const ranges: string[] = [];
     const changes = new Set<Promise<unknown>>();
+    let joined: string | null = null;
     let isGone = false;
-    const change = (script: string): Promise<string | null> => {
-      const changing = run(script).finally(() => changes.delete(changing));
+    const untilDone = <Result>(work: Promise<Result>): Promise<Result> => {
+      const changing = work.finally(() => changes.delete(changing));
       changes.add(changing);
       return changing;
     };
+    const change = (script: string): Promise<string | null> => untilDone(run(script));
     return {
       file: `${folder}/${place.name}`,
       addresses: place.addresses,
+      join: (app) => {
+        if (isGone) return;
+        joined = app;
+        const { element, written } = marks.join(place.name, app);
+        opened.add(element);
+        void untilDone(written);
+      },
       allow: async (rules) => {
         const elements = rangeElements(place.addresses, rules);
         if (elements.length === 0 || isGone) return;
@@ -196,6 +213,7 @@ export async function createSlotNetworks(
       close: () => {
         if (isGone) return;
         isGone = true;
+        if (joined !== null) marks.leave(joined);
         void Promise.all(changes).then(() => retire({ ...place, opened: [...opened], ranges }));
       },
     };

@@ -92,6 +92,7 @@ export function createEgressLink(deps: EgressLinkDeps): EgressLink {
   return {
     async open(network, { app, egress }) {
       const rules = readEgressRules(egress).filter((rule) => isWithin(rule, deps.policy.rules));
+      network.join(app);
       await network.allow(rules);
       if (network.isGone()) return;
       const slot = { app, network, rules };

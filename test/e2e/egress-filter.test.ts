@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { readHostEnvironment } from '../../src/main/config/env.ts';
+import { findTools, type HostTools } from '../../src/main/supervisor/host-tools.ts';
+import { createSlotNetworks, planAddresses, type SlotNetwork } from '../../src/network/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { openTestNetwork, PORTS, type TestNetwork } from '../support/test-network.ts';
+
+const START_DEADLINE_MS = 60_000;
+const CROWD_DEADLINE_MS = 120_000;
+const HOST = '93.184.216.34';
+const PLAN = planAddresses(7);
+const PER_WORKER = 512;
+const PER_APP = 4_096;
+
+/** Opens as many connections as a line of its input says, keeps those that stand, and says how it went. */
+const OPENS = `
+const net = require('node:net');
+const kept = [];
+const open = () => new Promise((resolve) => {
+  const socket = net.connect({ host: '${HOST}', port: ${PORTS.database} });
+  const timer = setTimeout(() => { socket.destroy(); resolve('late'); }, 3000);
+  const end = (what) => { clearTimeout(timer); resolve(what); };
+  socket.on('connect', () => { kept.push(socket); end('made'); }).on('error', ({ code }) => end(code));
+});
+require('node:readline').createInterface({ input: process.stdin }).on('line', async (count) => {
+  const counts = {};
+  for (const what of await Promise.all(Array.from({ length: Number(count) }, open))) counts[what] = (counts[what] ?? 0) + 1;
+  console.log(JSON.stringify(counts));
+});
+`;
+
+interface Counts {
+  made?: number;
+  late?: number;
+  ECONNREFUSED?: number;
+}
+
+let network: TestNetwork;
+let networks: Awaited<ReturnType<typeof createSlotNetworks>>;
+let folder: string;
+const said: string[] = [];
+beforeAll(async () => {
+  network = await openTestNetwork();
+  folder = mkdtempSync(join(tmpdir(), 'gitfn-filter-'));
+  const sh = join(folder, 'sh');
+  // What a script starts by it stays where it was started.
+  writeFileSync(
+    sh,
+    `#!/bin/sh\n[ -n "$ENTERED" ] && exec sh "$@"\nENTERED=1 exec ${network.enter.join(' ')} sh "$@"\n`,
+  );
+  chmodSync(sh, 0o755);
+  network.run('echo 1 > /proc/sys/net/ipv4/ip_forward');
+  const found = findTools(readHostEnvironment().toolFolders) as HostTools;
+  const tools = { ...found, ip: found.ip ?? '', nft: found.nft ?? '', sh };
+  networks = await createSlotNetworks(
+    {
+      context: { tools, plan: PLAN, folder, hasIpv6: true },
+      say: (line) => void said.push(line),
+    },
+    { isPublicAllowed: true },
+  );
+}, START_DEADLINE_MS);
+afterAll(async () => {
+  await networks.close();
+  await network.close();
+  rmSync(folder, { recursive: true });
+}, START_DEADLINE_MS);
+
+/** A sandbox of an app, of which the filter knows it. */
+async function joined(app: string): Promise<SlotNetwork> {
+  const slot = await networks.lease();
+  onTestFinished(() => slot.close());
+  slot.join(app);
+  await eventually(() => marked(slot));
+  return slot;
+}
+
+function marked(slot: SlotNetwork): boolean {
+  const map = network.run(`nsenter --net=${folder}/router nft list map inet filter apps`);
+  return map.includes(`"${slot.file.split('/').at(-1)}"`);
+}
+
+function start(slot: SlotNetwork): { open: (count: number) => Promise<Counts> } {
+  const [file = '', ...args] = network.enter;
+  const words = [...args, 'nsenter', `--net=${slot.file}`, process.execPath, '-e', OPENS];
+  const child: ChildProcess = spawn(file, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill());
+  if (child.stdout === null) throw new Error('it has an output');
+  const lines = createInterface({ input: child.stdout });
+  return {
+    async open(count) {
+      child.stdin?.write(`${count}\n`);
+      const [line] = (await once(lines, 'line')) as [string];
+      return JSON.parse(line) as Counts;
+    },
+  };
+}
+
+it(
+  'a sandbox opens a burst of connections, and what goes beyond is refused at once',
+  async () => {
+    const crowd = start(await joined('bursts'));
+    const neighbour = start(await joined('neighbour'));
+    const { made = 0, late = 0, ECONNREFUSED: refused = 0 } = await crowd.open(900);
+    // And those of the seconds that it takes.
+    expect(made).toBeGreaterThanOrEqual(500);
+    expect([made + refused, late]).toEqual([900, 0]);
+    expect(made).toBeLessThanOrEqual(PER_WORKER);
+    expect(await neighbour.open(20)).toEqual({ made: 20 });
+  },
+  CROWD_DEADLINE_MS,
+);
+
+it(
+  'a sandbox has so many connections at a time and no more, however slowly they come',
+  async () => {
+    const crowd = start(await joined('slow'));
+    let held = 0;
+    for (const count of [400, 100, 50, 50, 50]) {
+      const { made = 0 } = await crowd.open(count);
+      held += made;
+      await new Promise((resolve) => setTimeout(resolve, 600));
+    }
+    expect(held).toBe(PER_WORKER);
+    expect(await crowd.open(10)).toEqual({ ECONNREFUSED: 10 });
+  },
+  CROWD_DEADLINE_MS,
+);
+
+it(
+  'an app has so many in all its sandboxes together, and its neighbour goes on',
+  async () => {
+    const neighbour = start(await joined('neighbour'));
+    let held = 0;
+    // One more than would be enough if each had as many as one may.
+    const slots = await Promise.all(Array.from({ length: 10 }, () => joined('crowded')));
+    for (const slot of slots) {
+      const worker = start(slot);
+      for (let round = 0; round < 3; round++) held += (await worker.open(200)).made ?? 0;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(held).toBeGreaterThan(PER_APP - PER_WORKER);
+    expect(held).toBeLessThanOrEqual(PER_APP);
+    expect(await neighbour.open(20)).toEqual({ made: 20 });
+  },
+  CROWD_DEADLINE_MS,
+);
+
+it(
+  'a sandbox of which the filter knows no app has few, and all as soon as it knows',
+  async () => {
+    const slot = await networks.lease();
+    onTestFinished(() => slot.close());
+    const worker = start(slot);
+    expect(await worker.open(100)).toEqual({ made: 64, late: 36 });
+    slot.join('late');
+    await eventually(() => marked(slot));
+    expect(await worker.open(100)).toEqual({ made: 100 });
+    // Nothing of it stays for the next one of its name.
+    slot.close();
+    await eventually(() => !marked(slot));
+    expect(said).toEqual([]);
+  },
+  CROWD_DEADLINE_MS,
+);
