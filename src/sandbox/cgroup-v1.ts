@@ -4,15 +4,21 @@ import { totalmem } from 'node:os';
 import {
   type CgroupDriver,
   type CgroupHolds,
+  DOOR_WEIGHT,
   memoryOfAllSandboxes,
+  NORMAL_WEIGHT,
   cpuQuota,
+  PLATFORM_WEIGHT,
+  type PlatformPart,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
+  SANDBOXES,
   type SandboxCgroup,
   workingSetBytes,
 } from './cgroup.ts';
 import type { SandboxLimits } from './ports.ts';
+import { noProcessorGroup, ProcessorGroup, usedByAccount } from './processor-group.ts';
 
 /** Folders, one per controller, in which this platform makes its cgroups. */
 export interface CgroupV1Folders {
@@ -20,6 +26,8 @@ export interface CgroupV1Folders {
   pids: string;
   /** Null where the controller is missing: then the processor is shared as the kernel pleases. */
   cpu: string | null;
+  /** What counts the processor time, often the same folder as `cpu`; null where it is missing. */
+  cpuacct: string | null;
 }
 
 const MIB = 1024 * 1024;
@@ -32,37 +40,77 @@ const LIMIT_MET_SHARE = 0.95;
 const CPU_QUOTA = 'cpu.cfs_quota_us';
 
 export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
-  const bases = [folders.memory, folders.pids, ...(folders.cpu === null ? [] : [folders.cpu])];
-  for (const base of bases) {
+  const { memory, pids } = folders;
+  const processor = openProcessor(folders);
+  const bases = [memory, pids, ...processor.bases];
+  for (const base of [memory, pids]) {
     mkdirSync(base, { recursive: true });
     removeLeftovers(base);
   }
   const all = String(memoryOfAllSandboxes(totalmem()));
-  writeFileSync(`${folders.memory}/memory.limit_in_bytes`, all);
+  writeFileSync(`${memory}/memory.limit_in_bytes`, all);
+  const { cpu } = folders;
   const holds: CgroupHolds = {
     memory: true,
-    swap: existsSync(`${folders.memory}/${WITH_SWAP}`),
+    swap: existsSync(`${memory}/${WITH_SWAP}`),
     pids: true,
-    cpuShare: folders.cpu !== null,
-    cpuQuota: folders.cpu !== null && existsSync(`${folders.cpu}/${CPU_QUOTA}`),
+    cpuShare: cpu !== null,
+    cpuQuota: cpu !== null && existsSync(`${cpu}/${CPU_QUOTA}`),
+    cpuYield: processor.sandboxes.canYield,
   };
   return {
     version: 'v1',
     holds,
+    sandboxes: processor.sandboxes,
+    office: processor.office,
+    place: processor.place,
     create: (name, limits) => {
-      const paths = bases.map((base) => `${base}/${name}`);
+      const paths = [memory, pids, ...processor.parents].map((parent) => `${parent}/${name}`);
       for (const path of paths) mkdirSync(path);
-      setMemoryLimit(`${folders.memory}/${name}`, limits, holds);
-      writeFileSync(`${folders.pids}/${name}/pids.max`, String(limits.maxTasks));
-      if (folders.cpu !== null) setCpuShares(`${folders.cpu}/${name}`, limits.cpuWeight);
-      if (holds.cpuQuota) setCpuQuota(`${folders.cpu}/${name}`, limits.cpuCores);
-      return sandboxCgroup(paths, {
-        memory: `${folders.memory}/${name}`,
-        cpu: folders.cpu === null ? null : `${folders.cpu}/${name}`,
-      });
+      setMemoryLimit(`${memory}/${name}`, limits, holds);
+      writeFileSync(`${pids}/${name}/pids.max`, String(limits.maxTasks));
+      if (holds.cpuQuota) setCpuQuota(`${cpu}/${SANDBOXES}/${name}`, limits.cpuCores);
+      const group = processor.group(`${SANDBOXES}/${name}`, limits.cpuWeight);
+      return sandboxCgroup(paths, `${memory}/${name}`, group);
     },
     close: async () => {
-      for (const base of bases) await removeCgroupFolder(base);
+      for (const path of [...processor.parts, ...bases]) await removeCgroupFolder(path);
+    },
+  };
+}
+
+/** The hierarchies that share and count the processor: sandboxes and the platform's own processes beside each other. */
+function openProcessor({ cpu, cpuacct }: CgroupV1Folders) {
+  const bases = [...new Set([cpu, cpuacct].filter((base) => base !== null))];
+  const group = (name: string, weight: number): ProcessorGroup => {
+    if (cpu === null) return noProcessorGroup();
+    const readUsedUs = cpuacct === null ? null : () => usedByAccount(`${cpuacct}/${name}`);
+    return new ProcessorGroup(
+      { folder: `${cpu}/${name}`, writeWeight: writeShares, readUsedUs },
+      weight,
+    );
+  };
+  const foldersOf = (part: string): string[] => bases.map((base) => `${base}/${part}`);
+  const parents = foldersOf(SANDBOXES);
+  const parts = [...parents, ...foldersOf('door'), ...foldersOf('office')];
+  for (const base of bases) {
+    mkdirSync(base, { recursive: true });
+    removeLeftovers(base);
+  }
+  for (const part of parts) mkdirSync(part, { recursive: true });
+  if (cpu !== null) {
+    writeShares(cpu, PLATFORM_WEIGHT);
+    writeShares(`${cpu}/door`, DOOR_WEIGHT);
+  }
+  return {
+    bases,
+    parents,
+    parts,
+    group,
+    sandboxes: group(SANDBOXES, NORMAL_WEIGHT),
+    office: group('office', NORMAL_WEIGHT),
+    place: (pid: number, part: PlatformPart) => {
+      for (const folder of foldersOf(part)) writeFileSync(`${folder}/cgroup.procs`, String(pid));
     },
   };
 }
@@ -87,15 +135,12 @@ function setCpuQuota(path: string, cores: number): void {
 }
 
 /** The kernel takes no fewer than 2. */
-function setCpuShares(path: string, weight: number): void {
-  const shares = Math.max(2, Math.round((weight * NORMAL_CPU_SHARES) / 100));
+function writeShares(path: string, weight: number): void {
+  const shares = Math.max(2, Math.round((weight * NORMAL_CPU_SHARES) / NORMAL_WEIGHT));
   writeFileSync(`${path}/cpu.shares`, String(shares));
 }
 
-function sandboxCgroup(
-  paths: string[],
-  { memory, cpu }: Pick<CgroupV1Folders, 'memory' | 'cpu'>,
-): SandboxCgroup {
+function sandboxCgroup(paths: string[], memory: string, processor: ProcessorGroup): SandboxCgroup {
   return {
     procsFiles: paths.map((path) => `${path}/cgroup.procs`),
     // A kill while it never met its own limit is one for want of memory around it.
@@ -111,9 +156,7 @@ function sandboxCgroup(
         },
         floorBytes,
       ),
-    setCpuWeight: (weight) => {
-      if (cpu !== null) setCpuShares(cpu, weight);
-    },
+    processor,
     kill: () => killAll(`${memory}/cgroup.procs`),
     remove: async () => {
       const removed = await Promise.all(paths.map(removeCgroupFolder));

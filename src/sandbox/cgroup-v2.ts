@@ -4,15 +4,20 @@ import { totalmem } from 'node:os';
 import {
   type CgroupDriver,
   type CgroupHolds,
-  memoryOfAllSandboxes,
   cpuQuota,
+  DOOR_WEIGHT,
+  memoryOfAllSandboxes,
+  NORMAL_WEIGHT,
+  PLATFORM_WEIGHT,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
+  SANDBOXES,
   type SandboxCgroup,
   workingSetBytes,
 } from './cgroup.ts';
 import type { SandboxLimits } from './ports.ts';
+import { noProcessorGroup, ProcessorGroup } from './processor-group.ts';
 
 const MIB = 1024 * 1024;
 /** Absent without swap accounting. */
@@ -20,33 +25,57 @@ const SWAP_LIMIT = 'memory.swap.max';
 /** Absent without the cpu controller. */
 const CPU_LIMIT = 'cpu.max';
 
-/** `base` has memory and pids delegated to it; the driver makes the folder itself. */
+/**
+ * `base` has memory and pids delegated to it; the driver makes the folder itself. In it, `sandboxes` holds a folder for
+ * each, and the platform's own processes have theirs beside it.
+ */
 export function createCgroupV2(base: string): CgroupDriver {
+  const all = `${base}/${SANDBOXES}`;
+  const parts = [all, `${base}/door`, `${base}/office`];
   mkdirSync(base, { recursive: true });
   removeLeftovers(base);
-  const controllers = enableControllers(base);
+  enableControllers(base);
+  for (const part of parts) mkdirSync(part, { recursive: true });
+  const controllers = enableControllers(all);
   if (controllers.includes('memory')) {
-    writeFileSync(`${base}/memory.max`, String(memoryOfAllSandboxes(totalmem())));
+    writeFileSync(`${all}/memory.max`, String(memoryOfAllSandboxes(totalmem())));
   }
   const hasCpu = controllers.includes('cpu');
+  const group = (path: string, weight: number): ProcessorGroup =>
+    hasCpu ? processorGroup(path, weight) : noProcessorGroup();
+  group(base, PLATFORM_WEIGHT);
+  group(`${base}/door`, DOOR_WEIGHT);
+  const sandboxes = group(all, NORMAL_WEIGHT);
   const holds: CgroupHolds = {
     memory: controllers.includes('memory'),
-    swap: existsSync(`${base}/${SWAP_LIMIT}`),
+    swap: existsSync(`${all}/${SWAP_LIMIT}`),
     pids: controllers.includes('pids'),
     cpuShare: hasCpu,
-    cpuQuota: hasCpu && existsSync(`${base}/${CPU_LIMIT}`),
+    cpuQuota: hasCpu && existsSync(`${all}/${CPU_LIMIT}`),
+    cpuYield: sandboxes.canYield,
   };
   return {
     version: 'v2',
     holds,
+    sandboxes,
+    office: group(`${base}/office`, NORMAL_WEIGHT),
+    place: (pid, part) => writeFileSync(`${base}/${part}/cgroup.procs`, String(pid)),
     create: (name, limits) => {
-      const path = `${base}/${name}`;
+      const path = `${all}/${name}`;
       mkdirSync(path);
       setLimits(path, limits, holds);
-      return sandboxCgroup(path, holds);
+      return sandboxCgroup(path, group(path, limits.cpuWeight));
     },
-    close: async () => void (await removeCgroupFolder(base)),
+    close: async () => {
+      for (const path of [...parts, base]) await removeCgroupFolder(path);
+    },
   };
+}
+
+function processorGroup(folder: string, weight: number): ProcessorGroup {
+  const readUsedUs = (): number =>
+    readCounter(readFileSync(`${folder}/cpu.stat`, 'utf8'), 'usage_usec');
+  return new ProcessorGroup({ folder, writeWeight, readUsedUs }, weight);
 }
 
 /** Hands the base's controllers to its children; no process may be in the base itself. */
@@ -63,13 +92,12 @@ function setLimits(path: string, limits: SandboxLimits, holds: CgroupHolds): voi
   writeFileSync(`${path}/memory.oom.group`, '1');
   writeFileSync(`${path}/pids.max`, String(limits.maxTasks));
   if (holds.swap) writeFileSync(`${path}/${SWAP_LIMIT}`, '0');
-  if (holds.cpuShare) setCpuWeight(path, limits.cpuWeight);
   const { quotaUs, periodUs } = cpuQuota(limits.cpuCores);
   if (holds.cpuQuota) writeFileSync(`${path}/${CPU_LIMIT}`, `${quotaUs} ${periodUs}`);
 }
 
 /** The kernel takes no less than 1. */
-function setCpuWeight(path: string, weight: number): void {
+function writeWeight(path: string, weight: number): void {
   writeFileSync(`${path}/cpu.weight`, String(Math.max(1, Math.round(weight))));
 }
 
@@ -78,7 +106,7 @@ function endedForItsMemory(events: string): boolean {
   return readCounter(events, 'oom_kill') > 0 && readCounter(events, 'oom') > 0;
 }
 
-function sandboxCgroup(path: string, holds: CgroupHolds): SandboxCgroup {
+function sandboxCgroup(path: string, processor: ProcessorGroup): SandboxCgroup {
   return {
     procsFiles: [`${path}/cgroup.procs`],
     wasOutOfMemory: () => endedForItsMemory(readFileSync(`${path}/memory.events`, 'utf8')),
@@ -91,9 +119,7 @@ function sandboxCgroup(path: string, holds: CgroupHolds): SandboxCgroup {
         },
         floorBytes,
       ),
-    setCpuWeight: (weight) => {
-      if (holds.cpuShare) setCpuWeight(path, weight);
-    },
+    processor,
     // Since Linux 5.14; before it the end of the pid namespace's first process has the same effect.
     kill: () => killAll(`${path}/cgroup.kill`),
     remove: () => removeCgroupFolder(path),

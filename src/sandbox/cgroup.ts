@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxLimits } from './ports.ts';
+import { noProcessorGroup, type ProcessorGroup } from './processor-group.ts';
 
 /** What the kernel holds a sandbox to. */
 export interface CgroupHolds {
@@ -13,11 +14,25 @@ export interface CgroupHolds {
   readonly cpuShare: boolean;
   /** Also when nobody else wants it. */
   readonly cpuQuota: boolean;
+  /** Who takes much gives way to who takes little. */
+  readonly cpuYield: boolean;
 }
+
+/**
+ * The processes of the platform beside its sandboxes: `door` is what a request passes, and wakes before everything
+ * else; `office` is what may wait for a moment.
+ */
+export type PlatformPart = 'door' | 'office';
 
 export interface CgroupDriver {
   readonly version: 'v1' | 'v2' | 'none';
   readonly holds: CgroupHolds;
+  /** All sandboxes together, against the platform's own processes. */
+  readonly sandboxes: ProcessorGroup;
+  /** The part of the platform that may wait. */
+  readonly office: ProcessorGroup;
+  /** Puts a process of the platform, and all that it will start, beside the sandboxes. */
+  place(pid: number, part: PlatformPart): void;
   /** Makes an empty cgroup with these limits; the process joins by writing its pid to `procsFiles`. */
   create(name: string, limits: SandboxLimits): SandboxCgroup;
   /** Removes what `create` stands in; to be called when every sandbox has gone. */
@@ -33,8 +48,8 @@ export interface SandboxCgroup {
    * where nobody counts it.
    */
   workingSetBytes(floorBytes: number): number | null;
-  /** Its share of the processor against others from now on; 100 is normal. */
-  setCpuWeight(weight: number): void;
+  /** Against other sandboxes. */
+  readonly processor: ProcessorGroup;
   /** Ends every process in it, as far as this version can in one go. */
   kill(): void;
   /** Whether it is gone, and so every process that was in it. */
@@ -44,12 +59,22 @@ export interface SandboxCgroup {
 /** For a machine where the platform may not make cgroups: sandboxes run, and memory-watch.ts holds them to their memory. */
 export const noCgroups: CgroupDriver = {
   version: 'none',
-  holds: { memory: false, swap: false, pids: false, cpuShare: false, cpuQuota: false },
+  holds: {
+    memory: false,
+    swap: false,
+    pids: false,
+    cpuShare: false,
+    cpuQuota: false,
+    cpuYield: false,
+  },
+  sandboxes: noProcessorGroup(),
+  office: noProcessorGroup(),
+  place: () => {},
   create: () => ({
     procsFiles: [],
     wasOutOfMemory: () => false,
     workingSetBytes: () => null,
-    setCpuWeight: () => {},
+    processor: noProcessorGroup(),
     kill: () => {},
     remove: () => Promise.resolve(true),
   }),
@@ -74,6 +99,14 @@ export function cpuQuota(cores: number): { quotaUs: number; periodUs: number } {
   return { quotaUs: Math.round(cores * CPU_PERIOD_US), periodUs: CPU_PERIOD_US };
 }
 
+/** Where all sandboxes stand, beside the platform's own processes. */
+export const SANDBOXES = 'sandboxes';
+export const NORMAL_WEIGHT = 100;
+/** Of the platform as a whole: on a version 1 machine it stands beside every session of a user, each of which has 100. */
+export const PLATFORM_WEIGHT = 400;
+/** Against the sandboxes and the rest of the platform, which have 100. */
+export const DOOR_WEIGHT = 200;
+
 const REMOVE_ATTEMPTS = 40;
 const REMOVE_PAUSE_MS = 50;
 
@@ -97,10 +130,12 @@ export async function removeCgroupFolder(path: string): Promise<boolean> {
 export function removeLeftovers(base: string): void {
   for (const entry of readdirSync(base, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
+    removeLeftovers(`${base}/${entry.name}`);
     try {
       rmdirSync(`${base}/${entry.name}`);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EBUSY' && code !== 'ENOTEMPTY') throw error;
     }
   }
 }

@@ -95,7 +95,9 @@ function tryVersion1(mounts: CgroupMount[], membership: string, name: string): C
   const memory = folder('memory');
   const pids = folder('pids');
   if (memory === null || pids === null) return null;
-  return attempt(() => createCgroupV1({ memory, pids, cpu: folder('cpu') }));
+  return attempt(() =>
+    createCgroupV1({ memory, pids, cpu: folder('cpu'), cpuacct: folder('cpuacct') }),
+  );
 }
 
 /** In a container /proc/self/cgroup can name the path on its host, which is not to be seen inside. */

@@ -16,4 +16,4 @@ export { type SelfTest, testSandbox } from './self-test/self-test.ts';
 export { createSandboxes } from './start-sandbox.ts';
 export type { Sandbox, Sandboxes } from './start-sandbox.ts';
 export type { SandboxProgram, SandboxLimits, SlotUids } from './ports.ts';
-export type { CgroupDriver } from './cgroup.ts';
+export type { CgroupDriver, PlatformPart } from './cgroup.ts';

@@ -21,6 +21,7 @@ import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
 import { type Killed, killCgroup } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
 import { watchMemory } from './sandbox-memory.ts';
+import { sandboxProcessor, type SandboxProcessor } from './sandbox-processor.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
 
 interface SandboxesDeps {
@@ -64,8 +65,7 @@ export interface Sandbox {
   /** Sends one JSON object down descriptor 6 and ends it; once. */
   giveEnvironment(environment: DeploymentEnvironment): void;
   kill(): void;
-  /** Changes its share of the processor, where the machine has one to give; 100 is normal. */
-  setCpuWeight(weight: number): void;
+  readonly processor: SandboxProcessor;
   /** Resolves when it comes near its memory limit; stays pending when it never does. */
   readonly nearMemoryLimit: Promise<void>;
   /** Resolves when the program has ended; never rejects. */
@@ -129,9 +129,7 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
     },
     giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
     kill,
-    setCpuWeight: (weight) => {
-      if (!hasEnded) cgroup.setCpuWeight(weight);
-    },
+    processor: sandboxProcessor(cgroup.processor, () => hasEnded),
     nearMemoryLimit: memory.near,
     exited,
     released: Promise.all([exited, closed]).then(() => release(deps, uid, cgroup)),

@@ -8,7 +8,7 @@ const ALL: ProtectionFacts = {
   isRoot: true,
   cgroups: {
     version: 'v2',
-    holds: { memory: true, swap: true, pids: true, cpuShare: true, cpuQuota: true },
+    holds: { memory: true, swap: true, pids: true, cpuShare: true, cpuQuota: true, cpuYield: true },
   },
   hasSwap: true,
   masterKeyFile: { path: '/data/master-key', mode: 0o100600 },
@@ -22,6 +22,11 @@ function statuses(facts: Partial<ProtectionFacts>) {
 describe('the report of protections', () => {
   it('is all on where the machine gives everything', () => {
     expect(new Set(Object.values(statuses({})))).toEqual(new Set(['on']));
+  });
+
+  it('says when the kernel cannot have a busy function yield', () => {
+    const holds = { ...ALL.cgroups.holds, cpuYield: false };
+    expect(statuses({ cgroups: { ...ALL.cgroups, holds } })['cpu-share']).toBe('degraded');
   });
 
   it('says what an ordinary user without cgroups lacks, and what mends it', () => {

@@ -74,6 +74,7 @@ async function openBroker(maxSandboxes = 8) {
   const broker = createSandboxBroker(
     {
       sandboxes: lab.sandboxes,
+      cgroups: lab.cgroups,
       program: () => program,
       outwards: null,
       codeSlots: createCodeSlots({

@@ -18,6 +18,14 @@ async function hierarchy(): Promise<string> {
   return folder;
 }
 
+/** Where sandboxes stand, with the files that a kernel would make there. */
+async function sandboxesOf(base: string, controllers: string): Promise<string> {
+  const folder = join(base, 'sandboxes');
+  await mkdir(folder);
+  await writeFile(join(folder, 'cgroup.controllers'), `${controllers}\n`);
+  return folder;
+}
+
 const LIMITS = { memoryMib: 128, maxTasks: 64, tmpMib: 16, cpuWeight: 10, cpuCores: 1.5 };
 
 describe('version 2', () => {
@@ -25,30 +33,42 @@ describe('version 2', () => {
     const base = join(await hierarchy(), 'gitfn');
     await mkdir(base);
     await writeFile(join(base, 'cgroup.controllers'), 'cpuset cpu io memory pids\n');
-    for (const name of ['memory.swap.max', 'cpu.max']) await writeFile(join(base, name), 'max');
+    const all = await sandboxesOf(base, 'cpu memory pids');
+    for (const name of ['memory.swap.max', 'cpu.max', 'cpu.idle']) {
+      await writeFile(join(all, name), '0');
+    }
     const driver = createCgroupV2(base);
-    expect(Object.values(driver.holds)).toEqual([true, true, true, true, true]);
+    expect(Object.values(driver.holds)).toEqual([true, true, true, true, true, true]);
     const cgroup = driver.create('slot', LIMITS);
-    expect(await readFile(join(base, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
-    expect(Number(await readFile(join(base, 'memory.max'), 'utf8'))).toBeLessThan(totalmem());
-    const read = (name: string) => readFile(join(base, 'slot', name), 'utf8');
+    for (const folder of [base, all]) {
+      expect(await readFile(join(folder, 'cgroup.subtree_control'), 'utf8')).toBe(
+        '+memory +pids +cpu',
+      );
+    }
+    expect(Number(await readFile(join(all, 'memory.max'), 'utf8'))).toBeLessThan(totalmem());
+    const read = (name: string) => readFile(join(all, 'slot', name), 'utf8');
     expect(await read('memory.max')).toBe('134217728');
     expect(await read('memory.oom.group')).toBe('1');
     expect(await read('memory.swap.max')).toBe('0');
     expect(await read('pids.max')).toBe('64');
     expect(await read('cpu.weight')).toBe('10');
     expect(await read('cpu.max')).toBe('150000 100000');
-    cgroup.setCpuWeight(0.2);
+    cgroup.processor.setWeight(0.2);
     expect(await read('cpu.weight')).toBe('1');
-    expect(cgroup.procsFiles).toEqual([join(base, 'slot/cgroup.procs')]);
+    expect(cgroup.procsFiles).toEqual([join(all, 'slot/cgroup.procs')]);
+    await writeFile(join(all, 'slot/cpu.stat'), 'usage_usec 1500\nuser_usec 1000\n');
+    expect(cgroup.processor.usedUs()).toBe(1_500);
+    driver.place(17, 'door');
+    expect(await readFile(join(base, 'door/cgroup.procs'), 'utf8')).toBe('17');
   });
 
   it('attributes by the kernel own counter', async () => {
     const base = join(await hierarchy(), 'gitfn');
     await mkdir(base);
     await writeFile(join(base, 'cgroup.controllers'), 'memory pids\n');
+    const all = await sandboxesOf(base, 'memory pids');
     const cgroup = createCgroupV2(base).create('slot', LIMITS);
-    const events = join(base, 'slot/memory.events');
+    const events = join(all, 'slot/memory.events');
     await writeFile(events, 'low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\noom_group_kill 0\n');
     expect(cgroup.wasOutOfMemory()).toBe(false);
     await writeFile(events, 'low 0\nhigh 0\nmax 9\noom 1\noom_kill 3\noom_group_kill 1\n');
@@ -61,10 +81,11 @@ describe('version 2', () => {
     const base = join(await hierarchy(), 'gitfn');
     await mkdir(base);
     await writeFile(join(base, 'cgroup.controllers'), 'memory pids\n');
+    const all = await sandboxesOf(base, 'memory pids');
     const driver = createCgroupV2(base);
     expect(driver.holds).toMatchObject({ memory: true, swap: false, cpuShare: false });
-    driver.create('slot', LIMITS).setCpuWeight(50);
-    expect((await readdir(join(base, 'slot'))).sort()).toEqual([
+    driver.create('slot', LIMITS).processor.setWeight(50);
+    expect((await readdir(join(all, 'slot'))).sort()).toEqual([
       'memory.max',
       'memory.oom.group',
       'pids.max',
@@ -75,9 +96,10 @@ describe('version 2', () => {
     const base = join(await hierarchy(), 'gitfn');
     await mkdir(base);
     await writeFile(join(base, 'cgroup.controllers'), 'memory pids\n');
+    const all = await sandboxesOf(base, 'memory pids');
     const cgroup = createCgroupV2(base).create('slot', LIMITS);
-    await writeFile(join(base, 'slot/memory.current'), '1000\n');
-    await writeFile(join(base, 'slot/memory.stat'), 'anon 600\ninactive_file 300\n');
+    await writeFile(join(all, 'slot/memory.current'), '1000\n');
+    await writeFile(join(all, 'slot/memory.stat'), 'anon 600\ninactive_file 300\n');
     expect(cgroup.workingSetBytes(900)).toBe(700);
     expect(cgroup.workingSetBytes(2_000)).toBe(1_000);
   });
@@ -86,26 +108,59 @@ describe('version 2', () => {
 describe('version 1', () => {
   it('writes the limits into each hierarchy', async () => {
     const root = await hierarchy();
-    const folders = { memory: join(root, 'm'), pids: join(root, 'p'), cpu: join(root, 'c') };
-    for (const folder of Object.values(folders)) await mkdir(folder);
+    const cpu = join(root, 'c');
+    const folders = { memory: join(root, 'm'), pids: join(root, 'p'), cpu, cpuacct: cpu };
+    for (const folder of new Set(Object.values(folders))) await mkdir(folder);
     await writeFile(join(folders.memory, 'memory.memsw.limit_in_bytes'), '');
     await writeFile(join(folders.cpu, 'cpu.cfs_quota_us'), '-1');
     const cgroup = createCgroupV1(folders).create('slot', LIMITS);
     const read = (path: string) => readFile(join(root, path), 'utf8');
     expect(await read('m/slot/memory.limit_in_bytes')).toBe('134217728');
     expect(await read('p/slot/pids.max')).toBe('64');
-    expect(await read('c/slot/cpu.shares')).toBe('102');
-    expect(await read('c/slot/cpu.cfs_quota_us')).toBe('150000');
+    expect(await read('c/sandboxes/slot/cpu.shares')).toBe('102');
+    expect(await read('c/sandboxes/slot/cpu.cfs_quota_us')).toBe('150000');
     expect(await read('m/slot/memory.memsw.limit_in_bytes')).toBe('134217728');
-    cgroup.setCpuWeight(0.1);
-    expect(await read('c/slot/cpu.shares')).toBe('2');
+    cgroup.processor.setWeight(0.1);
+    expect(await read('c/sandboxes/slot/cpu.shares')).toBe('2');
     expect(cgroup.procsFiles).toHaveLength(3);
+  });
+
+  it('counts the processor where that has a hierarchy of its own', async () => {
+    const root = await hierarchy();
+    const at = (name: string): string => join(root, name);
+    const folders = { memory: at('m'), pids: at('p'), cpu: at('c'), cpuacct: at('a') };
+    const driver = createCgroupV1(folders);
+    const { processor, procsFiles } = driver.create('slot', LIMITS);
+    expect(procsFiles).toHaveLength(4);
+    await writeFile(at('a/sandboxes/slot/cpuacct.usage'), '2000000\n');
+    expect(processor.usedUs()).toBe(2_000);
+    driver.place(17, 'office');
+    for (const place of ['c/office/cgroup.procs', 'a/office/cgroup.procs']) {
+      expect(await readFile(at(place), 'utf8')).toBe('17');
+    }
+  });
+
+  it('has who yields take its weight again afterwards, which the kernel forgets', async () => {
+    const root = await hierarchy();
+    const at = (name: string): string => join(root, name);
+    const folders = { memory: at('m'), pids: at('p'), cpu: at('c'), cpuacct: at('c') };
+    const { processor } = createCgroupV1(folders).create('slot', LIMITS);
+    const read = (name: string) => readFile(at(`c/sandboxes/slot/${name}`), 'utf8');
+    processor.setYielding(true);
+    await expect(read('cpu.idle'), 'an old kernel').rejects.toThrow('ENOENT');
+    await writeFile(at('c/sandboxes/slot/cpu.idle'), '0');
+    processor.setYielding(true);
+    expect(await read('cpu.idle')).toBe('1');
+    processor.setWeight(50);
+    expect(await read('cpu.shares'), 'none is taken while it yields').toBe('102');
+    processor.setYielding(false);
+    expect([await read('cpu.idle'), await read('cpu.shares')]).toEqual(['0', '512']);
   });
 
   it('removes what a killed supervisor left', async () => {
     const root = await hierarchy();
     await mkdir(join(root, 'm/slot-old'), { recursive: true });
-    createCgroupV1({ memory: join(root, 'm'), pids: join(root, 'p'), cpu: null });
+    createCgroupV1({ memory: join(root, 'm'), pids: join(root, 'p'), cpu: null, cpuacct: null });
     expect(await readdir(join(root, 'm'))).toEqual(['memory.limit_in_bytes']);
   });
 });
@@ -137,11 +192,12 @@ describe('finding out what is there', () => {
     });
     await mkdir(join(own, 'gitfn-1'));
     await writeFile(join(own, 'gitfn-1/cgroup.controllers'), 'cpu memory pids\n');
+    await sandboxesOf(join(own, 'gitfn-1'), 'cpu memory pids');
     const driver = detectCgroups('gitfn-1', proc);
     expect(driver.version).toBe('v2');
     expect(await readFile(join(own, 'cgroup.subtree_control'), 'utf8')).toBe('+memory +pids +cpu');
     expect(driver.create('slot', LIMITS).procsFiles).toEqual([
-      join(own, 'gitfn-1/slot/cgroup.procs'),
+      join(own, 'gitfn-1/sandboxes/slot/cgroup.procs'),
     ]);
   });
 

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { type CgroupDriver, noCgroups } from '../../src/sandbox/cgroup.ts';
 import { bubblewrapEnclosure, createSandboxes } from '../../src/sandbox/index.ts';
+import { noProcessorGroup } from '../../src/sandbox/processor-group.ts';
 
 const SPEC = {
   name: 'slot-test',
@@ -21,15 +22,15 @@ const TOOLS = {
 function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
   const held = { cgroups: 0, uids: 0 };
   const cgroups: CgroupDriver = {
+    ...noCgroups,
     version: 'v1',
-    holds: noCgroups.holds,
     create: () => {
       held.cgroups += 1;
       return {
         procsFiles: [],
         wasOutOfMemory: () => false,
         workingSetBytes: () => 0,
-        setCpuWeight: () => {},
+        processor: noProcessorGroup(),
         kill: () => {},
         remove: () => {
           held.cgroups -= 1;
@@ -38,7 +39,6 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
         ...broken,
       };
     },
-    close: () => Promise.resolve(),
   };
   const slotUids = {
     lease: () => {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { randomName } from '../../src/std/ids.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { FIRST_TEST_UID, openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
 
@@ -245,6 +247,27 @@ describe('limits', () => {
 
   it('does not call another end out of memory', async () => {
     expect((await lab.run('process.abort()')).wasOutOfMemory).toBe(false);
+  });
+
+  it('yields, and has its weight again afterwards, whatever was set meanwhile', async ({
+    skip,
+  }) => {
+    if (!lab.cgroups.holds.cpuYield) skip('the kernel cannot have a cgroup yield');
+    const limits = { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 100, cpuCores: 1 };
+    const group = lab.cgroups.create(`yields-${randomName(6)}`, limits);
+    onTestFinished(async () => void (await group.remove()));
+    const cpu = group.procsFiles
+      .map((file) => dirname(file))
+      .find((folder) => existsSync(`${folder}/cpu.idle`));
+    const read = (name: string): number => Number(readFileSync(`${cpu}/${name}`, 'utf8'));
+    const weight = (): number =>
+      lab.cgroups.version === 'v1' ? read('cpu.shares') / 1024 : read('cpu.weight') / 100;
+    group.processor.setYielding(true);
+    expect(read('cpu.idle')).toBe(1);
+    group.processor.setWeight(50);
+    group.processor.setYielding(false);
+    expect([read('cpu.idle'), weight()]).toEqual([0, 0.5]);
+    expect(group.processor.usedUs()).toBe(0);
   });
 
   it('caps the number of processes', async ({ skip }) => {

@@ -14,10 +14,7 @@ export interface Leftovers {
 
 export function findLeftovers(dataDir: string): Leftovers {
   return {
-    cgroups: Math.max(
-      0,
-      ...cgroupFolders(instanceName(dataDir)).map((path) => namesIn(path).length),
-    ),
+    cgroups: Math.max(0, ...cgroupFolders(instanceName(dataDir)).map(sandboxesIn)),
     slots: namesIn(join(dataDir, 'store/slots')).length,
   };
 }
@@ -57,6 +54,12 @@ function cgroupFolders(name: string): string[] {
   };
   search(CGROUPS, 3);
   return found;
+}
+
+/** Where the processor is shared, and everywhere in version 2, they stand beside the platform's own processes. */
+function sandboxesIn(path: string): number {
+  const inner = join(path, 'sandboxes');
+  return namesIn(existsSync(inner) ? inner : path).length;
 }
 
 /** Of the folders in a folder. */

@@ -1,30 +1,168 @@
-import type { Sandbox } from '../../sandbox/index.ts';
+import type { CgroupDriver, Sandbox } from '../../sandbox/index.ts';
+import type { Clock } from '../../std/clock.ts';
 
 const NORMAL_WEIGHT = 100;
+/** How often it is looked at who takes how much. */
+const LOOK_MS = 100;
+/** Who has taken more than this of a fair share gives way: so others always find the rest of the machine free at once. */
+const LARGE_SHARE = 1 / 2;
+/** Of one core; the shares of apps that take less are for the others. */
+const ACTIVE_SHARE = 1 / 100;
+/** Of one core: what control, git and the database may take while requests wait for a processor. */
+const OFFICE_SHARE = 1 / 4;
+
+type Consumer = Pick<Sandbox, 'processor' | 'exited'>;
+type Machine = Pick<CgroupDriver, 'sandboxes' | 'office'> & { cores: number; clock: Clock };
+
+/** What is no app's, and takes one share together. */
+type Unowned = 'zygotes' | 'builds';
+
+interface Member {
+  sandboxes: Set<Consumer>;
+  yields: boolean;
+}
 
 /**
- * Divides an app's share of the processor among its sandboxes: an app with thirty busy workers gets as much as one with
- * a single worker when both want all of it (docs/decisions/0012).
+ * Divides the processor among apps (docs/decisions/0012 and 0017). An app with thirty busy workers weighs as much as one
+ * with a single worker. And who has just had more than half of a fair share yields: an app that does little then has
+ * the processor in the moment in which a request wakes it, and not at the end of somebody's turn. An app that yields and
+ * is left with too little has little the next time, and yields no more.
  */
 export class AppShares {
-  readonly #apps = new Map<string, Set<Sandbox>>();
+  readonly #machine: Machine;
+  readonly #members = new Map<string, Member>();
+  #cancelLook: (() => void) | null = null;
+  #lastLook: Look | null = null;
 
-  /** Until it has ended. */
-  join(app: string, sandbox: Sandbox): void {
-    const sandboxes = this.#apps.get(app) ?? new Set();
-    this.#apps.set(app, sandboxes.add(sandbox));
-    divide(sandboxes);
-    void sandbox.exited.then(() => this.#leave(app, sandbox));
+  constructor(machine: Machine) {
+    this.#machine = machine;
   }
 
-  #leave(app: string, sandbox: Sandbox): void {
-    const sandboxes = this.#apps.get(app);
-    sandboxes?.delete(sandbox);
-    if (sandboxes?.size === 0) this.#apps.delete(app);
-    else divide(sandboxes ?? new Set());
+  /** Until it has ended. */
+  join(app: string, sandbox: Consumer): void {
+    this.#leave('zygotes', sandbox);
+    const key = `app ${app}`;
+    divide(this.#add(key, sandbox));
+    void sandbox.exited.then(() => divide(this.#leave(key, sandbox)));
+  }
+
+  /** Until it has ended, or has become an app's. Its weight stays as it is. */
+  joinUnowned(kind: Unowned, sandbox: Consumer): void {
+    this.#add(kind, sandbox);
+    void sandbox.exited.then(() => this.#leave(kind, sandbox));
+  }
+
+  #add(key: string, sandbox: Consumer): Set<Consumer> {
+    const member = this.#members.get(key) ?? { sandboxes: new Set(), yields: false };
+    this.#members.set(key, member);
+    member.sandboxes.add(sandbox);
+    sandbox.processor.setYielding(member.yields);
+    if (this.#cancelLook === null) this.#look();
+    return member.sandboxes;
+  }
+
+  #leave(key: string, sandbox: Consumer): Set<Consumer> {
+    const member = this.#members.get(key);
+    if (member === undefined) return new Set();
+    member.sandboxes.delete(sandbox);
+    if (member.sandboxes.size === 0) this.#members.delete(key);
+    if (this.#members.size === 0) this.#rest();
+    return member.sandboxes;
+  }
+
+  /** Nobody is there to be looked at. */
+  #rest(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = null;
+    this.#lastLook = null;
+    try {
+      this.#machine.sandboxes.setYielding(false);
+      this.#machine.office.setYielding(false);
+    } catch {
+      // Short of descriptors: whoever is started next is looked at again.
+    }
+  }
+
+  #look(): void {
+    this.#cancelLook = this.#machine.clock.after(LOOK_MS, () => this.#look());
+    try {
+      this.#decide();
+    } catch {
+      // Short of descriptors: it is looked at the next time.
+      this.#lastLook = null;
+    }
+  }
+
+  /** Looks who took how much since the last time, and decides who yields until the next. */
+  #decide(): void {
+    const { cores, sandboxes, office, clock } = this.#machine;
+    const before = this.#lastLook;
+    const atMs = clock.monotonicMs();
+    const look: Look = { atMs, all: sandboxes.usedUs(), office: office.usedUs(), used: null };
+    this.#lastLook = look;
+    if (before === null || look.all === null || before.all === null) return;
+    const spanUs = (atMs - before.atMs) * 1_000;
+    const isBusy = look.all - before.all > spanUs * cores * LARGE_SHARE;
+    sandboxes.setYielding(isBusy);
+    office.setYielding((look.office ?? 0) - (before.office ?? 0) > spanUs * OFFICE_SHARE);
+    // While there is room for everybody, nobody has to be looked at.
+    if (isBusy) look.used = this.#usedUs();
+    const large = whoTakesMuch(difference(look.used, before.used), { cores, spanUs });
+    for (const [key, member] of this.#members) this.#yield(member, large.has(key));
+  }
+
+  #usedUs(): Map<string, Map<Consumer, number>> {
+    const used = new Map<string, Map<Consumer, number>>();
+    for (const [key, { sandboxes }] of this.#members) {
+      const each = [...sandboxes].map((one) => [one, one.processor.usedUs() ?? 0] as const);
+      used.set(key, new Map(each));
+    }
+    return used;
+  }
+
+  #yield(member: Member, yields: boolean): void {
+    if (member.yields === yields) return;
+    member.yields = yields;
+    for (const sandbox of member.sandboxes) sandbox.processor.setYielding(yields);
   }
 }
 
-function divide(sandboxes: ReadonlySet<Sandbox>): void {
-  for (const sandbox of sandboxes) sandbox.setCpuWeight(NORMAL_WEIGHT / sandboxes.size);
+type Used = ReadonlyMap<string, ReadonlyMap<Consumer, number>>;
+
+/** The counters at one moment. */
+interface Look {
+  atMs: number;
+  all: number | null;
+  office: number | null;
+  /** Of each member's sandboxes; null when there was room for everybody. */
+  used: Used | null;
+}
+
+/** What each took between two looks at both of which it was looked at. */
+function difference(now: Used | null, before: Used | null): Map<string, number> {
+  const taken = new Map<string, number>();
+  if (now === null || before === null) return taken;
+  for (const [key, sandboxes] of now) {
+    let us = 0;
+    for (const [sandbox, usedUs] of sandboxes) {
+      us += Math.max(0, usedUs - (before.get(key)?.get(sandbox) ?? usedUs));
+    }
+    taken.set(key, us);
+  }
+  return taken;
+}
+
+/** Those that took more than half of what each would have, were the machine divided among all that take anything. */
+export function whoTakesMuch(
+  takenUs: ReadonlyMap<string, number>,
+  { cores, spanUs }: { cores: number; spanUs: number },
+): Set<string> {
+  const active = [...takenUs.values()].filter((us) => us > spanUs * ACTIVE_SHARE).length;
+  const fairUs = (cores * spanUs) / Math.max(1, active);
+  const large = [...takenUs].filter(([, us]) => us > fairUs * LARGE_SHARE);
+  return new Set(large.map(([key]) => key));
+}
+
+function divide(sandboxes: ReadonlySet<Consumer>): void {
+  for (const sandbox of sandboxes) sandbox.processor.setWeight(NORMAL_WEIGHT / sandboxes.size);
 }

@@ -32,6 +32,8 @@ interface PostgresOptions {
   uid: number | null;
   /** Its log goes to our standard error when verbose; otherwise only its last words are kept. */
   isVerbose: boolean;
+  /** The server's process, at its beginning. */
+  onSpawn: (child: ChildProcess) => void;
 }
 
 export interface PostgresServer {
@@ -74,6 +76,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await endStaleServer(cluster);
   if (!existsSync(cluster)) await createCluster(options, cluster);
   const child = spawnServer(options, cluster);
+  options.onSpawn(child);
   const log = collectLog(child, options.isVerbose);
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(`${signal ?? `code ${code}`}: ${log()}`));

@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
 import type { Protection } from '../../protocol/protections.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
-import { detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
+import { type CgroupDriver, detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { openConfinement, UNSAFE_SINGLE_TENANT } from './confinement.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
-import { keepDatabase } from './database.ts';
-import { startPostgres } from './embedded-postgres.ts';
+import { openDatabase } from './open-database.ts';
+import { place } from './placement.ts';
 import type { HostTools } from './host-tools.ts';
 import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
@@ -19,11 +19,11 @@ import { bindPort } from './port.ts';
 import { controlSpec, dataSpec, egressSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
-import { openRootRuntime, openUserRuntime, type RuntimeRoot } from './runtime-root.ts';
+import { openRootRuntime, openUserRuntime } from './runtime-root.ts';
 import { createCodeSlots } from './code-slots.ts';
-import { createSandboxBroker, type SandboxBroker } from './sandbox-broker.ts';
+import { createSandboxBroker } from './sandbox-broker.ts';
 import { openSealedEnvironment } from './sealed-environments.ts';
-import { type ProcessSpec, SupervisedProcess } from './supervised-process.ts';
+import { SupervisedProcess } from './supervised-process.ts';
 
 interface PlatformDeps {
   tools: HostTools;
@@ -115,7 +115,7 @@ export async function startPlatform(
       say,
     });
   const [database, confinement, outwards, programs] = await Promise.all([
-    openDatabase(deps, config, runtime),
+    openDatabase(deps, { config, runtime, cgroups }),
     confining,
     connecting(),
     bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
@@ -141,6 +141,7 @@ export async function startPlatform(
   const broker = createSandboxBroker(
     {
       sandboxes,
+      cgroups,
       program: (kind, memoryMib) =>
         kind === 'builder' ? builder : workerProgram(worker, memoryMib, outwards),
       codeSlots: createCodeSlots({
@@ -181,11 +182,25 @@ export async function startPlatform(
     isPlain,
   };
   const stopMs = config.drainMs + STOP_GRACE_MS;
-  const processes = createProcesses(broker, say);
-  const control = processes.create(controlSpec(plan), 'builder');
-  const git = processes.create(gitSpec(plan), null);
-  const data = processes.create(dataSpec(plan, port.fd()), 'zygote');
-  const egress = egressProcess(plan, outwards, say);
+  const control = new SupervisedProcess(controlSpec(plan), {
+    say,
+    onSpawn: (child) => {
+      place(cgroups, child, 'office');
+      return broker.attach(child, 'builder');
+    },
+  });
+  const git = new SupervisedProcess(gitSpec(plan), {
+    say,
+    onSpawn: (child) => place(cgroups, child, 'office'),
+  });
+  const data = new SupervisedProcess(dataSpec(plan, port.fd()), {
+    say,
+    onSpawn: (child) => {
+      place(cgroups, child, 'door');
+      return broker.attach(child, 'zygote');
+    },
+  });
+  const egress = egressProcess(plan, outwards, { say, cgroups });
   stack.defer(async () => egress?.stop(stopMs));
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
@@ -228,44 +243,16 @@ function workerProgram(
 function egressProcess(
   plan: ProcessPlan,
   { networks, channels }: Outwards,
-  say: (line: string) => void,
+  { say, cgroups }: Pick<PlatformDeps, 'say'> & { cgroups: CgroupDriver },
 ): SupervisedProcess | null {
   const link = networks?.link ?? channels;
   if (link === null) return null;
   const spec = egressSpec(plan, networks?.resolvers ?? []);
-  return new SupervisedProcess(spec, { say, onSpawn: (child) => link.attach(child) });
-}
-
-/** The operator's database, or one of our own. */
-async function openDatabase(
-  deps: PlatformDeps,
-  config: Config,
-  { layout, uids }: RuntimeRoot,
-): Promise<{ url: string; close: () => Promise<void> }> {
-  if (config.databaseUrl !== null) {
-    return { url: config.databaseUrl, close: () => Promise.resolve() };
-  }
-  const start = () =>
-    startPostgres({
-      tools: deps.tools,
-      nativeDir: packagedFile(layout.projectDir, 'postgres'),
-      dir: layout.data.postgres,
-      socketDir: layout.socketFolders.postgres,
-      librariesDir: `${layout.runtimeDir}/postgres-libraries`,
-      uid: uids?.postgres ?? null,
-      isVerbose: config.isVerbose,
-    });
-  return keepDatabase({ start, say: deps.say });
-}
-
-function createProcesses(broker: SandboxBroker, say: (line: string) => void) {
-  return {
-    create: (spec: ProcessSpec, sandboxKind: 'builder' | 'zygote' | null): SupervisedProcess =>
-      new SupervisedProcess(
-        spec,
-        sandboxKind === null
-          ? { say }
-          : { say, onSpawn: (child) => broker.attach(child, sandboxKind) },
-      ),
-  };
+  return new SupervisedProcess(spec, {
+    say,
+    onSpawn: (child) => {
+      place(cgroups, child, 'door');
+      return link.attach(child);
+    },
+  });
 }

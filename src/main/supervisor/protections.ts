@@ -97,9 +97,19 @@ function processLimit({ cgroups, isRoot }: ProtectionFacts): Protection {
 }
 
 function processorShare({ cgroups }: ProtectionFacts): Protection {
+  const protection = 'cpu-share';
+  const { cpuShare, cpuYield } = cgroups.holds;
+  if (cpuShare && !cpuYield) {
+    return {
+      protection,
+      status: 'degraded',
+      detail: 'a busy function does not yield: its neighbours may wait for some milliseconds',
+      fix: 'Linux 5.15 or later, with the controllers cpu and cpuacct',
+    };
+  }
   return {
-    protection: 'cpu-share',
-    ...processorStatus(cgroups.holds.cpuShare, 'a busy function can slow its neighbours'),
+    protection,
+    ...processorStatus(cpuShare, 'a busy function can slow its neighbours'),
   };
 }
 

@@ -7,8 +7,9 @@ import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { SlotNetwork, SlotNetworks } from '../../network/index.ts';
-import type { Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
+import type { CgroupDriver, Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
 import type { SealedEnvironment } from '../../model/environment.ts';
+import { systemClock } from '../../std/clock.ts';
 import { randomName } from '../../std/ids.ts';
 import type { MasterKeyFile } from '../config/secrets.ts';
 import { AppShares } from './app-shares.ts';
@@ -26,6 +27,8 @@ interface Outwards {
 
 interface BrokerDeps {
   sandboxes: Sandboxes;
+  /** Its processor, for which apps have shares. */
+  cgroups: Pick<CgroupDriver, 'sandboxes' | 'office'>;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
   /** Null where functions connect to nothing. */
@@ -69,7 +72,12 @@ type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-
 const CODE_FOLDER = '/code';
 
 export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): SandboxBroker {
-  const shares = new AppShares();
+  const shares = new AppShares({
+    sandboxes: deps.cgroups.sandboxes,
+    office: deps.cgroups.office,
+    cores: options.cores,
+    clock: systemClock,
+  });
   const releases = new Set<Promise<void>>();
   const attached = new Set<ProcessListener>();
 
@@ -135,6 +143,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         hasChannel: kind === 'zygote' && (deps.channels ?? null) !== null,
       });
       slots.set(slot, { sandbox, network, isSpecialised: false });
+      shares.joinUnowned(kind === 'zygote' ? 'zygotes' : 'builds', sandbox);
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
       if (kind === 'zygote') {

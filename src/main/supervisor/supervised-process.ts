@@ -23,7 +23,7 @@ export interface ProcessSpec {
 interface ProcessDeps {
   say: (line: string) => void;
   /** Each new process, before it has said anything; the returned function is called at its end. */
-  onSpawn?: (child: ChildProcess) => ProcessListener;
+  onSpawn?: (child: ChildProcess) => ProcessListener | undefined;
 }
 
 export interface ProcessListener {

@@ -1,0 +1,62 @@
+/** How the kernel shares the processor between cgroups: the same in both versions but for the names of files. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+interface ProcessorFiles {
+  /** Where the cpu controller has the cgroup. */
+  folder: string;
+  writeWeight(folder: string, weight: number): void;
+  /** The processor time that everything in it has had so far; null where nobody counts it. */
+  readUsedUs: (() => number) | null;
+}
+
+/** Since Linux 5.15, in both versions. */
+const YIELDS = 'cpu.idle';
+
+export class ProcessorGroup {
+  readonly #files: ProcessorFiles;
+  #weight: number;
+  #isYielding = false;
+
+  constructor(files: ProcessorFiles, weight: number) {
+    this.#files = files;
+    this.#weight = weight;
+    files.writeWeight(files.folder, weight);
+  }
+
+  /** Whether `setYielding` has an effect and `usedUs` an answer. */
+  get canYield(): boolean {
+    return this.#files.readUsedUs !== null && existsSync(`${this.#files.folder}/${YIELDS}`);
+  }
+
+  setWeight(weight: number): void {
+    this.#weight = weight;
+    // The kernel refuses a weight for those who yield: they all have the same little one.
+    if (!this.#isYielding) this.#files.writeWeight(this.#files.folder, weight);
+  }
+
+  /**
+   * While it yields, whatever wakes beside it and does not yield has the processor at once, instead of waiting for the
+   * end of a turn, which is some milliseconds.
+   */
+  setYielding(yields: boolean): void {
+    if (yields === this.#isYielding || !this.canYield) return;
+    writeFileSync(`${this.#files.folder}/${YIELDS}`, yields ? '1' : '0');
+    this.#isYielding = yields;
+    // The kernel has put the normal one in its place.
+    if (!yields) this.#files.writeWeight(this.#files.folder, this.#weight);
+  }
+
+  usedUs(): number | null {
+    return this.#files.readUsedUs?.() ?? null;
+  }
+}
+
+/** Nothing shares the processor but the kernel's own judgement. */
+export function noProcessorGroup(): ProcessorGroup {
+  return new ProcessorGroup({ folder: '', writeWeight: () => {}, readUsedUs: null }, 100);
+}
+
+/** Where version 1 counts: nanoseconds. */
+export function usedByAccount(folder: string): number {
+  return Number(readFileSync(`${folder}/cpuacct.usage`, 'utf8')) / 1_000;
+}
