@@ -168,14 +168,15 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     { callers, report, signal }: Run,
     previous: BuildInputs | null,
   ): Promise<BuilderAnswer> {
-    const { defaults, maxima, timeoutMs, memoryMib } = options;
+    const { builderVersion, defaults, maxima, timeoutMs, memoryMib } = options;
     let failure: unknown = new PlatformError('unavailable', 'nobody waits for this build');
     for (const { request } of callers) {
       const { appId, appName, environment, openArchive } = request;
       const cache = deps.dependencyCache;
       const dependencies = cache && { appId, cache, registries: options.registries ?? [] };
       const buildEnvironment = environment.values;
-      const start = { appName, defaults, maxima, previous, buildEnvironment };
+      const limits = { defaults, maxima };
+      const start = { appName, ...limits, previous, builderVersion, buildEnvironment };
       const run = { start, openArchive, timeoutMs, memoryMib, clock, report, signal };
       const how = dependencies === undefined ? run : { ...run, dependencies };
       const builder = await spare.take();

@@ -21,15 +21,17 @@ interface CacheExchangeOptions {
 }
 
 const KEY = /^[0-9a-f]{64}$/;
-/** The archive has two parts, and the second is seldom wanted. */
-const MAX_READS = 2;
+/** What was made of an installation, and the two parts of its archive, of which the second is seldom wanted. */
+const MAX_READS = 3;
+/** An installation, and what was made of it. */
+const MAX_WRITES = 2;
 
 export function createCacheExchange(options: CacheExchangeOptions): CacheExchange {
   const { cache, appId, offered, socket } = options;
   let reads = 0;
   let isSending = false;
   let writing: Promise<CacheWriter> | null = null;
-  let hasWritten = false;
+  let writes = 0;
   /** Each step waits for the one before, so that chunks keep their order. */
   let work: Promise<void> = Promise.resolve();
   const then = (step: () => Promise<void>): void => {
@@ -80,8 +82,8 @@ export function createCacheExchange(options: CacheExchangeOptions): CacheExchang
       }
       case BUILDER_FRAME.CACHE_PUT: {
         const key = payload.toString();
-        if (writing !== null || hasWritten || !KEY.test(key)) return false;
-        hasWritten = true;
+        if (writing !== null || writes >= MAX_WRITES || !KEY.test(key)) return false;
+        writes += 1;
         writing = cache.write(appId, key);
         writing.catch(() => {}); // Told to whoever waits for it.
         return true;

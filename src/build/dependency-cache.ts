@@ -1,5 +1,5 @@
 /**
- * Installed dependencies, as builds left them: opaque compressed files, a folder for each app. Nothing here reads what
+ * Installed dependencies, and scripts made of them, as builds left them: opaque compressed files, a folder for each app. Nothing here reads what
  * is inside. What an app's build stored is given to builds of that app alone.
  */
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
@@ -27,8 +27,8 @@ export interface CacheWriter {
   abort(): Promise<void>;
 }
 
-/** Production, a branch under way, and the one before. */
-const MAX_CACHES_PER_APP = 3;
+/** Installations, and what was made of each: of production, a branch under way, and the one before. */
+const MAX_CACHES_PER_APP = 2 * 3;
 const MAX_BYTES_PER_APP = 1024 * 1024 * 1024;
 const ENDING = '.tar.zst';
 const KEY = /^[0-9a-f]{64}$/;

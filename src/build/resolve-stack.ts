@@ -116,9 +116,21 @@ function isWrapper(name: string): boolean {
 
 function frameOf(call: ResolvedCall | undefined, payload: SourceMapPayload): string[] {
   if (call === undefined) return [];
-  // A package's file has none, whatever the type of a map says.
-  const texts: readonly (string | null | undefined)[] = payload.sourcesContent;
-  const source = texts[payload.sources.map(decodedSource).indexOf(call.file)];
-  if (typeof source !== 'string') return [];
-  return codeFrame(source, call).map((line) => printableLine(line, MAX_FRAME_CHARACTERS));
+  for (const map of mapsOf(payload)) {
+    const source = map.sourcesContent?.[map.sources.map(decodedSource).indexOf(call.file)];
+    if (typeof source !== 'string') continue;
+    return codeFrame(source, call).map((line) => printableLine(line, MAX_FRAME_CHARACTERS));
+  }
+  return []; // Of a package.
+}
+
+interface PlainMap {
+  sources: string[];
+  /** Null for a package's file. */
+  sourcesContent?: (string | null)[];
+}
+
+/** The map itself, or those that an index map consists of (ECMA-426, section 10). */
+function mapsOf(payload: PlainMap & { sections?: { map: PlainMap }[] }): PlainMap[] {
+  return payload.sections?.map(({ map }) => map) ?? [payload];
 }

@@ -5,6 +5,7 @@ import type { ExternalPackages } from './external-packages.ts';
 import { isInside } from './inside.ts';
 import type { BuilderServices } from './install/builder-services.ts';
 import type { Manifest } from './manifest.ts';
+import type { VendorPackages } from './vendor/plan-vendoring.ts';
 
 /** What the steps of one build work on, in the order of build-source.ts. */
 export interface BuildContext {
@@ -27,6 +28,10 @@ export interface BuildContext {
   warnings: BuildProblem[];
   /** Installed packages that are shipped as files; null when there are none. */
   externals: ExternalPackages | null;
+  /** Theirs, also while they are in the cache alone. */
+  externalsSignature: string | null;
+  /** Installed packages, when they may be bundled apart; null when they are bundled with the code that imports them. */
+  vendor: VendorPackages | null;
   /** What the code is made from besides the repository's files: an installation's lockfile hash. A change rebuilds all. */
   dependencyState: string;
   /**

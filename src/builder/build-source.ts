@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  type BuildInputs,
   type BuildProblem,
   type BuildResult,
   type BuildStart,
@@ -13,10 +12,9 @@ import {
 } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { type BuildContext, findBuildFolder } from './build-context.ts';
-import { type Bundling, bundle, type UnitRequest } from './bundle.ts';
 import { prepareProject } from './install/prepare-project.ts';
 import { environmentReads } from './environment-reads.ts';
-import { reachableFiles } from './import-graph.ts';
+import { type Code, makeCode } from './make-code.ts';
 import {
   egressOf,
   emptyManifest,
@@ -29,10 +27,8 @@ import { type FunctionPlan, planFunctions } from './plan-functions.ts';
 import { collectPublicFiles, hasPublicFiles, type OutputFile } from './public-files.ts';
 import { readReleaseCommand } from './release-command.ts';
 import { requiredVariables } from './required-variables.ts';
-import { sizeProblems } from './size-report.ts';
-import { SourceFiles } from './source-files.ts';
-import { tracePackages, type TracedPackages } from './trace-packages.ts';
-import { recordInputs, unchangedUnits, unitFiles, type UnitFiles } from './unchanged-units.ts';
+import { describeBeside, tracePackages, type TracedPackages } from './trace-packages.ts';
+import type { UnitRequest } from './unit-stubs.ts';
 
 export interface BuildOutput {
   result: BuildResult;
@@ -49,18 +45,6 @@ export interface SourceFolder {
   root: string;
   /** Its symbolic links, as `path → target`. */
   links: readonly string[];
-}
-
-/** Code of all units, made now or by the last build. */
-interface Code {
-  kind: 'made';
-  files: OutputFile[];
-  reused: string[];
-  inputs: Omit<BuildInputs, 'trace'> | null;
-  /** Repository files that the code is made from, packages among them that were not installed as before. */
-  sources: string[];
-  /** Repository files by which it requires packages that stay outside of it. */
-  packages: string[];
 }
 
 type Failed = { kind: 'failed'; problems: BuildProblem[] };
@@ -81,8 +65,24 @@ export async function buildSource(
   return { ...(await prepareAndAssemble(context)), pending: context.pending };
 }
 
+/**
+ * Packages that no build need read stay in the cache. Whatever is not as it should be without them is tried again with
+ * them: they may be what is missing.
+ */
 async function prepareAndAssemble(context: BuildContext): Promise<Omit<BuildOutput, 'pending'>> {
-  const problems = await prepareProject(context);
+  const warnings = [...context.warnings];
+  const output = await prepareThenAssemble(context, { mayStayInCache: true });
+  const isComplete = context.vendor?.areThere !== false;
+  if (isComplete || output.result.kind === 'built') return output;
+  context.warnings = warnings;
+  return prepareThenAssemble(context, { mayStayInCache: false });
+}
+
+async function prepareThenAssemble(
+  context: BuildContext,
+  options: { mayStayInCache: boolean },
+): Promise<Omit<BuildOutput, 'pending'>> {
+  const problems = await prepareProject(context, options);
   return problems.length > 0 ? failed({ problems }) : assemble(context);
 }
 
@@ -100,6 +100,7 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
   describe(functions, code, context.report);
   const packages = await packageFiles(context, code);
   if (packages.kind === 'failed') return failed(packages);
+  if (context.vendor?.store.isChanged) context.vendor.save();
 
   const served = await collectPublicFiles(context, MAX_BUILT_FILES - 2 * functions.length);
   if (served.kind === 'failed') return failed(served);
@@ -123,9 +124,17 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
 
 /** Of the packages that stay outside the code. */
 async function packageFiles(context: BuildContext, { packages }: Code): Promise<TracedPackages> {
-  const { externals } = context;
-  if (externals === null) return { kind: 'traced', files: [], trace: null };
-  return tracePackages(context, externals, packages);
+  const { externals, vendor, report } = context;
+  if (packages.length === 0) return { kind: 'traced', files: [], trace: null };
+  let traced: TracedPackages | null = vendor?.store.findBeside(packages) ?? null;
+  if (traced === null) {
+    if (externals === null) return { kind: 'failed', problems: [] };
+    traced = await tracePackages(context, externals, packages);
+    if (traced.kind === 'failed') return traced;
+    vendor?.store.addBeside({ entries: packages, traced });
+  }
+  report(describeBeside(traced.files));
+  return traced;
 }
 
 function failed({ problems }: { problems: BuildProblem[] }): BuildOutput {
@@ -144,7 +153,15 @@ function openContext(
   if (found.kind === 'failed') return { kind: 'failed', problems: [found.problem] };
   const { folder, prefix } = found;
   const place = { root, folder, prefix, links };
-  const own = { warnings, externals: null, dependencyState: '', settledFolders: [], pending: [] };
+  const own = {
+    warnings,
+    externals: null,
+    externalsSignature: null,
+    dependencyState: '',
+    settledFolders: [],
+    vendor: null,
+    pending: [],
+  };
   const completePackages = (): Promise<void> => Promise.resolve();
   const context = { ...place, ...surroundings, ...own, completePackages, manifest, start };
   return { kind: 'opened', context };
@@ -154,40 +171,6 @@ function readManifestFile(root: string, maxima: FunctionLimits): ManifestReading
   const path = join(root, MANIFEST_FILE);
   if (!existsSync(path)) return { kind: 'read', manifest: emptyManifest(), warnings: [] };
   return readManifest(readFileSync(path, 'utf8'), maxima);
-}
-
-/** Makes the code of what has changed since the last build. */
-async function makeCode(units: UnitRequest[], context: BuildContext): Promise<Code | Failed> {
-  const { start, root } = context;
-  const comparison = { ...context, source: new SourceFiles(root) };
-  const unchanged = unchangedUnits(units, { ...comparison, previous: start.previous });
-  const reused = unchanged.map(({ request }) => request.file);
-  const changed = units.filter(({ file }) => !reused.includes(file));
-  const bundling = await bundleChanged(changed, context);
-  if (bundling.kind === 'failed') return bundling;
-  const problems = bundling.units.flatMap((unit) => sizeProblems(unit, bundling.metafile));
-  if (problems.length > 0) return { kind: 'failed', problems };
-  const made = bundling.units.map(({ file, entry, stub }): UnitFiles => {
-    const request = units.find((unit) => unit.file === file) ?? { file, entry, handler: null };
-    return unitFiles(request, reachableFiles(bundling.metafile, stub, context.externals), context);
-  });
-  context.warnings.push(...bundling.warnings);
-  const files = bundling.units.flatMap(({ file, code, map }) => [
-    { path: file, content: code },
-    { path: `${file}.map`, content: map },
-  ]);
-  const all = [...unchanged, ...made];
-  const distinct = (paths: string[]): string[] => [...new Set(paths)].sort();
-  const sources = distinct(all.flatMap((unit) => unit.files));
-  const packages = distinct(all.flatMap((unit) => unit.packages));
-  return { kind: 'made', files, reused, sources, packages, inputs: recordInputs(all, comparison) };
-}
-
-async function bundleChanged(units: UnitRequest[], context: BuildContext): Promise<Bundling> {
-  const nothing = { inputs: {}, outputs: {} };
-  if (units.length === 0) return { kind: 'bundled', units: [], metafile: nothing, warnings: [] };
-  const { root, externals, completePackages } = context;
-  return bundle({ root, units, externals, beforeExplaining: () => completePackages() });
 }
 
 function toUnit({ name, entry, handler }: FunctionPlan): UnitRequest {

@@ -1,56 +1,22 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { type BuildProblem, MAX_PROBLEMS } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
 import type { ExternalPackages } from './external-packages.ts';
+import { BLOCK_HEAD, BUILTIN, bundlerOptions, SCRIPT_END, SCRIPT_HEAD } from './bundler-options.ts';
 import { builtinsPlugin, type ImportErrorDetail, repositoryPlugin } from './import-plugins.ts';
 import { mainModulePlugin } from './main-module.ts';
-import { platformNames, platformPlugin } from './platform-modules.ts';
+import { platformPlugin } from './platform-modules.ts';
+import { type PartSize, partSizes } from './size-report.ts';
 import { withOwnSources } from './source-map.ts';
+import { stubOf, type UnitRequest, writeStubs } from './unit-stubs.ts';
+import { joinScripts } from './vendor/join-scripts.ts';
+import { vendorImportsPlugin } from './vendor/vendor-imports.ts';
+import type { VendorItem, VendorScript } from './vendor/vendor-script.ts';
 
-/**
- * Modules of ours in front of the entries, which hand over their namespaces; a colon keeps the folder apart from what
- * people name theirs. The ending `.mjs` makes esbuild treat a CommonJS entry as Node does: `default` is
- * `module.exports`, a plain property instead of a getter.
- */
-const STUB_FOLDER = '.fn:entries';
-
-/**
- * The wrapper's parameters. The worker gives them by position; names that no program has, because esbuild renames
- * a program's own names away from them only where they are used.
- */
-const BUILTIN = '__builtin$fn';
-const META = '__meta$fn';
-const EXPORT = '__export$fn';
-
-/**
- * The bundle is a script whose completion value is an async function, which may await at its top level and can be
- * compiled with a code cache. `require` may be declared by the program too, hence the inner block. Banner and footer
- * are known to esbuild, so that the source map counts the banner's line.
- */
-const BANNER = `(async function(${BUILTIN},${META},${EXPORT},require){"use strict";{`;
-const FOOTER = '}})';
-
-const LOADERS: Record<string, esbuild.Loader> = Object.fromEntries(
-  ['.css', '.csv', '.graphql', '.html', '.md', '.sql', '.svg', '.txt', '.xml', '.yaml', '.yml'].map(
-    (extension) => [extension, 'text'],
-  ),
-);
-LOADERS['.bin'] = 'binary';
-LOADERS['.wasm'] = 'binary';
-
-/** One code file that shall be made. */
-export interface UnitRequest {
-  /** Its name in the bundle: `hello.js`. */
-  file: string;
-  /** Repository file. */
-  entry: string;
-  /** The export that shall be the handler; null for all as they are. */
-  handler: string | null;
-  /** It is started, not called: a program. */
-  isMain?: true;
-}
+/** Units whose packages were bundled apart, with the script; null for one that imports none. Null: no unit is. */
+export type Vendored = ReadonlyMap<UnitRequest, VendorScript | null> | null;
 
 interface BundleRequest {
   /** The repository. */
@@ -58,26 +24,26 @@ interface BundleRequest {
   units: readonly UnitRequest[];
   /** Packages that are shipped as files. */
   externals: ExternalPackages | null;
+  vendored: Vendored;
   /** Brings files that imports seldom name. */
   beforeExplaining: () => Promise<void>;
 }
 
 export interface BundledUnit {
-  file: string;
-  entry: string;
+  request: UnitRequest;
   code: Uint8Array;
   map: Uint8Array;
+  /** What takes most of the code. */
+  parts: PartSize[];
+  /** Repository files by which its packages' script requires others that stay outside of it. */
+  packages: readonly string[];
   /** Its module in the metafile. */
   stub: string;
+  metafile: esbuild.Metafile;
 }
 
 export type Bundling =
-  | {
-      kind: 'bundled';
-      units: BundledUnit[];
-      metafile: esbuild.Metafile;
-      warnings: BuildProblem[];
-    }
+  | { kind: 'bundled'; units: BundledUnit[]; warnings: BuildProblem[] }
   | { kind: 'failed'; problems: BuildProblem[] };
 
 /**
@@ -88,6 +54,7 @@ export type Bundling =
  * import, which takes as long as bundling. Hence it is asked only when there is something to explain.
  */
 export async function bundle(request: BundleRequest): Promise<Bundling> {
+  if (request.units.length === 0) return { kind: 'bundled', units: [], warnings: [] };
   let found: esbuild.Message[] = [];
   try {
     const result = await run(request, []);
@@ -129,86 +96,60 @@ function leavesRepository({ metafile }: Output): boolean {
   return Object.keys(metafile.inputs).some((path) => path.startsWith('../') || isAbsolute(path));
 }
 
-/** Whether a module of the metafile is ours, and no file of the repository. */
-export function isOwnModule(path: string): boolean {
-  return (
-    path.startsWith(`${STUB_FOLDER}/`) ||
-    /^(?:builtin|platform|adapter|external|external-module):/.test(path)
-  );
-}
-
 type Output = esbuild.BuildResult<{ write: false; metafile: true }>;
 
 function run(
-  { root, units, externals }: BundleRequest,
+  { root, units, externals, vendored }: BundleRequest,
   checks: readonly esbuild.Plugin[],
 ): Promise<Output> {
   const mains = units.filter(({ isMain }) => isMain).map(({ entry }) => join(root, entry));
-  mkdirSync(join(root, STUB_FOLDER), { recursive: true });
-  for (const unit of units) writeFileSync(join(root, stubOf(unit)), stubText(unit));
+  writeStubs(root, units);
   return esbuild.build({
+    ...bundlerOptions(root),
     entryPoints: units.map((unit) => {
       return { in: join(root, stubOf(unit)), out: unit.file.replace(/\.js$/, '') };
     }),
-    absWorkingDir: root,
-    outdir: root,
-    write: false,
-    bundle: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node26',
-    charset: 'utf8',
     sourcemap: 'external',
-    // withOwnSources adds what is needed of it.
-    sourcesContent: false,
-    metafile: true,
-    define: {
-      ...platformNames(BUILTIN),
-      'import.meta': META,
-      __dirname: `${META}.dirname`,
-      __filename: `${META}.filename`,
-    },
-    banner: { js: BANNER },
-    footer: { js: FOOTER },
-    loader: LOADERS,
+    // Known to esbuild, so that the source map counts the banner's line.
+    banner: { js: vendored === null ? SCRIPT_HEAD + BLOCK_HEAD : BLOCK_HEAD },
+    footer: { js: SCRIPT_END },
     plugins: [
+      ...(vendored === null ? [] : [vendorImportsPlugin(itemsOf(vendored))]),
       platformPlugin(BUILTIN),
       ...(externals === null ? [] : [externals.plugin(BUILTIN)]),
       builtinsPlugin(BUILTIN),
       ...checks,
       ...(mains.length === 0 ? [] : [mainModulePlugin(mains)]),
     ],
-    logLevel: 'silent',
-    logLimit: MAX_PROBLEMS,
   });
 }
 
-function stubOf({ file }: UnitRequest): string {
-  return `${STUB_FOLDER}/${file.replace(/\.js$/, '.mjs')}`;
-}
-
-function stubText({ entry, handler }: UnitRequest): string {
-  const from = JSON.stringify(`../${entry}`);
-  if (handler === null) return `import * as ns from ${from};${EXPORT}(ns)`;
-  return `import {${handler} as handler} from ${from};${EXPORT}({handler},${JSON.stringify(handler)})`;
-}
-
 function toBundling(request: BundleRequest, result: Output): Bundling {
+  const { root, vendored } = request;
+  const { metafile } = result;
   const outputs = new Map(result.outputFiles.map(({ path, contents }) => [path, contents]));
   const output = (file: string): Uint8Array => outputs.get(join(root, file)) ?? new Uint8Array();
-  const { root } = request;
-  return {
-    kind: 'bundled',
-    units: request.units.map((unit) => ({
-      file: unit.file,
-      entry: unit.entry,
-      code: output(unit.file),
-      map: withOwnSources(output(`${unit.file}.map`), root),
+  const units = request.units.map((unit): BundledUnit => {
+    const own = { code: output(unit.file), map: withOwnSources(output(`${unit.file}.map`), root) };
+    const inputs = metafile.outputs[unit.file]?.inputs ?? {};
+    const vendor = vendored?.get(unit) ?? null;
+    const parts = vendor === null ? [own] : [vendor, own];
+    return {
+      request: unit,
+      ...(vendored === null ? own : joinScripts(SCRIPT_HEAD, parts)),
+      parts: partSizes(inputs, vendor?.parts),
+      packages: vendor?.packages ?? [],
       stub: stubOf(unit),
-    })),
-    metafile: result.metafile,
-    warnings: result.warnings.slice(0, MAX_PROBLEMS).map((message) => toProblem(request, message)),
-  };
+      metafile,
+    };
+  });
+  const warnings = result.warnings.slice(0, MAX_PROBLEMS);
+  return { kind: 'bundled', units, warnings: warnings.map((entry) => toProblem(request, entry)) };
+}
+
+function itemsOf(vendored: NonNullable<Vendored>): VendorItem[] {
+  return [...vendored.values()].flatMap((script) => script?.items ?? []);
 }
 
 function toProblem({ root, units }: BundleRequest, message: esbuild.Message): BuildProblem {

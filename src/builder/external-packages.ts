@@ -57,7 +57,8 @@ const MODULES = 'node_modules/';
 export const FINDINGS_FILE = 'node_modules/.fn-files-beside-code.json';
 
 const REQUIRED = 'external';
-const IMPORTED = 'external-module';
+/** Namespace of modules around an ES module. */
+export const IMPORTED = 'external-module';
 const STANDS_OUTSIDE = new RegExp(`^(?:${REQUIRED}|${IMPORTED}):`);
 const MAX_FOLDER_DEPTH = 24;
 

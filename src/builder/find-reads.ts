@@ -1,4 +1,5 @@
 import type { AnyNode, Expression, Node, ObjectPattern, PrivateIdentifier } from 'acorn';
+import { type Ancestors, walk } from './walk-program.ts';
 
 export interface FoundRead {
   name: string;
@@ -8,9 +9,6 @@ export interface FoundRead {
   column: number;
   hasDefault: boolean;
 }
-
-/** Node on the way to the one that is looked at, the outermost first. */
-type Ancestors = readonly AnyNode[];
 
 /**
  * Finds reads of environment variables in a program: `process.env.NAME`, `process.env['NAME']`, destructuring, the same
@@ -159,21 +157,4 @@ function literal(node: AnyNode | undefined): string | null {
     return node.quasis[0]?.value.cooked ?? null;
   }
   return node?.type === 'Literal' && typeof node.value === 'string' ? node.value : null;
-}
-
-function walk(
-  node: AnyNode,
-  ancestors: AnyNode[],
-  visit: (node: AnyNode, ancestors: Ancestors) => void,
-): void {
-  visit(node, ancestors);
-  ancestors.push(node);
-  for (const child of Object.values(node).flat() as unknown[]) {
-    if (isNode(child)) walk(child, ancestors, visit);
-  }
-  ancestors.pop();
-}
-
-function isNode(value: unknown): value is AnyNode {
-  return typeof value === 'object' && value !== null && typeof (value as AnyNode).type === 'string';
 }

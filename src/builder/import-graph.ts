@@ -1,6 +1,6 @@
 import type { Metafile } from 'esbuild';
-import { isOwnModule } from './bundle.ts';
 import type { ExternalPackages } from './external-packages.ts';
+import { isOwnModule } from './own-modules.ts';
 
 /** What a module leads to by imports; paths of the repository, sorted. */
 interface Reachable {

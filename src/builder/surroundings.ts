@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { BuildContext } from './build-context.ts';
 import type { SourceFiles } from './source-files.ts';
 import { readTsconfigChain } from './tsconfig-chain.ts';
 
@@ -8,19 +9,23 @@ import { readTsconfigChain } from './tsconfig-chain.ts';
 const SETTINGS = ['package.json'];
 const TSCONFIGS = ['tsconfig.json', 'jsconfig.json'];
 
+interface SurroundingsState extends Pick<BuildContext, 'links' | 'settledFolders'> {
+  source: SourceFiles;
+}
+
 /**
  * A hash of all that decides what the imports of these files lead to, without being one of them:
  *
  *     beside each file       names with the same stem: `a.tsx` would be taken before `a.ts`
  *     beside each folder     names with the same stem: `lib.ts` would be taken before `lib/index.ts`
- *     in each folder above   package.json, tsconfig.json with what it extends, the names in node_modules
+ *     in each folder above   package.json, tsconfig.json with what it extends, the names in node_modules where
+ *                            nothing else stands for its content
  *     symbolic links         all of the repository
  *     with "paths"           the names of all files: fallbacks may lead anywhere
  */
 export function hashSurroundings(
   files: readonly string[],
-  source: SourceFiles,
-  links: readonly string[],
+  { source, links, settledFolders }: SurroundingsState,
 ): string {
   const hash = createHash('sha256');
   const note = (...parts: (string | null)[]): void =>
@@ -41,7 +46,8 @@ export function hashSurroundings(
       isAnywhere ||= chain.hasPaths;
       if (!chain.isWhole) note('unknown', randomUUID());
     }
-    note('packages', folder, ...packageNames(source, folder));
+    const packages = join(folder, 'node_modules/');
+    if (!settledFolders.includes(packages)) note('packages', folder, ...namesIn(source, packages));
   }
   for (const link of links) note('link', link);
   if (isAnywhere) note('all', ...allFiles(source.root));
@@ -55,8 +61,7 @@ function parentOf(path: string): string | null {
   return parent === '.' ? '' : parent;
 }
 
-function packageNames(source: SourceFiles, folder: string): string[] {
-  const packages = join(folder, 'node_modules');
+function namesIn(source: SourceFiles, packages: string): string[] {
   return source.names(packages).flatMap((name) => {
     if (!name.startsWith('@')) return [name];
     return source.names(join(packages, name)).map((inner) => `${name}/${inner}`);

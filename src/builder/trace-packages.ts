@@ -15,10 +15,15 @@ import { isSeldomRead } from './install/module-archive.ts';
 import { problem } from './install/problem.ts';
 import type { OutputFile } from './public-files.ts';
 
-export type TracedPackages =
-  /** `trace` is for the next build; null when it has to look anew. */
-  | { kind: 'traced'; files: OutputFile[]; trace: PackageTrace | null }
-  | { kind: 'failed'; problems: BuildProblem[] };
+export interface TracedFiles {
+  kind: 'traced';
+  /** As they stand in the bundle. */
+  files: OutputFile[];
+  /** For the next build; null when it has to look anew. */
+  trace: PackageTrace | null;
+}
+
+export type TracedPackages = TracedFiles | { kind: 'failed'; problems: BuildProblem[] };
 
 /**
  * The files that the bundle's external packages need when they run, as they stand in the bundle. `entries` are the
@@ -29,7 +34,7 @@ export async function tracePackages(
   packages: ExternalPackages,
   entries: readonly string[],
 ): Promise<TracedPackages> {
-  const { root, report } = context;
+  const { root } = context;
   if (entries.length === 0) return { kind: 'traced', files: [], trace: null };
   const trace = await findFiles(context, entries);
   const files = new Map<string, OutputFile>();
@@ -44,11 +49,14 @@ export async function tracePackages(
     if (files.size >= MAX_BUILT_FILES) return tooMuch(`${MAX_BUILT_FILES} files`, files);
     files.set(place, { path: place, content });
   }
-  const names = namesIn(files);
-  const count = `${files.size} files, ${formatBytes(bytes)}`;
-  report(`Beside the code: ${shorten(names)} (${count})`);
   const isSound = trace.files.every((path) => isSettled(context, path));
   return { kind: 'traced', files: [...files.values()], trace: isSound ? trace : null };
+}
+
+export function describeBeside(files: readonly OutputFile[]): string {
+  const bytes = files.reduce((sum, { content }) => sum + content.length, 0);
+  const count = `${files.length} files, ${formatBytes(bytes)}`;
+  return `Beside the code: ${shorten(namesIn(files))} (${count})`;
 }
 
 /** As the last build found them, when nothing has changed of what they were found in. */
@@ -86,10 +94,8 @@ function isPlainFile(root: string, file: string): boolean {
   return status?.isFile() === true && isInside(root, realpathSync(file));
 }
 
-function namesIn(files: ReadonlyMap<string, OutputFile>): string[] {
-  const names = [...files.keys()].map(
-    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
-  );
+function namesIn(files: readonly OutputFile[]): string[] {
+  const names = files.map(({ path }) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]);
   return [...new Set(names)].filter((name) => name !== undefined);
 }
 
@@ -102,6 +108,6 @@ function shorten(names: string[]): string {
 
 function tooMuch(limit: string, files: ReadonlyMap<string, OutputFile>): TracedPackages {
   const message = `the packages that cannot be bundled are more than a bundle may have (${limit})`;
-  const hint = `they are: ${shorten(namesIn(files))}; lighter ones, or fewer, are the way out`;
+  const hint = `they are: ${shorten(namesIn([...files.values()]))}; lighter ones, or fewer, are the way out`;
   return { kind: 'failed', problems: [problem(message, { hint })] };
 }

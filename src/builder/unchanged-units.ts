@@ -6,11 +6,14 @@ import {
   MAX_RECORDED_INPUTS,
 } from '../protocol/builder.ts';
 import { type BuildContext, isSettled } from './build-context.ts';
-import type { UnitRequest } from './bundle.ts';
 import type { SourceFiles } from './source-files.ts';
 import { hashSurroundings } from './surroundings.ts';
+import type { UnitRequest } from './unit-stubs.ts';
 
-type State = Pick<BuildContext, 'dependencyState' | 'settledFolders' | 'externals' | 'links'>;
+type State = Pick<
+  BuildContext,
+  'dependencyState' | 'settledFolders' | 'externalsSignature' | 'links'
+>;
 
 export interface Comparison extends State {
   source: SourceFiles;
@@ -44,7 +47,7 @@ export function unchangedUnits(units: readonly UnitRequest[], comparison: Compar
     );
     if (!isAlike) return [];
     const files = inputs.flatMap((input) => (input === undefined ? [] : [input.path]));
-    const surroundings = hashSurroundings(files, comparison.source, comparison.links);
+    const surroundings = hashSurroundings(files, comparison);
     if (surroundings !== before.surroundings) return [];
     return [{ request, files, packages: before.packages, isOpen: false }];
   });
@@ -78,7 +81,7 @@ export function recordInputs(
       return index;
     });
     count += inputs.length + packages.length;
-    const surroundings = hashSurroundings(paths, comparison.source, comparison.links);
+    const surroundings = hashSurroundings(paths, comparison);
     const settings = hashSettings(request, comparison);
     return [{ file: request.file, settings, inputs, surroundings, packages }];
   });
@@ -88,8 +91,8 @@ export function recordInputs(
 
 function hashSettings(
   { file, entry, handler }: UnitRequest,
-  { dependencyState, externals }: Pick<State, 'dependencyState' | 'externals'>,
+  { dependencyState, externalsSignature }: Pick<State, 'dependencyState' | 'externalsSignature'>,
 ): string {
-  const parts = [file, entry, handler, dependencyState, externals?.signature ?? null];
+  const parts = [file, entry, handler, dependencyState, externalsSignature];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

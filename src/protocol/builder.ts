@@ -19,9 +19,9 @@ import { RELAY_FRAME } from './relay-stream.ts';
  *       NET_DATA  bytes …      ↔   NET_CREDIT  u32          flow control, see relay-stream.ts
  *       NET_END                ↔                            this side sends no more; both have, or NET_RESET: it is over
  *       NET_RESET              ↔
- *                              ←   CACHE_GET  key           one of BuildStart.caches, and once more when it has come
+ *                              ←   CACHE_GET  key           one of BuildStart.caches, when the one before has come
  *       CACHE     chunk …      →   CACHE_END                an empty answer when it could not be read
- *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept
+ *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept; two at most
  *                              ←   ACTIVITY  text           what runs from now on, for the message when it takes too long
  *
  * The builder runs the tenant's code (its build tools, later its install scripts): control trusts nothing of what
@@ -69,6 +69,8 @@ export interface BuildStart {
   registries?: string[];
   /** Keys of the dependency caches that this app has, 64 hex digits each. */
   caches?: string[];
+  /** Which builder makes what it keeps there; another one makes it anew. */
+  builderVersion?: string;
   /** The build-scoped variables. Secret: redacted from every line. */
   buildEnvironment?: Record<string, string>;
   /** For messages: what the sandbox allows, and when it is stopped. */

@@ -1,15 +1,12 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import vm from 'node:vm';
 import { createBuildHarness, type BuildHarness } from '../build/build-harness.ts';
+import { loadCode } from './load-code.ts';
 import { fixtureSource, folderSource, type Source } from '../build/source-repository.ts';
 import { MIN_MEMORY_MIB } from '../../src/model/limits.ts';
 import type { BuildProblem } from '../../src/protocol/builder.ts';
-
-type Namespace = Record<string, unknown>;
 
 async function buildCode(harness: BuildHarness, source: Source) {
   const { answer } = await harness.build(source);
@@ -23,20 +20,6 @@ async function problemsOf(source: Source): Promise<BuildProblem[]> {
   return answer.kind === 'failed' ? answer.problems : [];
 }
 
-/** Runs a bundle as a worker does. */
-async function load(code: string): Promise<Namespace> {
-  const script = new vm.Script(code, {
-    filename: '/code/main.js',
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
-  const evaluate = script.runInThisContext() as (...parts: unknown[]) => Promise<void>;
-  const require = createRequire('/code/main.js');
-  const meta = { url: 'file:///code/main.js', filename: '/code/main.js', dirname: '/code' };
-  let namespace: Namespace = {};
-  await evaluate(require, meta, (exported: Namespace) => (namespace = exported), require);
-  return namespace;
-}
-
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'app-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -48,7 +31,7 @@ test('a TypeScript function becomes a bundle whose default export answers', asyn
     createBuildHarness(),
     fixtureSource('hello-typescript'),
   );
-  const { default: hello } = await load(code);
+  const { default: hello } = await loadCode(code);
   const response = (hello as (request: Request) => Response)(new Request('http://fn/world'));
   expect(await response.json()).toEqual({ hello: '/world' });
   expect(manifest.runtime).toBe('nodejs26');
@@ -58,7 +41,7 @@ test('a TypeScript function becomes a bundle whose default export answers', asyn
 
 test('what modules can do works in a bundle: await, import(), import.meta, JSON, text, aliases', async () => {
   const { code } = await buildCode(createBuildHarness(), fixtureSource('module-features'));
-  const { seen } = await load(code);
+  const { seen } = await loadCode(code);
   expect(seen).toEqual({
     url: 'file:///code/main.js',
     colours: { red: '#f00' },
@@ -75,7 +58,7 @@ test('what modules can do works in a bundle: await, import(), import.meta, JSON,
 
 test('a CommonJS entry gives module.exports as a plain default, and its properties by name', async () => {
   const { code } = await buildCode(createBuildHarness(), fixtureSource('common-js'));
-  const namespace = await load(code);
+  const namespace = await loadCode(code);
   expect(namespace['default']).toBeTypeOf('function');
   expect(namespace['place']).toBe('/code/main.js');
   // A plain property, not a getter as an ES module's exports are.
@@ -95,7 +78,7 @@ test('packages that are committed are bundled', async () => {
   writeFileSync(join(folder, 'node_modules/answer/index.js'), 'exports.answer = 42;');
   writeFileSync(join(folder, 'index.js'), "export { answer } from 'answer';");
   const { code } = await buildCode(createBuildHarness(), folderSource(folder));
-  expect((await load(code))['answer']).toBe(42);
+  expect((await loadCode(code))['answer']).toBe(42);
 });
 
 test('fn.json chooses entry, handler and limits, with comments and trailing commas', async () => {
@@ -109,7 +92,7 @@ test('fn.json chooses entry, handler and limits, with comments and trailing comm
     concurrency: 4,
     maxBodyBytes: 1_048_576,
   });
-  expect(Object.keys(await load(code))).toEqual(['handler']);
+  expect(Object.keys(await loadCode(code))).toEqual(['handler']);
   expect(manifest.warnings.map(({ message, at }) => [at?.line, message])).toEqual([
     [9, '"scaling" has no effect in this version'],
     [10, 'a trigger of type "cron" has no effect in this version'],

@@ -40,7 +40,7 @@ describe('a push with dependencies', () => {
     registry.requests.length = 0;
     await repository.commit({ 'index.ts': HANDLER.replace('1, 2', '2, 2') });
     const second = await repository.push('main');
-    expect(second.output).toContain('Dependencies as before, from the cache');
+    expect(second.output).toContain('Dependencies as before, from the cache, bundled already');
     expect(registry.requests).toEqual([]);
     expect(JSON.parse((await ask(platform, 'cached')).body)).toEqual({ sum: 4 });
   });
@@ -136,13 +136,19 @@ describe('a push with dependencies', () => {
       version: '1.0.0',
       files: { 'index.js': source, 'answer.txt': 'from a file' },
     });
-    const { code, output } = await push('beside', {
+    const handler = HANDLER.replace("'adder'", "'reader'");
+    const { repository, code, output } = await push('beside', {
       ...registry.project({ reader: '1.0.0' }),
-      'index.ts': HANDLER.replace("'adder'", "'reader'"),
+      'index.ts': handler,
     });
     expect(output).toContain('Beside the code: reader');
     expect(code, output).toBe(0);
     expect(JSON.parse((await ask(platform, 'beside')).body)).toEqual({ sum: 'from a file' });
+    await repository.commit({ 'index.ts': handler.replace('sum', 'again') });
+    const second = await repository.push('main');
+    expect(second.output).toContain('Dependencies as before, from the cache, bundled already');
+    expect(second.output).toContain('Beside the code: reader');
+    expect(JSON.parse((await ask(platform, 'beside')).body)).toEqual({ again: 'from a file' });
   });
 });
 

@@ -11,10 +11,10 @@ export interface BuilderServices {
   receive(frame: Frame): boolean;
   /** A connection to a package registry. @throws Error with the reason for the pusher. */
   connect(target: NetTarget): Promise<RelayStream>;
-  /** The stored cache of one of BuildStart.caches; nothing when it could not be read. Twice at most. */
+  /** The stored cache of one of BuildStart.caches; nothing when it could not be read. A few times at most. */
   readCache(key: string): Readable;
-  /** Stores one, once. */
-  writeCache(key: string, chunks: AsyncIterable<Buffer>): Promise<void>;
+  /** Stores one after the other, two at most. */
+  writeCache(key: string, chunks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void>;
   /** Says what runs from now on. */
   tellActivity: (text: string) => void;
 }

@@ -21,6 +21,7 @@ import {
 import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
 import { hasSameMeaning, olderYarnLock } from './older-yarn-lock.ts';
+import { VendorStore, vendorKey } from '../vendor/vendor-store.ts';
 import type { PackageJson } from './package-json.ts';
 import { type Command, type CommandEnd, runCommand } from './run-command.ts';
 
@@ -48,18 +49,16 @@ export interface PackagesRequest {
   report: (line: string) => void;
 }
 
-export type InstalledPackages =
-  | {
-      kind: 'installed';
-      key: string;
-      /** Null when the project's own scripts ran, which may have changed it since. */
-      settled: SettledPackages | null;
-      /** Resolves when the cache has gone on its way; the build need not wait for it before its end. */
-      stored: Promise<void>;
-      /** Brings what was left in the cache because hardly anybody reads it; nothing the second time. */
-      complete: () => Promise<void>;
-    }
-  | { kind: 'failed'; problem: BuildProblem };
+export interface InstalledPackages {
+  kind: 'installed';
+  key: string;
+  /** Null when the project's own scripts ran, which may have changed it since. */
+  settled: SettledPackages | null;
+  /** Resolves when the cache has gone on its way; the build need not wait for it before its end. */
+  stored: Promise<void>;
+  /** Brings what was left in the cache because hardly anybody reads it; nothing the second time. */
+  complete: () => Promise<void>;
+}
 
 interface SettledPackages {
   /** The name of this very installation, in the cache too: another one from the same lockfile has its own. */
@@ -79,7 +78,9 @@ const PROJECT_SCRIPTS: Record<ClientName, { root: string[]; workspaces: string[]
 };
 const MODULES = 'node_modules';
 
-export async function installPackages(request: PackagesRequest): Promise<InstalledPackages> {
+export async function installPackages(
+  request: PackagesRequest,
+): Promise<InstalledPackages | { kind: 'failed'; problem: BuildProblem }> {
   const key = cacheKey(request);
   if (request.caches.includes(key) && (await restore(request, key))) {
     const problem = await runProjectScripts(request);
@@ -99,13 +100,47 @@ export async function installPackages(request: PackagesRequest): Promise<Install
     kind: 'installed',
     key,
     settled: settledPackages(request),
-    stored: store(request, key),
+    stored: storeModules(request, key),
     complete: () => Promise.resolve(),
   };
 }
 
+type CachedPackages = Pick<
+  PackagesRequest,
+  'root' | 'detected' | 'withDev' | 'isBuilt' | 'packages' | 'variables' | 'registries' | 'caches'
+>;
+
+/**
+ * What builds have made of packages that are in the cache, so that hardly any has to read these themselves. Null when
+ * they are not there, nothing was made of them, or commands may read them.
+ */
+export async function leaveInCache(
+  request: CachedPackages,
+  { services, builderVersion }: { services: BuilderServices; builderVersion: string },
+): Promise<{ installed: InstalledPackages; store: VendorStore } | null> {
+  const { root, packages, caches } = request;
+  if (runsCommands(request)) return null;
+  const key = cacheKey(request);
+  const made = vendorKey(key, builderVersion);
+  if (!caches.includes(key) || !caches.includes(made)) return null;
+  const store = await VendorStore.read(services.readCache(made));
+  if (store === null) return null;
+  removeModules({ root, packages });
+  const folders = moduleFolders({ packages }).map((path) => `${path}/`);
+  const nothing = (): Promise<void> => Promise.resolve();
+  const settled = { installation: store.installation, folders };
+  const installed = {
+    kind: 'installed',
+    key,
+    settled,
+    stored: nothing(),
+    complete: nothing,
+  } as const;
+  return { installed, store };
+}
+
 /** Commands may read anything, so what they run beside is whole from the start. */
-function runsCommands({ packages, isBuilt }: PackagesRequest): boolean {
+function runsCommands({ packages, isBuilt }: CachedPackages): boolean {
   return isBuilt || isScripted(packages);
 }
 
@@ -232,7 +267,7 @@ function run(
 }
 
 /** A cache that is not stored costs the next build its time, and nothing else. */
-async function store(request: PackagesRequest, key: string): Promise<void> {
+async function storeModules(request: PackagesRequest, key: string): Promise<void> {
   const folders = moduleFolders(request).filter((path) => existsSync(join(request.root, path)));
   if (folders.length === 0) return;
   try {
@@ -242,13 +277,13 @@ async function store(request: PackagesRequest, key: string): Promise<void> {
   }
 }
 
-function removeModules(request: PackagesRequest): void {
+function removeModules(request: Pick<PackagesRequest, 'root' | 'packages'>): void {
   for (const path of moduleFolders(request)) {
     rmSync(join(request.root, path), { recursive: true, force: true });
   }
 }
 
-function moduleFolders({ packages }: PackagesRequest): string[] {
+function moduleFolders({ packages }: Pick<PackagesRequest, 'packages'>): string[] {
   return packages.map(({ folder }) => join(folder, MODULES));
 }
 

@@ -8,12 +8,13 @@ import type { BuildProblem } from '../../protocol/builder.ts';
 import { createRedactor, type Redact } from '../../protocol/redaction.ts';
 import type { BuildContext } from '../build-context.ts';
 import { ExternalPackages } from '../external-packages.ts';
+import { VendorStore, vendorKey } from '../vendor/vendor-store.ts';
 import { type BuildPlan, planBuild, runBuild } from './build-command.ts';
 import type { BuilderServices } from './builder-services.ts';
 import { checkLockfile, checkSpecifiers } from './check-dependencies.ts';
 import { commandEnvironment, LOCK_COMMANDS, writeClientSettings } from './client-commands.ts';
 import { type DetectedClient, detectClient } from './detect-client.ts';
-import { installPackages } from './install-packages.ts';
+import { type InstalledPackages, installPackages, leaveInCache } from './install-packages.ts';
 import {
   PACKAGE_FILE,
   type PackageJson,
@@ -25,9 +26,18 @@ import { startForwarder } from './registry-forwarder.ts';
 
 const DEFAULT_MEMORY_MIB = 1024;
 const DISK_SHARE = 3 / 4;
+const MODULES = 'node_modules/';
+
+interface Preparation {
+  /** Whether packages of which there are scripts may be left in the cache. */
+  mayStayInCache: boolean;
+}
 
 /** Installs and builds as fn.json, package.json and the lockfile say; what it returns fails the build. */
-export async function prepareProject(context: BuildContext): Promise<BuildProblem[]> {
+export async function prepareProject(
+  context: BuildContext,
+  { mayStayInCache }: Preparation,
+): Promise<BuildProblem[]> {
   const { folder, prefix, start, services, manifest } = context;
   const [registry] = start.registries ?? [];
   if (services === null || registry === undefined) return [];
@@ -40,7 +50,7 @@ export async function prepareProject(context: BuildContext): Promise<BuildProble
   if (found?.kind === 'failed') return found.problems;
   const project = found?.project ?? null;
   if (project === null && plan === null) return [];
-  return run(context, { plan, project, registry, services });
+  return run(context, { plan, project, registry, services, mayStayInCache });
 }
 
 interface Project {
@@ -131,29 +141,92 @@ function plugAndPlayProblems(root: string, { client, folder }: DetectedClient): 
   ];
 }
 
+interface InstallationNote {
+  services: BuilderServices;
+  /** What builds have made of the packages before. */
+  store?: VendorStore;
+  /** False for packages that were left in the cache. */
+  areThere: boolean;
+}
+
+/** What is installed, and what may be made of it. */
+function noteInstallation(
+  context: BuildContext,
+  { key, settled, stored, complete }: InstalledPackages,
+  { services, store: found = context.vendor?.store, areThere }: InstallationNote,
+): void {
+  context.pending.push(stored);
+  context.completePackages = complete;
+  context.dependencyState = settled === null ? key : `${key} ${settled.installation}`;
+  context.settledFolders = settled?.folders ?? [];
+  const [modules = '', ...others] = context.settledFolders;
+  context.vendor = null;
+  // Several folders of packages: which one an import leads to depends on where it stands.
+  if (settled === null || others.length > 0) return;
+  const { externals, externalsSignature } = context;
+  const { installation } = settled;
+  const isSame =
+    found?.installation === installation && found.externalsSignature === externalsSignature;
+  const store = isSame ? found : new VendorStore(installation, externalsSignature);
+  const name = vendorKey(key, context.start.builderVersion ?? '');
+  const save = (): void =>
+    void context.pending.push(stored.then(() => services.writeCache(name, [store.encode()])));
+  const home = modules.slice(0, -MODULES.length);
+  context.vendor = { store, home, externals, areThere, save };
+}
+
+function namedExternals({ manifest }: BuildContext): readonly string[] {
+  return manifest.values.build?.external ?? [];
+}
+
 function findExternals(context: BuildContext, { packages }: Project): ExternalPackages | null {
   const folders = new Set([context.prefix, ...packages.map(({ folder }) => folder)]);
-  const named = context.manifest.values.build?.external ?? [];
-  const externals = new ExternalPackages(context.root, [...folders], named);
+  const externals = new ExternalPackages(context.root, [...folders], namedExternals(context));
   return externals.isEmpty ? null : externals;
 }
 
-interface ProjectWork {
+interface ProjectWork extends Preparation {
   plan: BuildPlan | null;
   project: Project | null;
   registry: string;
   services: BuilderServices;
 }
 
-async function run(
+async function run(context: BuildContext, work: ProjectWork): Promise<BuildProblem[]> {
+  const { project, plan, mayStayInCache } = work;
+  const mayStay = mayStayInCache && plan === null && namedExternals(context).length === 0;
+  if (project !== null && mayStay && (await isLeftInCache(context, project, work))) return [];
+  return installAndBuild(context, work);
+}
+
+async function isLeftInCache(
+  context: BuildContext,
+  project: Project,
+  { services }: ProjectWork,
+): Promise<boolean> {
+  const { root, start } = context;
+  const { registries = [], caches = [], builderVersion = '' } = start;
+  const variables = buildVariables(context);
+  const request = { ...project, root, isBuilt: false, variables, registries, caches };
+  const left = await leaveInCache(request, { services, builderVersion });
+  if (left === null) return false;
+  context.externalsSignature = left.store.externalsSignature;
+  noteInstallation(context, left.installed, { services, store: left.store, areThere: false });
+  return true;
+}
+
+/** Those of the build scope are secrets; what fn.json says is not. */
+function buildVariables({ manifest, start }: BuildContext): Record<string, string> {
+  return { ...manifest.values.build?.env, ...start.buildEnvironment };
+}
+
+async function installAndBuild(
   context: BuildContext,
   { plan, project, registry, services }: ProjectWork,
 ): Promise<BuildProblem[]> {
   const { root, folder, start } = context;
-  const { registries = [] } = start;
-  // Those of the build scope are secrets; what fn.json says is not.
-  const { buildEnvironment = {} } = start;
-  const variables = { ...context.manifest.values.build?.env, ...buildEnvironment };
+  const { registries = [], buildEnvironment = {} } = start;
+  const variables = buildVariables(context);
   const redact = createRedactor(buildEnvironment);
   const report = (line: string): void => context.report(redact(line));
   const memoryMib = start.memoryMib ?? DEFAULT_MEMORY_MIB;
@@ -168,28 +241,15 @@ async function run(
   try {
     if (project !== null) {
       const { caches = [] } = start;
-      const options = {
-        ...shared,
-        ...project,
-        isBuilt: plan !== null,
-        root,
-        variables,
-        registries,
-        refusals,
-        unreached,
-        caches,
-      };
+      const isBuilt = plan !== null;
+      const connections = { variables, registries, refusals, unreached, caches };
+      const options = { ...shared, ...project, ...connections, isBuilt, root };
       const installed = await installPackages(options);
       if (installed.kind === 'failed') return [redactProblem(installed.problem, redact)];
-      context.dependencyState = installed.key;
-      const { settled } = installed;
-      if (settled !== null && plan === null) {
-        context.dependencyState += ` ${settled.installation}`;
-        context.settledFolders = settled.folders;
-      }
-      context.pending.push(installed.stored);
-      context.completePackages = installed.complete;
       context.externals = findExternals(context, project);
+      context.externalsSignature = context.externals?.signature ?? null;
+      const kept = isBuilt ? { ...installed, settled: null } : installed;
+      noteInstallation(context, kept, { services, areThere: true });
     }
     if (plan === null) return [];
     await Promise.all(context.pending); // The build may change what is being packed.
