@@ -194,6 +194,40 @@ const CASES: { title: string; files: Files; expected: unknown; isWhole?: true }[
     expected: 'part',
   },
   {
+    title: 'own modules that hand on what packages export',
+    files: {
+      'index.js': `import { part, whole, cjs, named } from './all.js';
+        export default () => [part, whole(), cjs(), named];`,
+      'all.js': `export * from 'esm'; export { default as whole } from 'esm';
+        export { default as cjs, named } from 'cjs';`,
+    },
+    expected: ['part', 'whole', 'cjs', 'named'],
+  },
+  {
+    title: 'a handler that a package exports',
+    files: { 'index.mjs': "export { default } from 'cjs';" },
+    expected: 'cjs',
+  },
+  {
+    title: 'a class of a package as a base, in own modules that import each other',
+    files: {
+      'index.js': `import { Own } from './own.js';
+        export const suffix = '!';
+        export default () => new Own().shown();`,
+      'own.js': `import { suffix } from './index.js'; import { Thing } from 'esm';
+        export class Own extends Thing { shown() { return this.name + suffix; } }`,
+    },
+    expected: 'thing!',
+  },
+  {
+    title: 'a package that is required when it is wanted',
+    files: {
+      'index.cjs': `module.exports = () => { globalThis.order = ['called']; require('cjs');
+        return globalThis.order; };`,
+    },
+    expected: ['called', 'cjs'],
+  },
+  {
     title: 'a package that is missing and can be done without',
     files: {
       'index.cjs':
