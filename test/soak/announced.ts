@@ -37,15 +37,11 @@ export function announcedBy(pid: number): Announced {
   return { app: folder.slice(FOLDER.length), requests };
 }
 
-/** Holds processes still while `look` is at work; those that it kills are let go with the rest. */
-export function whileStopped<T>(pids: number[], look: () => T): T {
+/** Holds processes still while `look` is at work, and lets those go on that it names. */
+export function whileStopped(pids: number[], look: () => number[]): void {
   for (const pid of pids) signal(pid, 'SIGSTOP');
-  try {
-    waitUntil(() => pids.every((pid) => 'TtZX'.includes(stateOf(pid))));
-    return look();
-  } finally {
-    for (const pid of pids) signal(pid, 'SIGCONT');
-  }
+  waitUntil(() => pids.every((pid) => 'TtZX'.includes(stateOf(pid))));
+  for (const pid of look()) signal(pid, 'SIGCONT');
 }
 
 /** Without giving way to any other code: no request begins meanwhile. False when it took too long. */

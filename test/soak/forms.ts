@@ -1,5 +1,7 @@
 /** The ways in which a platform runs, and what is asked of it in each. */
+import { realpath } from 'node:fs/promises';
 import { startPlatform, type Platform } from '../support/platform.ts';
+import type { Traces } from './strays.ts';
 import { openTestNetwork, PORTS, type TestNetwork } from '../support/test-network.ts';
 
 export const FORMS = ['root', 'networks', 'user'] as const;
@@ -11,6 +13,7 @@ export interface Surroundings extends AsyncDisposable {
   apps: ReadonlyMap<string, string>;
   /** Those that reach nothing while the egress process is away. */
   byEgress: ReadonlySet<string>;
+  traces: Traces;
   /** Runs a command on a machine of the platform's own, where it has one; the lines that name gitfn. */
   linesOf: (command: string) => string[];
 }
@@ -57,9 +60,12 @@ export async function openForm(form: Form): Promise<Surroundings> {
     ...(form === 'user' && isRoot && { asUid: ORDINARY_UID }),
   });
   stack.use(platform);
+  const dataDir = await realpath(platform.dataDir);
+  const uid = form === 'user' && isRoot ? ORDINARY_UID : null;
   const opened = stack.move();
   return {
     platform,
+    traces: { supervisor: platform.pid, dataDir, uid },
     apps: new Map(network === null ? APPS : [...APPS, ...OUTWARD]),
     byEgress: new Set(form === 'user' ? ['address', 'name'] : ['name']),
     linesOf: (command) => linesOf(network, command),

@@ -1,17 +1,16 @@
 /**
  * Whether what the platform's own processes hold is flat. A process counts from a minute of age on, when its caches
- * are warm; of each role, its successors included, the median of the last quarter of its samples may be a fifth and
- * `SLACK` above that of the first.
+ * are warm. The lowest of some minutes is what stays when garbage has been collected: of each role, its successors
+ * included, the lowest of the last third of its samples may be a fifth and `SLACK` above that of the first third.
  */
 import type { Platform } from '../support/platform.ts';
 import { findTargets, type Held, heldBy, type Target } from './targets.ts';
 
 const WARM_AFTER_MS = 60_000;
 const GROWTH_SHARE = 0.2;
-/** A busy machine collects garbage late. */
 const SLACK: Held = { pssMib: 12, descriptors: 24 };
-/** A quarter of fewer is no median. */
-const MIN_SAMPLES = 8;
+/** Of fewer, a third says nothing. */
+const MIN_SAMPLES = 12;
 
 const ROLES: Target[] = ['control', 'data', 'git', 'egress'];
 
@@ -43,14 +42,14 @@ export class Growth {
       .join(' ');
   }
 
-  /** From the first quarter to the last, of each role and measure. */
+  /** From the first third to the last, of each role and measure. */
   compare(): { text: string; isFlat: boolean }[] {
     return [...this.#samples].flatMap(([role, samples]) => {
       if (samples.length < MIN_SAMPLES) return [];
       return (['pssMib', 'descriptors'] as const).map((measure) => {
-        const quarter = Math.floor(samples.length / 4);
-        const first = median(samples.slice(0, quarter).map((held) => held[measure]));
-        const last = median(samples.slice(-quarter).map((held) => held[measure]));
+        const third = Math.floor(samples.length / 3);
+        const first = Math.min(...samples.slice(0, third).map((held) => held[measure]));
+        const last = Math.min(...samples.slice(-third).map((held) => held[measure]));
         const unit = measure === 'pssMib' ? 'MiB' : 'descriptors';
         const isFlat = last <= first * (1 + GROWTH_SHARE) + SLACK[measure];
         return { text: `${role} from ${first} to ${last} ${unit}`, isFlat };
@@ -65,8 +64,4 @@ export class Growth {
     }
     return found;
   }
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -90,6 +90,8 @@ export class Kills {
         if (requests.has(open.id)) this.#mustFail.add(open.id);
       }
       signal(killed, 'SIGKILL');
+      // Not the one that dies: with its sandbox it would have a moment left to answer in.
+      return others;
     });
     if (!waitUntilGone(worker)) this.#problem(`worker ${worker} outlives its kill`);
   }

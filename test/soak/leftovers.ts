@@ -19,6 +19,13 @@ export function findLeftovers(dataDir: string): Leftovers {
   };
 }
 
+/** The cgroup of each sandbox, in each hierarchy. */
+export function sandboxFolders(dataDir: string): string[] {
+  return cgroupFolders(instanceName(dataDir)).flatMap((path) =>
+    namesIn(path).map((name) => join(path, name)),
+  );
+}
+
 /** What must be gone when the platform has ended by itself. */
 export function remainsOf(dataDir: string, linesOf: (command: string) => string[]): string[] {
   const name = instanceName(dataDir);

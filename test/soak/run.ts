@@ -2,13 +2,13 @@
  * `npm run soak -- --minutes N --form root|networks|user|all`: ten minutes otherwise, in the form of whoever runs it.
  * Prints a line each half minute and a verdict; exits 1 when something did not hold.
  */
-import { realpath } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { eventually } from '../support/eventually.ts';
 import { descendantsOf, survivors } from '../support/processes.ts';
 import { type Form, FORMS, openForm } from './forms.ts';
 import { remainsOf } from './leftovers.ts';
 import { Soak } from './soak.ts';
+import { findStrays } from './strays.ts';
 
 const MAX_MINUTES = 7 * 24 * 60;
 
@@ -41,22 +41,21 @@ process.exitCode = missed === 0 ? 0 : 1;
 /** Resolves with what did not hold. */
 async function soak(form: Form): Promise<string[]> {
   await using surroundings = await openForm(form);
-  const { platform, linesOf } = surroundings;
-  const soaking = new Soak(surroundings, say);
-  const problems = await soaking.run(minutes);
-  const dataDir = await realpath(platform.dataDir);
+  const { platform, traces, linesOf } = surroundings;
+  const problems = await new Soak(surroundings, say).run(minutes);
   const processes = descendantsOf(platform.pid);
   const code = await platform.stop();
   if (code !== 0) problems.push(`the server ended with ${code}`);
   const left = (): number[] => [
     ...survivors(processes).map(({ pid }) => pid),
-    ...soaking.census.strays(),
+    ...findStrays(traces),
   ];
   await eventually(() => left().length === 0).catch(() => {
-    problems.push(`${left().length} processes outlive the platform`);
+    problems.push(`processes outlive the platform: ${left().join(', ')}`);
   });
-  say(`       ${soaking.census.size} namespaces seen, ${left().length} processes left in them`);
-  return [...problems, ...remainsOf(dataDir, linesOf).map((what) => `left behind: ${what}`)];
+  const remains = remainsOf(traces.dataDir, linesOf);
+  say(`       left behind: ${left().length} processes, ${remains.length} other things`);
+  return [...problems, ...remains.map((what) => `left behind: ${what}`)];
 }
 
 function refuse(reason: string): never {

@@ -8,11 +8,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeployedApp } from '../../bench/support/deployed-app.ts';
 import { eventually } from '../support/eventually.ts';
 import { announcing } from './announced.ts';
-import { Census } from './census.ts';
 import type { Surroundings } from './forms.ts';
 import { Growth } from './growth.ts';
 import { Kills } from './kills.ts';
 import { findLeftovers, mountsOf } from './leftovers.ts';
+import { findStrays } from './strays.ts';
 import { findTargets } from './targets.ts';
 import { Traffic } from './traffic.ts';
 
@@ -26,7 +26,6 @@ const PUSH_RECOVERY_MS = 20_000;
 const QUIET_MS = 20_000;
 
 export class Soak {
-  readonly census: Census;
   readonly #surroundings: Surroundings;
   readonly #say: (line: string) => void;
   readonly #traffic: Traffic;
@@ -42,7 +41,6 @@ export class Soak {
     const { platform, byEgress } = surroundings;
     this.#surroundings = surroundings;
     this.#say = say;
-    this.census = new Census(platform.pid);
     this.#growth = new Growth(platform);
     this.#kills = new Kills(platform, byEgress, (text) => this.#problem(text));
     this.#traffic = new Traffic(platform, (request) => this.#kills.ended(request));
@@ -75,10 +73,7 @@ export class Soak {
   async #disturb(minutes: number, repositories: [string, DeployedApp][]): Promise<void> {
     const ending = AbortSignal.timeout(minutes * 60_000);
     await Promise.all([
-      this.#every(KILL_EVERY_MS, ending, async () => {
-        this.census.note();
-        this.#kills.strike(this.#traffic);
-      }),
+      this.#every(KILL_EVERY_MS, ending, async () => this.#kills.strike(this.#traffic)),
       this.#every(PUSH_EVERY_MS, ending, async () => {
         const [name, app] = repositories[randomInt(repositories.length)] ?? [];
         if (name !== undefined && app !== undefined) await this.#push(name, app);
@@ -134,12 +129,12 @@ export class Soak {
 
   /** Some may just be starting or ending; what is left over stays. */
   async #checkSandboxes(): Promise<void> {
-    const { platform, linesOf } = this.#surroundings;
+    const { platform, linesOf, traces } = this.#surroundings;
     const found = (): string[] => {
       const workers = findTargets(platform.pid, 'worker').length;
       const sandboxes = workers + findTargets(platform.pid, 'builder').length;
       const { cgroups, slots } = findLeftovers(platform.dataDir);
-      const strays = this.census.strays();
+      const strays = findStrays(traces);
       return [
         ...(cgroups > sandboxes ? [`${cgroups} cgroups for ${sandboxes} sandboxes`] : []),
         ...(slots === workers ? [] : [`${slots} slots for ${workers} workers`]),

@@ -23,7 +23,10 @@ export function findTargets(supervisor: number, target: Target): ProcessFacts[] 
   });
 }
 
-/** What a process holds, in MiB of memory that is its own share, and in descriptors. */
+/**
+ * What a process holds, in MiB of memory that is its own share, and in descriptors. Pages of files do not count: the
+ * kernel drops and reads them again as the machine needs memory.
+ */
 export interface Held {
   pssMib: number;
   descriptors: number;
@@ -34,7 +37,9 @@ const KIB_PER_MIB = 1024;
 export function heldBy(pid: number): Held | null {
   try {
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-    const pssKib = Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+    const pssKib = ['Pss_Anon', 'Pss_Shmem', 'SwapPss']
+      .map((name) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0))
+      .reduce((sum, kib) => sum + kib);
     const descriptors = readdirSync(`/proc/${pid}/fd`).length;
     return { pssMib: Math.round(pssKib / KIB_PER_MIB), descriptors };
   } catch {
