@@ -98,8 +98,11 @@ const ATTACKS: [attack: string, statuses: number[], reason: RegExp][] = [
   ['leaks', [502], OUT_OF_MEMORY],
   ['forks', [200, 502], /REPORT/],
   ['fills-its-disk', [200, 502], /REPORT/],
+  ['keeps-files', [502], OUT_OF_MEMORY],
   ['fills-its-inodes', [502, 504], /ran out of memory|timed out/],
   ['opens-all-files', [200], /REPORT/],
+  ['starts-threads', [200, 502, 504], /ran out of memory|timed out|exited|REPORT/],
+  ['sets-timers', [200], /REPORT/],
   ['ignores-signals', [504], TIMED_OUT],
   ['daemonises', [502], /Worker exited with code 0/],
 ];
