@@ -3,8 +3,15 @@ import { once } from 'node:events';
 import { totalmem } from 'node:os';
 import { appLimitsOf, createBundleCode, createPool } from '../pool/index.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
+import { PlatformError } from '../protocol/errors.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
-import { createDoor, readSnapshotFile, type DoorDeps } from '../router/index.ts';
+import {
+  createDoor,
+  deploymentFault,
+  type DoorDeps,
+  readSnapshotFile,
+  releaseRunFault,
+} from '../router/index.ts';
 import { systemClock } from '../std/clock.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import { startDataLogs } from './data-logs.ts';
@@ -40,8 +47,11 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     options,
   );
 
+  /** One that is none is refused with its reason, and what was applied before goes on serving. */
   async function applySnapshot(named: number): Promise<number> {
-    const snapshot = await readSnapshotFile(options.snapshotFile);
+    const snapshot = await readSnapshotFile(options.snapshotFile, (fault) =>
+      log.error({ fault }, 'a deployment is left out of the routes'),
+    );
     // A slower read of an older file must not undo a newer one. A restored database counts from its own number on.
     if (snapshot.generation >= door.generation || snapshot.generation === named) {
       door.applySnapshot(snapshot);
@@ -50,13 +60,27 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     return door.generation;
   }
 
-  await applySnapshot(0);
+  /** Control writes it anew when it starts; until then a file that is none leaves data without routes, and running. */
+  async function applyStored(): Promise<void> {
+    try {
+      await applySnapshot(0);
+    } catch (error) {
+      log.error({ err: error }, 'the stored routes are refused');
+    }
+  }
+
+  await applyStored();
   const rpc = createRpcServer<DataForControl>(
     {
       applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
-      prepare: ({ deployment, functions }) => pool.prepare(deployment, functions),
-      runReleaseCommand: (run, { progress, signal }) =>
-        pool.runReleaseCommand(run, { print: (line) => progress({ line }), signal }),
+      prepare: async ({ deployment, functions }) => {
+        refuse(deploymentFault(deployment));
+        return pool.prepare(deployment, functions);
+      },
+      runReleaseCommand: async (run, { progress, signal }) => {
+        refuse(releaseRunFault(run));
+        return pool.runReleaseCommand(run, { print: (line) => progress({ line }), signal });
+      },
       release: async ({ deployment }) => {
         pool.release(deployment);
         return null;
@@ -75,7 +99,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
   );
   await listenOnSocket(rpc, options.sockets.dataForControl);
   // What was published between the first look and now was told to nobody.
-  await applySnapshot(0);
+  await applyStored();
   door.server.listen({ fd: options.listenFd });
   await once(door.server, 'listening');
 
@@ -89,6 +113,11 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       await logs.shipper.close();
     },
   };
+}
+
+/** @throws PlatformError that tells control what of its parameters is wrong. */
+function refuse(fault: string | null): void {
+  if (fault !== null) throw new PlatformError('bad-request', fault);
 }
 
 function failureLog(log: Logger): DoorDeps['failures'] {

@@ -6,6 +6,7 @@
  * It never touches the database and waits for no other process to route: its table is made from the snapshot
  * alone. It never trusts a header that names a peer. Read door.ts, then route-table.ts and function-exchange.ts.
  */
+export { deploymentFault, releaseRunFault } from './check-snapshot.ts';
 export { createDoor } from './door.ts';
 export type { DoorDeps } from './ports.ts';
 export { readSnapshotFile } from './snapshot-file.ts';

@@ -1,11 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
+import { deploymentFault, snapshotFault } from './check-snapshot.ts';
+
+/** Of one that may be anything. */
+const MAX_ID_CHARACTERS = 40;
 
 const EMPTY: Snapshot = { generation: 0, apps: [], deployments: [] };
 
-/** The snapshot that control wrote last; an empty one before the first. */
-export async function readSnapshotFile(path: string): Promise<Snapshot> {
+/**
+ * The snapshot that control wrote last, without the deployments that are none, of each of which `refused` is told why;
+ * an empty one before the first.
+ * @throws PlatformError `data-folder` that says what is wrong with the whole of it.
+ */
+export async function readSnapshotFile(
+  path: string,
+  refused: (fault: string) => void,
+): Promise<Snapshot> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
@@ -15,13 +26,32 @@ export async function readSnapshotFile(path: string): Promise<Snapshot> {
       cause: error,
     });
   }
+  const snapshot = parse(text);
+  const fault = snapshotFault(snapshot);
+  if (fault === null) return withoutRefused(snapshot as Snapshot, refused);
+  throw new PlatformError('data-folder', `${path} is no route snapshot: ${fault}`, {
+    hint: 'it is written anew when the server starts, and with the next release',
+  });
+}
+
+function withoutRefused(snapshot: Snapshot, refused: (fault: string) => void): Snapshot {
+  const ids = new Set<unknown>();
+  const deployments = snapshot.deployments.filter((deployment) => {
+    const { id } = deployment as { id: unknown };
+    const isTwice = ids.has(id);
+    const fault = isTwice ? 'the deployment is there twice' : deploymentFault(deployment);
+    if (fault !== null) refused(`${String(id).slice(0, MAX_ID_CHARACTERS)}: ${fault}`);
+    ids.add(id);
+    return fault === null;
+  });
+  return { ...snapshot, deployments };
+}
+
+/** Undefined when it is no JSON. */
+function parse(text: string): unknown {
   try {
-    const snapshot = JSON.parse(text) as Partial<Snapshot>;
-    if (typeof snapshot.generation === 'number' && snapshot.apps && snapshot.deployments) {
-      return snapshot as Snapshot;
-    }
+    return JSON.parse(text);
   } catch {
-    // Told below, like any other content that is no snapshot.
+    return undefined;
   }
-  throw new PlatformError('data-folder', `${path} is no route snapshot`);
 }

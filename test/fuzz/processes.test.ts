@@ -7,7 +7,9 @@ import { parseEgressRequest } from '../../src/main/supervisor/egress-requests.ts
 import { parseSupervisorRequest } from '../../src/main/supervisor/supervisor-requests.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import type { LogBatch } from '../../src/protocol/logs.ts';
-import { readSnapshotFile } from '../../src/router/index.ts';
+import { createFunctionTable } from '../../src/router/function-table.ts';
+import { deploymentFault, readSnapshotFile, releaseRunFault } from '../../src/router/index.ts';
+import { createRouteTable } from '../../src/router/route-table.ts';
 import { openEnvironment, sealEnvironment } from '../../src/secrets/sealed.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createLogFollowers, createLogIngest } from '../../src/telemetry/index.ts';
@@ -167,24 +169,138 @@ function recordingDatabase(stored: unknown[][]): Database {
 }
 
 describe('data', () => {
+  const served = shaped({
+    name: fc.constantFrom('main', 'Main', ''),
+    file: fc.constantFrom('main.js', '../main.js', '/etc/passwd', 'a//b', 'nul\0'),
+    memoryMib: fc.integer(),
+    timeoutMs: fc.oneof(fc.integer(), fc.double(), fc.constant(2 ** 31)),
+    concurrency: fc.nat(2_000),
+    maxBodyBytes: fc.nat(),
+    path: fc.oneof(fc.constant('/:id'), fc.constant('/*a/*b'), fc.string()),
+    methods: fc.array(fc.constantFrom('GET', 'get', 'G E T')),
+    event: fc.constantFrom('lambda', 'other'),
+  });
+  const deployment = shaped({
+    id: fc.constantFrom('dep-abcdefghij23', 'dep-bcdefghij234', 'dep-../../x'),
+    appName: fc.constantFrom('app', '__proto__', 'App'),
+    kind: fc.constantFrom('production', 'branch', 'other'),
+    version: fc.option(fc.integer()),
+    commit: fc.constant('c'.repeat(40)),
+    ref: fc.string(),
+    bundle: fc.constantFrom('b'.repeat(64), '../../etc'),
+    functions: fc.array(served, { maxLength: 3 }),
+    hasPublicFiles: fc.option(fc.boolean(), { nil: undefined }),
+  });
+  const snapshot = shaped({
+    generation: fc.nat(),
+    apps: fc.array(
+      shaped({
+        name: fc.constantFrom('app', 'other', '__proto__'),
+        production: fc.option(fc.constant('dep-abcdefghij23')),
+        slugs: fc.dictionary(fc.string(), fc.constant('dep-abcdefghij23'), { maxKeys: 2 }),
+        commits: fc.constant({ ['c'.repeat(40)]: 'dep-abcdefghij23' }),
+      }),
+      { maxLength: 2 },
+    ),
+    deployments: fc.array(deployment, { maxLength: 3 }),
+  });
+  const address = { baseDomain: 'localhost', controlHost: 'localhost' };
+
   it(
-    'loads a snapshot whole, or says that it is none',
+    'routes by what is a snapshot whole, or says that it is none',
     async () => {
-      const snapshot = { generation: 1, apps: [APP], deployments: [] };
-      const valid = fc.constant(Buffer.from(JSON.stringify(snapshot)));
+      const text = fc.oneof(snapshot, fc.constant(SNAPSHOT)).map((value) => {
+        return Buffer.from(JSON.stringify(value) ?? 'undefined');
+      });
       const file = join(folder, 'snapshot.json');
-      const property = fc.asyncProperty(nearly(valid), async (content) => {
+      const property = fc.asyncProperty(nearly(text), async (content) => {
         await writeFile(file, content);
+        const refused: string[] = [];
         try {
-          expect(await readSnapshotFile(file)).toHaveProperty('deployments');
+          const taken = await readSnapshotFile(file, (fault) => refused.push(fault));
+          const table = createRouteTable(taken, address);
+          for (const host of HOSTS) {
+            const route = table.find(host);
+            if (route.kind !== 'deployment') continue;
+            const { id, bundle, functions } = route.deployment;
+            expect(`${id} ${bundle}`).toMatch(/^dep-[a-z2-7]{12} [0-9a-f]{64}$/);
+            createFunctionTable(route.deployment).find('GET', '/a/b?c');
+            for (const { timeoutMs, memoryMib, file: path } of functions) {
+              expect(timeoutMs).toBeGreaterThan(0);
+              expect(timeoutMs).toBeLessThan(2 ** 31);
+              expect(memoryMib).toBeGreaterThan(31);
+              expect(join('/bundle', path)).toMatch(/^\/bundle\/[^/]/);
+            }
+          }
         } catch (error) {
           expect(error).toBeInstanceOf(PlatformError);
+          expect((error as PlatformError).message).toMatch(/is no route snapshot: the snapshot/);
         }
       });
-      await fc.assert(property, effort());
+      await fc.assert(property, effort(1_000));
+    },
+    FUZZ_TIMEOUT_MS,
+  );
+
+  it(
+    'takes a deployment or a release command whole, or names what of it is wrong',
+    () => {
+      const run = shaped({
+        deployment: fc.constant('dep-abcdefghij23'),
+        bundle: fc.constant('b'.repeat(64)),
+        command: shaped({
+          entry: fc.string(),
+          file: fc.constantFrom('release.js', '../release.js'),
+          args: fc.array(fc.string(), { maxLength: 3 }),
+        }),
+        memoryMib: fc.integer(),
+        timeoutMs: fc.integer(),
+      });
+      const property = fc.property(fc.oneof(deployment, run), (value) => {
+        for (const fault of [deploymentFault(value), releaseRunFault(value)]) {
+          if (fault !== null) expect(fault).toMatch(/^the (deployment|release command)[ .[]/);
+        }
+      });
+      fc.assert(property, effort(1_000));
     },
     FUZZ_TIMEOUT_MS,
   );
 });
 
-const APP = { name: 'app', production: null, slugs: { main: 'dep-a' }, commits: {} };
+const DEPLOYMENT = {
+  id: 'dep-abcdefghij23',
+  appName: 'app',
+  kind: 'production',
+  version: 1,
+  commit: 'c'.repeat(40),
+  ref: 'refs/heads/main',
+  bundle: 'b'.repeat(64),
+  functions: [
+    {
+      name: 'main',
+      file: 'main.js',
+      memoryMib: 128,
+      timeoutMs: 30_000,
+      concurrency: 32,
+      maxBodyBytes: 1_000,
+    },
+  ],
+};
+const SNAPSHOT = {
+  generation: 1,
+  apps: [
+    {
+      name: 'app',
+      production: DEPLOYMENT.id,
+      slugs: { topic: DEPLOYMENT.id },
+      commits: { [DEPLOYMENT.commit]: DEPLOYMENT.id },
+    },
+  ],
+  deployments: [DEPLOYMENT],
+};
+const HOSTS = [
+  'app.localhost',
+  'topic--app.localhost',
+  'ccccccc--app.localhost',
+  'other.localhost',
+];

@@ -1,0 +1,192 @@
+/**
+ * What control tells data about deployments is data until it was looked at: control reads strangers' bytes, and its rows
+ * may be older than this version. A fault is a sentence that names the field; fields that are not known are let be, since
+ * one of the two processes may be newer.
+ */
+import { DEPLOYMENT_KINDS } from '../model/deployment.ts';
+import { MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY, MIN_MEMORY_MIB } from '../model/limits.ts';
+import { FUNCTION_NAME, MAX_FUNCTIONS } from '../protocol/builder.ts';
+import { parsePathPattern } from '../protocol/path-pattern.ts';
+
+/** Null when all is well; otherwise what is not, after the value's own place: `.timeoutMs is no …`. */
+type Check = (value: unknown) => string | null;
+type Fields = Readonly<Record<string, Check>>;
+
+const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
+const APP_NAME = /^[a-z][a-z0-9-]{0,39}$/;
+const SHA1 = /^[0-9a-f]{40}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+const METHOD = /^[A-Z]{1,20}$/;
+const CONVENTION = /^[a-z]{1,20}$/;
+/** A part of a host name. */
+const SLUG = /^[a-z0-9-]{1,63}$/;
+const MAX_PATH_CHARACTERS = 1_024;
+const MAX_METHODS = 20;
+/** Timers of Node fire at once for more (2 ** 31 - 1). */
+const MAX_TIMER_MS = 2_147_483_647;
+/** Of gigabytes of memory; no machine has as much. */
+const MAX_MEMORY_MIB = 16 * 1024 * 1024;
+
+const SERVED_FUNCTION: Fields = {
+  name: matches(FUNCTION_NAME),
+  file: bundleFile,
+  codeSha256: optional(matches(SHA256)),
+  entry: optional(text),
+  memoryMib: whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),
+  timeoutMs: whole(1, MAX_TIMER_MS),
+  concurrency: whole(1, MAX_CONCURRENCY),
+  maxBodyBytes: whole(0, MAX_BODY_BYTES_CEILING),
+  path: optional(pathPattern),
+  methods: optional(list(matches(METHOD), MAX_METHODS)),
+  convention: optional(matches(CONVENTION)),
+  event: optional(oneOf(['lambda'])),
+};
+
+const SERVED_DEPLOYMENT: Fields = {
+  id: matches(DEPLOYMENT_ID),
+  appName: matches(APP_NAME),
+  kind: oneOf(DEPLOYMENT_KINDS),
+  version: orNull(whole(1, Number.MAX_SAFE_INTEGER)),
+  commit: matches(SHA1),
+  ref: text,
+  bundle: matches(SHA256),
+  functions: both(list(object(SERVED_FUNCTION), MAX_FUNCTIONS), distinct('name')),
+  hasPublicFiles: optional(oneOf([true, false])),
+};
+
+const SNAPSHOT_APP: Fields = {
+  name: matches(APP_NAME),
+  production: orNull(matches(DEPLOYMENT_ID)),
+  slugs: record(SLUG, matches(DEPLOYMENT_ID)),
+  commits: record(SHA1, matches(DEPLOYMENT_ID)),
+};
+
+const SNAPSHOT: Fields = {
+  generation: whole(0, Number.MAX_SAFE_INTEGER),
+  apps: both(list(object(SNAPSHOT_APP)), distinct('name')),
+  // Each is looked at by itself: one that is wrong must not stop the others.
+  deployments: list(object({})),
+};
+
+const RELEASE_RUN: Fields = {
+  deployment: matches(DEPLOYMENT_ID),
+  bundle: matches(SHA256),
+  command: object({ entry: text, file: bundleFile, args: list(text) }),
+  memoryMib: whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),
+  timeoutMs: whole(1, MAX_TIMER_MS),
+};
+
+/** Why a value is no `Snapshot`; null when it is one, but for its deployments. */
+export const snapshotFault = named('the snapshot', object(SNAPSHOT));
+/** The same for a `ServedDeployment`. */
+export const deploymentFault = named('the deployment', object(SERVED_DEPLOYMENT));
+/** And for a `ReleaseRun`. */
+export const releaseRunFault = named('the release command', object(RELEASE_RUN));
+
+function named(name: string, check: Check): Check {
+  return (value) => {
+    const fault = check(value);
+    return fault === null ? null : name + fault;
+  };
+}
+
+function object(fields: Fields): Check {
+  const checks = Object.entries(fields);
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return ' is no object';
+    for (const [name, check] of checks) {
+      const own = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+      const fault = check(own);
+      if (fault !== null) return `.${name}${fault}`;
+    }
+    return null;
+  };
+}
+
+function list(check: Check, max = Infinity): Check {
+  return (value) => {
+    if (!Array.isArray(value)) return ' is no list';
+    if (value.length > max) return ` has ${value.length} entries, more than ${max}`;
+    for (const [index, entry] of value.entries()) {
+      const fault = check(entry);
+      if (fault !== null) return `[${index}]${fault}`;
+    }
+    return null;
+  };
+}
+
+function record(key: RegExp, check: Check): Check {
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return ' is no object';
+    for (const [name, entry] of Object.entries(value)) {
+      if (!key.test(name)) return ` has the name ${shown(name)}`;
+      const fault = check(entry);
+      if (fault !== null) return `.${name}${fault}`;
+    }
+    return null;
+  };
+}
+
+/** For lists of objects that one field tells apart. */
+function distinct(field: string): Check {
+  return (value) => {
+    const all = (value as Record<string, unknown>[]).map((entry) => entry[field]);
+    return new Set(all).size === all.length ? null : ` has the same ${field} twice`;
+  };
+}
+
+function both(first: Check, second: Check): Check {
+  return (value) => first(value) ?? second(value);
+}
+
+function optional(check: Check): Check {
+  return (value) => (value === undefined ? null : check(value));
+}
+
+function orNull(check: Check): Check {
+  return (value) => (value === null ? null : check(value));
+}
+
+function oneOf(values: readonly unknown[]): Check {
+  return (value) => (values.includes(value) ? null : ` is ${shown(value)}`);
+}
+
+function matches(pattern: RegExp): Check {
+  return (value) =>
+    typeof value === 'string' && pattern.test(value) ? null : ` is ${shown(value)}`;
+}
+
+function whole(min: number, max: number): Check {
+  return (value) =>
+    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
+      ? null
+      : ` is ${shown(value)}, no whole number from ${min} to ${max}`;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? null : ` is ${shown(value)}`;
+}
+
+function bundleFile(value: unknown): string | null {
+  const isFile =
+    typeof value === 'string' &&
+    value.length <= MAX_PATH_CHARACTERS &&
+    !value.includes('\0') &&
+    value.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return isFile ? null : ` is ${shown(value)}, no file of a bundle`;
+}
+
+function pathPattern(value: unknown): string | null {
+  try {
+    parsePathPattern(String(value));
+  } catch (error) {
+    return ` ${(error as Error).message}`;
+  }
+  return typeof value === 'string' ? null : ` is ${shown(value)}`;
+}
+
+const MAX_SHOWN_CHARACTERS = 100;
+
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'missing').slice(0, MAX_SHOWN_CHARACTERS);
+}

@@ -1,0 +1,32 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
+import { startPlatform } from '../support/platform.ts';
+import { createRepository } from '../support/repository.ts';
+
+it.each([
+  ['cut short', (whole: string) => whole.slice(0, -20), 'the stored routes are refused'],
+  [
+    'changed',
+    (whole: string) => whole.replace(/"bundle":"[^"]+"/, '"bundle":"../../etc"'),
+    'a deployment is left out of the routes',
+  ],
+])(
+  'routes that were %s keep nothing from starting, and are written anew',
+  async (_, damage, said) => {
+    await using platform = await startPlatform();
+    const repository = await createRepository(platform, 'hello');
+    await repository.commit({ 'index.js': 'export const handler = async () => "served";' });
+    expect(await repository.push('main')).toMatchObject({ code: 0 });
+    await platform.stop();
+    const file = join(platform.dataDir, 'routes/snapshot.json');
+    await writeFile(file, damage(await readFile(file, 'utf8')));
+    await platform.restart();
+    expect(platform.output()).toContain(said);
+    await eventually(async () => {
+      expect(await ask(platform, 'hello')).toMatchObject({ status: 200, body: 'served' });
+    });
+  },
+);
