@@ -4,6 +4,7 @@
  */
 import net from 'node:net';
 import type { EgressPolicy } from '../model/egress-rule.ts';
+import { MAX_QUERY_BYTES } from '../protocol/dns-over-tcp.ts';
 import {
   CHANNEL_FRAME,
   type ConnectTarget,
@@ -13,6 +14,7 @@ import {
 } from '../protocol/egress-channel.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../protocol/framing.ts';
 import { RelayStream } from '../protocol/relay-stream.ts';
+import { answerMessage } from './answer-message.ts';
 import type { AnswerDeps } from './answer-query.ts';
 import type { SandboxShare } from './app-shares.ts';
 import { type Holding, holdingOf } from './byte-bound.ts';
@@ -35,6 +37,14 @@ const MAX_HOST_CHARACTERS = 253;
 const MAX_UNREAD_BYTES = 1024 * 1024;
 /** Of an app that sends no more, connections whose other ends took nothing for so long are ended. */
 const STALL_DEADLINE_MS = 60_000;
+
+/** As TCP has it. */
+const MAX_ANSWER_BYTES = 65_535;
+const BEGINNINGS: ReadonlySet<number> = new Set([
+  CHANNEL_FRAME.OPEN,
+  CHANNEL_FRAME.LOOKUP,
+  CHANNEL_FRAME.QUERY,
+]);
 
 const NOT_TAKEN =
   'What this app sends waits: the other ends of its connections do not take what was sent before.';
@@ -99,6 +109,25 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
     send(CHANNEL_FRAME.FOUND, stream, JSON.stringify(found));
   }
 
+  async function tellByDns(stream: number, query: Buffer): Promise<void> {
+    const message = await answerMessage(query, destinations.resolve, () => MAX_ANSWER_BYTES);
+    if (message === null) return refuse(stream, { code: 'EBADQUERY', message: 'no DNS query' });
+    streams.delete(stream);
+    send(CHANNEL_FRAME.ANSWER, stream, message);
+  }
+
+  /** What a frame that begins a stream asks for; null when it breaks the protocol. */
+  function workOf({ type, stream, payload }: Frame): (() => Promise<void>) | null {
+    if (type === CHANNEL_FRAME.QUERY) {
+      const query = Buffer.from(payload); // What was passed in is used again.
+      return query.length > MAX_QUERY_BYTES ? null : () => tellByDns(stream, query);
+    }
+    const text = payload.toString();
+    const target = type === CHANNEL_FRAME.OPEN ? parseTarget(text) : { host: text, port: 1 };
+    if (target === null || target.host.length > MAX_HOST_CHARACTERS) return null;
+    return () => (type === CHANNEL_FRAME.OPEN ? open(stream, target) : answer(stream, target.host));
+  }
+
   /** Nothing is too much to ask at a time but what has a bound. */
   async function begin(stream: number, work: () => Promise<void>): Promise<void> {
     if (streams.size >= MAX_CHANNEL_STREAMS) {
@@ -115,16 +144,13 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
   }
 
   /** False when it breaks the protocol. */
-  function receive({ type, stream, payload }: Frame): boolean {
-    if (type === CHANNEL_FRAME.OPEN || type === CHANNEL_FRAME.LOOKUP) {
-      if (stream <= lastStream) return false;
+  function receive(frame: Frame): boolean {
+    const { type, stream, payload } = frame;
+    if (BEGINNINGS.has(type)) {
+      const work = stream > lastStream ? workOf(frame) : null;
+      if (work === null) return false;
       lastStream = stream;
-      const text = payload.toString();
-      const target = type === CHANNEL_FRAME.OPEN ? parseTarget(text) : { host: text, port: 1 };
-      if (target === null || target.host.length > MAX_HOST_CHARACTERS) return false;
-      void begin(stream, () =>
-        type === CHANNEL_FRAME.OPEN ? open(stream, target) : answer(stream, target.host),
-      );
+      void begin(stream, work);
       return true;
     }
     if (stream === 0 || stream > lastStream) return false;

@@ -7,7 +7,8 @@ import {
 import type { ConnectTarget, Refusal } from '../protocol/egress-channel.ts';
 import { parseIpAddress } from '../std/ip-address.ts';
 import { answerQuery, type AnswerDeps } from './answer-query.ts';
-import { addressOf, DNS_TYPE } from './dns-message.ts';
+import type { Resolve } from './answer-message.ts';
+import { addressOf, DNS_TYPE, type DnsQuestion } from './dns-message.ts';
 
 /** Where one sandbox without a network may connect to. */
 export interface Destinations {
@@ -15,6 +16,8 @@ export interface Destinations {
   addressesOf(target: ConnectTarget): Promise<string[] | Refusal>;
   /** What a name means to it; nothing for one that it may not reach. */
   lookUp(name: string): Promise<string[]>;
+  /** What it is told of a name by DNS. */
+  resolve: Resolve;
 }
 
 /** How many addresses are remembered with the name that a rule has; the oldest goes. */
@@ -29,14 +32,23 @@ export function createDestinations(policy: EgressPolicy, deps: AnswerDeps): Dest
   async function lookUp(host: string): Promise<string[]> {
     const name = normaliseName(host);
     if (name === null) return [];
-    const found = await Promise.all(
-      [DNS_TYPE.A, DNS_TYPE.AAAA].map((type) =>
-        answerQuery({ name, type }, policy, { ...deps, open: () => Promise.resolve(true) }),
-      ),
-    );
-    const addresses = found.flatMap(({ answers }) => answers.flatMap((r) => addressOf(r) ?? []));
-    for (const address of addresses) remember(canonicalAddress(address), name);
-    return addresses;
+    const types = [DNS_TYPE.A, DNS_TYPE.AAAA];
+    const found = await Promise.all(types.map((type) => resolve({ name, type })));
+    return found.flatMap(({ answers }) => answers.flatMap((record) => addressOf(record) ?? []));
+  }
+
+  /** Addresses are checked, and connected to, at this end: there is nothing to open. */
+  async function resolve(question: DnsQuestion): ReturnType<Resolve> {
+    const found = await answerQuery(question, policy, {
+      ...deps,
+      open: () => Promise.resolve(true),
+    });
+    const name = normaliseName(question.name);
+    for (const record of found.answers) {
+      const address = addressOf(record);
+      if (address !== null && name !== null) remember(canonicalAddress(address), name);
+    }
+    return found;
   }
 
   function remember(address: string, name: string): void {
@@ -48,6 +60,7 @@ export function createDestinations(policy: EgressPolicy, deps: AnswerDeps): Dest
 
   return {
     lookUp,
+    resolve,
     async addressesOf({ host, port }) {
       const isAddress = parseIpAddress(host) !== null;
       const name = isAddress ? null : normaliseName(host);

@@ -2,7 +2,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import net, { isIPv6 } from 'node:net';
-import { createQueryReader } from './query-reader.ts';
+import { createQueryReader, withLength } from '../protocol/dns-over-tcp.ts';
 import { answerMessage, type Resolve } from './answer-message.ts';
 import { OWN_UDP_BYTES } from './write-dns.ts';
 import type { Slot, Slots } from './slots.ts';
@@ -141,9 +141,7 @@ function serveConnection(
       socket.destroy();
       return;
     }
-    const head = Buffer.alloc(2);
-    head.writeUInt16BE(response.length, 0);
-    socket.write(Buffer.concat([head, response]));
+    socket.write(withLength(response));
   }
 }
 

@@ -9,6 +9,8 @@
  *       END                            ↔                            this side sends no more; both have, or RESET
  *       LOOKUP  name                   →
  *                                      ←   FOUND  string[]          or REFUSED
+ *       QUERY  DNS message             →                            at most 1 024 bytes
+ *                                      ←   ANSWER  DNS message      or REFUSED
  *                                      ←   NOTICE  text             for the app's log, on stream 0
  *
  * The function shares the worker's process: the other end believes nothing, and a frame that breaks this ends the
@@ -16,7 +18,14 @@
  */
 import { RELAY_FRAME } from './relay-stream.ts';
 
-export const CHANNEL_FRAME = { ...RELAY_FRAME, LOOKUP: 40, FOUND: 41, NOTICE: 42 } as const;
+export const CHANNEL_FRAME = {
+  ...RELAY_FRAME,
+  LOOKUP: 40,
+  FOUND: 41,
+  NOTICE: 42,
+  QUERY: 43,
+  ANSWER: 44,
+} as const;
 
 /** Tells a worker that it has one. */
 export const CHANNEL_ARGUMENT = '--egress-channel';

@@ -19,6 +19,8 @@ export interface EgressClient {
   connect(target: ConnectTarget): Promise<Connection>;
   /** Addresses of a name. @throws what node:dns would say. */
   lookUp(host: string): Promise<string[]>;
+  /** The answer to a DNS message, as one. @throws when there is none */
+  ask(query: Buffer): Promise<Buffer>;
 }
 
 interface Waiting {
@@ -65,6 +67,7 @@ export function createEgressClient(socket: Socket, host: ClientHost): EgressClie
     switch (type) {
       case CHANNEL_FRAME.OPENED:
       case CHANNEL_FRAME.FOUND:
+      case CHANNEL_FRAME.ANSWER:
         return waiting.get(stream)?.resolve(Buffer.from(payload));
       case CHANNEL_FRAME.REFUSED:
         return waiting.get(stream)?.reject(refusal(JSON.parse(payload.toString()) as Refusal));
@@ -84,7 +87,7 @@ export function createEgressClient(socket: Socket, host: ClientHost): EgressClie
   }
 
   /** Holds the event loop while it waits, as a question to the system would. */
-  async function ask(type: number, stream: number, payload: string): Promise<Buffer> {
+  async function request(type: number, stream: number, payload: string | Buffer): Promise<Buffer> {
     send(type, stream, payload);
     if (socket.destroyed) throw refusal({ code: 'ENETDOWN', message: 'connect ENETDOWN' });
     socket.ref();
@@ -106,7 +109,7 @@ export function createEgressClient(socket: Socket, host: ClientHost): EgressClie
       relay.once('close', () => relays.delete(stream));
       relays.set(stream, relay);
       try {
-        const answer = await ask(CHANNEL_FRAME.OPEN, stream, JSON.stringify(target));
+        const answer = await request(CHANNEL_FRAME.OPEN, stream, JSON.stringify(target));
         const { address } = JSON.parse(answer.toString()) as ConnectedTo;
         return { relay, address };
       } catch (error) {
@@ -115,9 +118,10 @@ export function createEgressClient(socket: Socket, host: ClientHost): EgressClie
       }
     },
     async lookUp(name) {
-      const answer = await ask(CHANNEL_FRAME.LOOKUP, ++lastStream, name);
+      const answer = await request(CHANNEL_FRAME.LOOKUP, ++lastStream, name);
       return JSON.parse(answer.toString()) as string[];
     },
+    ask: (query) => request(CHANNEL_FRAME.QUERY, ++lastStream, query),
   };
 }
 

@@ -86,6 +86,24 @@ export const handler = async ({ query }) => {
 };
 `;
 
+/** Each way that is not the main thread's own. */
+const OTHERS = `
+import { Worker } from 'node:worker_threads';
+import { resolveSrv, lookup } from 'node:dns/promises';
+const source = \`
+  const { parentPort, workerData } = require('node:worker_threads');
+  fetch(workerData).then((r) => r.text(), ({ cause }) => cause.code).then((text) => parentPort.postMessage(text));
+\`;
+const fetched = (url) => new Promise((resolve, reject) =>
+  new Worker(source, { eval: true, workerData: url }).on('message', resolve).on('error', reject));
+export const handler = async ({ query }) => ({
+  thread: await fetched('http://[${OUTSIDE}]:' + query.web + '/thread'),
+  refused: await fetched('http://10.0.0.1/'),
+  service: await resolveSrv('_mongodb._tcp.printer.local').catch(({ code }) => code),
+  crowd: [...new Set(await Promise.all(Array.from({ length: 300 }, () => lookup('printer.local').catch(({ code }) => code))))].sort(),
+});
+`;
+
 const WHO = `
 const born = String(process.pid) + Math.random();
 export const handler = async ({ query }) => ({
@@ -206,6 +224,25 @@ describe('a function of a server that does not run as root', () => {
       got: 'you asked for /got',
       refused: 'connect EACCES 10.0.0.1:80: functions of this server may not connect there\n',
       own: [],
+    });
+  });
+
+  it('connects from threads, is answered by DNS, and reads in its log when it asks too much', async () => {
+    const repository = await createRepository(platform, 'others');
+    const manifest = JSON.stringify({ egress: [`127.0.0.1:${portOf(web)}`] });
+    await repository.commit({ 'index.js': OTHERS, 'fn.json': manifest });
+    const push = await repository.push('main');
+    expect(push.code, push.output).toBe(0);
+    const answer = await ask(platform, 'others', { path: `/?web=${portOf(web)}` });
+    expect(JSON.parse(answer.body), (await repository.fn('logs')).output).toEqual({
+      thread: 'you asked for /thread',
+      refused: 'EACCES',
+      service: 'ENOTFOUND',
+      crowd: ['EAI_AGAIN', 'ENOTFOUND'],
+    });
+    await eventually(async () => {
+      const { output } = await repository.fn('logs');
+      expect(output).toContain('Connections are refused: too many connections and names');
     });
   });
 

@@ -65,14 +65,20 @@ export async function startOuterEnd(
   return { path: join(folder, 'socket'), folder };
 }
 
-/** Runs a program whose connections go through the channel; what it prints. */
-export async function run(outer: { path: string; folder: string }, code: string): Promise<unknown> {
+/**
+ * Runs a program whose connections go through the channel; what it prints. `program` is what its threads load first.
+ */
+export async function run(
+  outer: { path: string; folder: string },
+  code: string,
+  program = '',
+): Promise<unknown> {
   const file = join(outer.folder, 'program.mjs');
   await writeFile(
     file,
     `import net from 'node:net';
     const { sendConnectionsThrough } = await import(${JSON.stringify(OUTGOING)});
-    sendConnectionsThrough(net.connect(${JSON.stringify(outer.path)}), { closed() {}, warn() {} });
+    sendConnectionsThrough(net.connect(${JSON.stringify(outer.path)}), { closed() {}, warn() {}, program: ${JSON.stringify(program)} });
     const answer = await (async () => { ${code} })();
     process.stdout.write(JSON.stringify(answer));`,
   );

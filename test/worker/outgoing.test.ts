@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { bundleWorkerProgram } from '../../src/main/supervisor/programs.ts';
 import { CHANNEL_FRAME } from '../../src/protocol/egress-channel.ts';
 import { encodeFrame } from '../../src/protocol/framing.ts';
 import { listen, run, startOuterEnd } from '../support/egress-channel.ts';
@@ -125,4 +127,40 @@ it('the outer end outlives whatever a sandbox sends', async () => {
   );
   const dns = `return (await import('node:dns/promises')).lookup('db.example');`;
   expect(await run(outer, dns)).toEqual({ address: '127.0.0.1', family: 4 });
+});
+
+it('threads connect as the main thread does, and threads of theirs', async () => {
+  const port = await listen(
+    http.createServer((request, response) => response.end(`you asked for ${request.url}`)),
+  );
+  const outer = await startOuterEnd({ 'web.example': '127.0.0.1' }, ['127.0.0.1:*']);
+  const connects = `
+    const { parentPort, workerData, Worker, threadId } = require('node:worker_threads');
+    const dns = require('node:dns/promises');
+    const code = ({ code, cause }) => code ?? cause?.code;
+    const fetched = (url) => fetch(url).then((answer) => answer.text(), code);
+    (async () => parentPort.postMessage([
+      await fetched('http://web.example:${port}/' + workerData.name),
+      await fetched('http://10.0.0.1/'),
+      await dns.lookup('nobody.example').catch(code),
+      await dns.resolve4('web.example'),
+      workerData.depth === 0 ? null : await new Promise((resolve, reject) => {
+        const inner = new Worker(workerData.source, { eval: true, workerData: { ...workerData, depth: 0, name: 'inner' } });
+        inner.on('message', resolve).on('error', reject);
+      }),
+    ]))();`;
+  const answer = await run(
+    outer,
+    `const { Worker } = await import('node:worker_threads');
+     const source = ${JSON.stringify(connects)};
+     const worker = new Worker(source, { eval: true, workerData: { source, depth: 1, name: 'outer' } });
+     const [message, end] = await Promise.all([
+       new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject)),
+       new Promise((resolve) => worker.on('exit', resolve)),
+     ]);
+     return [message, end, worker instanceof Worker];`,
+    await bundleWorkerProgram(resolve(import.meta.dirname, '../..'), outer.folder),
+  );
+  const found = (name: string) => [`you asked for /${name}`, 'EACCES', 'ENOTFOUND', ['127.0.0.1']];
+  expect(answer).toEqual([[...found('outer'), [...found('inner'), null]], 0, true]);
 });

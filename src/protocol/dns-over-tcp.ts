@@ -1,5 +1,5 @@
 /** A query has one name and few options; what is longer is none that a resolver sends. */
-const MAX_QUERY_BYTES = 1_024;
+export const MAX_QUERY_BYTES = 1_024;
 const LENGTH_BYTES = 2;
 
 /** Cuts a TCP stream into DNS messages (RFC 1035 section 4.2.2); the reader answers false for what is too long. */
@@ -18,4 +18,11 @@ export function createQueryReader(
     }
     return true;
   };
+}
+
+/** A message as it goes over TCP. */
+export function withLength(message: Buffer): Buffer {
+  const head = Buffer.alloc(LENGTH_BYTES);
+  head.writeUInt16BE(message.length, 0);
+  return Buffer.concat([head, message]);
 }
