@@ -1,11 +1,13 @@
 /** Kernel documentation: admin-guide/cgroup-v1/{memory,pids}.rst, scheduler/sched-bwc.rst. One hierarchy for each controller. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import {
   type CgroupDriver,
   type CgroupHolds,
   DOOR_WEIGHT,
   memoryOfAllSandboxes,
+  moveOut,
   NORMAL_WEIGHT,
   cpuQuota,
   PLATFORM_WEIGHT,
@@ -13,7 +15,6 @@ import {
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
-  SANDBOXES,
   type SandboxCgroup,
   workingSetBytes,
 } from './cgroup.ts';
@@ -56,7 +57,7 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     pids: true,
     cpuShare: cpu !== null,
     cpuQuota: cpu !== null && existsSync(`${cpu}/${CPU_QUOTA}`),
-    cpuYield: processor.sandboxes.canYield,
+    cpuYield: processor.canYield,
   };
   return {
     version: 'v1',
@@ -65,50 +66,56 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     office: processor.office,
     place: processor.place,
     create: (name, limits) => {
-      const paths = [memory, pids, ...processor.parents].map((parent) => `${parent}/${name}`);
+      const paths = [memory, pids, ...processor.bases].map((parent) => `${parent}/${name}`);
       for (const path of paths) mkdirSync(path);
       setMemoryLimit(`${memory}/${name}`, limits, holds);
       writeFileSync(`${pids}/${name}/pids.max`, String(limits.maxTasks));
-      if (holds.cpuQuota) setCpuQuota(`${cpu}/${SANDBOXES}/${name}`, limits.cpuCores);
-      const group = processor.group(`${SANDBOXES}/${name}`, limits.cpuWeight);
+      if (holds.cpuQuota) setCpuQuota(`${cpu}/${name}`, limits.cpuCores);
+      const group = processor.group(name, limits.cpuWeight);
       return sandboxCgroup(paths, `${memory}/${name}`, group);
     },
     close: async () => {
+      for (const path of processor.parts) moveOut(path, [dirname(dirname(path))]);
       for (const path of [...processor.parts, ...bases]) await removeCgroupFolder(path);
     },
   };
 }
 
-/** The hierarchies that share and count the processor: sandboxes and the platform's own processes beside each other. */
+/**
+ * The hierarchies that share and count the processor. Sandboxes stand beside the platform's own processes and not one
+ * level below: a level's weight on a core comes from what runs in it there, so one that held nothing but sandboxes that
+ * yield would yield to the whole machine, and take a neighbour's worker along.
+ */
 function openProcessor({ cpu, cpuacct }: CgroupV1Folders) {
   const bases = [...new Set([cpu, cpuacct].filter((base) => base !== null))];
   const group = (name: string, weight: number): ProcessorGroup => {
     if (cpu === null) return noProcessorGroup();
     const readUsedUs = cpuacct === null ? null : () => usedByAccount(`${cpuacct}/${name}`);
-    return new ProcessorGroup(
-      { folder: `${cpu}/${name}`, writeWeight: writeShares, readUsedUs },
-      weight,
-    );
+    const folder = `${cpu}/${name}`;
+    return new ProcessorGroup({ folder, writeWeight: writeShares, readUsedUs }, weight);
   };
-  const foldersOf = (part: string): string[] => bases.map((base) => `${base}/${part}`);
-  const parents = foldersOf(SANDBOXES);
-  const parts = [...parents, ...foldersOf('door'), ...foldersOf('office')];
+  const foldersOf = (part: PlatformPart): string[] => bases.map((base) => `${base}/${part}`);
+  const parts = [...foldersOf('door'), ...foldersOf('office')];
   for (const base of bases) {
     mkdirSync(base, { recursive: true });
     removeLeftovers(base);
   }
-  for (const part of parts) mkdirSync(part, { recursive: true });
-  if (cpu !== null) {
-    writeShares(cpu, PLATFORM_WEIGHT);
-    writeShares(`${cpu}/door`, DOOR_WEIGHT);
-  }
+  for (const part of parts) mkdirSync(part);
+  const all = group('.', PLATFORM_WEIGHT);
+  const door = group('door', DOOR_WEIGHT);
+  const office = group('office', NORMAL_WEIGHT);
+  const usedUs = (): number | null => {
+    const used = [all, door, office].map((one) => one.usedUs());
+    const [total, ...platform] = used.map((us) => us ?? 0);
+    return used[0] === null ? null : platform.reduce((left, us) => left - us, total ?? 0);
+  };
   return {
     bases,
-    parents,
     parts,
     group,
-    sandboxes: group(SANDBOXES, NORMAL_WEIGHT),
-    office: group('office', NORMAL_WEIGHT),
+    office,
+    sandboxes: { usedUs, setYielding: () => {} },
+    canYield: office.canYield,
     place: (pid: number, part: PlatformPart) => {
       for (const folder of foldersOf(part)) writeFileSync(`${folder}/cgroup.procs`, String(pid));
     },

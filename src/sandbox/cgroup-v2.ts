@@ -1,18 +1,19 @@
 /** Kernel documentation: admin-guide/cgroup-v2.rst. One hierarchy for all controllers. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import {
   type CgroupDriver,
   type CgroupHolds,
   cpuQuota,
   DOOR_WEIGHT,
   memoryOfAllSandboxes,
+  moveOut,
   NORMAL_WEIGHT,
   PLATFORM_WEIGHT,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
-  SANDBOXES,
   type SandboxCgroup,
   workingSetBytes,
 } from './cgroup.ts';
@@ -22,6 +23,8 @@ import { noProcessorGroup, ProcessorGroup } from './processor-group.ts';
 const MIB = 1024 * 1024;
 /** Absent without swap accounting. */
 const SWAP_LIMIT = 'memory.swap.max';
+/** Beside `base`, where processes may not be in their parent: what was there before has moved there. */
+export const OWN_LEAF = 'gitfn-supervisor';
 /** Absent without the cpu controller. */
 const CPU_LIMIT = 'cpu.max';
 
@@ -30,7 +33,7 @@ const CPU_LIMIT = 'cpu.max';
  * each, and the platform's own processes have theirs beside it.
  */
 export function createCgroupV2(base: string): CgroupDriver {
-  const all = `${base}/${SANDBOXES}`;
+  const all = `${base}/sandboxes`;
   const parts = [all, `${base}/door`, `${base}/office`];
   mkdirSync(base, { recursive: true });
   removeLeftovers(base);
@@ -67,6 +70,8 @@ export function createCgroupV2(base: string): CgroupDriver {
       return sandboxCgroup(path, group(path, limits.cpuWeight));
     },
     close: async () => {
+      const parent = dirname(base);
+      for (const path of parts) moveOut(path, [`${parent}/${OWN_LEAF}`, parent]);
       for (const path of [...parts, base]) await removeCgroupFolder(path);
     },
   };

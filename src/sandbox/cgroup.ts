@@ -1,6 +1,7 @@
 /** Limits that the kernel enforces on a whole sandbox, behind one interface for both versions of cgroups. */
-import { readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxLimits } from './ports.ts';
 import { noProcessorGroup, type ProcessorGroup } from './processor-group.ts';
@@ -27,11 +28,11 @@ export type PlatformPart = 'door' | 'office';
 export interface CgroupDriver {
   readonly version: 'v1' | 'v2' | 'none';
   readonly holds: CgroupHolds;
-  /** All sandboxes together, against the platform's own processes. */
-  readonly sandboxes: ProcessorGroup;
+  /** All sandboxes together. Where they are one group, it can yield to the platform's own processes as a whole. */
+  readonly sandboxes: Pick<ProcessorGroup, 'usedUs' | 'setYielding'>;
   /** The part of the platform that may wait. */
   readonly office: ProcessorGroup;
-  /** Puts a process of the platform, and all that it will start, beside the sandboxes. */
+  /** Puts a process of the platform, and all that it will start, beside the sandboxes; until `close`. */
   place(pid: number, part: PlatformPart): void;
   /** Makes an empty cgroup with these limits; the process joins by writing its pid to `procsFiles`. */
   create(name: string, limits: SandboxLimits): SandboxCgroup;
@@ -99,13 +100,15 @@ export function cpuQuota(cores: number): { quotaUs: number; periodUs: number } {
   return { quotaUs: Math.round(cores * CPU_PERIOD_US), periodUs: CPU_PERIOD_US };
 }
 
-/** Where all sandboxes stand, beside the platform's own processes. */
-export const SANDBOXES = 'sandboxes';
 export const NORMAL_WEIGHT = 100;
 /** Of the platform as a whole: on a version 1 machine it stands beside every session of a user, each of which has 100. */
 export const PLATFORM_WEIGHT = 400;
-/** Against the sandboxes and the rest of the platform, which have 100. */
-export const DOOR_WEIGHT = 200;
+/**
+ * Against an app, and against the rest of the platform, which have 100. Whoever has had more than its share waits until
+ * the others have had theirs, also when it has slept in between: only with a multiple of their weight does the door,
+ * which works for all of them, never owe them a turn. On a single core that would leave too little to answer with.
+ */
+export const DOOR_WEIGHT = availableParallelism() > 1 ? 1_600 : 200;
 
 const REMOVE_ATTEMPTS = 40;
 const REMOVE_PAUSE_MS = 50;
@@ -124,6 +127,21 @@ export async function removeCgroupFolder(path: string): Promise<boolean> {
     await delay(REMOVE_PAUSE_MS);
   }
   return false;
+}
+
+/** Puts what is in a cgroup into the first of the others that takes it, so that it can be removed. */
+export function moveOut(from: string, into: readonly string[]): void {
+  const pids = readFileSync(`${from}/cgroup.procs`, 'utf8').split('\n').filter(Boolean);
+  for (const pid of pids) into.some((folder) => isMoved(pid, folder));
+}
+
+function isMoved(pid: string, folder: string): boolean {
+  try {
+    writeFileSync(`${folder}/cgroup.procs`, pid);
+    return true;
+  } catch {
+    return false; // It has just ended; or version 2 allows for no process there.
+  }
 }
 
 /** What a supervisor that was killed left behind; its processes died with it. */

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, rmdirSync, writeFileSync, mkdirSync } from 'node:fs';
 import { type CgroupDriver, noCgroups } from './cgroup.ts';
 import { createCgroupV1 } from './cgroup-v1.ts';
-import { createCgroupV2, enableControllers } from './cgroup-v2.ts';
+import { createCgroupV2, enableControllers, OWN_LEAF } from './cgroup-v2.ts';
 
 interface CgroupMount {
   path: string;
@@ -67,7 +67,7 @@ function delegate(parent: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
     // No cgroup but the root may have both processes and limited children: this process moves into a leaf first.
-    const leaf = `${parent}/gitfn-supervisor`;
+    const leaf = `${parent}/${OWN_LEAF}`;
     mkdirSync(leaf, { recursive: true });
     writeFileSync(`${leaf}/cgroup.procs`, String(process.pid));
     try {

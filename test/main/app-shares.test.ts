@@ -131,6 +131,9 @@ it('has nobody yield while there is room for everybody', () => {
   expect([all.yields, alone.yields]).toEqual([true, true]);
   pass([[alone, 0.9]]);
   expect([all.yields, alone.yields]).toEqual([false, false]);
+  pass([[alone, 0.4]]);
+  pass([[alone, 1.1]]);
+  expect([all.yields, alone.yields], 'it was not looked at before').toEqual([true, false]);
 });
 
 it('has the office yield when it takes much, and no longer than that', () => {

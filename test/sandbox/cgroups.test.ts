@@ -117,11 +117,11 @@ describe('version 1', () => {
     const read = (path: string) => readFile(join(root, path), 'utf8');
     expect(await read('m/slot/memory.limit_in_bytes')).toBe('134217728');
     expect(await read('p/slot/pids.max')).toBe('64');
-    expect(await read('c/sandboxes/slot/cpu.shares')).toBe('102');
-    expect(await read('c/sandboxes/slot/cpu.cfs_quota_us')).toBe('150000');
+    expect(await read('c/slot/cpu.shares')).toBe('102');
+    expect(await read('c/slot/cpu.cfs_quota_us')).toBe('150000');
     expect(await read('m/slot/memory.memsw.limit_in_bytes')).toBe('134217728');
     cgroup.processor.setWeight(0.1);
-    expect(await read('c/sandboxes/slot/cpu.shares')).toBe('2');
+    expect(await read('c/slot/cpu.shares')).toBe('2');
     expect(cgroup.procsFiles).toHaveLength(3);
   });
 
@@ -132,12 +132,24 @@ describe('version 1', () => {
     const driver = createCgroupV1(folders);
     const { processor, procsFiles } = driver.create('slot', LIMITS);
     expect(procsFiles).toHaveLength(4);
-    await writeFile(at('a/sandboxes/slot/cpuacct.usage'), '2000000\n');
+    await writeFile(at('a/slot/cpuacct.usage'), '2000000\n');
     expect(processor.usedUs()).toBe(2_000);
+    for (const [part, ns] of [
+      ['.', 9_000_000],
+      ['door', 3_000_000],
+      ['office', 1_000_000],
+    ]) {
+      // prettier-ignore
+      await writeFile(at(`a/${part}/cpuacct.usage`), `${ns}\n`);
+    }
+    expect(driver.sandboxes.usedUs()).toBe(5_000);
     driver.place(17, 'office');
     for (const place of ['c/office/cgroup.procs', 'a/office/cgroup.procs']) {
       expect(await readFile(at(place), 'utf8')).toBe('17');
     }
+    await writeFile(at('c/door/cgroup.procs'), '18\n');
+    await driver.close().catch(() => {}); // In files of its own, unlike a kernel's, no folder is empty.
+    expect(await readFile(at('cgroup.procs'), 'utf8'), 'whoever stays has moved out').toBe('18');
   });
 
   it('has who yields take its weight again afterwards, which the kernel forgets', async () => {
@@ -145,10 +157,10 @@ describe('version 1', () => {
     const at = (name: string): string => join(root, name);
     const folders = { memory: at('m'), pids: at('p'), cpu: at('c'), cpuacct: at('c') };
     const { processor } = createCgroupV1(folders).create('slot', LIMITS);
-    const read = (name: string) => readFile(at(`c/sandboxes/slot/${name}`), 'utf8');
+    const read = (name: string) => readFile(at(`c/slot/${name}`), 'utf8');
     processor.setYielding(true);
     await expect(read('cpu.idle'), 'an old kernel').rejects.toThrow('ENOENT');
-    await writeFile(at('c/sandboxes/slot/cpu.idle'), '0');
+    await writeFile(at('c/slot/cpu.idle'), '0');
     processor.setYielding(true);
     expect(await read('cpu.idle')).toBe('1');
     processor.setWeight(50);

@@ -63,10 +63,11 @@ function cgroupFolders(name: string): string[] {
   return found;
 }
 
-/** Where the processor is shared, and everywhere in version 2, they stand beside the platform's own processes. */
+/** The platform's own processes have folders as well. */
 function sandboxesIn(path: string): number {
   const inner = join(path, 'sandboxes');
-  return namesIn(existsSync(inner) ? inner : path).length;
+  const names = namesIn(existsSync(inner) ? inner : path);
+  return names.filter((name) => name !== 'door' && name !== 'office').length;
 }
 
 /** Of the folders in a folder. */

@@ -6,6 +6,8 @@ const NORMAL_WEIGHT = 100;
 const LOOK_MS = 100;
 /** Who has taken more than this of a fair share gives way: so others always find the rest of the machine free at once. */
 const LARGE_SHARE = 1 / 2;
+/** Of the whole machine: below it there is room for everybody, and nobody has to be looked at. */
+const BUSY_SHARE = 1 / 4;
 /** Of one core; the shares of apps that take less are for the others. */
 const ACTIVE_SHARE = 1 / 100;
 /** Of one core: what control, git and the database may take while requests wait for a processor. */
@@ -102,11 +104,10 @@ export class AppShares {
     this.#lastLook = look;
     if (before === null || look.all === null || before.all === null) return;
     const spanUs = (atMs - before.atMs) * 1_000;
-    const isBusy = look.all - before.all > spanUs * cores * LARGE_SHARE;
-    sandboxes.setYielding(isBusy);
+    const share = (look.all - before.all) / (spanUs * cores);
+    sandboxes.setYielding(share > LARGE_SHARE);
     office.setYielding((look.office ?? 0) - (before.office ?? 0) > spanUs * OFFICE_SHARE);
-    // While there is room for everybody, nobody has to be looked at.
-    if (isBusy) look.used = this.#usedUs();
+    if (share > BUSY_SHARE) look.used = this.#usedUs();
     const large = whoTakesMuch(difference(look.used, before.used), { cores, spanUs });
     for (const [key, member] of this.#members) this.#yield(member, large.has(key));
   }

@@ -93,6 +93,7 @@ export async function startPlatform(
 
   const cgroups = detectCgroups(`gitfn-${instanceName(dataFolder.path)}`);
   stack.defer(() => cgroups.close());
+  place(cgroups, process, 'door');
   const system = findBuildSystem(`${layout.runtimeDir}/build-system`);
   const folders = { slotsDir: slotsDir(layout.data), visibleDir: layout.visibleSlotsDir };
   const confining = openConfinement({
