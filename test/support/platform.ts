@@ -22,6 +22,8 @@ interface StartPlatformOptions {
   projectDir?: string;
   /** The machine that it runs on, instead of this one. */
   network?: Pick<TestNetwork, 'enter' | 'relay'>;
+  /** For machines that are slow by nature. */
+  startDeadlineMs?: number;
 }
 
 /** A whole server of its own on a temporary data folder and a free port of the loopback address. */
@@ -99,7 +101,7 @@ async function startServer(
   const endWithParent = (): void => void child.kill('SIGKILL');
   process.on('exit', endWithParent);
   child.once('exit', () => process.off('exit', endWithParent));
-  await readiness(child, output);
+  await readiness(child, output, options.startDeadlineMs ?? START_DEADLINE_MS);
   const facts = JSON.parse(await readFile(join(dataDir, 'server.json'), 'utf8')) as {
     port: number;
   };
@@ -144,8 +146,12 @@ export function spawnServer(options: {
   return { child, output: () => printed };
 }
 
-async function readiness(child: ChildProcess, output: () => string): Promise<void> {
-  const deadline = AbortSignal.timeout(START_DEADLINE_MS);
+async function readiness(
+  child: ChildProcess,
+  output: () => string,
+  deadlineMs: number,
+): Promise<void> {
+  const deadline = AbortSignal.timeout(deadlineMs);
   while (!output().includes('gitfn is ready')) {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);

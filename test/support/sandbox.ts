@@ -54,17 +54,20 @@ export async function openSandboxLab(instead: LabParts = {}) {
   // Sandboxes have uids of their own, and read their programs here.
   await chmod(folder, 0o711);
   const libraries = await findSharedLibraries(process.execPath);
-  const cgroups = instead.cgroups ?? detectCgroups(`gitfn-test-${randomName(8)}`);
+  const base = `gitfn-test-${randomName(8)}`;
+  const cgroups = instead.cgroups ?? detectCgroups(base);
   const slotUids = instead.slotUids === undefined ? testUids() : instead.slotUids;
   const enclosure =
     instead.enclosure ??
     bubblewrapEnclosure('/usr/bin/bwrap', instead.filter ?? sandboxFilter(process.arch));
   const real = createSandboxes({ tools: TOOLS, cgroups, slotUids, enclosure });
   const running = new Set<Sandbox>();
+  const names: string[] = [];
   const sandboxes: Sandboxes = {
     start: (spec) => {
       const sandbox = real.start(spec);
       running.add(sandbox);
+      names.push(spec.name);
       return sandbox;
     },
   };
@@ -104,6 +107,10 @@ export async function openSandboxLab(instead: LabParts = {}) {
 
   return {
     cgroups,
+    /** Folder of the cgroups, in the one that this process is in. */
+    base,
+    /** Of all that was started. */
+    names: () => names,
     sandboxes,
     place,
     program,
