@@ -322,7 +322,7 @@ export class FunctionPool implements AppMember {
   #failed(worker: PooledWorker): void {
     if (worker.hasFailed) return;
     worker.hasFailed = true;
-    this.#gate.failed();
+    this.#gate.failed(worker.startedAtMs);
   }
 
   #replaceWhenOfAge(worker: PooledWorker): void {

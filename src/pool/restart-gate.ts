@@ -9,6 +9,7 @@ export class RestartGate {
   readonly #clock: Clock;
   readonly #onOpened: () => void;
   #failuresInRow = 0;
+  #failedAtMs = -Infinity;
   #backingOffUntilMs = 0;
   #pausedUntilMs = 0;
   #cancelTimer: (() => void) | null = null;
@@ -34,7 +35,13 @@ export class RestartGate {
     this.#failuresInRow = 0;
   }
 
-  failed(): void {
+  /**
+   * A crash loop starts a worker after each that failed. What ends workers that run side by side, as the end of what
+   * they all connect by, is one failure, however many they were: `startedAtMs` is when this one was.
+   */
+  failed(startedAtMs = Infinity): void {
+    if (startedAtMs < this.#failedAtMs) return;
+    this.#failedAtMs = this.#clock.monotonicMs();
     this.#failuresInRow++;
     const closedMs = backoffMs(this.#failuresInRow);
     if (closedMs === 0) return;
@@ -45,6 +52,7 @@ export class RestartGate {
   /** Opens it at once, and forgets the failures: what failed is no longer what would be started. */
   reset(): void {
     this.#failuresInRow = 0;
+    this.#failedAtMs = -Infinity;
     this.#backingOffUntilMs = 0;
     this.#pausedUntilMs = 0;
     this.#cancelTimer?.();

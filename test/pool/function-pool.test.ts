@@ -178,6 +178,19 @@ describe('FunctionPool', () => {
     expect(workers[0]?.drains).toBe(1);
   });
 
+  it('counts workers that retire side by side, as when the way out of all ends, as one failure', async () => {
+    const { pool, workers } = await play();
+    const requests = Array.from({ length: 16 }, () => dispatch(pool));
+    await eventually(() => workers.filter(({ streams }) => streams.length === 1).length === 16);
+    for (const worker of workers) worker.reply(0);
+    await eventually(() => requests.every(({ outcome }) => outcome === '200'));
+    for (const worker of workers) worker.send(WORKER_FRAME.RETIRING, 0);
+    await eventually(() => workers.every(({ drains }) => drains === 1));
+    dispatch(pool);
+    // A back-off after so many would take half a minute.
+    await eventually(() => workers[16]?.streams.length === 1);
+  });
+
   it('starts a worker for those who waited through a back-off', async () => {
     const { pool, workers } = await play();
     for (let failures = 0; failures < 3; failures++) {
