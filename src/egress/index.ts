@@ -8,6 +8,7 @@
 export { type AnswerDeps, answerQuery } from './answer-query.ts';
 export { serveChannel } from './channel.ts';
 export { startDnsServer } from './dns-server.ts';
+export { createFileView } from './file-view.ts';
 export { readHosts } from './hosts-file.ts';
 export { createOpenings } from './openings.ts';
 export { createAppShares, type SandboxShare } from './app-shares.ts';

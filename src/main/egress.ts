@@ -1,10 +1,10 @@
 /** The egress process: no database, no key, no folder of the platform. Its rules come from the supervisor alone. */
-import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import {
   type AnswerDeps,
   answerQuery,
   createAppShares,
+  createFileView,
   createOpenings,
   createSlots,
   createUpstream,
@@ -28,15 +28,27 @@ async function startEgress(
   host: SupervisorHost<EgressRequest, EgressNotice>,
 ): Promise<RunningChild> {
   const openings = createOpenings((request) => host.send(request));
-  const servers = nameServersOf(readIfThere(options.resolvConf));
-  const hosts = readHosts(readIfThere(options.hostsFile));
+  const nowMs = (): number => performance.now();
+  const servers = createFileView(options.resolvConf, {
+    parse: (text) => {
+      const found = nameServersOf(text);
+      return found.length > 0 ? found : null;
+    },
+    initial: [],
+    nowMs,
+  });
+  const hosts = createFileView<ReadonlyMap<string, string[]>>(options.hostsFile, {
+    parse: readHosts,
+    initial: new Map(),
+    nowMs,
+  });
   ownAddresses(); // While there are descriptors: later it answers in any case.
-  const upstream = createUpstream(() => servers);
-  const shares = createAppShares({ upstream, nowMs: () => performance.now() });
+  const upstream = createUpstream(servers);
+  const shares = createAppShares({ upstream, nowMs });
   const slots = createSlots(shares);
   const depsOf = (share: SandboxShare): AnswerDeps => ({
     upstream: share.upstream,
-    hosts: () => hosts,
+    hosts,
     ownAddresses,
   });
   host.onNotice((notice, channel) => {
@@ -66,12 +78,4 @@ async function startEgress(
     { addresses: options.listen, port: options.port },
   );
   return { close: async () => server.close() };
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

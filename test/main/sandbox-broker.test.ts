@@ -76,7 +76,8 @@ async function openBroker(maxSandboxes = 8) {
       sandboxes: lab.sandboxes,
       cgroups: lab.cgroups,
       program: () => program,
-      outwards: null,
+      networks: null,
+      channels: null,
       codeSlots: createCodeSlots({
         bundlesDir: join(storeDir, 'bundles'),
         slotsDir: join(storeDir, 'slots'),

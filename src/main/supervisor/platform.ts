@@ -151,7 +151,7 @@ export async function startPlatform(
         // Nothing else would keep a function of the same user from writing to the bundle.
         isCopied: isPlain && !isRoot,
       }),
-      outwards: outwards.networks,
+      networks: outwards.networks,
       channels: outwards.channels,
       openSealed: (deployment) =>
         openSealedEnvironment(layout.data.sealed, () => masterKeyFile.keys, deployment),

@@ -20,7 +20,7 @@ import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
 
-interface Outwards {
+interface LinkedNetworks {
   networks: Pick<SlotNetworks, 'lease'>;
   link: Pick<EgressLink, 'open' | 'close'>;
 }
@@ -31,10 +31,10 @@ interface BrokerDeps {
   cgroups: Pick<CgroupDriver, 'sandboxes' | 'office'>;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
-  /** Null where functions connect to nothing. */
-  outwards: Outwards | null;
+  /** Null where sandboxes have no network. */
+  networks: LinkedNetworks | null;
   /** Null where they have networks, or connect to nothing. */
-  channels?: Pick<EgressChannels, 'open'> | null;
+  channels: Pick<EgressChannels, 'open'> | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => Promise<SealedEnvironment>;
   masterKeyFile: MasterKeyFile;
@@ -101,7 +101,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       const slot = `slot-${randomName(12)}`;
       let network: SlotNetwork | null = null;
       try {
-        if (kind === 'zygote' && deps.outwards !== null) network = await lease(deps.outwards);
+        if (kind === 'zygote' && deps.networks !== null) network = await lease(deps.networks);
         if (hasEnded) network?.close();
         else run(slot, request, network);
       } catch (error) {
@@ -113,7 +113,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
     }
 
-    async function lease({ networks }: Outwards): Promise<SlotNetwork> {
+    async function lease({ networks }: LinkedNetworks): Promise<SlotNetwork> {
       waiting += 1;
       try {
         return await networks.lease();
@@ -140,7 +140,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         limits: sandboxLimits(kind, memoryMib, options.cores),
         handsOverOutput: kind === 'zygote',
         ...(network !== null && { network: network.file }),
-        hasChannel: kind === 'zygote' && (deps.channels ?? null) !== null,
+        hasChannel: kind === 'zygote' && deps.channels !== null,
       });
       slots.set(slot, { sandbox, network, isSpecialised: false });
       shares.joinUnowned(kind === 'zygote' ? 'zygotes' : 'builds', sandbox);
@@ -167,7 +167,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     ): Promise<void> {
       await sandbox.released;
       if (network !== null) {
-        deps.outwards?.link.close(network);
+        deps.networks?.link.close(network);
         network.close();
       }
       if (kind === 'zygote') await deps.codeSlots.remove(slot).catch(sayFailure);
@@ -193,7 +193,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         // Where it may connect to is nothing that the code is told.
         const { egress = [], ...environment } = await deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
-        if (slot.network !== null) await deps.outwards?.link.open(slot.network, { app, egress });
+        if (slot.network !== null) await deps.networks?.link.open(slot.network, { app, egress });
         if (slot.sandbox.channel !== null) {
           const lost = (): void => slot.sandbox.kill();
           await deps.channels?.open(id, slot.sandbox.channel, { app, egress, lost });
