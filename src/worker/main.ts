@@ -20,7 +20,7 @@ else connectByMainThread(import.meta.filename);
 
 function startMainThread(): void {
   const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
-  if (isWithoutNetwork) process.argv.length = 2; // What the function sees is as ever.
+  process.argv.length = 2; // What the function sees is as ever.
   const { retire, warn } = startWorker(
     (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
     readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),
