@@ -1,8 +1,9 @@
 /**
  * Push to live of an app with twenty packages of the public registry, which are installed by then and come out of the
  * app's cache: what somebody waits for who has changed a line. Once by a function that uses each package as its own
- * documentation does first, once by one that imports all that each has, so that nothing of them can be left out. Beside
- * them, in the same rounds, the same push of an app without packages, which is their floor.
+ * documentation does first, once by one that imports all that each has, so that nothing of them can be left out, and
+ * once by one that imports what no push before it has. Beside them, in the same rounds, the same push of an app without
+ * packages, which is their floor.
  */
 import { startPlatform } from '../test/support/platform.ts';
 import { lock } from '../test/support/lockfiles.ts';
@@ -40,6 +41,7 @@ const APPS = {
   plain: { title: 'no dependencies', code: plainCode },
   used: { title: '20 cached dependencies, each used', code: usingCode },
   whole: { title: '20 cached dependencies, all of each', code: wholeCode },
+  more: { title: '20 cached dependencies, each used, and something new of one', code: moreCode },
 };
 
 export async function benchDependencies(): Promise<BenchResult> {
@@ -89,6 +91,22 @@ function usingCode(round: number): string {
   const imports = packages.map(([name, [, imported]]) => `import ${imported} from '${name}';\n`);
   const uses = packages.map(([, [, , use]]) => use);
   return imports.join('') + handler(`[${uses.join(', ')}]`, round);
+}
+
+/** Each from a module of its own, which no other round imports. */
+const NEWS = [
+  'addHours',
+  'addWeeks',
+  'endOfDay',
+  'getDate',
+  'isFriday',
+  'isMonday',
+  'subYears',
+  'toDate',
+];
+
+function moreCode(round: number): string {
+  return `import { ${NEWS[round]} as news } from 'date-fns';\nexport const more = news;\n${usingCode(round)}`;
 }
 
 function wholeCode(round: number): string {
