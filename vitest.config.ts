@@ -1,13 +1,57 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests of modules alone. They leave nothing behind in their process, so that files can share one. */
+const MODULES = [
+  'access',
+  'build',
+  'builder',
+  'bundles',
+  'egress',
+  'fuzz',
+  'git',
+  'model',
+  'network',
+  'protocol',
+  'router',
+  'secrets',
+  'std',
+  'telemetry',
+].map((folder) => `test/${folder}/**/*.test.ts`);
+
+/** Commands of their own (see package.json), so that `npm test` takes minutes on two cores. */
+const LONG_SUITES = [
+  'test/conformance/**/*.test.ts',
+  'test/e2e/dependency-clients.test.ts',
+  'test/e2e/egress.test.ts',
+  'test/e2e/egress-filter.test.ts',
+  'test/e2e/egress-without-root.test.ts',
+  'test/e2e/endless-builds.test.ts',
+  'test/e2e/external-packages.test.ts',
+  'test/e2e/hostile-builds.test.ts',
+  'test/e2e/install-scripts.test.ts',
+  'test/e2e/unreached-registries.test.ts',
+  'test/e2e/workspaces.test.ts',
+  'test/hostile/**/*.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // On a kernel of their own: npm run test:kernel.
-    exclude: ['test/kernel/**'],
     // Many files start a whole platform; two at a time keep a small machine responsive.
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'modules', include: MODULES, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'platform',
+          include: ['test/**/*.test.ts'],
+          // On a kernel of their own: npm run test:kernel.
+          exclude: [...MODULES, ...LONG_SUITES, 'test/kernel/**'],
+        },
+      },
+      { extends: true, test: { name: 'long', include: LONG_SUITES } },
+    ],
   },
 });
