@@ -5,9 +5,14 @@ import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { bundleWorkerProgram } from '../../src/main/supervisor/programs.ts';
-import { CHANNEL_FRAME } from '../../src/protocol/egress-channel.ts';
+import {
+  CHANNEL_FRAME,
+  MAX_CHANNEL_FRAME_BYTES,
+  MAX_CHANNEL_STREAMS,
+} from '../../src/protocol/egress-channel.ts';
+import { APP_SHARE, createAppShares } from '../../src/egress/app-shares.ts';
 import { encodeFrame } from '../../src/protocol/framing.ts';
-import { listen, run, startOuterEnd } from '../support/egress-channel.ts';
+import { listen, run, startOuterEnd, tableOf } from '../support/egress-channel.ts';
 
 it('fetch, http and plain sockets reach what a rule names', async () => {
   const body = 'x'.repeat(3_000_000);
@@ -91,6 +96,11 @@ it.each([
   ['no JSON', encodeFrame(CHANNEL_FRAME.OPEN, 2, 'x')],
   ['no port', encodeFrame(CHANNEL_FRAME.OPEN, 2, '{"host":"a","port":70000}')],
   ['an endless name', encodeFrame(CHANNEL_FRAME.LOOKUP, 2, 'a'.repeat(300))],
+  ['a question that no resolver asks', encodeFrame(CHANNEL_FRAME.QUERY, 2, 'a'.repeat(1_025))],
+  [
+    'a frame over the limit',
+    encodeFrame(CHANNEL_FRAME.DATA, 1, 'x'.repeat(MAX_CHANNEL_FRAME_BYTES)),
+  ],
   ['an unknown frame', encodeFrame(99, 0, '')],
   ['an endless frame', Buffer.from('ffffffff0000000000', 'hex')],
 ])('the outer end gives a sandbox up for %s', async (_, frame) => {
@@ -100,7 +110,8 @@ it.each([
   socket.resume();
   socket.write(encodeFrame(CHANNEL_FRAME.LOOKUP, 1, 'a.b'));
   socket.write(frame);
-  await once(socket, 'close');
+  // Bytes that nobody reads any more end it with an error.
+  await new Promise((done) => socket.once('close', done));
 });
 
 it('the outer end outlives whatever a sandbox sends', async () => {
@@ -163,4 +174,34 @@ it('threads connect as the main thread does, and threads of theirs', async () =>
   );
   const found = (name: string) => [`you asked for /${name}`, 'EACCES', 'ENOTFOUND', ['127.0.0.1']];
   expect(answer).toEqual([[...found('outer'), [...found('inner'), null]], 0, true]);
+});
+
+it('a sandbox has so many connections and questions at a time, and more are refused by name', async () => {
+  const port = await listen(net.createServer((socket) => socket.resume()));
+  const shares = createAppShares(
+    { upstream: tableOf({}), nowMs: () => performance.now() },
+    { ...APP_SHARE, questions: { perSecond: 1_000, atOnce: 1_000, atATime: 1_000 } },
+  );
+  const outer = await startOuterEnd({}, ['127.0.0.0/8:*'], { shares });
+  const answer = await run(
+    outer,
+    `const open = () => new Promise((resolve) => {
+       const socket = net.connect({ host: '::ffff:7f00:1', port: ${port} }, () => resolve(socket));
+       socket.on('error', ({ code, message }) => resolve(code + ' ' + message));
+     });
+     const sockets = [];
+     // Slower than the sandbox may ask.
+     while (sockets.length < ${MAX_CHANNEL_STREAMS}) {
+       const socket = await open();
+       if (typeof socket !== 'string') sockets.push(socket);
+       else await new Promise((resolve) => setTimeout(resolve, 50));
+     }
+     const refused = await open();
+     sockets.pop().destroy();
+     let again;
+     do { again = await open(); } while (typeof again === 'string');
+     for (const socket of [...sockets, again]) socket.destroy();
+     return refused;`,
+  );
+  expect(answer).toBe('EMFILE connect EMFILE: more than 256 connections of one worker');
 });
