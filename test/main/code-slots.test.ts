@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,4 +40,19 @@ it('shows nothing to a slot that is gone', async () => {
   await slots.remove('slot');
   await expect(slots.fill('slot', BUNDLE)).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await readdir(slotsDir)).toEqual([]);
+});
+
+it('fails, and does not try for ever, where the data folder was removed while the server started', () => {
+  const module = join(import.meta.dirname, '../../src/main/supervisor/code-slots.ts');
+  const code = `
+    import fs from 'node:fs';
+    import { createCodeSlots } from ${JSON.stringify(module)};
+    const folder = fs.mkdtempSync('/tmp/gitfn-code-slots-');
+    const store = '/proc/self/fd/' + fs.openSync(folder);
+    fs.rmdirSync(folder);
+    try { createCodeSlots({ bundlesDir: store, slotsDir: store + '/slots', visibleDir: store }); }
+    catch ({ code }) { process.stdout.write(code); }`;
+  const args = ['--input-type=module', '-e', code];
+  const options = { encoding: 'utf8', timeout: 30_000 } as const;
+  expect(execFileSync(process.execPath, args, options)).toBe('ENOENT');
 });

@@ -3,7 +3,7 @@
  * bundle that has packages beside its code, they are hard-linked into it, so that a thousand files cost no bytes.
  * A bundle is read through descriptors of its folders: nothing that somebody put in place of one is followed.
  */
-import { constants, mkdirSync, readdirSync } from 'node:fs';
+import { constants, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { copyFile, type FileHandle, link, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
@@ -40,7 +40,8 @@ export interface CodeSlots {
 /** Begins with none: what a server that was killed left behind is removed. */
 export function createCodeSlots(options: CodeSlotsOptions): CodeSlots {
   const { bundlesDir, slotsDir, visibleDir, isCopied = false } = options;
-  mkdirSync(slotsDir, { recursive: true });
+  // Not recursively: that never ends below a mount whose folder was removed meanwhile (Node 26.10).
+  if (!existsSync(slotsDir)) mkdirSync(slotsDir);
   for (const name of readdirSync(slotsDir)) removeTreeSync(`${slotsDir}/${name}`);
   // A sandbox may end while it is being shown its packages: both at once would leave half of them behind.
   const turns = new KeyedMutex();
