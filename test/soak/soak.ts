@@ -50,6 +50,7 @@ export class Soak {
   async run(minutes: number): Promise<string[]> {
     const { platform, apps } = this.#surroundings;
     const repositories = new Map<string, DeployedApp>();
+    const ended = new AbortController();
     try {
       for (const name of apps.keys()) {
         const app = await DeployedApp.create(platform, name);
@@ -57,6 +58,7 @@ export class Soak {
         await this.#push(name, app);
         this.#traffic.start(name);
       }
+      void this.#every(SAMPLE_EVERY_MS, ended.signal, async () => this.#growth.sample());
       await this.#disturb(minutes, [...repositories]);
       await this.#checkQuiet();
       await this.#traffic.stop();
@@ -65,6 +67,7 @@ export class Soak {
       this.#report();
       return [...this.#problems];
     } finally {
+      ended.abort();
       await this.#traffic.stop();
       for (const app of repositories.values()) await app.dispose();
     }
@@ -78,7 +81,6 @@ export class Soak {
         const [name, app] = repositories[randomInt(repositories.length)] ?? [];
         if (name !== undefined && app !== undefined) await this.#push(name, app);
       }),
-      this.#every(SAMPLE_EVERY_MS, ending, async () => this.#growth.sample()),
       this.#every(LINE_EVERY_MS, ending, async () => this.#report()),
     ]);
   }
