@@ -188,6 +188,18 @@ describe('a running server', () => {
     },
   );
 
+  it('keeps what parses packs from networks, secrets and the database, and to the system calls of functions', async () => {
+    const front = descendantsOf(platform.pid).find(({ commandLine }) => {
+      return /^\S*node .*\/git\.mjs$/.test(commandLine);
+    });
+    const read = (name: string): Promise<string> => readFile(`/proc/${front?.pid}/${name}`, 'utf8');
+    expect(await read('status')).toMatch(/^Seccomp:\t2$/m);
+    expect(await read('net/dev')).not.toMatch(/^\s*(?!lo:)\w+:/m);
+    const mounts = await read('mounts');
+    expect(mounts).toMatch(/\/repositories /);
+    expect(mounts).not.toMatch(/\/(?:sealed|store|postgres|routes|data|home|root|etc) /);
+  });
+
   it('runs no database process that it has no work for', () => {
     const names = descendantsOf(platform.pid).map(({ commandLine }) => commandLine);
     expect(names.filter((name) => name.includes('replication launcher'))).toEqual([]);

@@ -1,5 +1,6 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { sandboxFilter } from '../../sandbox/index.ts';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
 import { type Protection, protectionStatuses } from '../../protocol/protections.ts';
@@ -40,6 +41,8 @@ export interface ProcessPlan {
 
 /** 3 is the channel, so the first extra descriptor is 4. */
 const FIRST_EXTRA_FD = 4;
+const GIT_ARGUMENTS_FD = FIRST_EXTRA_FD;
+const GIT_FILTER_FD = FIRST_EXTRA_FD + 1;
 /** node-git-server calls url.parse(), on addresses that were validated before. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0169'];
 const DNS_PORT = 53;
@@ -146,10 +149,10 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
     command: [
       tools.setpriv,
       ...asUid(plan.uids?.git ?? null),
-      ...(confined === null ? [] : [confined.bwrap, '--args', String(FIRST_EXTRA_FD), '--']),
+      ...(confined === null ? [] : [confined.bwrap, '--args', String(GIT_ARGUMENTS_FD), '--']),
       ...run(plan, 'git'),
     ],
-    descriptors: confined === null ? [] : [confined.arguments],
+    descriptors: confined === null ? [] : [confined.arguments, confined.filter],
     options: () => options,
     prepare: () =>
       clearAll(socketFolders.gitForData, socketFolders.gitForControl, socketFolders.gitHooks),
@@ -185,7 +188,9 @@ function run(plan: ProcessPlan, program: 'control' | 'git' | 'data' | 'egress'):
 }
 
 /** Null where no sandbox starts. */
-function gitConfinement(plan: ProcessPlan): { bwrap: string; arguments: string } | null {
+function gitConfinement(
+  plan: ProcessPlan,
+): { bwrap: string; arguments: string; filter: Buffer } | null {
   const { bwrap } = plan.tools;
   if (plan.isPlain || bwrap === null) return null;
   return {
@@ -193,6 +198,8 @@ function gitConfinement(plan: ProcessPlan): { bwrap: string; arguments: string }
     arguments: gitMounts(plan)
       .map((word) => `${word}\0`)
       .join(''),
+    // The one of functions and builds: git and its hooks ask for nothing that it refuses.
+    filter: sandboxFilter(process.arch),
   };
 }
 
@@ -226,7 +233,7 @@ function gitMounts(plan: ProcessPlan): string[] {
     ['--proc', '/proc', '--dev', '/dev', '--size', GIT_TMP_BYTES, '--tmpfs', '/tmp'],
     ...readOnly.map((path) => ['--ro-bind', path, path]),
     ...writable.map((path) => ['--bind', path, path]),
-    ['--chdir', '/'],
+    ['--seccomp', String(GIT_FILTER_FD), '--chdir', '/'],
   ].flat();
 }
 

@@ -12,8 +12,8 @@ export interface ProcessSpec {
   name: string;
   /** The program and its arguments. */
   command: readonly [string, ...string[]];
-  /** Extra descriptors from 4 on; 3 is the channel. A string is written down a pipe. */
-  descriptors?: readonly (number | string)[];
+  /** Extra descriptors from 4 on; 3 is the channel. Text and bytes are written down a pipe. */
+  descriptors?: readonly (number | string | Buffer)[];
   /** First message; made anew for each start. */
   options: () => unknown;
   /** Before each start, when no process is there. */
@@ -137,12 +137,12 @@ function spawnWithChannel(spec: ProcessSpec): ChildProcess {
   });
   if (child.pid === undefined) return child; // It has no pipes then, and `error` follows.
   for (const [index, entry] of descriptors.entries()) {
-    if (typeof entry === 'string') writeAndEnd(child.stdio[index + 4] as Writable, entry);
+    if (typeof entry !== 'number') writeAndEnd(child.stdio[index + 4] as Writable, entry);
   }
   return child;
 }
 
-function writeAndEnd(pipe: Writable, content: string): void {
+function writeAndEnd(pipe: Writable, content: string | Buffer): void {
   pipe.on('error', () => {}); // The reader has ended, which its exit tells.
   pipe.end(content);
 }
