@@ -1,16 +1,16 @@
 /**
  * Whether what the platform's own processes hold is flat. A process counts from a minute of age on, when its caches
- * are warm. The lowest of some minutes is what stays when garbage has been collected: of each role, its successors
- * included, the lowest of the last third of its samples may be a fifth and `SLACK` above that of the first third.
+ * are warm, and when it lives for a few minutes more: one that was killed takes along whatever it had gathered. What is
+ * lowest in the last third of its time has survived collections of garbage; it may be no more than what the process
+ * held at most in the first third, and `SLACK`.
  */
 import type { Platform } from '../support/platform.ts';
 import { findTargets, type Held, heldBy, type Target } from './targets.ts';
 
 const WARM_AFTER_MS = 60_000;
-const GROWTH_SHARE = 0.2;
-const SLACK: Held = { pssMib: 12, descriptors: 24 };
-/** Of fewer, a third says nothing. */
-const MIN_SAMPLES = 12;
+const SLACK: Held = { pssMib: 4, descriptors: 8 };
+/** Two minutes of them. */
+const MIN_SAMPLES = 40;
 
 const ROLES: Target[] = ['control', 'data', 'git', 'egress'];
 
@@ -31,7 +31,8 @@ export class Growth {
       this.#firstSeenMs.set(pid, firstSeenMs);
       const held = now - firstSeenMs < WARM_AFTER_MS ? null : heldBy(pid);
       if (held === null) continue;
-      this.#samples.set(role, [...(this.#samples.get(role) ?? []), held]);
+      const process = `${role} ${pid}`;
+      this.#samples.set(process, [...(this.#samples.get(process) ?? []), held]);
     }
   }
 
@@ -42,17 +43,18 @@ export class Growth {
       .join(' ');
   }
 
-  /** From the first third to the last, of each role and measure. */
+  /** From the first third to the last, of each process that lived long enough. */
   compare(): { text: string; isFlat: boolean }[] {
-    return [...this.#samples].flatMap(([role, samples]) => {
+    return [...this.#samples].flatMap(([process, samples]) => {
       if (samples.length < MIN_SAMPLES) return [];
       return (['pssMib', 'descriptors'] as const).map((measure) => {
-        const third = Math.floor(samples.length / 3);
-        const first = Math.min(...samples.slice(0, third).map((held) => held[measure]));
-        const last = Math.min(...samples.slice(-third).map((held) => held[measure]));
+        const values = samples.map((held) => held[measure]);
+        const third = Math.floor(values.length / 3);
+        const most = Math.max(...values.slice(0, third));
+        const least = Math.min(...values.slice(-third));
         const unit = measure === 'pssMib' ? 'MiB' : 'descriptors';
-        const isFlat = last <= first * (1 + GROWTH_SHARE) + SLACK[measure];
-        return { text: `${role} from ${first} to ${last} ${unit}`, isFlat };
+        const text = `${process}: at first up to ${most} ${unit}, at last from ${least}`;
+        return { text, isFlat: least <= most + SLACK[measure] };
       });
     });
   }
