@@ -53,7 +53,7 @@ export function createReleaseCommands(deps: Deps, options: Options): ReleaseComm
   const { maxMemoryMib, timeoutMs = RELEASE_COMMAND_TIMEOUT_MS } = options;
 
   async function runNow(
-    { id }: Reservation,
+    { id, appName }: Reservation,
     { bundle, command }: { bundle: BuiltBundle; command: ReleaseCommand },
     { report, ended, cancelled }: Context,
   ): Promise<string | null> {
@@ -65,7 +65,7 @@ export function createReleaseCommands(deps: Deps, options: Options): ReleaseComm
     report(stepLine(`Running the release command: ${redact(words)}`));
     const beganAt = clock.monotonicMs();
     const memoryMib = Math.min(maxMemoryMib, memoryOf(bundle));
-    const run = { deployment: id, bundle: bundle.hash, command, memoryMib, timeoutMs };
+    const run = { deployment: id, appName, bundle: bundle.hash, command, memoryMib, timeoutMs };
     const print = (line: string): void => report(detailLine(redact(line)));
     const result = await data
       .runReleaseCommand(run, { print, signal: cancelled })

@@ -78,7 +78,7 @@ function untilEnd(
     });
     if (signal.aborted) return onAbort();
     listenToOutput(sandbox, (line) => printLog(line, print));
-    sandbox.specialise(run.deployment, taken.packagesOf);
+    sandbox.specialise(run.deployment, taken.packagesOf, run.appName);
     link.specialise(specialiseHead(run), taken.code);
   });
 }

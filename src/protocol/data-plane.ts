@@ -27,6 +27,8 @@ export interface InitFailure {
 export interface ReleaseRun {
   /** Whose environment it gets. */
   deployment: string;
+  /** Whose share of the machine it takes. */
+  appName: string;
   bundle: string;
   command: ReleaseCommand;
   memoryMib: number;

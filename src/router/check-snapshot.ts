@@ -70,6 +70,7 @@ const SNAPSHOT: Fields = {
 
 const RELEASE_RUN: Fields = {
   deployment: matches(DEPLOYMENT_ID),
+  appName: matches(APP_NAME),
   bundle: matches(SHA256),
   command: object({ entry: text, file: bundleFile, args: list(text) }),
   memoryMib: whole(MIN_MEMORY_MIB, MAX_MEMORY_MIB),

@@ -1,7 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { Sandbox, Sandboxes } from '../../src/pool/index.ts';
 import type { ReleaseRunResult } from '../../src/protocol/data-plane.ts';
 import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
 import { wrapModule } from '../support/function-code.ts';
+import { createWorkerProcesses } from '../support/worker-process.ts';
 
 let plane: DataPlane | null = null;
 
@@ -32,7 +34,7 @@ async function run(
   const command = { entry: 'migrate.ts', file: 'main.js', args: options.args ?? [] };
   const { timeoutMs = 30_000 } = options;
   const result = await plane.pool.runReleaseCommand(
-    { deployment: id, bundle, command, memoryMib: 128, timeoutMs },
+    { deployment: id, appName: 'hello', bundle, command, memoryMib: 128, timeoutMs },
     { print, signal: cancelled.signal },
   );
   return { result, lines };
@@ -111,11 +113,29 @@ describe('a release command', () => {
     const lines: string[] = [];
     const command = { entry: 'migrate.ts', file: 'main.js', args: [] };
     const result = await plane.pool.runReleaseCommand(
-      { deployment: id, bundle, command, memoryMib: 128, timeoutMs: 30_000 },
+      { deployment: id, appName: 'hello', bundle, command, memoryMib: 128, timeoutMs: 30_000 },
       { print: (line) => lines.push(line), signal: new AbortController().signal },
     );
     expect(result).toEqual(exited('13'));
     expect(lines).toEqual([expect.stringContaining('migrate.ts awaits something')]);
+  });
+
+  it('takes its share of the machine from its app', async () => {
+    const workers = await createWorkerProcesses();
+    onTestFinished(() => workers.close());
+    const shares: (string | undefined)[] = [];
+    const sandboxes: Sandboxes = {
+      start: async (memoryMib) => {
+        const sandbox = await workers.start(memoryMib);
+        const specialise: Sandbox['specialise'] = (deployment, bundle, app) => {
+          shares.push(app);
+          sandbox.specialise(deployment, bundle, app);
+        };
+        return { ...sandbox, specialise };
+      },
+    };
+    expect((await run('', { sandboxes })).result).toEqual({ kind: 'succeeded' });
+    expect(shares).toEqual(['hello']);
   });
 
   it('may start processes, whose words are told', async () => {

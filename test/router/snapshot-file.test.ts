@@ -93,7 +93,14 @@ describe('what control says of a deployment', () => {
 
   it('names what is wrong with a release command', () => {
     const command = { entry: 'release.js', file: 'release.js', args: ['--all'] };
-    const run = { deployment: GOOD.id, bundle: BUNDLE, command, memoryMib: 256, timeoutMs: 1_000 };
+    const run = {
+      deployment: GOOD.id,
+      appName: GOOD.appName,
+      bundle: BUNDLE,
+      command,
+      memoryMib: 256,
+      timeoutMs: 1_000,
+    };
     expect(releaseRunFault(run)).toBeNull();
     expect(releaseRunFault({ ...run, command: { ...command, file: '/etc/passwd' } })).toContain(
       'the release command.command.file is "/etc/passwd"',
