@@ -2,20 +2,37 @@
  * What a neighbour feels of an app that is at its limits: the neighbour's p99 while the other spins, churns memory,
  * forks, floods its log or holds connections, against its own p99 alone. Each attacked span stands beside a quiet one
  * of the same round, and the ratio within the round counts.
+ *
+ * Clients share the machine with the platform, as they never do in production. So the neighbour's client has real time
+ * priority where that is to be had: what it measures is when the answer came, and not when it got a processor itself.
+ * The other's is nice, and asks at most 500 times a second. What it takes nevertheless is in the row `client alone`: the
+ * same connections to a server that does nothing.
  */
-import http from 'node:http';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { startPlatform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
-import { type PacedResult, runPaced } from './support/paced-load.ts';
+import { type Pace, type PacedResult } from './support/paced-load.ts';
+import { startUntilReady } from './support/processes.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
+import type { LoadTarget } from './support/wrk.ts';
 
 const ROUNDS = 7;
 const PACE = { perSecond: 200, seconds: 4 };
 /** The attack is at its height by then, and afterwards the machine is quiet again. */
 const SETTLE_MS = 2_000;
+/** Before the first figure both the neighbour and its client have compiled their code. */
+const WARM_UP_SECONDS = 5;
 const TIMEOUT_SECONDS = 3;
 
+const REAL_TIME = ['chrt', '--rr', '1'] as const;
+const HOLDING_SERVER = `
+const server = require('node:http').createServer(() => {});
+server.listen(0, '127.0.0.1', () => console.log('ready', server.address().port));
+`;
 const HELLO = `export default () => new Response('hello');\n`;
 const HOSTILE = `
 import { spawn } from 'node:child_process';
@@ -48,6 +65,8 @@ interface Attack {
   path: string;
   /** Requests that are kept under way. */
   requests: number;
+  /** At a server that does nothing, instead of the platform. */
+  isElsewhere?: boolean;
 }
 
 const ATTACKS: readonly Attack[] = [
@@ -56,6 +75,7 @@ const ATTACKS: readonly Attack[] = [
   { name: 'processes: 4 workers fork', path: '/fork', requests: 4 },
   { name: 'log: 8 workers print', path: '/log', requests: 8 },
   { name: 'connections: 900 held', path: '/hold', requests: 900 },
+  { name: 'client alone: 900 held', path: '/hold', requests: 900, isElsewhere: true },
 ];
 
 export async function benchIsolation(): Promise<BenchResult> {
@@ -71,17 +91,22 @@ export async function benchIsolation(): Promise<BenchResult> {
     await app.commitCode(code, name);
     await app.git('push', '-q', 'fn', 'main');
   }
+  const elsewhere = await startUntilReady(process.execPath, ['-e', HOLDING_SERVER]);
+  cleanup.defer(() => void elsewhere.child.kill());
   const neighbour = { port: platform.port, host: 'neighbour.localhost' };
-  await runPaced(neighbour, { ...PACE, seconds: 1 });
+  const client = await startPacedClient();
+  cleanup.defer(() => client.close());
+  await client.run(neighbour, { ...PACE, seconds: WARM_UP_SECONDS });
   const alone: PacedResult[][] = ATTACKS.map(() => []);
   const beside: PacedResult[][] = ATTACKS.map(() => []);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [index, attack] of ATTACKS.entries()) {
-      alone[index]?.push(await runPaced(neighbour, PACE));
-      const stop = attackWith(attack, platform.port);
+      alone[index]?.push(await client.run(neighbour, PACE));
+      const [, otherPort] = elsewhere.line.split(' ');
+      const stop = attackWith(attack, attack.isElsewhere ? Number(otherPort) : platform.port);
       await pause();
-      beside[index]?.push(await runPaced(neighbour, PACE));
-      stop();
+      beside[index]?.push(await client.run(neighbour, PACE));
+      await stop();
       await pause();
     }
   }
@@ -94,21 +119,49 @@ export async function benchIsolation(): Promise<BenchResult> {
   };
 }
 
-/** Keeps that many requests under way until the returned function is called. */
-function attackWith({ path, requests }: Attack, port: number): () => void {
-  const agent = new http.Agent({ keepAlive: false });
-  let isOver = false;
-  const ask = (): void => {
-    if (isOver) return;
-    const headers = { host: 'hostile.localhost' };
-    const request = http.get({ host: '127.0.0.1', port, path, headers, agent });
-    request.on('error', () => void setTimeout(ask, 10));
-    request.on('response', (response) => response.resume().on('end', ask).on('error', ask));
+interface PacedClient {
+  run(target: LoadTarget, pace: Pace): Promise<PacedResult>;
+  close(): void;
+}
+
+async function startPacedClient(): Promise<PacedClient> {
+  const command = [process.execPath, join(import.meta.dirname, 'support/paced-client.ts')];
+  const [file = '', ...args] = mayBeRealTime() ? [...REAL_TIME, ...command] : command;
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  await once(lines, 'line');
+  return {
+    run: async (target, pace) => {
+      child.stdin.write(`${JSON.stringify({ target, pace })}\n`);
+      const [line] = (await once(lines, 'line')) as [string];
+      return JSON.parse(line) as PacedResult;
+    },
+    close: () => void child.kill(),
   };
-  for (let count = 0; count < requests; count++) ask();
-  return () => {
-    isOver = true;
-    agent.destroy();
+}
+
+/** As root, outside of a cgroup that has no real time of its own. */
+function mayBeRealTime(): boolean {
+  const [file, ...args] = REAL_TIME;
+  try {
+    execFileSync(file, [...args, 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    console.error('the client has no real time priority here: its own waits are in the figures');
+    return false;
+  }
+}
+
+/** Keeps that many requests under way until the returned function is called. */
+function attackWith({ path, requests }: Attack, port: number): () => Promise<void> {
+  const client = join(import.meta.dirname, 'support/flood-client.ts');
+  const args = [process.execPath, client, String(port), 'hostile.localhost', path];
+  const child: ChildProcess = spawn('nice', ['-n', '10', ...args, String(requests)], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  return async () => {
+    child.stdin?.end();
+    if (child.exitCode === null) await once(child, 'exit');
   };
 }
 

@@ -8,7 +8,7 @@ export interface PacedResult {
   failures: number;
 }
 
-interface Pace {
+export interface Pace {
   perSecond: number;
   seconds: number;
 }
