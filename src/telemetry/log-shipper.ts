@@ -9,6 +9,7 @@ import type { LogBatch, LogEntry } from '../protocol/logs.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import type { LogSpool } from './log-spool.ts';
+import { AppBacklogs } from './app-backlogs.ts';
 import { LostEntries } from './lost-entries.ts';
 import type { LogSink } from './ports.ts';
 
@@ -24,6 +25,21 @@ const LAST_RETRY_MS = 5_000;
 const MAX_REFUSALS = 5;
 const ENTRY_OVERHEAD_BYTES = 200;
 
+/** Of one app. */
+interface Gathered {
+  appName: string;
+  entry: LogEntry;
+  bytes: number;
+}
+
+/** A batch, with what is no longer waiting when it has been sent. */
+interface TakenBatch {
+  batch: LogBatch;
+  bytes: BytesByApp;
+}
+
+type BytesByApp = ReadonlyMap<string, number>;
+
 interface ShipperDeps {
   /** Names this data process. */
   source: string;
@@ -36,8 +52,11 @@ interface ShipperDeps {
 export class LogShipper implements LogSink {
   readonly #deps: ShipperDeps;
   readonly #lost: LostEntries;
-  #gathered: LogEntry[] = [];
+  #gathered: Gathered[] = [];
   #gatheredBytes = 0;
+  readonly #backlogs = new AppBacklogs();
+  /** Of what this process has on disk, batch for batch. */
+  readonly #spooled: BytesByApp[] = [];
   #sequence = 0;
   #followed = new Set<string>();
   #due: { atMs: number; cancel: () => void } | null = null;
@@ -55,11 +74,12 @@ export class LogShipper implements LogSink {
 
   add(appName: string, entry: LogEntry): void {
     const bytes = sizeOf(entry);
-    if (this.#gatheredBytes + bytes > MAX_GATHERED_BYTES) {
+    const isRoom = this.#gatheredBytes + bytes <= MAX_GATHERED_BYTES;
+    if (!isRoom || !this.#backlogs.add(appName, bytes)) {
       this.#lost.count(entry);
       return;
     }
-    this.#gathered.push(entry);
+    this.#gathered.push({ appName, entry, bytes });
     this.#gatheredBytes += bytes;
     this.#shipIn(this.#followed.has(appName) ? FOLLOWED_INTERVAL_MS : INTERVAL_MS);
   }
@@ -111,14 +131,32 @@ export class LogShipper implements LogSink {
   async #shipNext(): Promise<boolean> {
     const waiting = this.#isAway() ? null : await this.#firstWaiting();
     if (waiting !== null) {
-      if (await this.#send(waiting)) await this.#deps.spool.removeFirst();
+      if (!(await this.#send(waiting))) return true;
+      await this.#deps.spool.removeFirst();
+      // What an earlier process left there is no app's here.
+      if (waiting.source === this.#deps.source) this.#forget(this.#spooled.shift());
       return true;
     }
-    const batch = this.#takeBatch();
-    if (batch === null) return false;
-    const isSent = !this.#isAway() && (await this.#send(batch));
-    if (!isSent && !(await this.#deps.spool.append(batch))) this.#lost.countAll(batch.entries);
+    // A part of the disk that could not be read was left for the next process.
+    if (!this.#isAway()) for (const bytes of this.#spooled.splice(0)) this.#forget(bytes);
+    const next = this.#takeBatch();
+    if (next === null) return false;
+    if (!this.#isAway() && (await this.#send(next.batch))) this.#forget(next.bytes);
+    else await this.#keepOnDisk(next);
     return true;
+  }
+
+  async #keepOnDisk({ batch, bytes }: TakenBatch): Promise<void> {
+    if (await this.#deps.spool.append(batch)) {
+      this.#spooled.push(bytes);
+      return;
+    }
+    this.#lost.countAll(batch.entries);
+    this.#forget(bytes);
+  }
+
+  #forget(bytesByApp: BytesByApp = new Map()): void {
+    for (const [appName, bytes] of bytesByApp) this.#backlogs.remove(appName, bytes);
   }
 
   /** While it cannot be read, what is new waits behind it on disk: control takes batches in their order only. */
@@ -140,21 +178,26 @@ export class LogShipper implements LogSink {
     return this.#deps.clock.monotonicMs() < this.#awayUntilMs;
   }
 
-  #takeBatch(): LogBatch | null {
+  #takeBatch(): TakenBatch | null {
     // Only while they can be told: on a full disk they would be lost as well.
-    if (!this.#isAway()) this.#gathered.push(...this.#lost.take(this.#deps.clock.now()));
+    const lost = this.#isAway() ? [] : this.#lost.take(this.#deps.clock.now());
+    this.#gathered.push(...lost.map((entry) => ({ appName: '', entry, bytes: 0 })));
     if (this.#gathered.length === 0) return null;
     let bytes = 0;
     let count = 0;
-    for (const entry of this.#gathered) {
+    for (const { entry } of this.#gathered) {
       bytes += sizeOf(entry);
       if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_ENTRIES)) break;
       count++;
     }
-    const entries = this.#gathered.slice(0, count);
+    const taken = this.#gathered.slice(0, count);
     this.#gathered = this.#gathered.slice(count);
-    this.#gatheredBytes = this.#gathered.reduce((sum, entry) => sum + sizeOf(entry), 0);
-    return { source: this.#deps.source, sequence: ++this.#sequence, entries };
+    this.#gatheredBytes = this.#gathered.reduce((sum, one) => sum + one.bytes, 0);
+    const entries = taken.map(({ entry }) => entry);
+    return {
+      batch: { source: this.#deps.source, sequence: ++this.#sequence, entries },
+      bytes: sumsOf(taken),
+    };
   }
 
   /** Whether control has it, or never will. */
@@ -180,6 +223,12 @@ export class LogShipper implements LogSink {
 
 function isPassing({ code }: PlatformError): boolean {
   return code === 'unavailable' || code === 'database-down' || code === 'busy';
+}
+
+function sumsOf(gathered: readonly Gathered[]): BytesByApp {
+  const sums = new Map<string, number>();
+  for (const { appName, bytes } of gathered) sums.set(appName, (sums.get(appName) ?? 0) + bytes);
+  return sums;
 }
 
 /** About what it has as JSON. */

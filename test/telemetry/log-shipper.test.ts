@@ -117,6 +117,28 @@ it('counts what finds no room, and tells it in the log that it is missing from',
   await shipper.close();
 });
 
+it('lets one app fill neither memory nor disk for the others, and lets it print again when all was sent', async () => {
+  const { shipper, control, spool, texts } = createShipper();
+  const long = 'x'.repeat(1024 * 1024);
+  const flood = (): void => {
+    for (let count = 0; count < 12; count++) shipper.add('loud', logEntry({ text: long }));
+  };
+  control.failure = away;
+  shipper.follow(['loud']);
+  flood();
+  await eventually(() => spool.batches.length >= 7);
+  flood();
+  shipper.add('quiet', logEntry({ text: 'quiet' }));
+  await eventually(() => spool.batches.some(({ entries }) => entries[0]?.text === 'quiet'));
+  control.failure = null;
+  await eventually(() => spool.batches.length === 0 && texts().includes('quiet'));
+  expect(texts().filter((text) => text === long)).toHaveLength(7);
+  flood();
+  await eventually(() => texts().filter((text) => text === long).length === 14);
+  await shipper.close();
+  expect(texts().filter((text) => text === long)).toHaveLength(14);
+});
+
 it('gives up a batch that control refuses again and again, and goes on behind it', async () => {
   const { shipper, control, texts } = createShipper();
   control.poison = 'poison';
