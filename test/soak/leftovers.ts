@@ -14,16 +14,17 @@ export interface Leftovers {
 
 export function findLeftovers(dataDir: string): Leftovers {
   return {
-    cgroups: Math.max(0, ...cgroupFolders(instanceName(dataDir)).map(sandboxesIn)),
+    cgroups: Math.max(
+      0,
+      ...cgroupFolders(instanceName(dataDir)).map((path) => sandboxesIn(path).length),
+    ),
     slots: namesIn(join(dataDir, 'store/slots')).length,
   };
 }
 
 /** The cgroup of each sandbox, in each hierarchy. */
 export function sandboxFolders(dataDir: string): string[] {
-  return cgroupFolders(instanceName(dataDir)).flatMap((path) =>
-    namesIn(path).map((name) => join(path, name)),
-  );
+  return cgroupFolders(instanceName(dataDir)).flatMap(sandboxesIn);
 }
 
 /** What must be gone when the platform has ended by itself. */
@@ -63,11 +64,12 @@ function cgroupFolders(name: string): string[] {
   return found;
 }
 
-/** The platform's own processes have folders as well. */
-function sandboxesIn(path: string): number {
+/** Without those of the platform's own processes. */
+function sandboxesIn(path: string): string[] {
   const inner = join(path, 'sandboxes');
-  const names = namesIn(existsSync(inner) ? inner : path);
-  return names.filter((name) => name !== 'door' && name !== 'office').length;
+  const parent = existsSync(inner) ? inner : path;
+  const names = namesIn(parent).filter((name) => name !== 'door' && name !== 'office');
+  return names.map((name) => join(parent, name));
 }
 
 /** Of the folders in a folder. */
