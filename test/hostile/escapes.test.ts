@@ -6,6 +6,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { findLeftovers, remainsOf, sandboxFolders } from '../soak/leftovers.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { descendantsOf, platformProcesses, survivors } from '../support/processes.ts';
@@ -208,13 +209,19 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid, hasN
     expect(await tries('intruder', 'daemonise')).toBe('left');
     const all = descendantsOf(platform.pid);
     expect(all.some(({ commandLine }) => commandLine.includes(DAEMON))).toBe(true);
+    const { cgroups } = findLeftovers(platform.dataDir);
     await platform.kill9();
     await eventually(() => survivors(all).length === 0);
+    // Nobody is there to remove the folders of cgroups: the next start does.
+    expect(findLeftovers(platform.dataDir).cgroups).toBe(cgroups);
+    const left = sandboxFolders(platform.dataDir);
     await platform.restart();
+    expect(sandboxFolders(platform.dataDir).filter((path) => left.includes(path))).toEqual([]);
     expect(await tries('intruder', 'daemonise')).toBe('left');
     const again = descendantsOf(platform.pid);
     expect(await platform.stop()).toBe(0);
     expect(survivors(again)).toEqual([]);
+    expect(remainsOf(platform.dataDir, () => [])).toEqual([]);
     await platform.restart();
     expect(await tries('intruder', 'setuid'), who).toEqual([]);
   });
