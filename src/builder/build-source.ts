@@ -131,7 +131,7 @@ async function packageFiles(context: BuildContext, { packages }: Code): Promise<
     if (externals === null) return { kind: 'failed', problems: [] };
     traced = await tracePackages(context, externals, packages);
     if (traced.kind === 'failed') return traced;
-    vendor?.store.addBeside({ entries: packages, traced });
+    vendor?.store.addBeside(packages, traced);
   }
   report(describeBeside(traced.files));
   return traced;

@@ -328,7 +328,7 @@ async function handled(made: Made | null): Promise<unknown> {
 }
 
 async function copyOf(store: VendorStore): Promise<VendorStore> {
-  const copy = await VendorStore.read(Readable.from([store.encode()]));
+  const copy = await VendorStore.read(Readable.from(store.encode()));
   if (copy === null) throw new Error('the store cannot be read');
   return copy;
 }
@@ -474,7 +474,7 @@ test('what is no store, or half of one, is none', async () => {
   });
   const store = new VendorStore('one', null);
   await project.make(store);
-  const whole = store.encode();
+  const whole = Buffer.concat([...store.encode()]);
   for (const stored of [
     Buffer.alloc(0),
     Buffer.from('nonsense'),
@@ -482,4 +482,8 @@ test('what is no store, or half of one, is none', async () => {
   ]) {
     expect(await VendorStore.read(Readable.from([stored]))).toBeNull();
   }
+  const spoilt = Buffer.from(whole).fill(0, whole.length - 20);
+  const read = await VendorStore.read(Readable.from([spoilt]));
+  project.uninstall();
+  expect(await project.make(read)).toBeNull();
 });

@@ -170,7 +170,7 @@ function noteInstallation(
   const store = isSame ? found : new VendorStore(installation, externalsSignature);
   const name = vendorKey(key, context.start.builderVersion ?? '');
   const save = (): void =>
-    void context.pending.push(stored.then(() => services.writeCache(name, [store.encode()])));
+    void context.pending.push(stored.then(() => services.writeCache(name, store.encode())));
   const home = modules.slice(0, -MODULES.length);
   context.vendor = { store, home, externals, areThere, save };
 }

@@ -6,10 +6,11 @@ import type { TracedFiles } from '../trace-packages.ts';
 import { itemOf, type PackageImport } from './package-imports.ts';
 import type { VendorItem, VendorScript } from './vendor-script.ts';
 
-/** Of code and maps; what was used longest ago is left out. */
-const MAX_STORE_BYTES = 32 * 1024 * 1024;
-const MAX_HEAD_BYTES = 4 * 1024 * 1024;
+/** Compressed; what was used longest ago is left out. */
+const MAX_STORE_BYTES = 16 * 1024 * 1024;
+const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
 const HEAD_LENGTH_BYTES = 4;
+const CHUNK_BYTES = 256 * 1024;
 /** Next to no time, and a third of the bytes. */
 const COMPRESSION_LEVEL = 1;
 
@@ -19,13 +20,6 @@ export function vendorKey(installationKey: string, builderVersion: string): stri
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-/** Files of packages that stay outside of scripts. */
-export interface FilesBeside {
-  /** Repository files by which code requires the packages. */
-  entries: readonly string[];
-  traced: TracedFiles;
-}
-
 /** What builds have made of the packages of one installation; travels in the cache beside it. */
 export class VendorStore {
   /** The installation's name: another one from the same lockfile has its own. */
@@ -33,8 +27,7 @@ export class VendorStore {
   /** See ExternalPackages; null when none stays outside. */
   readonly externalsSignature: string | null;
   /** The last used first. */
-  #scripts: VendorScript[] = [];
-  #beside: FilesBeside[] = [];
+  #entries: Entry[] = [];
   #isChanged = false;
 
   constructor(installation: string, externalsSignature: string | null) {
@@ -49,55 +42,62 @@ export class VendorStore {
 
   /** The script that was made for these imports. */
   findScript(imports: readonly PackageImport[]): VendorScript | null {
-    const found = this.#scripts.find(({ items }) => areAlike(items, imports));
+    const entry = this.#find(({ script }) => script !== null && areAlike(script.items, imports));
+    const [code, map] = entry === null ? [] : unpack(entry);
+    if (entry?.script == null || code === undefined || map === undefined) return null;
+    return { ...entry.script, code, map };
+  }
+
+  addScript({ code, map, ...script }: VendorScript): void {
+    this.#add({ script, beside: null, ...pack([code, map]) });
+  }
+
+  /** Files of packages that stay outside, which code requires by these repository files. */
+  findBeside(entries: readonly string[]): TracedFiles | null {
+    const wanted = String(entries);
+    const entry = this.#find(({ beside }) => beside !== null && String(beside.entries) === wanted);
+    const contents = entry === null ? [] : unpack(entry);
+    if (entry?.beside == null || contents.length !== entry.beside.paths.length) return null;
+    const files = entry.beside.paths.map((path, index) => {
+      return { path, content: contents[index] ?? new Uint8Array() };
+    });
+    return { kind: 'traced', files, trace: entry.beside.trace };
+  }
+
+  addBeside(entries: readonly string[], { files, trace }: TracedFiles): void {
+    const beside = { entries, paths: files.map(({ path }) => path), trace };
+    this.#add({ script: null, beside, ...pack(files.map(({ content }) => content)) });
+  }
+
+  #find(isWanted: (entry: Entry) => boolean): Entry | null {
+    const found = this.#entries.find(isWanted);
     if (found === undefined) return null;
-    this.#scripts = [found, ...this.#scripts.filter((script) => script !== found)];
+    this.#entries = [found, ...this.#entries.filter((entry) => entry !== found)];
     return found;
   }
 
-  addScript(script: VendorScript): void {
-    this.#scripts.unshift(script);
+  #add(entry: Entry): void {
+    this.#entries.unshift(entry);
     this.#isChanged = true;
   }
 
-  findBeside(entries: readonly string[]): TracedFiles | null {
-    const wanted = String(entries);
-    return this.#beside.find((known) => String(known.entries) === wanted)?.traced ?? null;
-  }
-
-  addBeside(beside: FilesBeside): void {
-    this.#beside.unshift(beside);
-    this.#isChanged = true;
-  }
-
-  encode(): Buffer {
-    const contents: Uint8Array[] = [];
+  /** As it travels, in pieces of any size. */
+  *encode(): Generator<Buffer> {
     let bytes = 0;
-    const fits = (...parts: readonly Uint8Array[]): boolean => {
-      bytes += parts.reduce((sum, { length }) => sum + length, 0);
-      if (bytes > MAX_STORE_BYTES) return false;
-      contents.push(...parts);
-      return true;
-    };
+    const kept = this.#entries.filter(({ packed }) => (bytes += packed.length) <= MAX_STORE_BYTES);
     const head: Head = {
       installation: this.installation,
       externalsSignature: this.externalsSignature,
-      scripts: this.#scripts
-        .filter(({ code, map }) => fits(code, map))
-        .map(({ code, map, ...rest }) => ({ ...rest, sizes: [code.length, map.length] })),
-      beside: this.#beside
-        .filter(({ traced }) => fits(...traced.files.map(({ content }) => content)))
-        .map(({ entries, traced }) => {
-          const files = traced.files.map(({ path, content }) => ({ path, bytes: content.length }));
-          return { entries, traced: { ...traced, files } };
-        }),
+      entries: kept.map(({ packed, ...rest }) => ({ ...rest, bytes: packed.length })),
     };
     const text = Buffer.from(JSON.stringify(head));
     const length = Buffer.alloc(HEAD_LENGTH_BYTES);
     length.writeUInt32BE(text.length);
-    return zstdCompressSync(Buffer.concat([length, text, ...contents]), {
-      params: { [constants.ZSTD_c_compressionLevel]: COMPRESSION_LEVEL },
-    });
+    for (const part of [length, text, ...kept.map(({ packed }) => packed)]) {
+      for (let at = 0; at < part.length; at += CHUNK_BYTES) {
+        yield part.subarray(at, at + CHUNK_BYTES);
+      }
+    }
   }
 
   /** Null for what is no store, or not all of one. */
@@ -111,36 +111,50 @@ export class VendorStore {
   }
 
   static #decode(stored: Buffer): VendorStore {
-    const maxOutputLength = MAX_STORE_BYTES + MAX_HEAD_BYTES;
-    const data = zstdDecompressSync(stored, { maxOutputLength });
-    let at = HEAD_LENGTH_BYTES + data.readUInt32BE(0);
-    const head = JSON.parse(data.toString('utf8', HEAD_LENGTH_BYTES, at)) as Head;
-    const take = (bytes: number): Buffer => {
-      at += bytes;
-      if (at > data.length) throw new Error('the store ends too early');
-      return data.subarray(at - bytes, at);
-    };
+    let at = HEAD_LENGTH_BYTES + stored.readUInt32BE(0);
+    const head = JSON.parse(stored.toString('utf8', HEAD_LENGTH_BYTES, at)) as Head;
     const store = new VendorStore(head.installation, head.externalsSignature);
-    store.#scripts = head.scripts.map(({ sizes: [code, map], ...rest }) => {
-      return { ...rest, code: take(code), map: take(map) };
-    });
-    store.#beside = head.beside.map(({ entries, traced }) => {
-      const files = traced.files.map(({ path, bytes }) => ({ path, content: take(bytes) }));
-      return { entries, traced: { ...traced, files } };
+    store.#entries = head.entries.map(({ bytes, ...rest }) => {
+      at += bytes;
+      if (at > stored.length) throw new Error('the store ends too early');
+      return { ...rest, packed: stored.subarray(at - bytes, at) };
     });
     return store;
   }
 }
 
-/** What stands in front of the contents, which follow one another in its order. */
+/** Some contents, compressed one after another, and what they are: one of the two. */
+interface Entry {
+  script: Omit<VendorScript, 'code' | 'map'> | null;
+  beside: { entries: readonly string[]; paths: string[]; trace: TracedFiles['trace'] } | null;
+  /** Of each content, before it was compressed. */
+  sizes: number[];
+  packed: Buffer;
+}
+
+/** What stands in front of all that is packed, which follows in its order. */
 interface Head {
   installation: string;
   externalsSignature: string | null;
-  scripts: (Omit<VendorScript, 'code' | 'map'> & { sizes: [code: number, map: number] })[];
-  beside: {
-    entries: readonly string[];
-    traced: Omit<TracedFiles, 'files'> & { files: { path: string; bytes: number }[] };
-  }[];
+  entries: (Omit<Entry, 'packed'> & { bytes: number })[];
+}
+
+function pack(contents: readonly Uint8Array[]): Pick<Entry, 'sizes' | 'packed'> {
+  const packed = zstdCompressSync(Buffer.concat(contents), {
+    params: { [constants.ZSTD_c_compressionLevel]: COMPRESSION_LEVEL },
+  });
+  return { sizes: contents.map(({ length }) => length), packed };
+}
+
+/** None when they were spoilt on their way. */
+function unpack({ sizes, packed }: Entry): Buffer[] {
+  try {
+    const data = zstdDecompressSync(packed, { maxOutputLength: MAX_UNPACKED_BYTES });
+    let at = 0;
+    return sizes.map((size) => data.subarray(at, (at += size)));
+  } catch {
+    return [];
+  }
 }
 
 /** Of a CommonJS module all is bundled, whatever of it is named. */

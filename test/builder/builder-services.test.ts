@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
+import { createBuilderServices } from '../../src/builder/install/builder-services.ts';
+import { BUILDER_FRAME } from '../../src/protocol/builder.ts';
+import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
+
+async function socketPair(): Promise<[Socket, Socket]> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const near = connect((server.address() as { port: number }).port, '127.0.0.1');
+  const [far] = (await once(server, 'connection')) as [Socket];
+  onTestFinished(() => void near.destroy());
+  onTestFinished(() => void far.destroy());
+  return [near, far];
+}
+
+test('a cache whose end comes with its last bytes leaves the connection readable', async () => {
+  const [near, far] = await socketPair();
+  const services = createBuilderServices(near);
+  const decoder = new FrameDecoder((frame) => void services.receive(frame));
+  near.on('data', (chunk: Buffer) => decoder.push(chunk));
+  far.on('data', () => {
+    const bytes = encodeFrame(BUILDER_FRAME.CACHE, 0, Buffer.alloc(64 * 1024, 1));
+    const end = encodeFrame(BUILDER_FRAME.CACHE_END, 0, '');
+    // Framed already: the decoder gets both at once, whatever the network makes of them.
+    near.emit('data', Buffer.concat([bytes, end]));
+  });
+  for (let read = 0; read < 2; read++) {
+    const cache = await buffer(services.readCache('a'.repeat(64)));
+    expect(cache.length).toBe(64 * 1024);
+    expect(near.isPaused()).toBe(false);
+  }
+});
