@@ -48,6 +48,7 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
         break;
       case BUILDER_FRAME.TAR_END:
         tar.end();
+        socket.resume(); // A stream that has ended does not tell when it is drained.
         break;
       default:
         if (!services.receive(frame)) throw new Error(`unexpected frame ${frame.type}`);

@@ -62,7 +62,7 @@ export function createBuilderServices(socket: Socket): BuilderServices {
       else if (type === BUILDER_FRAME.CACHE_END) {
         cache?.stream.end();
         cache?.ended.resolve();
-        socket.resume(); // A stream that has ended does not tell when it is drained.
+        socket.resume(); // As after the source: see channel.ts.
       } else if (type !== BUILDER_FRAME.CACHE) return false;
       else if (cache?.stream.write(Buffer.from(frame.payload)) === false) socket.pause();
       return true;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
+import { openChannel } from '../../src/builder/channel.ts';
 import { createBuilderServices } from '../../src/builder/install/builder-services.ts';
 import { BUILDER_FRAME } from '../../src/protocol/builder.ts';
 import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
@@ -17,6 +18,17 @@ async function socketPair(): Promise<[Socket, Socket]> {
   onTestFinished(() => void far.destroy());
   return [near, far];
 }
+
+test('a source whose end comes with its last bytes leaves the connection readable', async () => {
+  const [near, far] = await socketPair();
+  const channel = openChannel(near, (reason) => expect.unreachable(reason.message));
+  onTestFinished(() => void far.removeAllListeners());
+  const chunk = encodeFrame(BUILDER_FRAME.TAR, 0, Buffer.alloc(64 * 1024, 1));
+  near.emit('data', Buffer.concat([chunk, encodeFrame(BUILDER_FRAME.TAR_END, 0, '')]));
+  expect((await buffer(channel.tar)).length).toBe(64 * 1024);
+  expect(near.isPaused()).toBe(false);
+  void channel.done({ kind: 'failed', problems: [] });
+});
 
 test('a cache whose end comes with its last bytes leaves the connection readable', async () => {
   const [near, far] = await socketPair();
