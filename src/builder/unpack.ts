@@ -68,6 +68,7 @@ export async function unpackSource(tar: Readable, root: string): Promise<Unpacki
     tar.on('error', (error) => entries.destroy(error));
     tar.pipe(entries);
     for await (const entry of entries) await unpackEntry(entry, { root, source, links });
+    tar.resume(); // What fills up its last block must not hold up the connection.
     makeLinks(links, root, source);
     return source;
   } catch (error) {

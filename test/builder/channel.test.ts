@@ -1,9 +1,13 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
+import { pack } from 'tar-stream';
 import { expect, onTestFinished, test } from 'vitest';
 import { openChannel } from '../../src/builder/channel.ts';
 import { createBuilderServices } from '../../src/builder/install/builder-services.ts';
+import { makeSourceFolder, unpackSource } from '../../src/builder/unpack.ts';
 import { BUILDER_FRAME } from '../../src/protocol/builder.ts';
 import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
 
@@ -26,6 +30,23 @@ test('a source whose end comes with its last bytes leaves the connection readabl
   const chunk = encodeFrame(BUILDER_FRAME.TAR, 0, Buffer.alloc(64 * 1024, 1));
   near.emit('data', Buffer.concat([chunk, encodeFrame(BUILDER_FRAME.TAR_END, 0, '')]));
   expect((await buffer(channel.tar)).length).toBe(64 * 1024);
+  expect(near.isPaused()).toBe(false);
+  void channel.done({ kind: 'failed', problems: [] });
+});
+
+test('what follows the last file of a source leaves the connection readable', async () => {
+  const [near, far] = await socketPair();
+  const channel = openChannel(near, (reason) => expect.unreachable(reason.message));
+  const archive = pack();
+  archive.entry({ name: 'index.js' }, 'export default 1;\n');
+  archive.finalize();
+  const whole = Buffer.concat([await buffer(archive), Buffer.alloc(512 * 1024)]);
+  far.write(encodeFrame(BUILDER_FRAME.TAR, 0, whole));
+  far.write(encodeFrame(BUILDER_FRAME.TAR_END, 0, ''));
+  const root = makeSourceFolder();
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  expect(await unpackSource(channel.tar, root)).toMatchObject({ kind: 'unpacked', files: 1 });
+  await finished(channel.tar);
   expect(near.isPaused()).toBe(false);
   void channel.done({ kind: 'failed', problems: [] });
 });

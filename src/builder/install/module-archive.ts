@@ -178,7 +178,9 @@ export async function unpackFolders(archive: Readable, root: string, part: Part)
     unpacking.push(chunk);
     if (unpacking.isWhole) break;
   }
-  archive.resume(); // What is left of it must not hold up the connection.
+  // What is left of it must not hold up the connection. The pipe's own end, later, would pause it again.
+  archive.unpipe(tar);
+  archive.resume();
   if (!unpacking.isWhole) throw new Error('the archive ends too early');
 }
 
