@@ -20,7 +20,7 @@ import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
 import type { LoadTarget } from './support/wrk.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 3;
 const PACE = { perSecond: 200, seconds: 4 };
 /** The attack is at its height by then, and afterwards the machine is quiet again. */
 const SETTLE_MS = 2_000;
