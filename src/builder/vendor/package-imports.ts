@@ -78,10 +78,8 @@ async function bundleOwn({ root, entries }: ImportsRequest) {
 
 /** Whether a file is the repository's own, and finds its packages where all others do. */
 function isAtHome({ root, home }: ImportsRequest): (input: string) => boolean {
-  const known = new Map<string, boolean>([
-    [home === '' ? '.' : dirname(`${home}x`), true],
-    ['.', home === ''],
-  ]);
+  const known = new Map([['.', home === '']]);
+  known.set(dirname(`${home}x`), true);
   const isBelow = (folder: string): boolean => {
     const answer =
       known.get(folder) ??

@@ -39,22 +39,25 @@ export async function planVendoring(
   const imports = await importsOf(units, root, home);
   const sets = new Map<string, PackageImport[]>();
   for (const set of imports.values()) if (set !== null) sets.set(JSON.stringify(set), set);
-  const missing = [...sets.values()].filter(
-    (set) => set.length > 0 && store.findScript(set) === null,
-  );
-  if (!areThere && (missing.length > 0 || sets.size === 0)) return null;
-  for (const script of await makeVendorScripts({ root, home, externals, sets: missing })) {
-    if (script !== null) store.addScript(script);
+  const scripts = new Map<string, VendorScript | null>();
+  for (const [key, set] of sets) scripts.set(key, set.length === 0 ? null : store.findScript(set));
+  const missing = [...sets].filter(([key, set]) => set.length > 0 && scripts.get(key) === null);
+  if (!areThere && (missing.length > 0 || [...imports.values()].includes(null))) return null;
+  if (missing.length > 0) {
+    const wanted = missing.map(([, set]) => set);
+    const made = await makeVendorScripts({ root, home, externals, sets: wanted });
+    for (const [index, [key]] of missing.entries()) scripts.set(key, made[index] ?? null);
+    for (const script of made) if (script !== null) store.addScript(script);
   }
 
   const plan: VendoringPlan = { vendored: new Map(), whole: [] };
   for (const unit of units) {
     const set = imports.get(unit) ?? null;
-    const script = set === null ? null : store.findScript(set);
+    const script = scripts.get(JSON.stringify(set)) ?? null;
     if (set?.length === 0 || script !== null) plan.vendored.set(unit, script);
     else plan.whole.push(unit);
   }
-  return plan.whole.length > 0 && !areThere ? null : plan;
+  return plan;
 }
 
 async function importsOf(
