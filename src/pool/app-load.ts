@@ -1,3 +1,5 @@
+import type { StartBudget, StartRate } from './start-budget.ts';
+
 /**
  * What the functions of one app, in all its deployments, take of the platform together. Each pool asks here before it
  * takes more, so that one app at its limits leaves starts, memory and connections to the others.
@@ -38,24 +40,39 @@ export interface AppMember {
 
 export class AppLoad {
   readonly #limits: AppLimits;
+  readonly #budget: StartBudget;
   readonly #members = new Set<AppMember>();
   /** Requests that may come before they are counted again: what ends in between only makes room. */
   #uncounted = 0;
   /** Somebody waits for a worker, and none was idle. */
   #isShort = false;
 
-  constructor(limits: AppLimits) {
+  constructor(limits: AppLimits, budget: StartBudget) {
     this.#limits = limits;
+    this.#budget = budget;
+  }
+
+  get startRate(): StartRate {
+    return this.#budget.rate;
+  }
+
+  /** Like StartBudget's. */
+  get startsOpenInMs(): number {
+    return this.#budget.opensInMs;
+  }
+
+  /** Nobody uses it, and nothing is lost with it. */
+  get isForgettable(): boolean {
+    return this.#members.size === 0 && this.#budget.isFull;
   }
 
   join(member: AppMember): void {
     this.#members.add(member);
   }
 
-  /** When it has no workers any more. Whether the app has no member left. */
-  leave(member: AppMember): boolean {
+  /** When it has no workers any more. */
+  leave(member: AppMember): void {
     this.#members.delete(member);
-    return this.#members.size === 0;
   }
 
   /** Asked for each request; counting them all each time would cost more than serving some. */
@@ -72,7 +89,17 @@ export class AppLoad {
     const byMemory = Math.floor((this.#limits.memoryMib - usedMib) / memoryMib);
     const byCount = this.#limits.workers - workers;
     const left = Math.min(byMemory, byCount, this.#limits.starts - starting);
-    return Math.max(workers === 0 ? 1 : 0, left);
+    return Math.min(this.#budget.left, Math.max(workers === 0 ? 1 : 0, left));
+  }
+
+  /** To be told of each start, whether it was asked for or must be. */
+  spendStarts(starts: number): void {
+    this.#budget.spend(starts);
+  }
+
+  /** Like StartBudget's: takes a start that may come after so long. */
+  reserveStart(waitMs: number): number | null {
+    return this.#budget.reserve(waitMs);
   }
 
   /** Called by a member that may start no worker: the longest idle one of the app ends, if none is ending already. */

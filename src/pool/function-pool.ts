@@ -13,6 +13,7 @@ import type { AppLoad, AppMember } from './app-load.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
+import { startsSpentText } from './start-budget.ts';
 import { WaitingLine, type Next } from './waiting-line.ts';
 import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
 import type { Zygote } from './zygotes.ts';
@@ -29,6 +30,8 @@ const SCALE_UP_WAIT_MS = 5;
 const MIN_REPLACED_AGE_MS = 10_000;
 /** After the platform could not start a worker, the next is tried this much later. */
 const UNAVAILABLE_PAUSE_MS = 500;
+/** How long a release waits for its turn, when the app has started more workers than it may. */
+const START_TURN_WAIT_MS = 60_000;
 
 export interface FunctionPoolDeps extends StartDeps {
   load: AppLoad;
@@ -53,6 +56,7 @@ export class FunctionPool implements AppMember {
   #epoch = 0;
   #isHeld = false;
   #isScaleTimerSet = false;
+  #isTurnTimerSet = false;
   #cancelIdleTimer: (() => void) | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
 
@@ -126,14 +130,27 @@ export class FunctionPool implements AppMember {
       this.#lease(worker, invocation, null);
       return;
     }
-    const blockedMs = this.#gate.backsOffForMs;
-    if (blockedMs > 0 && this.#workers.length === 0 && this.#starting === 0) {
-      invocation.failed({ kind: 'backing-off', retryAfterMs: blockedMs });
+    const blockage = this.#workers.length + this.#starting > 0 ? null : this.#blockage();
+    if (blockage !== null) {
+      invocation.failed(blockage);
     } else if (this.#waiting.push(invocation)) {
       this.#startWhatIsNeeded();
     } else {
       invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
     }
+  }
+
+  /** Why no worker would be started for a request that comes now; null when one would be. */
+  #blockage(): InvocationFailure | null {
+    const backsOffForMs = this.#gate.backsOffForMs;
+    if (backsOffForMs > 0) return { kind: 'backing-off', retryAfterMs: backsOffForMs };
+    const opensInMs = this.#deps.load.startsOpenInMs;
+    return opensInMs > 0 ? this.#startsSpent(opensInMs) : null;
+  }
+
+  #startsSpent(retryAfterMs: number): InvocationFailure & { message: string } {
+    const message = startsSpentText(this.#deps.load.startRate, retryAfterMs);
+    return { kind: 'starts-spent', message, retryAfterMs };
   }
 
   /** Takes back an invocation that no worker has yet. */
@@ -147,6 +164,12 @@ export class FunctionPool implements AppMember {
     this.#isHeld = true;
     for (;;) {
       if (this.#workers.length > 0) return { kind: 'running' };
+      const { load, clock } = this.#deps;
+      const turnInMs = load.reserveStart(START_TURN_WAIT_MS);
+      if (turnInMs === null) {
+        return { kind: 'unavailable', message: this.#startsSpent(load.startsOpenInMs).message };
+      }
+      if (turnInMs > 0) await new Promise<void>((resolve) => void clock.after(turnInMs, resolve));
       const result = await this.#start();
       if (result.kind !== 'outdated') return result;
     }
@@ -164,7 +187,7 @@ export class FunctionPool implements AppMember {
     this.#retireAll();
     // The new environment may be what mends a function that kept failing.
     this.#gate.reset();
-    if (needsAnother) void this.#start();
+    if (needsAnother) this.#startMore(1);
     this.#startWhatIsNeeded();
   }
 
@@ -226,9 +249,27 @@ export class FunctionPool implements AppMember {
     });
     const { load } = this.#deps;
     const count = wanted === 0 ? 0 : Math.min(wanted, load.startsAllowed(this.memoryMib));
-    if (wanted > 0 && count === 0 && this.#starting === 0) load.makeRoom();
+    if (wanted > 0 && count === 0 && this.#starting === 0) {
+      if (load.startsOpenInMs > 0) this.#armTurnTimer();
+      else load.makeRoom();
+    }
     if (this.#starting + count > 0) this.#waiting.markStarting();
+    this.#startMore(count);
+  }
+
+  #startMore(count: number): void {
+    this.#deps.load.spendStarts(count);
     for (let started = 0; started < count; started++) void this.#start();
+  }
+
+  /** Those who wait while their app may start no more workers get one when it may. */
+  #armTurnTimer(): void {
+    if (this.#isTurnTimerSet) return;
+    this.#isTurnTimerSet = true;
+    this.#deps.clock.after(this.#deps.load.startsOpenInMs, () => {
+      this.#isTurnTimerSet = false;
+      this.#startWhatIsNeeded();
+    });
   }
 
   /** Looks again when those who wait now have waited long enough to be worth another worker. */
@@ -337,7 +378,10 @@ export class FunctionPool implements AppMember {
     const text = `Worker is near its memory limit (${this.memoryMib} MB): it ends after its current requests`;
     this.#deps.log.line(this.#source, { level: 'warn', text, requestId: null, dropped: 0 });
     const isNeeded = this.#isHeld || worker.zygote.link.inFlight > 0;
-    if (isNeeded && this.#deps.load.startsAllowed(this.memoryMib) > 0) await this.#start();
+    if (isNeeded && this.#deps.load.startsAllowed(this.memoryMib) > 0) {
+      this.#deps.load.spendStarts(1);
+      await this.#start();
+    }
     this.#retire(worker);
     this.#pump();
   }

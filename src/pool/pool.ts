@@ -13,6 +13,8 @@ import { type AppLimits, AppLoad } from './app-load.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { BundleCode, FunctionLog, Sandboxes } from './ports.ts';
 import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
+import { StartBudget } from './start-budget.ts';
+import { ZygoteTurns } from './zygote-turns.ts';
 import { Zygotes } from './zygotes.ts';
 
 /** Workers of one deployment that load at a time: more would compete for the processor with those that serve. */
@@ -69,6 +71,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     memoryMib: DEFAULT_LIMITS.memoryMib,
     reserve: options.zygotes,
   });
+  const turns = new ZygoteTurns(zygotes);
   const entries = new Map<string, Entry>();
   const draining = new Set<FunctionPool>();
   zygotes.start();
@@ -80,23 +83,27 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   }
 
   function loadOf(appName: string): AppLoad {
-    const load = loads.get(appName) ?? new AppLoad(deps.appLimits);
+    const known = loads.get(appName);
+    if (known !== undefined) return known;
+    // What an app has started is remembered for longer than its workers, so it is only forgotten here.
+    for (const [name, load] of loads) if (load.isForgettable) loads.delete(name);
+    const load = new AppLoad(deps.appLimits, new StartBudget(clock));
     loads.set(appName, load);
     return load;
   }
 
   function forget(pool: FunctionPool): void {
     draining.delete(pool);
-    const { appName } = pool.deployment;
-    if (loads.get(appName)?.leave(pool) === true) loads.delete(appName);
+    loads.get(pool.deployment.appName)?.leave(pool);
   }
 
   function functionPool(deployment: ServedDeployment, served: ServedFunction): FunctionPool {
     const { functions } = entryOf(deployment.id);
     let pool = functions.get(served.name);
     if (pool === undefined) {
-      const load = loadOf(deployment.appName);
-      pool = new FunctionPool({ ...deps, zygotes, load }, { deployment, served }, options);
+      const { appName } = deployment;
+      const ofApp = { zygotes: turns.of(appName), load: loadOf(appName) };
+      pool = new FunctionPool({ ...deps, ...ofApp }, { deployment, served }, options);
       functions.set(served.name, pool);
     }
     return pool;
@@ -159,7 +166,10 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       const { name: _name, ...answer } = refusal;
       return answer;
     },
-    runReleaseCommand: (run, watcher) => runReleaseCommand({ ...deps, zygotes }, run, watcher),
+    runReleaseCommand: (run, watcher) => {
+      loadOf(run.appName).spendStarts(1);
+      return runReleaseCommand({ ...deps, zygotes: turns.of(run.appName) }, run, watcher);
+    },
     release: (deployment) => {
       // Only what is held: a deployment that has gone live meanwhile is not ended by a late release.
       if (entries.get(deployment)?.cancelHold != null) drop(deployment);

@@ -100,4 +100,6 @@ export type InvocationFailure =
   | { kind: 'queue-full'; retryAfterMs: number }
   | { kind: 'queue-timeout'; retryAfterMs: number }
   /** The last workers all failed; the next start is tried later. */
-  | { kind: 'backing-off'; retryAfterMs: number };
+  | { kind: 'backing-off'; retryAfterMs: number }
+  /** The app has started more workers than it may: `message` says how many. */
+  | { kind: 'starts-spent'; message: string; retryAfterMs: number };

@@ -8,10 +8,11 @@ import type { Clock } from '../std/clock.ts';
 import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
 import type { BundleCode, FunctionLog, FunctionSource, Sandbox } from './ports.ts';
 import type { WorkerListener } from './worker-link.ts';
-import type { Zygote, Zygotes } from './zygotes.ts';
+import type { ZygoteSource } from './zygote-turns.ts';
+import type { Zygote } from './zygotes.ts';
 
 export interface StartDeps {
-  zygotes: Zygotes;
+  zygotes: ZygoteSource;
   code: BundleCode;
   log: FunctionLog;
   clock: Clock;

@@ -76,6 +76,8 @@ export function failureAnswer(failure: InvocationFailure): FailureAnswer {
       return waiting('No worker was free in time', failure.retryAfterMs);
     case 'backing-off':
       return waiting('The function keeps failing to start', failure.retryAfterMs);
+    case 'starts-spent':
+      return waiting('The app has started too many workers', failure.retryAfterMs);
     default:
       return failure satisfies never;
   }

@@ -1,6 +1,13 @@
 import type { InvocationFailure } from '../pool/ports.ts';
 import type { LogLevel } from '../protocol/worker.ts';
 
+const OVERLOADS: ReadonlySet<InvocationFailure['kind']> = new Set([
+  'queue-full',
+  'queue-timeout',
+  'backing-off',
+  'starts-spent',
+]);
+
 interface FailureEntry {
   level: LogLevel;
   text: string;
@@ -53,6 +60,8 @@ function detailsOf(failure: InvocationFailure): FailureDetails {
         errorType: 'BackingOff',
         message: 'the last workers all failed; the next start is tried later',
       };
+    case 'starts-spent':
+      return { errorType: 'StartsSpent', message: failure.message };
     default:
       return failure satisfies never;
   }
@@ -60,5 +69,5 @@ function detailsOf(failure: InvocationFailure): FailureDetails {
 
 /** Told of the function's load rather than of its code. */
 function isOverload({ kind }: InvocationFailure): boolean {
-  return kind === 'queue-full' || kind === 'queue-timeout' || kind === 'backing-off';
+  return OVERLOADS.has(kind);
 }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppLoad, type AppMember } from '../../src/pool/app-load.ts';
+import { StartBudget } from '../../src/pool/start-budget.ts';
+import { systemClock } from '../../src/std/clock.ts';
 
 const LIMITS = { workers: 10, memoryMib: 1_000, starts: 4, requests: 100 };
 
@@ -21,7 +23,7 @@ function member(fields: Partial<AppMember>): AppMember & { ended: number } {
 }
 
 function loadOf(...members: AppMember[]): AppLoad {
-  const load = new AppLoad(LIMITS);
+  const load = new AppLoad(LIMITS, new StartBudget(systemClock));
   for (const one of members) load.join(one);
   return load;
 }
@@ -39,11 +41,23 @@ describe('the load of an app', () => {
     expect(loadOf(...members.map(member)).startsAllowed(memoryMib)).toBe(expected);
   });
 
+  it('starts no more than its budget has left, and is remembered until that is whole again', () => {
+    const clock = { ...systemClock, nowMs: 0, monotonicMs: () => clock.nowMs };
+    const load = new AppLoad(LIMITS, new StartBudget(clock, { atOnce: 3, perMinute: 60 }));
+    expect(load.startsAllowed(100)).toBe(3);
+    load.spendStarts(2);
+    expect([load.startsAllowed(100), load.isForgettable]).toEqual([1, false]);
+    clock.nowMs = 2_000;
+    expect([load.startsAllowed(100), load.isForgettable]).toEqual([3, true]);
+    load.join(member({}));
+    expect(load.isForgettable).toBe(false);
+  });
+
   it('counts the requests of all functions', () => {
     const many = member({ inFlight: 60 });
     const load = loadOf(many, member({ inFlight: 40 }));
     expect(load.takesRequest()).toBe(false);
-    expect(load.leave(many)).toBe(false);
+    load.leave(many);
     expect(load.takesRequest()).toBe(true);
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PoolOptions } from '../../src/main/start-options.ts';
 import { AppLoad, appLimitsOf } from '../../src/pool/app-load.ts';
+import { StartBudget } from '../../src/pool/start-budget.ts';
 import { FunctionPool } from '../../src/pool/function-pool.ts';
 import type { Invocation, InvocationFailure, Sandbox } from '../../src/pool/ports.ts';
 import { Zygotes } from '../../src/pool/zygotes.ts';
@@ -80,9 +81,14 @@ interface PlayOptions {
   load?: AppLoad;
 }
 
+function loadWith(budget: StartBudget): AppLoad {
+  return new AppLoad(appLimitsOf(2 ** 40), budget);
+}
+
 async function play(options: PlayOptions = {}) {
   const { pool, concurrency = 1, failsStart, whenReady, nearMemoryLimit } = options;
-  const { clock = systemClock, load = new AppLoad(appLimitsOf(2 ** 40)) } = options;
+  const { clock = systemClock } = options;
+  const { load = loadWith(new StartBudget(clock)) } = options;
   const path = join(tmpdir(), `function-pool-${randomName(8)}.sock`);
   const server = net.createServer().listen(path);
   await once(server, 'listening');
@@ -207,6 +213,52 @@ describe('FunctionPool', () => {
       workers.at(-1)?.reply(0);
       await eventually(() => waiting.outcome === '200');
     }
+  });
+
+  it('starts no worker beyond the budget of its app, says when, and starts again then', async () => {
+    const clock = { ...systemClock, nowMs: 0, monotonicMs: () => clock.nowMs };
+    const load = loadWith(new StartBudget(clock, { atOnce: 2, perMinute: 60 }));
+    const { pool, workers } = await play({ load });
+    // Each worker answers once, which its back-off takes for a success, and ends.
+    for (const index of [0, 1]) {
+      const request = dispatch(pool);
+      await eventually(() => workers[index]?.streams.length === 1);
+      workers[index]?.reply(0);
+      await eventually(() => request.outcome === '200');
+      workers[index]?.send(200, 0);
+      await eventually(() => pool.workerCount === 0);
+    }
+    expect(dispatch(pool).outcome).toBe('starts-spent');
+    clock.nowMs = 1_000;
+    const next = dispatch(pool);
+    await eventually(() => workers[2]?.streams.length === 1);
+    workers[2]?.reply(0);
+    await eventually(() => next.outcome === '200');
+  });
+
+  it('starts a worker in its turn for who waits while its app may start none', async () => {
+    const load = loadWith(new StartBudget(systemClock, { atOnce: 1, perMinute: 600 }));
+    const { pool, workers } = await play({ load });
+    const [served, waiting] = [dispatch(pool), dispatch(pool)];
+    await eventually(() => workers[0]?.streams.length === 1);
+    workers[0]?.send(200, 0);
+    await eventually(() => served.outcome === 'worker-gone');
+    await eventually(() => workers[1]?.streams.length === 1);
+    workers[1]?.reply(0);
+    await eventually(() => waiting.outcome === '200');
+  });
+
+  it('lets a release wait for its turn, and refuses one whose turn is too far', async () => {
+    const budget = new StartBudget(systemClock, { atOnce: 1, perMinute: 600 });
+    const { pool } = await play({ load: loadWith(budget) });
+    budget.spend(1);
+    expect(await pool.hold()).toMatchObject({ kind: 'started' });
+    budget.spend(1_000);
+    const { pool: other } = await play({ load: loadWith(budget) });
+    expect(await other.hold()).toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining('more workers than they may (1 at once, then 600 a minute)'),
+    });
   });
 
   it.each(['withdrawal', 'timeout'])(
@@ -378,7 +430,10 @@ describe('FunctionPool', () => {
   });
 
   it('gets a worker when its app may have no more, by the end of an idle one of another function', async () => {
-    const load = new AppLoad({ workers: 1, memoryMib: 1_024, starts: 8, requests: 100 });
+    const load = new AppLoad(
+      { workers: 1, memoryMib: 1_024, starts: 8, requests: 100 },
+      new StartBudget(systemClock),
+    );
     const first = await play({ load });
     const second = await play({ load });
     const done = dispatch(first.pool);
@@ -394,7 +449,10 @@ describe('FunctionPool', () => {
   });
 
   it('refuses requests of an app that has too many, and of no other', async () => {
-    const load = new AppLoad({ workers: 8, memoryMib: 1_024, starts: 8, requests: 2 });
+    const load = new AppLoad(
+      { workers: 8, memoryMib: 1_024, starts: 8, requests: 2 },
+      new StartBudget(systemClock),
+    );
     const { pool, workers } = await play({ load, concurrency: 4 });
     const other = await play();
     const taken = [dispatch(pool), dispatch(pool)];

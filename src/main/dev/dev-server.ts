@@ -173,6 +173,7 @@ function describeFailure(failure: InvocationFailure, stacks: SourceStacks | unde
       return [` !     the worker ran out of memory (limit ${failure.memoryMib} MB)`];
     case 'worker-gone':
     case 'unavailable':
+    case 'starts-spent':
       return [` !     ${failure.message}`];
     case 'queue-full':
     case 'queue-timeout':
