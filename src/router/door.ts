@@ -1,11 +1,14 @@
 /** The HTTP server on the public port, and what becomes of each request. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { missingRouteText, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
+import { HttpClient } from './client.ts';
+import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
 import type { ExchangeTools } from './function-exchange.ts';
 import {
   createFunctionRequests,
@@ -18,8 +21,14 @@ import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
+import { createReplyHead } from './reply-head.ts';
 import { readRequestHead, type RequestHead } from './request-head.ts';
-import { createLocalRouteTable, createRouteTable, type RouteTable } from './route-table.ts';
+import {
+  createLocalRouteTable,
+  createRouteTable,
+  type Route,
+  type RouteTable,
+} from './route-table.ts';
 import { createStaticRequests } from './static-requests.ts';
 import { forwardToUpstream } from './upstream.ts';
 
@@ -54,25 +63,30 @@ interface Routing {
   table: RouteTable;
   sites: Map<ServedDeployment, Site>;
   /** By Host header, for those that were asked for. */
-  sitesByHost: Map<string, Site>;
+  sitesByHost: Map<string, FoundSite>;
 }
+
+interface FoundSite {
+  kind: 'site';
+  site: Site;
+}
+
+type SiteRoute = FoundSite | Exclude<Route, { kind: 'deployment' }>;
 
 export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const peers = createPeerReader(options.trustedProxies);
   const bodyRate = createBodyRateWatch(deps.clock);
   const control = { socketPath: options.sockets.controlApi, name: 'The control plane' };
   const git = { socketPath: options.sockets.gitHttp, name: 'The git front' };
-  const tools: ExchangeTools = {
-    invocations: deps.invocations,
-    clock: deps.clock,
-    quickReply: createQuickReply(deps.clock, {
-      keepAliveMs: KEEP_ALIVE_MS,
-      maxBodyBytes: QUICK_BODY_BYTES,
-    }),
-  };
+  const tools: ExchangeTools = { invocations: deps.invocations, clock: deps.clock };
   const toFunction = createFunctionRequests(deps.functions, tools);
   const { failures } = deps;
-  const toStatic = createStaticRequests({ ...tools, failures, toFunction }, options.bundlesDir);
+  const replyHead = createReplyHead(deps.clock, KEEP_ALIVE_MS);
+  const quickReply = createQuickReply(replyHead, {
+    keepAliveMs: KEEP_ALIVE_MS,
+    maxBodyBytes: QUICK_BODY_BYTES,
+  });
+  const toStatic = createStaticRequests({ failures, quickReply, toFunction }, options.bundlesDir);
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
@@ -98,31 +112,40 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       return;
     }
     if (head.hasBody) bodyRate.watch(request);
-    const known = routing.sitesByHost.get(head.hostHeader);
-    if (known === undefined) toNewHost({ request, response, head });
-    else toSite(known, { request, response, head, peer: peerOf(request, head) });
-  }
-
-  /** For a host that nobody asked for in this generation, or that no deployment has. */
-  function toNewHost(incoming: Incoming): void {
-    const { request, response, head } = incoming;
-    const route = routing.table.find(head.host);
-    if (route.kind === 'deployment') {
-      const site = siteOf(route.deployment);
-      if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
-      routing.sitesByHost.set(head.hostHeader, site);
-      toSite(site, { ...incoming, peer: peerOf(request, head) });
+    const route = routeOf(head);
+    if (route.kind === 'site') {
+      const client = new HttpClient(request, response, quickReply);
+      toSite(route.site, { client, head, peer: peerOf(request.socket, head) });
     } else if (route.kind === 'control') {
-      toControl(incoming);
+      toControl({ request, response, head });
     } else {
       sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
     }
   }
 
+  /** The fast path knows functions only. */
+  function onPlainRequest(client: PlainClient, { head }: PlainHeaders, socket: Socket): boolean {
+    const route = routeOf(head);
+    if (route.kind !== 'site' || route.site.deployment.hasPublicFiles === true) return false;
+    toSite(route.site, { client, head, peer: peerOf(socket, head) });
+    return true;
+  }
+
+  function routeOf({ host, hostHeader }: RequestHead): SiteRoute {
+    const known = routing.sitesByHost.get(hostHeader);
+    if (known !== undefined) return known;
+    const route = routing.table.find(host);
+    if (route.kind !== 'deployment') return route;
+    const found = { kind: 'site', site: siteOf(route.deployment) } as const;
+    if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
+    routing.sitesByHost.set(hostHeader, found);
+    return found;
+  }
+
   function toSite(site: Site, incoming: SiteRequest): void {
-    const { method, url } = incoming.request;
+    const { method, target } = incoming.client;
     if (site.deployment.hasPublicFiles === true) toStatic(site, incoming);
-    else toFunction(site, incoming, site.functions.find(method ?? '', url ?? ''));
+    else toFunction(site, incoming, site.functions.find(method, target));
   }
 
   function siteOf(deployment: ServedDeployment): Site {
@@ -138,7 +161,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     } else if (target === '/readyz') {
       void sendReadiness(request, response);
     } else {
-      const peer = peerOf(request, head);
+      const peer = peerOf(request.socket, head);
       forwardToUpstream({ request, response, peer }, GIT_PATH.test(target) ? git : control);
     }
   }
@@ -156,8 +179,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     });
   }
 
-  function peerOf(request: IncomingMessage, head: RequestHead): Peer {
-    return peers.read(request.socket.remoteAddress, {
+  function peerOf(socket: Socket, head: RequestHead): Peer {
+    return peers.read(socket.remoteAddress, {
       for: head.forwardedFor,
       proto: head.forwardedProto,
     });
@@ -165,6 +188,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   const publicServer = createPublicServer(deps.clock, {
     isExempt: (address) => peers.standsForMany(address),
+    accept: onPlainRequest,
+    replyHead,
     onRequest,
   });
 

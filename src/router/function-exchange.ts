@@ -2,21 +2,19 @@
  * One request to a function, from the door to the end of its response: the client's side of an invocation. Bodies
  * flow both ways only as fast as the other end takes them.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
 import { BODY_CHUNK_BYTES, WINDOW_BYTES } from '../protocol/worker.ts';
 import type { Clock } from '../std/clock.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
+import type { Client } from './client.ts';
 import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-state.ts';
 import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
 import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
-import type { QuickReply } from './quick-reply.ts';
 import { readFunctionHeaders } from './response-head.ts';
 import { requestTrailers, responseTrailers } from './trailers.ts';
 
 export interface ExchangeSubject {
-  request: IncomingMessage;
-  response: ServerResponse;
+  client: Client;
   requestId: string;
   host: string;
   text: string;
@@ -36,7 +34,6 @@ export interface ExchangeTarget extends InvocationTarget {
 export interface ExchangeTools {
   invocations: InvocationLog;
   clock: Clock;
-  quickReply: QuickReply;
 }
 
 const NO_STATUS = 'the status is none of HTTP';
@@ -74,7 +71,7 @@ export class FunctionExchange implements Invocation {
     this.#subject = subject;
     this.#target = target;
     this.#tools = tools;
-    subject.response.on('close', () => this.#clientClosed());
+    subject.client.whenClosed(() => this.#clientClosed());
   }
 
   begun(link: InvocationLink, stream: number, coldStartMs: number | null): void {
@@ -85,7 +82,7 @@ export class FunctionExchange implements Invocation {
     this.#begunAtMs ??= this.#tools.clock.monotonicMs();
     if (!this.hasBody) return;
     this.#sendAgain(link);
-    const isUntouched = this.#subject.request.readableFlowing === null;
+    const isUntouched = this.#subject.client.request.readableFlowing === null;
     if (isUntouched) this.#readBody();
   }
 
@@ -102,20 +99,21 @@ export class FunctionExchange implements Invocation {
     }
     this.#replay = null;
     this.#unacknowledged -= bytes;
-    const { request } = this.#subject;
+    const { request } = this.#subject.client;
     if (this.#unacknowledged < WINDOW_BYTES && request.isPaused()) request.resume();
   }
 
   replied(status: number, headers: string, body: Buffer): void {
     if (!this.#advance('replied')) return;
-    const { response, request } = this.#subject;
-    const known = readFunctionHeaders(headers, this.#subject.host);
+    const { client, host } = this.#subject;
+    const known = readFunctionHeaders(headers, host);
     if (known.kind === 'bad') return this.#badResponse(known.message);
     if (!isStatus(status)) return this.#badResponse(NO_STATUS);
     this.#tellEnd(status, null);
-    const isRequestPending = this.hasBody && !request.complete;
+    const isRequestPending = this.hasBody && !client.request.complete;
     const lines = known.lines + this.#ownLines();
-    if (!isRequestPending && this.#tools.quickReply.send(response, { status, lines, body })) return;
+    if (!isRequestPending && client.sendWhole({ status, lines, body })) return;
+    const { request, response } = client;
     const head = this.#head(known.list);
     if (status !== 204) {
       const isBodyless = status === 304 || request.method === 'HEAD';
@@ -129,17 +127,18 @@ export class FunctionExchange implements Invocation {
 
   headed(status: number, headers: string): void {
     if (!this.#advance('headed')) return;
-    const { response } = this.#subject;
-    const known = readFunctionHeaders(headers, this.#subject.host);
+    const { client, host } = this.#subject;
+    const known = readFunctionHeaders(headers, host);
     if (known.kind === 'bad') return this.#badResponse(known.message);
     if (!isStatus(status)) return this.#badResponse(NO_STATUS);
     const head = this.#head(known.list);
-    const hasNoBody = status === 204 || status === 304 || this.#subject.request.method === 'HEAD';
+    const hasNoBody = status === 204 || status === 304 || client.method === 'HEAD';
     if (known.contentLength !== null && status !== 204) {
       head.push('content-length', String(known.contentLength));
       this.#declaredLength = hasNoBody ? null : known.contentLength;
     }
     this.#status = status;
+    const { response } = client;
     response.writeHead(status, head);
     // When no body frame came along with the head, the client still gets the head now.
     process.nextTick(() => {
@@ -158,7 +157,7 @@ export class FunctionExchange implements Invocation {
     if (this.#unwritten > WINDOW_BYTES + BODY_CHUNK_BYTES) {
       return this.#violated('a body beyond its window');
     }
-    this.#subject.response.write(chunk, () => {
+    this.#subject.client.response.write(chunk, () => {
       this.#unwritten -= chunk.length;
       this.#link?.credit(this.#stream, chunk.length);
     });
@@ -170,7 +169,7 @@ export class FunctionExchange implements Invocation {
       return this.#badResponse('the body is shorter than its Content-Length');
     }
     this.#tellEnd(this.#status, null);
-    const { request, response } = this.#subject;
+    const { request, response } = this.#subject.client;
     if (trailers !== '') response.addTrailers(responseTrailers(trailers));
     endAfterRequest(request, response);
   }
@@ -194,7 +193,7 @@ export class FunctionExchange implements Invocation {
   #fail(failure: InvocationFailure): void {
     this.#state = 'over';
     this.#link?.cancel(this.#stream);
-    const { request, response } = this.#subject;
+    const { request, response } = this.#subject.client;
     const answer = failureAnswer(failure);
     this.#tellEnd(this.#status ?? answer.status, failure);
     // The head is out, so only the end of the connection can tell the client.
@@ -239,7 +238,8 @@ export class FunctionExchange implements Invocation {
   }
 
   #tooLarge(): void {
-    const { request, response, maxBodyBytes } = this.#subject;
+    const { client, maxBodyBytes } = this.#subject;
+    const { request, response } = client;
     const answer = tooLargeAnswer(maxBodyBytes, this.#errorContext());
     this.#abandon(this.#status ?? answer.status);
     if (response.headersSent) response.destroy();
@@ -260,12 +260,13 @@ export class FunctionExchange implements Invocation {
     const head = ofFunction.concat(this.#target.headers);
     head.push('x-request-id', this.#subject.requestId);
     if (this.#coldStartMs !== null) head.push('x-fn-cold-start', this.#coldStartMs.toFixed(1));
-    if (this.hasBody && !this.#subject.request.complete) head.push('connection', 'close');
+    if (this.hasBody && !this.#subject.client.request.complete) head.push('connection', 'close');
     return head;
   }
 
   #readBody(): void {
-    const { request, maxBodyBytes } = this.#subject;
+    const { client, maxBodyBytes } = this.#subject;
+    const { request } = client;
     request.on('data', (chunk: Buffer) => {
       if (this.#state === 'over') return;
       this.#received += chunk.length;
@@ -282,7 +283,7 @@ export class FunctionExchange implements Invocation {
   #sendAgain(link: InvocationLink): void {
     for (const chunk of this.#replay ?? []) link.sendBody(this.#stream, chunk);
     // Not `complete`: then all has arrived, but some may still wait in the stream to be read.
-    const { request } = this.#subject;
+    const { request } = this.#subject.client;
     if (request.readableEnded) link.endBody(this.#stream, requestTrailers(request));
   }
 }

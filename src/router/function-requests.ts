@@ -1,9 +1,9 @@
 /** The requests of one deployment, from its host on: which function answers, and what says that none does. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { invokeText } from '../protocol/worker.ts';
-import { sendAnswer } from './answers.ts';
+import { sendAnswer, type Answer } from './answers.ts';
+import type { Client } from './client.ts';
 import {
   noFunctionAnswer,
   noMethodAnswer,
@@ -28,8 +28,7 @@ export interface Site {
 }
 
 export interface SiteRequest {
-  request: IncomingMessage;
-  response: ServerResponse;
+  client: Client;
   head: RequestHead;
   peer: Peer;
 }
@@ -62,26 +61,21 @@ export function createFunctionRequests(
   }
 
   return (site, incoming, match) => {
-    const { request, response, head } = incoming;
+    const { client, head } = incoming;
     const requestId = randomUUID();
-    if (match.kind === 'no-path') {
-      sendAnswer(request, response, noFunctionAnswer(contextOf(site, requestId)));
-      return;
-    }
+    const refuse = (answer: Answer): void => sendAnswer(client.request, client.response, answer);
+    if (match.kind === 'no-path') return refuse(noFunctionAnswer(contextOf(site, requestId)));
     if (match.kind === 'no-method') {
-      sendAnswer(request, response, noMethodAnswer(match.allow, contextOf(site, requestId)));
-      return;
+      return refuse(noMethodAnswer(match.allow, contextOf(site, requestId)));
     }
     const { maxBodyBytes } = match.served;
     if (head.contentLength !== null && head.contentLength > maxBodyBytes) {
-      sendAnswer(request, response, tooLargeAnswer(maxBodyBytes, contextOf(site, requestId)));
-      return;
+      return refuse(tooLargeAnswer(maxBodyBytes, contextOf(site, requestId)));
     }
     const target = targetOf(site, match.served);
     const exchange = new FunctionExchange(
       {
-        request,
-        response,
+        client,
         requestId,
         host: head.host,
         text: functionText(requestId, incoming),
@@ -100,12 +94,12 @@ function contextOf({ headers }: Site, requestId: string): ErrorContext {
 }
 
 /** INVOKE's text, with the headers that tell a function about its client. */
-function functionText(requestId: string, { request, head, peer }: SiteRequest): string {
+function functionText(requestId: string, { client, head, peer }: SiteRequest): string {
   return invokeText(
     {
       requestId,
-      method: request.method ?? '',
-      target: request.url ?? '',
+      method: client.method,
+      target: client.target,
       scheme: peer.scheme,
       peer: peer.address,
     },

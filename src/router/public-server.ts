@@ -3,6 +3,7 @@ import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
 import { createConnections, type Connections } from './connections.ts';
+import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
 
 export const KEEP_ALIVE_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -19,10 +20,13 @@ export interface PublicServer {
   close(drainMs: number): Promise<void>;
 }
 
-export function createPublicServer(
-  clock: Clock,
-  options: { isExempt(address: string): boolean; onRequest: http.RequestListener },
-): PublicServer {
+export interface PublicServerOptions extends Pick<FastPathOptions, 'accept' | 'replyHead'> {
+  isExempt(address: string): boolean;
+  /** For what the fast path does not accept. */
+  onRequest: http.RequestListener;
+}
+
+export function createPublicServer(clock: Clock, options: PublicServerOptions): PublicServer {
   const server = http.createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: 0, // Bodies have a minimum rate instead: functions may run, and uploads last, long.
@@ -36,6 +40,13 @@ export function createPublicServer(
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.maxHeadersCount = 0; // Node would drop what is above it silently; they are counted instead.
   server.timeout = 0;
+  const fastPath = createFastPath(server, clock, {
+    accept: options.accept,
+    replyHead: options.replyHead,
+    keepAliveMs: KEEP_ALIVE_MS,
+    firstRequestMs: HEADERS_TIMEOUT_MS,
+    maxRequests: MAX_REQUESTS_PER_SOCKET,
+  });
   const connections = createConnections(server, clock, options);
   server.on('request', (request, response) => {
     connections.began(request.socket, response);
@@ -53,8 +64,9 @@ export function createPublicServer(
   return {
     server,
     close: async (drainMs) => {
-      await closeServer({ server, connections }, drainMs);
+      await closeServer({ server, connections, fastPath }, drainMs);
       connections.close();
+      fastPath.destroy();
     },
   };
 }
@@ -77,13 +89,18 @@ function endRaw(socket: Duplex, status: string): void {
 }
 
 function closeServer(
-  { server, connections }: { server: http.Server; connections: Connections },
+  parts: { server: http.Server; connections: Connections; fastPath: FastPath },
   drainMs: number,
 ): Promise<void> {
+  const { server, connections, fastPath } = parts;
   return new Promise((resolve) => {
     const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    const giveUp = setTimeout(() => server.closeAllConnections(), drainMs);
+    const giveUp = setTimeout(() => {
+      server.closeAllConnections();
+      fastPath.destroy();
+    }, drainMs);
     connections.drain();
+    fastPath.drain();
     server.close(() => {
       clearInterval(closeIdle);
       clearTimeout(giveUp);

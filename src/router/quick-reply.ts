@@ -4,10 +4,10 @@
  * its throughput). The way in is a private field, `_header`, so it is used only when a rehearsal at start shows
  * that this Node still sends exactly what `writeHead` would; otherwise every response takes the usual way.
  */
-import { STATUS_CODES, IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import type { Clock } from '../std/clock.ts';
+import { statusLine, type ReplyHead } from './reply-head.ts';
 
 export interface WholeReply {
   status: number;
@@ -27,27 +27,12 @@ interface Internals {
   maxRequestsOnConnectionReached: boolean;
 }
 
-export interface QuickReplyOptions {
-  keepAliveMs: number;
-  /** Larger bodies gain nothing. */
-  maxBodyBytes: number;
-}
-
-export function createQuickReply(clock: Clock, options: QuickReplyOptions): QuickReply {
-  const tail = `connection: keep-alive\r\nkeep-alive: timeout=${options.keepAliveMs / 1000}\r\n\r\n`;
+/** Bodies above `maxBodyBytes` gain nothing by it. */
+export function createQuickReply(
+  replyHead: ReplyHead,
+  options: { keepAliveMs: number; maxBodyBytes: number },
+): QuickReply {
   const isSafe = isRehearsalGood(options.keepAliveMs);
-  let dateSecond = -1;
-  let dateLine = '';
-
-  function currentDateLine(): string {
-    const now = clock.now();
-    const second = Math.floor(now / 1000);
-    if (second !== dateSecond) {
-      dateSecond = second;
-      dateLine = `date: ${new Date(now).toUTCString()}\r\n`;
-    }
-    return dateLine;
-  }
 
   return {
     send: (response, { status, lines, body }) => {
@@ -65,15 +50,10 @@ export function createQuickReply(clock: Clock, options: QuickReplyOptions): Quic
       if (!isUsual) return false;
       // Whoever looks at the response later finds it as writeHead would have left it.
       response.statusCode = status;
-      const head = `${statusLine(status)}${lines}content-length: ${body.length}\r\n${currentDateLine()}`;
-      sendWithHead(response, head + tail, body);
+      sendWithHead(response, replyHead(status, lines, body.length), body);
       return true;
     },
   };
-}
-
-function statusLine(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
 }
 
 function sendWithHead(response: ServerResponse, head: string, body: Buffer): void {

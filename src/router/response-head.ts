@@ -1,7 +1,6 @@
 /** What a function may say in the head of its response: checked, and cleaned of what is not its to say. */
+import { FIELD_VALUE, TOKEN } from './http-syntax.ts';
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 /** A function's head above this is refused, like a client's. */
 const MAX_HEAD_CHARACTERS = 64 * 1024;

@@ -47,17 +47,16 @@ export function createStaticRequests(
   const content = createStaticContent(bundlesDir);
 
   function answer(site: Site, incoming: SiteRequest, index: StaticIndex): void {
-    const { method, url } = incoming.request;
-    const found = { site, incoming, index, match: index.find(url ?? '') };
-    if (!READING.includes(method ?? '') || found.match === null) toFunctions(found);
+    const { method, target } = incoming.client;
+    const found = { site, incoming, index, match: index.find(target) };
+    if (!READING.includes(method) || found.match === null) toFunctions(found);
     else if (found.match.kind === 'moved') sendMoved(found, found.match.path);
     else sendFile(found, found.match.file);
   }
 
   function toFunctions({ site, incoming, index, match }: Found): void {
-    const { request, response } = incoming;
-    const method = request.method ?? '';
-    const ofFunctions = site.functions.find(method, request.url ?? '');
+    const { method, target, request, response } = incoming.client;
+    const ofFunctions = site.functions.find(method, target);
     const isPublic = match !== null || site.deployment.functions.length === 0;
     const page = index.notFoundPage;
     if (ofFunctions.kind !== 'no-path') {
@@ -72,7 +71,7 @@ export function createStaticRequests(
   }
 
   function sendFile({ site, incoming }: Found, file: StaticFile): void {
-    const { headers } = incoming.request;
+    const { headers } = incoming.client.request;
     const form = formFor(file, headers['accept-encoding']);
     const outcome = evaluateConditions(
       {
@@ -81,14 +80,14 @@ export function createStaticRequests(
         ifRange: joined(headers['if-range']),
         range: headers.range,
       },
-      incoming.request.method === 'HEAD' ? 'HEAD' : 'GET',
+      incoming.client.method === 'HEAD' ? 'HEAD' : 'GET',
       form,
     );
     send({ site, incoming }, { form, outcome });
   }
 
   function sendNotFound(asked: Pick<Found, 'site' | 'incoming'>, page: StaticFile): void {
-    const form = formFor(page, asked.incoming.request.headers['accept-encoding']);
+    const form = formFor(page, asked.incoming.client.request.headers['accept-encoding']);
     send(asked, { form, outcome: { status: 404 } });
   }
 
@@ -96,7 +95,7 @@ export function createStaticRequests(
     { site, incoming }: Pick<Found, 'site' | 'incoming'>,
     what: Pick<StaticReply, 'form' | 'outcome'>,
   ): void {
-    const { request, response } = incoming;
+    const { request, response } = incoming.client;
     const requestId = randomUUID();
     const reply: StaticReply = {
       ...what,
@@ -114,7 +113,7 @@ export function createStaticRequests(
   /** The operator's fault, not the request's: the caller learns no more than that. */
   function fail(
     site: Site,
-    { request, response }: SiteRequest,
+    { client: { request, response } }: SiteRequest,
     { requestId, error }: { requestId: string; error: unknown },
   ): void {
     deps.failures.unreadable(site.deployment, requestId, error);
@@ -134,7 +133,7 @@ export function createStaticRequests(
       return;
     }
     const loaded = (index: StaticIndex): void => {
-      if (!incoming.response.destroyed) answer(site, incoming, index);
+      if (!incoming.client.response.destroyed) answer(site, incoming, index);
     };
     indexes
       .load(bundle)
@@ -150,8 +149,8 @@ function formFor(
 }
 
 function sendMoved({ site, incoming }: Found, path: string): void {
-  const { request, response } = incoming;
-  const location = path + targetQuery(request.url ?? '');
+  const { target, request, response } = incoming.client;
+  const location = path + targetQuery(target);
   sendAnswer(request, response, {
     status: 308,
     body: `Moved to ${location}\n`,

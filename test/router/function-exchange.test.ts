@@ -162,10 +162,19 @@ describe('a refused invocation', () => {
 
 describe('a connection', () => {
   it('gets no parse error into a response that is in flight', async () => {
-    client.send(`${GET}GARBAGE\r\n\r\n`);
+    client.send(
+      'POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: 0\r\n\r\nGARBAGE\r\n\r\n',
+    );
     const { link } = await functions.begun();
     expect(await client.closed()).toBe('');
     await eventually(() => link.calls.includes('cancel'));
+  });
+
+  it('gets the error of what it sent ahead after the response that it waits for', async () => {
+    client.send(`${GET}GARBAGE\r\n\r\n`);
+    const { invocation } = await functions.begun();
+    invocation.replied(200, '', Buffer.from('first'));
+    expect(await client.closed()).toMatch(/first(?:HTTP\/1\.1 400 )/);
   });
 
   it('gets a parse error after a response that is done', async () => {

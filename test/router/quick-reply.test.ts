@@ -3,10 +3,14 @@ import http from 'node:http';
 import { Socket, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQuickReply } from '../../src/router/quick-reply.ts';
+import { createReplyHead } from '../../src/router/reply-head.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { ask } from '../support/ask.ts';
 
-const quickReply = createQuickReply(systemClock, { keepAliveMs: 5_000, maxBodyBytes: 100 });
+const quickReply = createQuickReply(createReplyHead(systemClock, 5_000), {
+  keepAliveMs: 5_000,
+  maxBodyBytes: 100,
+});
 const server = http.createServer({ keepAliveTimeout: 5_000 }, (request, response) => {
   const body = Buffer.from('x'.repeat(Number(request.url?.slice(1))));
   const status = Number(request.headers['x-status'] ?? 200);
