@@ -11,7 +11,7 @@ import { RawConnection } from '../../support/raw-connection.ts';
 
 interface Asked {
   client: Client;
-  answer(text: string): void;
+  answer: (text: string) => void;
 }
 
 const closing: (() => void)[] = [];
