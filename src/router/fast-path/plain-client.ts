@@ -62,16 +62,16 @@ export class PlainClient implements Client {
 
   /** As Node's server leaves a request without a body. */
   #makeRequest(): IncomingMessage {
-    const request = new IncomingMessage(this.#connection.socket);
-    Object.assign(request, {
+    const request = Object.assign(new IncomingMessage(this.#connection.socket), {
       method: this.method,
       url: this.target,
       httpVersion: '1.1',
       httpVersionMajor: 1,
       httpVersionMinor: 1,
-      rawHeaders: [...this.#rawHeaders],
-      complete: true,
-    });
+    }) as IncomingMessage & { _addHeaderLines(lines: string[], count: number): void };
+    // A private method, and the only way to have the fields joined as Node joins them.
+    request._addHeaderLines([...this.#rawHeaders], this.#rawHeaders.length);
+    request.complete = true;
     request.push(null);
     return request;
   }
