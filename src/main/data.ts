@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { totalmem } from 'node:os';
 import { appLimitsOf, createBundleCode, createPool } from '../pool/index.ts';
+import type { FunctionLog } from '../pool/ports.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
@@ -9,6 +10,7 @@ import {
   createDoor,
   deploymentFault,
   type DoorDeps,
+  HELD_BOUNDS,
   readSnapshotFile,
   releaseRunFault,
 } from '../router/index.ts';
@@ -20,6 +22,7 @@ import { createSandboxClient } from './sandbox-client.ts';
 import { startChild, type RunningChild, type SupervisorHost } from './child-process.ts';
 import type { DataOptions } from './start-options.ts';
 
+const UNTAKEN_MIB = HELD_BOUNDS.perOwnerBytes / (1024 * 1024);
 const CODE_CACHE_BYTES = 64 * 1024 * 1024;
 /** Of each deployment's failures that are the platform's own. */
 const MAX_LINES_PER_SECOND = 200;
@@ -43,7 +46,12 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     options.pool,
   );
   const door = createDoor(
-    { functions: pool, failures: failureLog(log), invocations: logs.recorder, clock: systemClock },
+    {
+      functions: pool,
+      failures: failureLog(log, logs.recorder),
+      invocations: logs.recorder,
+      clock: systemClock,
+    },
     options,
   );
 
@@ -120,7 +128,7 @@ function refuse(fault: string | null): void {
   if (fault !== null) throw new PlatformError('bad-request', fault);
 }
 
-function failureLog(log: Logger): DoorDeps['failures'] {
+function failureLog(log: Logger, functionLog: FunctionLog): DoorDeps['failures'] {
   const allows = createRateLimit(MAX_LINES_PER_SECOND);
   return {
     unreadable: ({ appName, id }, requestId, error) => {
@@ -129,6 +137,13 @@ function failureLog(log: Logger): DoorDeps['failures'] {
           { app: appName, deployment: id, requestId, err: error },
           'public file unreadable',
         );
+    },
+    untaken: ({ appName, id, functions }, connections) => {
+      const source = { appName, deployment: id, functionName: functions[0]?.name ?? '' };
+      const text =
+        `${connections} connections were closed: their clients took nothing, and more of what this app answers waits than ` +
+        `may (${UNTAKEN_MIB} MiB)`;
+      functionLog.line(source, { level: 'warn', text, requestId: null, dropped: 0 });
     },
   };
 }

@@ -1,9 +1,13 @@
-/** The connections of the public port: how many one peer may have, whether they move, and which answer they are at. */
+/**
+ * The connections of the public port: how many one peer may have, whether they move, how much they hold, and which answer
+ * they are at.
+ */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { plainAddress } from '../std/address-list.ts';
 import type { Clock } from '../std/clock.ts';
+import { beyondBounds, HELD_BOUNDS, type HeldBounds, type Holder } from './held-answers.ts';
 
 export interface ConnectionLimits {
   /** Of one address. Generous: whole offices share one. */
@@ -13,14 +17,26 @@ export interface ConnectionLimits {
    * least rate of a client is some KB a second.
    */
   stallMs: number;
+  /** Of what all of them hold. */
+  held: HeldBounds;
+  /** What may come above that before it is seen; a look at 20,000 connections takes 2 ms. */
   lookEveryMs: number;
 }
 
-const LIMITS: ConnectionLimits = { maxPerPeer: 1_000, stallMs: 60_000, lookEveryMs: 5_000 };
+const LIMITS: ConnectionLimits = {
+  maxPerPeer: 1_000,
+  stallMs: 60_000,
+  held: HELD_BOUNDS,
+  lookEveryMs: 500,
+};
 
 export interface ConnectionsOptions {
   /** Peers that stand for many, such as a proxy. */
   isExempt(address: string): boolean;
+  /** Whose answers the connection has: an app's name, or what else may have a share. Only asked when it holds some. */
+  ownerOf(socket: Socket, response: ServerResponse | null): string;
+  /** So many connections were closed, as their clients did not take what the owner had answered. */
+  closedUntaken(owner: string, connections: number): void;
   limits?: ConnectionLimits;
 }
 
@@ -41,6 +57,10 @@ interface Connection {
   /** Bytes that the peer had taken when it last took any. */
   taken: number;
   takenAtMs: number;
+}
+
+interface ConnectionHolder extends Holder {
+  socket: Socket;
 }
 
 export function createConnections(
@@ -76,16 +96,31 @@ export function createConnections(
 
   function look(): void {
     const now = clock.monotonicMs();
+    const holders: ConnectionHolder[] = [];
     for (const connection of connections.values()) {
-      if (isStalled(connection, now)) connection.socket.destroy();
+      const { socket, response } = connection;
+      if (isStalled(connection, now)) socket.destroy();
+      const bytes = heldBy(connection);
+      if (bytes === 0 || socket.destroyed) continue;
+      const { takenAtMs } = connection;
+      holders.push({ owner: options.ownerOf(socket, response), bytes, takenAtMs, socket });
     }
+    closeUntaken(beyondBounds(holders, limits.held));
     cancel = connections.size > 0 ? clock.after(limits.lookEveryMs, look) : null;
+  }
+
+  function closeUntaken(untaken: ConnectionHolder[]): void {
+    for (const { socket } of untaken) socket.destroy();
+    for (const [owner, { length }] of Map.groupBy(untaken, (holder) => holder.owner)) {
+      options.closedUntaken(owner, length);
+    }
   }
 
   function isStalled(connection: Connection, nowMs: number): boolean {
     const { socket } = connection;
-    const taken = socket.bytesWritten - socket.writableLength;
-    if (socket.writableLength === 0 || taken !== connection.taken) {
+    // Most hold nothing, and need not be asked what they ever wrote.
+    const taken = socket.writableLength === 0 ? -1 : socket.bytesWritten - socket.writableLength;
+    if (taken === -1 || taken !== connection.taken) {
       connection.taken = taken;
       connection.takenAtMs = nowMs;
     }
@@ -109,4 +144,9 @@ export function createConnections(
     },
     close: () => cancel?.(),
   };
+}
+
+/** A response that waits behind another one on its connection has its bytes itself. */
+function heldBy({ socket, response }: Connection): number {
+  return Math.max(socket.writableLength, response?.writableLength ?? 0);
 }

@@ -188,6 +188,11 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   const publicServer = createPublicServer(deps.clock, {
     isExempt: (address) => peers.standsForMany(address),
+    ownerOf: (host) => routing.sitesByHost.get(host)?.site.deployment.appName ?? host,
+    closedUntaken: (owner, connections) => {
+      const deployment = [...routing.sites.keys()].find(({ appName }) => appName === owner);
+      if (deployment !== undefined) failures.untaken(deployment, connections);
+    },
     accept: onPlainRequest,
     replyHead,
     onRequest,

@@ -10,3 +10,4 @@ export { deploymentFault, releaseRunFault } from './check-snapshot.ts';
 export { createDoor } from './door.ts';
 export type { DoorDeps } from './ports.ts';
 export { readSnapshotFile } from './snapshot-file.ts';
+export { HELD_BOUNDS } from './held-answers.ts';

@@ -19,6 +19,8 @@ export interface Dispatcher {
 export interface FailureLog {
   /** A public file, or the list of them, could not be read. */
   unreadable(deployment: ServedDeployment, requestId: string, error: unknown): void;
+  /** So many connections of clients that took nothing were closed: more waited for such clients than may. */
+  untaken(deployment: ServedDeployment, connections: number): void;
 }
 
 /** The function that an invocation is of. */

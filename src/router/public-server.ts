@@ -22,6 +22,9 @@ export interface PublicServer {
 
 export interface PublicServerOptions extends Pick<FastPathOptions, 'accept' | 'replyHead'> {
   isExempt(address: string): boolean;
+  /** Who answers at a host. */
+  ownerOf(host: string): string;
+  closedUntaken(owner: string, connections: number): void;
   /** For what the fast path does not accept. */
   onRequest: http.RequestListener;
 }
@@ -47,7 +50,11 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     firstRequestMs: HEADERS_TIMEOUT_MS,
     maxRequests: MAX_REQUESTS_PER_SOCKET,
   });
-  const connections = createConnections(server, clock, options);
+  const connections = createConnections(server, clock, {
+    ...options,
+    ownerOf: (socket, response) =>
+      options.ownerOf(response?.req.headers.host ?? fastPath.hostOf(socket) ?? ''),
+  });
   server.on('request', (request, response) => {
     connections.began(request.socket, response);
     options.onRequest(request, response);

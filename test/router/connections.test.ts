@@ -8,15 +8,27 @@ import { eventually } from '../support/eventually.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 
 const MIB = 1024 * 1024;
-const LIMITS: ConnectionLimits = { maxPerPeer: 3, stallMs: 500, lookEveryMs: 20 };
+const LIMITS: ConnectionLimits = {
+  maxPerPeer: 3,
+  stallMs: 500,
+  held: { perOwnerBytes: Infinity, inAllBytes: Infinity },
+  lookEveryMs: 20,
+};
 const closing: (() => void)[] = [];
 
 afterEach(() => closing.splice(0).forEach((close) => close()));
 
 async function startServer(options: { limits: ConnectionLimits; exempt?: string }) {
-  const server = http.createServer((_request, response) => response.end(Buffer.alloc(64 * MIB)));
+  const answer = Buffer.alloc(64 * MIB);
+  const server = http.createServer((request, response) => {
+    connections.began(request.socket, response);
+    response.end(answer);
+  });
+  const closed: Record<string, number> = {};
   const connections = createConnections(server, systemClock, {
     isExempt: (address) => address === options.exempt,
+    ownerOf: (_socket, response) => response?.req.headers.host ?? '',
+    closedUntaken: (owner, count) => void (closed[owner] = (closed[owner] ?? 0) + count),
     limits: options.limits,
   });
   server.listen(0, '127.0.0.1');
@@ -27,7 +39,7 @@ async function startServer(options: { limits: ConnectionLimits; exempt?: string 
     server.closeAllConnections();
   });
   const { port } = server.address() as AddressInfo;
-  return { server, port };
+  return { server, port, closed };
 }
 
 async function countOf(server: http.Server): Promise<number> {
@@ -72,4 +84,31 @@ describe('connections', () => {
     expect(after.isClosed).toBe(false);
     after.socket.destroy();
   });
+
+  it('of hundreds that take nothing are closed until what is held is within bounds, and no neighbour of theirs', async () => {
+    const { server, port, closed } = await startServer({
+      limits: {
+        maxPerPeer: 1_000,
+        stallMs: 60_000,
+        held: { perOwnerBytes: 640 * MIB, inAllBytes: 6_400 * MIB },
+        lookEveryMs: 20,
+      },
+    });
+    const ask = (host: string): net.Socket => {
+      const client = net.connect(port, '127.0.0.1');
+      client.on('error', () => {});
+      client.pause();
+      client.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      return client;
+    };
+    const clients = [ask('neighbour'), ...Array.from({ length: 300 }, () => ask('flooded'))];
+    // Each holds 64 MiB less what the kernel took of it: a few.
+    await eventually(() => (closed['flooded'] ?? 0) >= 285);
+    await eventually(async () => (await countOf(server)) <= 16);
+    expect(closed).toEqual({ flooded: expect.any(Number) });
+    const after = new RawConnection(port);
+    after.send('GET / HTTP/1.1\r\nHost: neighbour\r\n\r\n');
+    await after.has('HTTP/1.1 200 OK');
+    for (const client of [after.socket, ...clients]) client.destroy();
+  }, 30_000);
 });

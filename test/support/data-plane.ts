@@ -44,6 +44,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
   const lines: LogLine[] = [];
   const failures: InvocationFailure[] = [];
   const unreadable: unknown[] = [];
+  const untaken: { appName: string; connections: number }[] = [];
   const processes = await createWorkerProcesses({
     environmentOf: () => options.environment ?? {},
     ...(options.secretNames && { secretNames: options.secretNames }),
@@ -64,6 +65,8 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
       functions: pool,
       failures: {
         unreadable: (_deployment, _requestId, error) => void unreadable.push(error),
+        untaken: (deployment, connections) =>
+          void untaken.push({ appName: deployment.appName, connections }),
       },
       invocations: {
         ended: (_target, { failure }) => {
@@ -116,6 +119,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
     lines,
     failures,
     unreadable,
+    untaken,
     bundlesDir,
     /** Makes a deployment of the code without routing to it. */
     async deployment(

@@ -43,7 +43,7 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
   const door = createDoor(
     {
       functions: { functionPool: () => dispatcher },
-      failures: { unreadable: () => {} },
+      failures: { unreadable: () => {}, untaken: () => {} },
       invocations: {
         ended: (_target, { failure }) => {
           if (failure !== null) failures.push(failure);

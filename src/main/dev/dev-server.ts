@@ -69,6 +69,7 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
       failures: {
         unreadable: (_, requestId, error) =>
           output({ type: 'failure', requestId, lines: [` !     ${String(error)}`] }),
+        untaken: () => {}, // Nobody else's requests are held up.
       },
       invocations: {
         ended: ({ deployment }, { requestId, failure }) => {

@@ -26,6 +26,8 @@ export interface FastPathOptions extends Pick<
 export interface FastPath {
   /** From now on connections close with their current answer, those without one at once. */
   drain(): void;
+  /** Which host a connection asked for last; null when it is not on the fast path. */
+  hostOf(socket: Socket): string | null;
   /** Closes all, whatever they are at. */
   destroy(): void;
 }
@@ -35,7 +37,7 @@ export function createFastPath(server: Server, clock: Clock, options: FastPathOp
   const [readByNode, ...others] = server.listeners('connection');
   assert(readByNode !== undefined && others.length === 0, 'the server reads its connections');
   server.removeAllListeners('connection');
-  const connections = new Set<PlainConnection>();
+  const connections = new Map<Socket, PlainConnection>();
   const maxIdleLooks = Math.ceil(options.keepAliveMs / LOOK_MS);
   const maxSilentLooks = Math.ceil(options.firstRequestMs / LOOK_MS);
   let isDraining = false;
@@ -56,11 +58,11 @@ export function createFastPath(server: Server, clock: Clock, options: FastPathOp
   };
 
   function forget(connection: PlainConnection): void {
-    connections.delete(connection);
+    connections.delete(connection.socket);
   }
 
   function look(): void {
-    for (const connection of connections) {
+    for (const connection of connections.values()) {
       if (!connection.isIdle) continue;
       const max = connection.hadRequest ? maxIdleLooks : maxSilentLooks;
       if (connection.countIdleLook() > max) connection.socket.destroy();
@@ -70,21 +72,22 @@ export function createFastPath(server: Server, clock: Clock, options: FastPathOp
 
   server.on('connection', (socket: Socket) => {
     if (socket.destroyed) return;
-    connections.add(new PlainConnection(socket, host));
+    connections.set(socket, new PlainConnection(socket, host));
     cancel ??= clock.after(LOOK_MS, look);
   });
 
   return {
     drain: () => {
       isDraining = true;
-      for (const connection of connections) {
+      for (const connection of connections.values()) {
         if (connection.isIdle) connection.socket.destroy();
         else connection.makeLast();
       }
     },
+    hostOf: (socket) => connections.get(socket)?.lastHost ?? null,
     destroy: () => {
       cancel?.();
-      for (const { socket } of connections) socket.destroy();
+      for (const socket of connections.keys()) socket.destroy();
     },
   };
 }

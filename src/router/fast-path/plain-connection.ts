@@ -26,6 +26,8 @@ export interface ConnectionHost {
 
 export class PlainConnection implements ClientConnection {
   readonly socket: Socket;
+  /** Of the request that came last. */
+  lastHost = '';
   readonly #host: ConnectionHost;
   #client: PlainClient | null = null;
   /** What came behind the request that is being answered; while there is any, no more is read. */
@@ -135,6 +137,7 @@ export class PlainConnection implements ClientConnection {
     const client = new PlainClient(this, request);
     this.#client = client;
     this.#requests += 1;
+    this.lastHost = request.headers.head.hostHeader;
     if (request.bytes < bytes.length) {
       this.#unread = bytes.subarray(request.bytes);
       this.socket.pause();
