@@ -4,6 +4,8 @@ import type { Route } from './route-table.ts';
 
 /** How long a client may go on sending a body that nobody wants, so that it gets to read the answer. */
 const LINGER_MS = 2_000;
+/** Responses that wait for that. */
+const lingering = new WeakMap<ServerResponse, () => void>();
 
 export interface Answer {
   status: number;
@@ -38,12 +40,20 @@ export function endAfterRequest(request: IncomingMessage, response: ServerRespon
   }
   const end = (): void => {
     clearTimeout(timer);
+    lingering.delete(response);
     response.end();
   };
   const timer = setTimeout(end, LINGER_MS);
+  lingering.set(response, end);
   request.on('end', end);
   request.on('close', end);
   request.resume();
+}
+
+/** Ends a response that is written and only lets its client finish; false when it is none of these. */
+export function endLingering(response: ServerResponse): boolean {
+  lingering.get(response)?.();
+  return response.writableEnded;
 }
 
 /** A request without a body is not `complete` while it is being announced, though nothing will follow. */

@@ -1,6 +1,6 @@
 /**
- * The connections of the public port: how many one peer may have, whether they move, how much they hold, and which answer
- * they are at.
+ * The connections of the public port: how many one peer may have, whether they move, how much they hold, and whose
+ * turn it is on each.
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { plainAddress } from '../std/address-list.ts';
 import type { Clock } from '../std/clock.ts';
 import { beyondBounds, HELD_BOUNDS, type HeldBounds, type Holder } from './held-answers.ts';
+import { Turns, type Question } from './turns.ts';
 
 export interface ConnectionLimits {
   /** Of one address. Generous: whole offices share one. */
@@ -37,14 +38,15 @@ export interface ConnectionsOptions {
   ownerOf(socket: Socket, response: ServerResponse | null): string;
   /** So many connections were closed, as their clients did not take what the owner had answered. */
   closedUntaken(owner: string, connections: number): void;
+  /** Called for each request when it is its turn. */
+  begin: (question: Question) => void;
   limits?: ConnectionLimits;
 }
 
 export interface Connections {
-  /** Called for each request, before it is answered. */
-  began(socket: Duplex, response: ServerResponse): void;
-  /** Whether a response is owed or on its way: nothing else may be written then. */
-  isAnswering(socket: Duplex): boolean;
+  came(question: Question): void;
+  /** Undefined for a connection that was refused. */
+  turnsOf(socket: Duplex): Turns | undefined;
   /** From now on the last answer of each connection says that it closes. */
   drain(): void;
   close(): void;
@@ -52,8 +54,7 @@ export interface Connections {
 
 interface Connection {
   socket: Socket;
-  /** Of the request that came last: those before it are answered when it is. */
-  response: ServerResponse | null;
+  turns: Turns;
   /** Bytes that the peer had taken when it last took any. */
   taken: number;
   takenAtMs: number;
@@ -82,7 +83,12 @@ export function createConnections(
       return;
     }
     countByPeer.set(peer, count);
-    connections.set(socket, { socket, response: null, taken: 0, takenAtMs: clock.monotonicMs() });
+    connections.set(socket, {
+      socket,
+      turns: new Turns(socket, options.begin),
+      taken: 0,
+      takenAtMs: clock.monotonicMs(),
+    });
     socket.on('close', () => forget(socket, peer));
     cancel ??= clock.after(limits.lookEveryMs, look);
   }
@@ -98,12 +104,12 @@ export function createConnections(
     const now = clock.monotonicMs();
     const holders: ConnectionHolder[] = [];
     for (const connection of connections.values()) {
-      const { socket, response } = connection;
+      const { socket, turns } = connection;
       if (isStalled(connection, now)) socket.destroy();
       const bytes = heldBy(connection);
       if (bytes === 0 || socket.destroyed) continue;
       const { takenAtMs } = connection;
-      holders.push({ owner: options.ownerOf(socket, response), bytes, takenAtMs, socket });
+      holders.push({ owner: options.ownerOf(socket, turns.response), bytes, takenAtMs, socket });
     }
     closeUntaken(beyondBounds(holders, limits.held));
     cancel = connections.size > 0 ? clock.after(limits.lookEveryMs, look) : null;
@@ -130,23 +136,20 @@ export function createConnections(
   server.on('connection', admit);
 
   return {
-    began: (socket, response) => {
-      if (isDraining) response.shouldKeepAlive = false;
-      const connection = connections.get(socket);
-      if (connection !== undefined) connection.response = response;
+    came: (question) => {
+      if (isDraining) question.response.shouldKeepAlive = false;
+      connections.get(question.request.socket)?.turns.came(question);
     },
-    isAnswering: (socket) => connections.get(socket)?.response?.writableFinished === false,
+    turnsOf: (socket) => connections.get(socket)?.turns,
     drain: () => {
       isDraining = true;
-      for (const { response } of connections.values()) {
-        if (response?.headersSent === false) response.shouldKeepAlive = false;
-      }
+      for (const { turns } of connections.values()) turns.drain();
     },
     close: () => cancel?.(),
   };
 }
 
-/** A response that waits behind another one on its connection has its bytes itself. */
-function heldBy({ socket, response }: Connection): number {
-  return Math.max(socket.writableLength, response?.writableLength ?? 0);
+/** A response may have bytes that its socket has not been given. */
+function heldBy({ socket, turns }: Connection): number {
+  return Math.max(socket.writableLength, turns.response?.writableLength ?? 0);
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
 import { createConnections, type Connections } from './connections.ts';
 import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
+import type { Question } from './turns.ts';
 
 export const KEEP_ALIVE_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -38,6 +39,7 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
     optimizeEmptyRequests: true, // No stream machinery for bodies that are not there.
+    requireHostHeader: false, // The door asks for it, in its turn.
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
@@ -54,19 +56,21 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     ...options,
     ownerOf: (socket, response) =>
       options.ownerOf(response?.req.headers.host ?? fastPath.hostOf(socket) ?? ''),
+    begin: (question) => begin(question, options.onRequest),
   });
-  server.on('request', (request, response) => {
-    connections.began(request.socket, response);
-    options.onRequest(request, response);
+  const came: http.RequestListener = (request, response) => {
+    connections.came({ request, response, expectsContinue: false });
+  };
+  server.on('request', came);
+  server.on('checkExpectation', came);
+  server.on('checkContinue', (request, response) => {
+    connections.came({ request, response, expectsContinue: true });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // Whoever waits for an answer would take this for it, or for a piece of it.
-    if (connections.isAnswering(socket)) socket.destroy();
-    else refuseRaw(socket, error.code);
+    endBroken(connections, socket, refusalOf(error.code));
   });
-  server.on('connect', (_request, socket) => {
-    if (connections.isAnswering(socket)) socket.destroy();
-    else endRaw(socket, '405 Method Not Allowed');
+  server.on('connect', (request) => {
+    endBroken(connections, request.socket, '405 Method Not Allowed');
   });
   return {
     server,
@@ -78,18 +82,31 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   };
 }
 
-function refuseRaw(socket: Duplex, code: string | undefined): void {
-  if (code === 'HPE_HEADER_OVERFLOW') endRaw(socket, '431 Request Header Fields Too Large');
-  else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') endRaw(socket, '408 Request Timeout');
-  else endRaw(socket, '400 Bad Request');
+function begin(
+  { request, response, expectsContinue }: Question,
+  answer: http.RequestListener,
+): void {
+  answer(request, response);
+  // What is refused by its head alone is refused before its body is sent.
+  if (expectsContinue && !response.headersSent && !response.destroyed) response.writeContinue();
+}
+
+/** What cannot be read as HTTP, or only as a wish for a tunnel, ends its connection. */
+function endBroken(connections: Connections, socket: Duplex, status: string): void {
+  const next = socket.writable ? connections.turnsOf(socket)?.broken() : 'destroy';
+  if (next === 'refuse') endRaw(socket, status);
+  else if (next !== 'answer') socket.destroy();
+}
+
+function refusalOf(code: string | undefined): string {
+  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return '413 Content Too Large';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
+  return '400 Bad Request';
 }
 
 /** For connections that have no response object. */
 function endRaw(socket: Duplex, status: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () =>
     socket.destroy(),
   );

@@ -34,7 +34,7 @@ export interface RequestHead {
 
 export interface RefusedRequest {
   kind: 'refused';
-  status: 400 | 405 | 426 | 431;
+  status: 400 | 405 | 417 | 426 | 431 | 505;
   message: string;
 }
 
@@ -50,14 +50,21 @@ const DROPPED = new Set([
   'upgrade',
   'expect',
   'forwarded',
+  'proxy', // Becomes HTTP_PROXY in CGI-like variables (CVE-2016-5385).
   'x-request-id',
   'x-real-ip',
 ]);
+/** Naming these in Connection would take from a message what says where it goes or how long it is. */
+const NEVER_NOMINATED = new Set(['', 'close', 'keep-alive', 'host', 'content-length']);
 
 export function readRequestHead(facts: RequestFacts): RequestHead | RefusedRequest {
-  const { rawHeaders, method, target } = facts;
+  const { rawHeaders, method, target, httpVersion } = facts;
   if (rawHeaders.length > 2 * MAX_HEADERS) return refused(431, 'Too many headers');
   if (method === 'TRACE' || method === 'CONNECT') return refused(405, 'Method not allowed');
+  // Node reads lines without a version as HTTP/0.9, and takes 2.0 in the first line of a text.
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    return refused(505, 'This port speaks HTTP/1.1');
+  }
   if (!target.startsWith('/') && !(target === '*' && method === 'OPTIONS')) {
     return refused(400, 'The request target must be a path');
   }
@@ -88,7 +95,7 @@ export function readRequestHead(facts: RequestFacts): RequestHead | RefusedReque
         connection += `,${value.toLowerCase()}`;
         continue;
       case 'transfer-encoding':
-        if (head.hasBody || facts.httpVersion !== '1.1' || value.toLowerCase() !== 'chunked') {
+        if (head.hasBody || httpVersion !== '1.1' || value.toLowerCase() !== 'chunked') {
           return refused(400, 'Unsupported Transfer-Encoding');
         }
         head.hasBody = true;
@@ -98,6 +105,9 @@ export function readRequestHead(facts: RequestFacts): RequestHead | RefusedReque
         head.contentLength = Number(value);
         if (head.contentLength > 0) head.hasBody = true;
         break;
+      case 'expect':
+        if (value.toLowerCase() === '100-continue') continue;
+        return refused(417, 'Only 100-continue can be expected');
       case 'upgrade':
         return value.toLowerCase() === 'websocket'
           ? refused(426, 'WebSocket connections are not supported')
@@ -119,7 +129,7 @@ export function readRequestHead(facts: RequestFacts): RequestHead | RefusedReque
 }
 
 /** Names that only the platform may set, and those that become others' names in CGI-like variables. */
-function isForPlatform(name: string): boolean {
+export function isForPlatform(name: string): boolean {
   return (
     DROPPED.has(name) ||
     name.startsWith('x-fn-') ||
@@ -129,18 +139,21 @@ function isForPlatform(name: string): boolean {
   );
 }
 
+/** What a Connection header names, in lower case: it concerns this connection only (RFC 9110 section 7.6.1). */
+export function nominatedBy(connection: string): Set<string> {
+  const tokens = connection.split(',').map((token) => token.trim().toLowerCase());
+  return new Set(tokens.filter((token) => !NEVER_NOMINATED.has(token)));
+}
+
 /** Drops what the Connection header names. */
 function withoutNominated(lines: string, connection: string): string {
-  const nominated = connection
-    .split(',')
-    .map((token) => token.trim())
-    .filter((token) => !['', 'close', 'keep-alive', 'host', 'content-length'].includes(token));
-  if (nominated.length === 0) return lines;
+  const nominated = nominatedBy(connection);
+  if (nominated.size === 0) return lines;
   const fields = lines.split('\n');
   let kept = '';
   for (let at = 1; at + 1 < fields.length; at += 2) {
     const name = fields[at] ?? '';
-    if (!nominated.includes(name)) kept += `\n${name}\n${fields[at + 1] ?? ''}`;
+    if (!nominated.has(name)) kept += `\n${name}\n${fields[at + 1] ?? ''}`;
   }
   return kept;
 }

@@ -3,6 +3,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
 import { sendAnswer } from './answers.ts';
 import type { Peer } from './peer.ts';
+import { isForPlatform, nominatedBy } from './request-head.ts';
 
 const CONNECTION_HEADERS = new Set([
   'connection',
@@ -12,7 +13,6 @@ const CONNECTION_HEADERS = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-  'expect',
 ]);
 
 export interface Upstream {
@@ -29,7 +29,7 @@ export function forwardToUpstream(
     socketPath: upstream.socketPath,
     method: request.method,
     path: request.url,
-    headers: forwardedHeaders(request.rawHeaders, peer, isChunked(request)),
+    headers: forwardedHeaders(request, peer),
     agent: false, // A connection each: on a unix socket that costs less than the races of reuse.
   });
   outgoing.on('response', (incoming) => {
@@ -58,25 +58,23 @@ function awayAnswer(name: string): {
   };
 }
 
-function isChunked(request: IncomingMessage): boolean {
-  return request.headers['transfer-encoding'] !== undefined;
-}
-
-/** The client's headers without those that name a peer, and the two that the platform's own processes believe. */
-function forwardedHeaders(raw: readonly string[], peer: Peer, isBodyChunked: boolean): string[] {
+/** What a function would see of the client's headers, and the two that the platform's own processes believe. */
+function forwardedHeaders(
+  { rawHeaders: raw, headers: known }: IncomingMessage,
+  peer: Peer,
+): string[] {
   const headers: string[] = [];
+  const nominated = nominatedBy(known.connection ?? '');
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] ?? '').toLowerCase();
-    const namesPeer =
-      name.startsWith('x-gitfn-') || name.startsWith('x-forwarded-') || name === 'forwarded';
-    if (namesPeer || CONNECTION_HEADERS.has(name) || name.includes('_')) continue;
+    if (isForPlatform(name) || nominated.has(name)) continue;
     headers.push(name, raw[at + 1] ?? '');
   }
   headers.push(PEER_ADDRESS_HEADER, peer.address, PEER_SCHEME_HEADER, peer.scheme);
   // It is this end that closes. A peer that closed once it had answered could be faster than Node's empty last write
   // of the request, whose EPIPE would take the place of the answer.
   headers.push('connection', 'keep-alive');
-  if (isBodyChunked) headers.push('transfer-encoding', 'chunked');
+  if (known['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
   return headers;
 }
 

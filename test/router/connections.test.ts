@@ -21,14 +21,14 @@ afterEach(() => closing.splice(0).forEach((close) => close()));
 async function startServer(options: { limits: ConnectionLimits; exempt?: string }) {
   const answer = Buffer.alloc(64 * MIB);
   const server = http.createServer((request, response) => {
-    connections.began(request.socket, response);
-    response.end(answer);
+    connections.came({ request, response, expectsContinue: false });
   });
   const closed: Record<string, number> = {};
   const connections = createConnections(server, systemClock, {
     isExempt: (address) => address === options.exempt,
     ownerOf: (_socket, response) => response?.req.headers.host ?? '',
     closedUntaken: (owner, count) => void (closed[owner] = (closed[owner] ?? 0) + count),
+    begin: ({ response }) => response.end(answer),
     limits: options.limits,
   });
   server.listen(0, '127.0.0.1');

@@ -161,12 +161,23 @@ describe('a refused invocation', () => {
 });
 
 describe('a connection', () => {
-  it('gets no parse error into a response that is in flight', async () => {
-    client.send(
-      'POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: 0\r\n\r\nGARBAGE\r\n\r\n',
-    );
-    const { link } = await functions.begun();
-    expect(await client.closed()).toBe('');
+  it('gets no parse error into a response that is owed, and ends after it', async () => {
+    client.send(`${post(0)}GARBAGE\r\n\r\n`);
+    const { invocation } = await functions.begun();
+    invocation.headed(200, 'content-length\n5');
+    invocation.body(Buffer.from('first'));
+    invocation.ended('');
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*first$/i);
+  });
+
+  it('gets no parse error into a response that is on its way, whose request is broken', async () => {
+    client.send('POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
+    const { invocation, link } = await functions.begun();
+    invocation.headed(200, '');
+    invocation.body(Buffer.from('first'));
+    await client.has('first');
+    client.send('GARBAGE\r\n');
+    expect(await client.closed()).toMatch(/first\r\n$/);
     await eventually(() => link.calls.includes('cancel'));
   });
 

@@ -78,6 +78,10 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
     door,
     failures,
     withdrawn,
+    /** Requests that nobody has taken yet. */
+    get waitingCount() {
+      return waiting.length;
+    },
     /** The oldest request that nobody has taken yet. */
     async next(): Promise<Invocation> {
       await eventually(() => waiting.length > 0);
