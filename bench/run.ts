@@ -6,6 +6,7 @@ import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
 import { benchIdle } from './idle.ts';
 import { benchIsolation } from './isolation.ts';
+import { benchLatency } from './latency.ts';
 import { benchLogs } from './logs.ts';
 import { benchPush } from './push.ts';
 import { benchSwap } from './swap.ts';
@@ -17,6 +18,7 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
   dependencies: benchDependencies,
   environment: benchEnvironment,
   warm: benchWarm,
+  latency: benchLatency,
   swap: benchSwap,
   confinement: benchConfinement,
   idle: benchIdle,

@@ -3,22 +3,16 @@
  * server behind nginx. Runs are interleaved, and what counts is the ratio within each round, since the machine's
  * speed drifts.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { spawn } from 'node:child_process';
 import { startPlatform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
-import { freePort, portOpens, startUntilReady, stopProcess } from './support/processes.ts';
+import { startAlone, startBehindNginx } from './support/peers.ts';
 import { runWrk, type LoadResult, type LoadTarget } from './support/wrk.ts';
 
 const ROUNDS = 21;
 const SECONDS = 2;
 const CONNECTIONS = 64;
-const NODE_SERVER = join(import.meta.dirname, 'peers/node-server.ts');
-const NGINX_CONF = join(import.meta.dirname, 'peers/nginx.conf');
 const LAMBDA = `export const handler = async () => ({ statusCode: 200, body: { message: 'Hello World' } });\n`;
 const WEB = `export default () => Response.json({ message: 'Hello World' });\n`;
 const REFERENCE = 'nginx → node';
@@ -45,20 +39,8 @@ export async function benchWarm(): Promise<BenchResult> {
 }
 
 async function startTargets(cleanup: AsyncDisposableStack): Promise<Map<string, LoadTarget>> {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-warm-'));
-  cleanup.defer(() => rm(folder, { recursive: true }));
-  const host = 'localhost';
-
-  const barePort = await freePort();
-  const bare = await startUntilReady(process.execPath, [NODE_SERVER, String(barePort)]);
-  cleanup.defer(() => stopProcess(bare.child));
-
-  const behind = await startUntilReady(process.execPath, [NODE_SERVER, join(folder, 'node.sock')]);
-  cleanup.defer(() => stopProcess(behind.child));
-  const nginxPort = await freePort();
-  const nginx = await startNginx(folder, nginxPort);
-  cleanup.defer(() => stopProcess(nginx));
-
+  const bare = await startAlone(cleanup, 'node-server.ts');
+  const behindNginx = await startBehindNginx(cleanup, 'node-server.ts');
   const platform = cleanup.use(await startPlatform());
   const { port } = platform;
   for (const [name, code] of [
@@ -72,23 +54,11 @@ async function startTargets(cleanup: AsyncDisposableStack): Promise<Map<string, 
   }
 
   return new Map<string, LoadTarget>([
-    ['bare node:http', { port: barePort, host }],
-    [REFERENCE, { port: nginxPort, host }],
+    ['bare node:http', bare],
+    [REFERENCE, behindNginx],
     ['gitfn, Lambda handler', { port, host: 'lambda.localhost' }],
     ['gitfn, web handler', { port, host: 'web.localhost' }],
   ]);
-}
-
-async function startNginx(folder: string, port: number) {
-  const template = await readFile(NGINX_CONF, 'utf8');
-  const conf = join(folder, 'nginx.conf');
-  await writeFile(conf, template.replaceAll('FOLDER', folder).replaceAll('PORT', String(port)));
-  // As root its workers would become another user, who cannot enter the folder of the socket.
-  const user = process.getuid?.() === 0 ? ['-g', 'user root;'] : [];
-  const parameters = ['-p', folder, '-c', conf, ...user];
-  const child = spawn('/usr/sbin/nginx', parameters, { stdio: 'inherit' });
-  await portOpens(port);
-  return child;
 }
 
 function rowOf(name: string, results: LoadResult[], reference: LoadResult[]): BenchRow {
