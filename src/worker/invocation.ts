@@ -12,7 +12,7 @@ import {
 } from '../protocol/worker.ts';
 import { redact } from './redact.ts';
 import { RequestBody } from './request-body.ts';
-import { responseHeadText, type HeaderPairs } from './response-headers.ts';
+import { headerPairsOf, responseHeadText, type HeaderPairs } from './response-headers.ts';
 
 /**
  * A response on its way; null when nothing is left to wait for, as for most. Each promise that a request does not
@@ -96,10 +96,16 @@ export class Invocation {
   /** Answers with the whole response. Null when it is sent already. */
   reply(status: number, headers: HeaderPairs, body: string | Uint8Array): Sending {
     if (this.#state !== 'open') return null;
+    return this.replyText(status, responseHeadText(headers), body);
+  }
+
+  /** The same with headers as `responseHeadText` gives them, checked. */
+  replyText(status: number, headers: string, body: string | Uint8Array): Sending {
+    if (this.#state !== 'open') return null;
     const isText = typeof body === 'string';
     const bodyBytes = isText ? Buffer.byteLength(body) : body.length;
     if (bodyBytes > BODY_CHUNK_BYTES) return this.#replyInChunks(status, headers, body);
-    const payload = encodeResponseHead(status, responseHeadText(headers), bodyBytes);
+    const payload = encodeResponseHead(status, headers, bodyBytes);
     // Bytes are copied as well: the function may use its memory again before they are written.
     if (isText) payload.write(body, payload.length - bodyBytes);
     else payload.set(body, payload.length - bodyBytes);
@@ -174,13 +180,9 @@ export class Invocation {
     if (reason === CANCEL_REASON.TIMED_OUT && this.#state !== 'settled') this.#settle();
   }
 
-  async #replyInChunks(
-    status: number,
-    headers: HeaderPairs,
-    body: string | Uint8Array,
-  ): Promise<void> {
+  async #replyInChunks(status: number, text: string, body: string | Uint8Array): Promise<void> {
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
-    this.start(status, headers, bytes.length);
+    this.start(status, headerPairsOf(text), bytes.length);
     await this.writeOwned(bytes);
     this.end();
   }

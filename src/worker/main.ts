@@ -13,6 +13,7 @@ import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { readEnvironment } from './environment.ts';
 import { sendConnectionsThrough } from './outgoing.ts';
 import { connectByMainThread } from './thread-outgoing.ts';
+import { provideWebClasses } from './web/globals.ts';
 import { startWorker } from './worker.ts';
 
 if (isMainThread) startMainThread();
@@ -21,6 +22,7 @@ else connectByMainThread(import.meta.filename);
 function startMainThread(): void {
   const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
   process.argv.length = 2; // What the function sees is as ever.
+  provideWebClasses();
   const { retire, warn } = startWorker(
     (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
     readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),

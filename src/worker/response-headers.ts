@@ -22,8 +22,21 @@ export function responseHeadText(headers: HeaderPairs): string {
     }
     text += text === '' ? `${name}\n${value}` : `\n${name}\n${value}`;
   }
+  return boundedHeadText(text);
+}
+
+/** @throws TypeError when the platform would not take that much. */
+export function boundedHeadText(text: string): string {
   if (text.length > MAX_HEAD_CHARACTERS) throw new TypeError('the response headers are too large');
   return text;
+}
+
+/** The reverse of `responseHeadText`. */
+export function headerPairsOf(text: string): HeaderPairs {
+  const lines = text === '' ? [] : text.split('\n');
+  const pairs: HeaderPairs = [];
+  for (let at = 0; at < lines.length; at += 2) pairs.push([lines[at] ?? '', lines[at + 1] ?? '']);
+  return pairs;
 }
 
 /** Adds the headers of a result object: any value, or a list of values, per name. */

@@ -7,7 +7,7 @@ import {
   hasHeader,
   type HeaderPairs,
 } from './response-headers.ts';
-import { isWebResponse, sendStream, sendWebResponse } from './web-response.ts';
+import { sendIfResponse, sendStream, webStreamOf } from './web-response.ts';
 
 const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
@@ -35,7 +35,10 @@ export function sendResult(invocation: Invocation, result: unknown): Sending {
   if (typeof result === 'string') {
     return invocation.reply(200, [['content-type', TEXT_TYPE]], result);
   }
-  if (isWebResponse(result)) return sendWebResponse(invocation, result);
+  if (typeof result === 'object') {
+    const sending = sendIfResponse(invocation, result);
+    if (sending !== 'none') return sending;
+  }
   if (result instanceof Uint8Array) {
     return invocation.reply(200, [['content-type', BYTES_TYPE]], result);
   }
@@ -103,7 +106,5 @@ function bodyOfResult(result: ResultObject): { body: string | Uint8Array; type: 
 /** A web stream, a stream of Node, an async generator; null for what is whole. */
 function streamOf(body: unknown): ReadableStream<Uint8Array> | null {
   if (typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body)) return null;
-  return body instanceof ReadableStream
-    ? (body as ReadableStream<Uint8Array>)
-    : ReadableStream.from(body as AsyncIterable<Uint8Array>);
+  return webStreamOf(body as AsyncIterable<Uint8Array>);
 }

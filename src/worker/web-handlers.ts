@@ -4,7 +4,7 @@ import type { Handle, HandlerHost, UserFunction } from './handlers.ts';
 import type { Invocation } from './invocation.ts';
 import type { ParameterReader } from './path-parameters.ts';
 import { sendResult } from './result.ts';
-import { createWebRequest } from './web-response.ts';
+import { createIncomingRequest } from './web/incoming-request.ts';
 
 export const WEB_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -17,7 +17,7 @@ interface RouteContext {
 export function webHandle(handler: UserFunction, host: HandlerHost): Handle {
   const contextOf = routeContexts(host);
   return async (invocation) => {
-    const result = await handler(createWebRequest(invocation), contextOf(invocation));
+    const result = await handler(createIncomingRequest(invocation), contextOf(invocation));
     await sendResult(invocation, result);
   };
 }
@@ -30,7 +30,7 @@ export function serveHandle(handler: UserFunction): Handle {
     completed.promise.catch(() => {}); // Most handlers never look at it.
     try {
       const info = { remoteAddr, completed: completed.promise };
-      await sendResult(invocation, await handler(createWebRequest(invocation), info));
+      await sendResult(invocation, await handler(createIncomingRequest(invocation), info));
       completed.resolve();
     } catch (error) {
       completed.reject(error);
@@ -48,7 +48,7 @@ export function entrypointHandle(
   const ctx = executionContext(host);
   return async (invocation) => {
     const entrypoint = new Entrypoint(ctx, environment) as { fetch: UserFunction };
-    const answer = await entrypoint.fetch(createWebRequest(invocation), environment, ctx);
+    const answer = await entrypoint.fetch(createIncomingRequest(invocation), environment, ctx);
     await sendResult(invocation, answer);
   };
 }
@@ -58,7 +58,7 @@ export function fetchHandle(target: { fetch: UserFunction }, host: HandlerHost):
   const { environment } = host;
   const ctx = executionContext(host);
   return async (invocation) => {
-    const request = createWebRequest(invocation);
+    const request = createIncomingRequest(invocation);
     await sendResult(invocation, await target.fetch(request, environment, ctx));
   };
 }
@@ -81,7 +81,7 @@ export function methodsHandle(
       await refuseMethod(invocation, allowed);
       return;
     }
-    const result = await handler(createWebRequest(invocation), contextOf(invocation));
+    const result = await handler(createIncomingRequest(invocation), contextOf(invocation));
     await sendResult(invocation, result);
   };
 }

@@ -1,46 +1,77 @@
-/** Requests and responses as the web's own classes. */
-import type { Invocation } from './invocation.ts';
-import { responseHeadText, type HeaderPairs } from './response-headers.ts';
+/** Responses of the web's own class, ours or another's, on their way. */
+import type { Invocation, Sending } from './invocation.ts';
+import { boundedHeadText, responseHeadText, type HeaderPairs } from './response-headers.ts';
+import { isDecoded } from './web/fetch.ts';
+import { responseState, type ResponseState } from './web/response.ts';
+import { webStreams } from './web/web-streams.ts';
 
 /** Turns of the microtask queue that a finished body needs to say so. */
 const TURNS_TO_END = 8;
 
-export function createWebRequest(invocation: Invocation): Request {
-  const { head, body } = invocation;
-  const headers: [string, string][] = [];
-  let host = 'localhost';
-  for (let at = 0; at + 1 < head.headers.length; at += 2) {
-    const name = head.headers[at] ?? '';
-    const value = head.headers[at + 1] ?? '';
-    if (name === 'host') host = value;
-    headers.push([name, value]);
-  }
-  const path = head.target.startsWith('/') ? head.target : `/${head.target}`;
-  const init: RequestInit = { method: head.method, headers, signal: invocation.signal };
-  if (body !== null && head.method !== 'GET' && head.method !== 'HEAD') {
-    Object.assign(init, { body: body.stream(), duplex: 'half' });
-  }
-  return new Request(`${head.scheme}://${host}${path}`, init);
-}
-
-/** Also true for a Response of another implementation, which frameworks bring along. */
-export function isWebResponse(value: unknown): value is Response {
-  if (typeof value !== 'object' || value === null) return false;
+/** A Response of another implementation, which frameworks bring along. */
+function isWebResponse(value: object): value is Response {
   const response = value as Partial<Response>;
   return (
     typeof response.arrayBuffer === 'function' && typeof response.headers?.forEach === 'function'
   );
 }
 
-export async function sendWebResponse(invocation: Invocation, response: Response): Promise<void> {
-  if (response.status < 200 || response.status > 599) {
-    throw new TypeError(`the handler returned status ${response.status}`);
+/** The response that it is, when it is one of our own class or another's; null for anything else. */
+export function sendIfResponse(invocation: Invocation, value: object): Sending | 'none' {
+  const state = responseState(value);
+  if (state !== null) return sendOwn(invocation, state);
+  return isWebResponse(value) ? sendForeign(invocation, value) : 'none';
+}
+
+/** From its state alone: what the function did to the class or to the object changes nothing here. */
+function sendOwn(invocation: Invocation, { status, headers, body }: ResponseState): Sending {
+  refuseUnsendable(status, body?.isUsed ?? false);
+  const whole = body === null ? '' : body.takeWhole();
+  if (body === null || whole !== null) {
+    const text = headers.text();
+    const checked = text === null ? responseHeadText(headers.pairs()) : boundedHeadText(text);
+    return invocation.replyText(status, checked, whole ?? '');
   }
-  if (response.bodyUsed) throw new TypeError('the body of the returned Response was already read');
+  const stream = body.stream();
+  const pairs = isDecoded(stream) ? withoutCoding(headers.pairs()) : headers.pairs();
+  responseHeadText(pairs); // A bad header is an error before anything is sent.
+  return sendStream(invocation, status, { headers: pairs, body: stream });
+}
+
+async function sendForeign(invocation: Invocation, response: Response): Promise<void> {
+  const { status } = response;
+  refuseUnsendable(status, response.bodyUsed);
   const headers: HeaderPairs = [...response.headers];
-  responseHeadText(headers); // A bad header is an error before anything is sent.
-  if (response.body === null) await invocation.reply(response.status, headers, '');
-  else await sendStream(invocation, response.status, { headers, body: response.body });
+  responseHeadText(headers);
+  const body: unknown = response.body;
+  if (body === null) await invocation.reply(status, headers, '');
+  else if (isAsyncIterable(body)) {
+    await sendStream(invocation, status, { headers, body: webStreamOf(body) });
+  } else {
+    await invocation.reply(status, headers, new Uint8Array(await response.arrayBuffer()));
+  }
+}
+
+function refuseUnsendable(status: number, isUsed: boolean): void {
+  if (status < 200 || status > 599) {
+    throw new TypeError(`the handler returned status ${status}`);
+  }
+  if (isUsed) throw new TypeError('the body of the returned Response was already read');
+}
+
+/** Node's fetch decodes a body and leaves the headers that spoke of its coding. */
+function withoutCoding(headers: HeaderPairs): HeaderPairs {
+  return headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length');
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<Uint8Array> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** A web stream as it is; a stream of Node or a generator as one. */
+export function webStreamOf(body: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const { ReadableStream } = webStreams();
+  return (body instanceof ReadableStream ? body : ReadableStream.from(body)) as ReadableStream;
 }
 
 /** A body of one chunk, which most are, goes as a whole response; any other is streamed. */

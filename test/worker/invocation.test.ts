@@ -13,7 +13,7 @@ import {
 } from '../../src/protocol/worker.ts';
 import { randomName } from '../../src/std/ids.ts';
 import { Invocation } from '../../src/worker/invocation.ts';
-import { sendWebResponse } from '../../src/worker/web-response.ts';
+import { sendResult } from '../../src/worker/result.ts';
 import { eventually } from '../support/eventually.ts';
 
 const cleanups: (() => void)[] = [];
@@ -89,7 +89,7 @@ describe('a streamed response that nobody waits for', () => {
       },
       cancel: (given) => void (reason = given),
     });
-    const sending = sendWebResponse(invocation, new Response(body));
+    const sending = sendResult(invocation, new Response(body));
     if (chunks > 0) await eventually(() => received.length > chunks);
     invocation.cancel(CANCEL_REASON.CLIENT_GONE);
     await sending;
@@ -102,7 +102,7 @@ describe('a streamed response that nobody waits for', () => {
     invocation.cancel(CANCEL_REASON.CLIENT_GONE);
     let isCancelled = false;
     const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
-    await sendWebResponse(invocation, new Response(body));
+    await sendResult(invocation, new Response(body));
     expect(isCancelled).toBe(true);
   });
 });
