@@ -6,6 +6,10 @@ export interface Client {
   readonly method: string;
   /** Path and query, as received. */
   readonly target: string;
+  /** The whole body when it has come with the head; null when there is none, or it is read from `request`. */
+  readonly body: Buffer | null;
+  /** Whether not all of the body has arrived. */
+  readonly isBodyPending: boolean;
   /** Node's own objects. On the fast path they are made when they are first asked for, which most requests never do. */
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -19,6 +23,7 @@ export interface Client {
 export class HttpClient implements Client {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  readonly body = null;
   readonly #quickReply: QuickReply;
 
   constructor(request: IncomingMessage, response: ServerResponse, quickReply: QuickReply) {
@@ -33,6 +38,10 @@ export class HttpClient implements Client {
 
   get target(): string {
     return this.request.url ?? '';
+  }
+
+  get isBodyPending(): boolean {
+    return !this.request.complete;
   }
 
   sendWhole(reply: WholeReply): boolean {

@@ -81,8 +81,10 @@ export class FunctionExchange implements Invocation {
     this.#coldStartMs ??= coldStartMs;
     this.#begunAtMs ??= this.#tools.clock.monotonicMs();
     if (!this.hasBody) return;
+    const { client } = this.#subject;
+    if (client.body !== null) return this.#sendWholeBody(link, client.body);
     this.#sendAgain(link);
-    const isUntouched = this.#subject.client.request.readableFlowing === null;
+    const isUntouched = client.request.readableFlowing === null;
     if (isUntouched) this.#readBody();
   }
 
@@ -99,7 +101,9 @@ export class FunctionExchange implements Invocation {
     }
     this.#replay = null;
     this.#unacknowledged -= bytes;
-    const { request } = this.#subject.client;
+    const { client } = this.#subject;
+    if (client.body !== null) return;
+    const { request } = client;
     if (this.#unacknowledged < WINDOW_BYTES && request.isPaused()) request.resume();
   }
 
@@ -110,7 +114,7 @@ export class FunctionExchange implements Invocation {
     if (known.kind === 'bad') return this.#badResponse(known.message);
     if (!isStatus(status)) return this.#badResponse(NO_STATUS);
     this.#tellEnd(status, null);
-    const isRequestPending = this.hasBody && !client.request.complete;
+    const isRequestPending = this.hasBody && client.isBodyPending;
     const lines = known.lines + this.#ownLines();
     if (!isRequestPending && client.sendWhole({ status, lines, body })) return;
     const { request, response } = client;
@@ -260,7 +264,7 @@ export class FunctionExchange implements Invocation {
     const head = ofFunction.concat(this.#target.headers);
     head.push('x-request-id', this.#subject.requestId);
     if (this.#coldStartMs !== null) head.push('x-fn-cold-start', this.#coldStartMs.toFixed(1));
-    if (this.hasBody && !this.#subject.client.request.complete) head.push('connection', 'close');
+    if (this.hasBody && this.#subject.client.isBodyPending) head.push('connection', 'close');
     return head;
   }
 
@@ -277,6 +281,12 @@ export class FunctionExchange implements Invocation {
       if (this.#unacknowledged >= WINDOW_BYTES) request.pause();
     });
     request.on('end', () => this.#link?.endBody(this.#stream, requestTrailers(request)));
+  }
+
+  #sendWholeBody(link: InvocationLink, body: Buffer): void {
+    this.#unacknowledged = body.length;
+    link.sendBody(this.#stream, body);
+    link.endBody(this.#stream, '');
   }
 
   /** What was read for a worker that refused; nothing the first time. */

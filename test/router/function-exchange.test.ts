@@ -4,6 +4,7 @@ import { RawConnection } from '../support/raw-connection.ts';
 import { RecordingLink, startScriptedFunctions } from '../support/scripted-functions.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n';
+const CHUNKED = 'POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n';
 const KIB = 1024;
 
 let functions: Awaited<ReturnType<typeof startScriptedFunctions>>;
@@ -134,6 +135,20 @@ describe('a refused invocation', () => {
     expect(link.calls).toEqual([]);
   });
 
+  it('is sent again whole when its body came in one piece', async () => {
+    client.send(`${post(3)}abc`);
+    const { invocation, link } = await functions.begun();
+    expect(link.received.toString()).toBe('abc');
+    invocation.refused();
+    const second = new RecordingLink();
+    invocation.begun(second, 7, null);
+    expect(second.received.toString()).toBe('abc');
+    expect(second.calls).toEqual(['end of body']);
+    invocation.credited(3);
+    invocation.replied(200, '', Buffer.from('fine'));
+    await client.has('fine');
+  });
+
   it('is withdrawn, not cancelled, when its client leaves', async () => {
     client.send(GET);
     const { invocation, link } = await functions.begun();
@@ -162,7 +177,7 @@ describe('a refused invocation', () => {
 
 describe('a connection', () => {
   it('gets no parse error into a response that is owed, and ends after it', async () => {
-    client.send(`${post(0)}GARBAGE\r\n\r\n`);
+    client.send(`${CHUNKED}0\r\n\r\nGARBAGE\r\n\r\n`);
     const { invocation } = await functions.begun();
     invocation.headed(200, 'content-length\n5');
     invocation.body(Buffer.from('first'));
@@ -171,7 +186,7 @@ describe('a connection', () => {
   });
 
   it('gets no parse error into a response that is on its way, whose request is broken', async () => {
-    client.send('POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
+    client.send(CHUNKED);
     const { invocation, link } = await functions.begun();
     invocation.headed(200, '');
     invocation.body(Buffer.from('first'));

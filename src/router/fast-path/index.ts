@@ -1,5 +1,5 @@
 /**
- * The fast path: requests without a body to functions, which are most, are read and answered without Node's HTTP
+ * The fast path: requests to functions that come in one piece, which are most, are read and answered without Node's HTTP
  * server, which would cost more than all the rest of their way (docs/decisions/0025). It never decides what is wrong with
  * a request: what is not plain goes to Node's server unread. Read plain-request.ts, then plain-connection.ts.
  */

@@ -19,16 +19,19 @@ export interface ClientConnection {
 export class PlainClient implements Client {
   readonly method: string;
   readonly target: string;
+  readonly body: Buffer | null;
+  readonly isBodyPending = false;
   readonly #connection: ClientConnection;
   readonly #rawHeaders: readonly string[];
   #request: IncomingMessage | null = null;
   #response: ServerResponse | null = null;
   #onClosed = (): void => {};
 
-  constructor(connection: ClientConnection, { method, target, headers }: PlainRequest) {
+  constructor(connection: ClientConnection, { method, target, headers, body }: PlainRequest) {
     this.#connection = connection;
     this.method = method;
     this.target = target;
+    this.body = body;
     this.#rawHeaders = headers.rawHeaders;
   }
 
@@ -60,7 +63,7 @@ export class PlainClient implements Client {
     if (this.#response?.headersSent === false) this.#response.shouldKeepAlive = false;
   }
 
-  /** As Node's server leaves a request without a body. */
+  /** As Node's server leaves a request when all of it has come. */
   #makeRequest(): IncomingMessage {
     const request = Object.assign(new IncomingMessage(this.#connection.socket), {
       method: this.method,
@@ -72,6 +75,7 @@ export class PlainClient implements Client {
     // A private method, and the only way to have the fields joined as Node joins them.
     request._addHeaderLines([...this.#rawHeaders], this.#rawHeaders.length);
     request.complete = true;
+    if (this.body !== null) request.push(this.body);
     request.push(null);
     return request;
   }

@@ -1,6 +1,6 @@
 /**
- * Reads the requests that most requests are: HTTP/1.1, no body, nothing that concerns the connection, whole in what
- * was read of the socket at once. Whatever else there may be, and whatever is wrong, is not for here: Node's server
+ * Reads the requests that most requests are: HTTP/1.1, no body or one of known length, nothing that concerns the
+ * connection, and whole in what was read of the socket at once. Whatever else there may be, and whatever is wrong, is not for here: Node's server
  * reads it, from its first byte on, and says what is wrong with it. So this accepts less than Node does, and what both
  * accept they read alike (test/router/fast-path.test.ts holds them against each other).
  */
@@ -12,6 +12,8 @@ export interface PlainRequest {
   /** Path and query, as received. */
   target: string;
   headers: PlainHeaders;
+  /** Null when there is none, or none of any length. A view into what was read. */
+  body: Buffer | null;
   /** How many bytes it took. */
   bytes: number;
 }
@@ -23,18 +25,20 @@ export interface PlainHeaders {
   rawHeaders: readonly string[];
 }
 
-/** Those that have no body unless they say so, and no meaning for the connection. */
-const METHODS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
-const FIRST_BYTES = new Set([...METHODS].map((method) => method.charCodeAt(0)));
+/** Without a body: one is unusual, and better not read by two. */
+const BODYLESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS']);
+/** With a body that says its length. */
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+const FIRST_BYTES = new Set([...BODYLESS, ...WITH_BODY].map((method) => method.charCodeAt(0)));
 const TARGET = /^\/[\x21-\x7e]*$/;
 const VERSION = ' HTTP/1.1';
 const LINE_END = '\r\n';
+const LENGTH = /^\d{1,10}$/;
 const HEAD_END = '\r\n\r\n';
 /** Node's server, which answers what is larger, counts alike. */
 const MAX_HEAD_BYTES = 16 * 1024;
-/** Their meaning is for the server that keeps the connection, or they announce a body. */
+/** Their meaning is for the server that keeps the connection, or they announce a body of unknown length. */
 const NOT_PLAIN = new Set([
-  'content-length',
   'expect',
   'proxy-connection',
   'te',
@@ -59,9 +63,16 @@ export function readPlainRequest(bytes: Buffer): PlainRequest | null {
   if (headEnd === -1 || headEnd === lineEnd || !text.startsWith(VERSION, targetEnd)) return null;
   const method = text.slice(0, methodEnd);
   const target = text.slice(methodEnd + 1, targetEnd);
-  if (!METHODS.has(method) || !TARGET.test(target)) return null;
+  if (!TARGET.test(target)) return null;
   const headers = plainHeaders(text.slice(lineEnd + LINE_END.length, headEnd));
-  return headers && { method, target, headers, bytes: headEnd + HEAD_END.length };
+  if (headers === null) return null;
+  const { contentLength } = headers.head;
+  if (!(contentLength === null ? BODYLESS : WITH_BODY).has(method)) return null;
+  const bodyStart = headEnd + HEAD_END.length;
+  const end = bodyStart + (contentLength ?? 0);
+  if (end > bytes.length) return null;
+  const body = end > bodyStart ? bytes.subarray(bodyStart, end) : null;
+  return { method, target, headers, body, bytes: end };
 }
 
 function plainHeaders(text: string): PlainHeaders | null {
@@ -84,16 +95,25 @@ function parse(text: string): PlainHeaders | null {
     rawHeaders.push(name, value);
   }
   const head = readRequestHead({ method: 'GET', target: '/', httpVersion: '1.1', rawHeaders });
-  return head.kind === 'ok' && !head.hasBody ? { head, rawHeaders } : null;
+  return head.kind === 'ok' ? { head, rawHeaders } : null;
 }
 
 function isPlain(name: string, value: string): boolean {
   const lower = name.toLowerCase();
   if (lower === 'connection') return value.toLowerCase() === 'keep-alive';
+  if (lower === 'content-length') return LENGTH.test(value);
   return !NOT_PLAIN.has(lower);
 }
 
-/** Without the optional space around a value: blanks and tabs alone. */
+/** Without the optional space around a value: blanks and tabs alone. By hand, as patterns take long for long runs of it. */
 function withoutSpace(text: string): string {
-  return text.replace(/^[\t ]+|[\t ]+$/g, '');
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

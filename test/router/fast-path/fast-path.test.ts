@@ -88,7 +88,8 @@ describe('the fast path', () => {
   it('has pipelined requests answered in their order, one at a time', async () => {
     const { asked, next, connect } = await start();
     const connection = connect();
-    const body = 'POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc';
+    const body =
+      'POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
     connection.send(get('/1') + get('/2') + body + get('/3'));
     const first = await next();
     expect(asked).toEqual([]);
@@ -160,6 +161,20 @@ describe('the fast path', () => {
     });
     expect(request.headers).toEqual({ host: 'x', 'x-a': '1, 2' });
     for await (const chunk of request) expect(chunk).toBeUndefined();
+  });
+
+  it('has the body of a request that came in one piece', async () => {
+    const { next, connect } = await start();
+    const connection = connect();
+    connection.send('POST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc' + get('/2'));
+    const { client, answer: reply } = await next();
+    expect(client.body?.toString()).toBe('abc');
+    let streamed = '';
+    for await (const chunk of client.request) streamed += String(chunk);
+    expect(streamed).toBe('abc');
+    reply('taken');
+    (await next()).answer('two');
+    await connection.has('two');
   });
 
   it('tells who is gone, and sends them nothing', async () => {
