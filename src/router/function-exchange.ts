@@ -11,7 +11,8 @@ import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-st
 import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
 import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
 import { readFunctionHeaders } from './response-head.ts';
-import { requestTrailers, responseTrailers } from './trailers.ts';
+import { RequestUpload } from './request-upload.ts';
+import { responseTrailers } from './trailers.ts';
 
 export interface ExchangeSubject {
   client: Client;
@@ -45,6 +46,7 @@ export class FunctionExchange implements Invocation {
   readonly #subject: ExchangeSubject;
   readonly #target: ExchangeTarget;
   readonly #tools: ExchangeTools;
+  readonly #upload: RequestUpload | null;
   #state: ExchangeState = 'queued';
   /** Null while no worker has it. */
   #link: InvocationLink | null = null;
@@ -53,11 +55,6 @@ export class FunctionExchange implements Invocation {
   #begunAtMs: number | null = null;
   /** What the response began with. */
   #status: number | null = null;
-  /** Request bytes that the worker has not consumed. */
-  #unacknowledged = 0;
-  #received = 0;
-  /** The body so far, which another worker gets if this one refuses; null once a worker took some of it. */
-  #replay: Buffer[] | null;
   #declaredLength: number | null = null;
   #responded = 0;
   /** Response bytes that the client has not taken. */
@@ -67,7 +64,7 @@ export class FunctionExchange implements Invocation {
     this.requestId = subject.requestId;
     this.text = subject.text;
     this.hasBody = subject.hasBody;
-    this.#replay = subject.hasBody ? [] : null;
+    this.#upload = subject.hasBody ? new RequestUpload(subject.client, this) : null;
     this.#subject = subject;
     this.#target = target;
     this.#tools = tools;
@@ -80,31 +77,17 @@ export class FunctionExchange implements Invocation {
     this.#stream = stream;
     this.#coldStartMs ??= coldStartMs;
     this.#begunAtMs ??= this.#tools.clock.monotonicMs();
-    if (!this.hasBody) return;
-    const { client } = this.#subject;
-    if (client.body !== null) return this.#sendWholeBody(link, client.body);
-    this.#sendAgain(link);
-    const isUntouched = client.request.readableFlowing === null;
-    if (isUntouched) this.#readBody();
+    this.#upload?.sendTo(link, stream);
   }
 
   refused(): void {
-    const tookOfBody = this.hasBody && this.#replay === null;
-    if (tookOfBody) return this.#violated('refused what it had taken of');
+    if (this.#upload?.refused() === false) return this.#violated('refused what it had taken of');
     if (this.#advance('refused')) this.#link = null;
   }
 
   credited(bytes: number): void {
     if (this.#state === 'over') return;
-    if (bytes === 0 || bytes > this.#unacknowledged) {
-      return this.#violated('credit for what was not sent');
-    }
-    this.#replay = null;
-    this.#unacknowledged -= bytes;
-    const { client } = this.#subject;
-    if (client.body !== null) return;
-    const { request } = client;
-    if (this.#unacknowledged < WINDOW_BYTES && request.isPaused()) request.resume();
+    if (this.#upload?.credited(bytes) !== true) this.#violated('credit for what was not sent');
   }
 
   replied(status: number, headers: string, body: Buffer): void {
@@ -182,6 +165,22 @@ export class FunctionExchange implements Invocation {
     if (this.#advance('failed')) this.#fail(failure);
   }
 
+  get maxBodyBytes(): number {
+    return this.#subject.maxBodyBytes;
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  tooLarge(): void {
+    const { request, response } = this.#subject.client;
+    const answer = tooLargeAnswer(this.maxBodyBytes, this.#errorContext());
+    this.#abandon(this.#status ?? answer.status);
+    if (response.headersSent) response.destroy();
+    else sendAnswer(request, response, answer);
+  }
+
   /** Takes the state that follows. False when there is nothing to do any more: it was over, or this ended it. */
   #advance(event: ExchangeEvent): boolean {
     if (this.#state === 'over') return false;
@@ -241,15 +240,6 @@ export class FunctionExchange implements Invocation {
     if (this.#state !== 'over') this.#abandon(null);
   }
 
-  #tooLarge(): void {
-    const { client, maxBodyBytes } = this.#subject;
-    const { request, response } = client;
-    const answer = tooLargeAnswer(maxBodyBytes, this.#errorContext());
-    this.#abandon(this.#status ?? answer.status);
-    if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, answer);
-  }
-
   #errorContext(): ErrorContext {
     return { requestId: this.#subject.requestId, headers: this.#head([]) };
   }
@@ -266,35 +256,6 @@ export class FunctionExchange implements Invocation {
     if (this.#coldStartMs !== null) head.push('x-fn-cold-start', this.#coldStartMs.toFixed(1));
     if (this.hasBody && this.#subject.client.isBodyPending) head.push('connection', 'close');
     return head;
-  }
-
-  #readBody(): void {
-    const { client, maxBodyBytes } = this.#subject;
-    const { request } = client;
-    request.on('data', (chunk: Buffer) => {
-      if (this.#state === 'over') return;
-      this.#received += chunk.length;
-      if (this.#received > maxBodyBytes) return this.#tooLarge();
-      this.#unacknowledged += chunk.length;
-      this.#replay?.push(chunk);
-      this.#link?.sendBody(this.#stream, chunk);
-      if (this.#unacknowledged >= WINDOW_BYTES) request.pause();
-    });
-    request.on('end', () => this.#link?.endBody(this.#stream, requestTrailers(request)));
-  }
-
-  #sendWholeBody(link: InvocationLink, body: Buffer): void {
-    this.#unacknowledged = body.length;
-    link.sendBody(this.#stream, body);
-    link.endBody(this.#stream, '');
-  }
-
-  /** What was read for a worker that refused; nothing the first time. */
-  #sendAgain(link: InvocationLink): void {
-    for (const chunk of this.#replay ?? []) link.sendBody(this.#stream, chunk);
-    // Not `complete`: then all has arrived, but some may still wait in the stream to be read.
-    const { request } = this.#subject.client;
-    if (request.readableEnded) link.endBody(this.#stream, requestTrailers(request));
   }
 }
 
