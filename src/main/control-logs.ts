@@ -25,11 +25,12 @@ interface ControlLogsDeps {
   bundles: BundleStore;
   redactors: Redactors;
   log: Logger;
+  publishRoutes(): Promise<void>;
 }
 
 /** Control's half of the logs: takes them in from data, and forgets what is old. */
 export async function startControlLogs(
-  { db, bundles, redactors, log }: ControlLogsDeps,
+  { db, bundles, redactors, log, publishRoutes }: ControlLogsDeps,
   options: ControlOptions,
   stack: AsyncDisposableStack,
 ): Promise<LogFollowers> {
@@ -59,6 +60,10 @@ export async function startControlLogs(
       },
       endLogStreams: async () => {
         followers.endAll();
+        return null;
+      },
+      publishRoutes: async () => {
+        await publishRoutes();
         return null;
       },
     },

@@ -16,6 +16,7 @@ import {
 } from '../router/index.ts';
 import { systemClock } from '../std/clock.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
+import { askForRoutes } from './ask-for-routes.ts';
 import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
 import { createSandboxClient } from './sandbox-client.ts';
@@ -55,11 +56,15 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     options,
   );
 
+  let areRoutesWhole = true;
+
   /** One that is none is refused with its reason, and what was applied before goes on serving. */
   async function applySnapshot(named: number): Promise<number> {
-    const snapshot = await readSnapshotFile(options.snapshotFile, (fault) =>
-      log.error({ fault }, 'a deployment is left out of the routes'),
-    );
+    areRoutesWhole = true;
+    const snapshot = await readSnapshotFile(options.snapshotFile, (fault) => {
+      areRoutesWhole = false;
+      log.error({ fault }, 'a deployment is left out of the routes');
+    });
     // A slower read of an older file must not undo a newer one. A restored database counts from its own number on.
     if (snapshot.generation >= door.generation || snapshot.generation === named) {
       door.applySnapshot(snapshot);
@@ -68,11 +73,12 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     return door.generation;
   }
 
-  /** Control writes it anew when it starts; until then a file that is none leaves data without routes, and running. */
+  /** A file that is none leaves data without routes, and running, until control has written it anew. */
   async function applyStored(): Promise<void> {
     try {
       await applySnapshot(0);
     } catch (error) {
+      areRoutesWhole = false;
       log.error({ err: error }, 'the stored routes are refused');
     }
   }
@@ -108,11 +114,13 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
   await listenOnSocket(rpc, options.sockets.dataForControl);
   // What was published between the first look and now was told to nobody.
   await applyStored();
+  const stopAsking = areRoutesWhole ? () => {} : askForRoutes(options.sockets.controlForData, log);
   door.server.listen({ fd: options.listenFd });
   await once(door.server, 'listening');
 
   return {
     close: async () => {
+      stopAsking();
       await logs.endStreams();
       await door.close();
       await pool.close();

@@ -212,7 +212,9 @@ export async function wireControl(
     onError,
   });
 
-  const logFollowers = await startControlLogs({ db, bundles, redactors, log }, options, stack);
+  const publishRoutes = (): Promise<void> => publisher.publish();
+  const forLogs = { db, bundles, redactors, log, publishRoutes };
+  const logFollowers = await startControlLogs(forLogs, options, stack);
 
   const api = await createApi({
     db,

@@ -40,10 +40,12 @@ export interface LogBatch {
   entries: LogEntry[];
 }
 
-/** Methods that control serves to each data process. */
+/** Methods that control serves to each data process; the last of them is of routes, since they share a socket. */
 export interface ControlForData {
   /** Resolves when the batch is committed, now or before. The apps are those whose log somebody follows now. */
   storeLogs: { params: LogBatch; result: { followed: string[] } };
   /** Ends the streams of all who follow a log: the door is about to close, and would wait for them. */
   endLogStreams: { params: null; result: null };
+  /** Writes the routes anew and has them applied: what a data process found stored is not, or not whole, what it can use. */
+  publishRoutes: { params: null; result: null };
 }

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPlatform } from '../support/platform.ts';
+import { platformProcesses } from '../support/processes.ts';
 import { createRepository } from '../support/repository.ts';
 
 it.each([
@@ -30,3 +31,24 @@ it.each([
     });
   },
 );
+
+it.each([
+  ['cut short', (whole: string) => whole.slice(0, -20)],
+  ['robbed of a deployment', (whole: string) => whole.replace(/"bundle":"[^"]+"/, '"bundle":""')],
+])('a door that starts alone onto routes that were %s has them written anew', async (_, damage) => {
+  await using platform = await startPlatform();
+  const repository = await createRepository(platform, 'hello');
+  await repository.commit({ 'index.js': 'export const handler = async () => "served";' });
+  expect(await repository.push('main')).toMatchObject({ code: 0 });
+  const file = join(platform.dataDir, 'routes/snapshot.json');
+  const whole = await readFile(file, 'utf8');
+  await writeFile(file, damage(whole));
+  const data = platformProcesses(platform.pid).find(({ commandLine }) =>
+    commandLine.endsWith('programs/data.mjs'),
+  );
+  process.kill(data?.pid ?? 0, 'SIGKILL');
+  await eventually(async () => {
+    expect(await ask(platform, 'hello')).toMatchObject({ status: 200, body: 'served' });
+  });
+  expect(JSON.parse(await readFile(file, 'utf8'))).toEqual(JSON.parse(whole));
+});
