@@ -2,6 +2,7 @@
 import type { BuildProblem } from '../../protocol/builder.ts';
 import type { DetectedClient } from './detect-client.ts';
 import { LOCK_COMMANDS } from './client-commands.ts';
+import type { NamedRegistry } from './named-registries.ts';
 import { problem } from './problem.ts';
 import { type CommandEnd, wasKilled } from './run-command.ts';
 
@@ -12,6 +13,8 @@ interface FailedInstall {
   registry: string;
   /** Why connections were refused: install scripts show as little of it as "403". */
   refusals: readonly string[];
+  /** By the project itself. */
+  named: readonly NamedRegistry[];
   /** What the sandbox's files may take. */
   diskMib: number;
   memoryMib: number;
@@ -55,6 +58,11 @@ const EXPLANATIONS: [RegExp, Explain][] = [
   ],
   [
     /\b403\b|tunnel/,
+    (_, { refusals, named, end }) =>
+      refusedRegistryProblem({ refusals, named, lines: linesWith(end.tail, /\b403\b|tunnel/) }),
+  ],
+  [
+    /\b403\b|tunnel/,
     (_, { refusals, end }) => {
       const refusal = refusals.find((reason) => /builds reach .* only$/.test(reason));
       if (refusal === undefined) return null;
@@ -67,12 +75,13 @@ const EXPLANATIONS: [RegExp, Explain][] = [
   [
     // The platform's own refusal of a connection looks like the registry's of a package.
     /\b403\b|tunnel/,
-    (_, { title, registry, refusals, end }) =>
+    (_, { title, registry, refusals, named, end }) =>
       refusals.some((reason) => UNREACHED.test(reason))
         ? unreachedProblem({
             title,
             registry,
             refusals,
+            named,
             lines: linesWith(end.tail, /\b403\b|tunnel/),
           })
         : null,
@@ -144,15 +153,35 @@ export function explainInstallFailure(failure: FailedInstall): BuildProblem {
   return problem(`${failure.title} failed (${how})`, { lines: tailOf(end) });
 }
 
-interface Unreached {
-  title: string;
-  registry: string;
+interface RefusedRegistry {
   refusals: readonly string[];
+  named: readonly NamedRegistry[];
   lines: string[];
 }
 
+/** Null when no registry that the project names was refused. */
+function refusedRegistryProblem({ refusals, named, lines }: RefusedRegistry): BuildProblem | null {
+  const refused = named.find(({ address }) =>
+    refusals.some((reason) => reason.includes(` ${address}: builds reach `)),
+  );
+  if (refused === undefined) return null;
+  const { address, url, file } = refused;
+  return problem(`Builds do not reach the registry ${address}, which ${file} names`, {
+    lines,
+    hint: `take the line out of ${file}, or have the operator add it and restart the server: FN_BUILD_REGISTRIES=${url}`,
+  });
+}
+
+interface Unreached extends RefusedRegistry {
+  title: string;
+  registry: string;
+}
+
 /** No connection came about: to the operator's registry, or to one that the project names and builds may not reach. */
-export function unreachedProblem({ title, registry, refusals, lines }: Unreached): BuildProblem {
+export function unreachedProblem(unreached: Unreached): BuildProblem {
+  const { title, registry, refusals, lines } = unreached;
+  const ofProject = refusedRegistryProblem(unreached);
+  if (ofProject !== null) return ofProject;
   const refusal = refusals.find((reason) => UNREACHED.test(reason));
   if (refusal === undefined) {
     return problem(`${title} asked for a host that builds do not reach: ${refusals[0] ?? ''}`, {

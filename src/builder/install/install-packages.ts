@@ -20,6 +20,7 @@ import {
 } from './explain-failure.ts';
 import { noteFilesBesideCode } from './files-beside-code.ts';
 import { packFolders, unpackFolders } from './module-archive.ts';
+import { namedRegistries } from './named-registries.ts';
 import { hasSameMeaning, olderYarnLock } from './older-yarn-lock.ts';
 import { VendorStore, vendorKey } from '../vendor/vendor-store.ts';
 import type { PackageJson } from './package-json.ts';
@@ -252,10 +253,12 @@ function ignoresScripts(folder: string): boolean {
 }
 
 function explainFailure(request: PackagesRequest, title: string, end: CommandEnd): BuildProblem {
-  const { detected, diskMib, memoryMib, registries, refusals, unreached } = request;
+  const { root, detected, diskMib, memoryMib, registries, refusals, unreached } = request;
   const [registry = ''] = registries;
-  if (unreached.aborted) return unreachedProblem({ title, registry, refusals, lines: tailOf(end) });
-  return explainInstallFailure({ title, detected, end, registry, refusals, diskMib, memoryMib });
+  const named = namedRegistries(join(root, detected.folder));
+  const common = { title, registry, refusals, named };
+  if (unreached.aborted) return unreachedProblem({ ...common, lines: tailOf(end) });
+  return explainInstallFailure({ ...common, detected, end, diskMib, memoryMib });
 }
 
 function run(
