@@ -21,6 +21,8 @@ export const APP_SHARE = {
   /** On which names are asked by TCP. */
   dnsConnections: 32,
 } as const;
+/** Of all apps: each is a descriptor of this process, and two buffers of the kernel. */
+export const CONNECTIONS_IN_ALL = 8_192;
 /** A program that asks for more has a loop, or a tunnel. */
 const SANDBOX_SHARE = {
   heldBytes: 8 * MIB,
@@ -36,9 +38,14 @@ export interface Count {
   give(): void;
 }
 
+interface Connections {
+  /** Null when it may be made, to be given back; else why not. */
+  take(): string | null;
+  give(): void;
+}
+
 export interface AppShare {
-  readonly bounds: ShareBounds;
-  readonly connections: Count;
+  readonly connections: Connections;
   readonly dnsConnections: Count;
   /** From its sandboxes, and to them. */
   readonly received: ByteBound;
@@ -76,11 +83,16 @@ interface AppSharesDeps {
   nowMs: () => number;
 }
 
-export function createAppShares(deps: AppSharesDeps, bounds: ShareBounds = APP_SHARE): AppShares {
+export function createAppShares(
+  deps: AppSharesDeps,
+  bounds: ShareBounds = APP_SHARE,
+  connectionsInAll = CONNECTIONS_IN_ALL,
+): AppShares {
+  const inAll = createCount(connectionsInAll);
   const apps = new Map<string, { share: AppShare; sandboxes: number }>();
   return {
     join(app) {
-      const known = apps.get(app) ?? { share: createAppShare(deps, bounds), sandboxes: 0 };
+      const known = apps.get(app) ?? { share: createAppShare(deps, bounds, inAll), sandboxes: 0 };
       known.sandboxes += 1;
       apps.set(app, known);
       return createSandboxShare(known.share, deps.nowMs);
@@ -94,11 +106,14 @@ export function createAppShares(deps: AppSharesDeps, bounds: ShareBounds = APP_S
   };
 }
 
-function createAppShare({ upstream, nowMs }: AppSharesDeps, bounds: ShareBounds): AppShare {
+function createAppShare(
+  { upstream, nowMs }: AppSharesDeps,
+  bounds: ShareBounds,
+  inAll: Count,
+): AppShare {
   let toldAtMs = -Infinity;
   return {
-    bounds,
-    connections: createCount(bounds.connections),
+    connections: createConnections(bounds.connections, inAll),
     dnsConnections: createCount(bounds.dnsConnections),
     received: createByteBound(bounds.heldBytes),
     sent: createByteBound(bounds.heldBytes),
@@ -129,6 +144,24 @@ function createSandboxShare(app: AppShare, nowMs: () => number): SandboxShare {
     done() {
       own.done();
       app.questions.done();
+    },
+  };
+}
+
+function createConnections(max: number, inAll: Count): Connections {
+  const own = createCount(max);
+  return {
+    take() {
+      if (!own.take()) {
+        return `the functions of this app have ${max} connections, the most that one app may have`;
+      }
+      if (inAll.take()) return null;
+      own.give();
+      return 'the functions of all apps have as many connections as this server makes';
+    },
+    give() {
+      own.give();
+      inAll.give();
     },
   };
 }

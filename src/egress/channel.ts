@@ -17,6 +17,7 @@ import { RelayStream } from '../protocol/relay-stream.ts';
 import { answerMessage } from './answer-message.ts';
 import type { AnswerDeps } from './answer-query.ts';
 import type { SandboxShare } from './app-shares.ts';
+import type { Clock } from '../std/clock.ts';
 import { type Holding, holdingOf } from './byte-bound.ts';
 import { connectTo } from './connect.ts';
 import { createDestinations, notFound } from './destinations.ts';
@@ -24,6 +25,7 @@ import { relayConnection } from './relay-connection.ts';
 
 interface ChannelDeps extends AnswerDeps {
   share: SandboxShare;
+  clock: Pick<Clock, 'after'>;
 }
 
 interface Connection {
@@ -51,7 +53,7 @@ const NOT_TAKEN =
 
 /** Serves the sandbox until its socket closes. */
 export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: ChannelDeps): void {
-  const { share } = deps;
+  const { share, clock } = deps;
   const destinations = createDestinations(policy, deps);
   /** Null is a question, or a connection that is on its way. */
   const streams = new Map<number, Connection | null>();
@@ -78,8 +80,8 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
   /** It has counted from its beginning: a sandbox could have any number of connections on their way otherwise. */
   async function open(stream: number, target: ConnectTarget): Promise<void> {
     const { connections } = share.app;
-    if (!connections.take()) {
-      const text = `the functions of this app have ${share.app.bounds.connections} connections, the most that one app may have`;
+    const text = connections.take();
+    if (text !== null) {
       tell(`Connections are refused: ${text}.`);
       return refuse(stream, { code: 'EMFILE', message: `connect EMFILE: ${text}` });
     }
@@ -182,9 +184,9 @@ export function serveChannel(socket: net.Socket, policy: EgressPolicy, deps: Cha
     } else if (share.received.isFull()) {
       tell(NOT_TAKEN);
       socket.pause(); // Not even its end would be heard, but for the deadline.
-      const stalled = setTimeout(endStalled, STALL_DEADLINE_MS);
+      const cancelDeadline = clock.after(STALL_DEADLINE_MS, endStalled);
       share.received.whenRoom(() => {
-        clearTimeout(stalled);
+        cancelDeadline();
         socket.resume();
       });
     }

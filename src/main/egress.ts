@@ -15,6 +15,7 @@ import {
   startDnsServer,
 } from '../egress/index.ts';
 import type { ChannelTaken, EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
+import { systemClock } from '../std/clock.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
 import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
 import type { EgressOptions } from './start-options.ts';
@@ -58,7 +59,7 @@ async function startEgress(
     else if (channel !== undefined) {
       const share = shares.join(notice.app);
       channel.once('close', () => shares.leave(notice.app));
-      serveChannel(channel, notice, { ...depsOf(share), share });
+      serveChannel(channel, notice, { ...depsOf(share), share, clock: systemClock });
       host.send({ type: 'channel-taken', slot: notice.slot });
     }
   });

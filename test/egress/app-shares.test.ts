@@ -5,6 +5,7 @@ import { createByteBound, holdingOf } from '../../src/egress/byte-bound.ts';
 import { RELAY_WINDOW_BYTES } from '../../src/protocol/relay-stream.ts';
 import { createEgressClient } from '../../src/worker/egress-client.ts';
 import { listen, startOuterEnd, tableOf } from '../support/egress-channel.ts';
+import { type Clock, systemClock } from '../../src/std/clock.ts';
 import { eventually } from '../support/eventually.ts';
 
 const MIB = 1024 * 1024;
@@ -33,8 +34,11 @@ function watch(bound: ReturnType<typeof createByteBound>) {
 }
 
 /** Two sandboxes of an app, and one of its neighbour. */
-async function startApps(shares: ReturnType<typeof openShares>) {
-  const crowd = await startOuterEnd({}, RULES, { app: 'crowd', shares });
+async function startApps(
+  shares: ReturnType<typeof openShares>,
+  clock: Pick<Clock, 'after'> = systemClock,
+) {
+  const crowd = await startOuterEnd({}, RULES, { app: 'crowd', shares, clock });
   const neighbour = await startOuterEnd({}, RULES, { app: 'neighbour', shares });
   const warnings: string[] = [];
   const sandbox = (path: string) => {
@@ -80,6 +84,24 @@ describe('an app', () => {
     await eventually(async () => (await echo(second.client, port)) === 'there and back');
     // Once, whichever sandbox it was.
     expect(warnings).toEqual([expect.stringMatching(/^Connections are refused: .* 4 connections/)]);
+  });
+
+  it('is told when all apps together have as many connections as may be, and gets one when there is one', async () => {
+    const port = await echoes();
+    const shares = createAppShares({ upstream: tableOf({}), nowMs: () => 0 }, APP_SHARE, 3);
+    const { all, warnings } = await startApps(shares);
+    const [first, second, neighbour] = all;
+    const target = { host: '127.0.0.1', port };
+    const made = await Promise.all(
+      [first, second, second].map(({ client }) => client.connect(target)),
+    );
+    await expect(neighbour.client.connect(target)).rejects.toMatchObject({
+      code: 'EMFILE',
+      message: expect.stringContaining('all apps have as many connections') as string,
+    });
+    expect(warnings).toEqual([expect.stringContaining('all apps have as many connections')]);
+    made[0]?.relay.destroy();
+    await eventually(async () => (await echo(neighbour.client, port)) === 'there and back');
   });
 
   it('asks for as many names as one app may, and its neighbour is answered', async () => {
@@ -151,6 +173,37 @@ describe('an app', () => {
     expect(seen.bytes).toBe(0);
     expect(await echo(loud.client, await echoes())).toBe('there and back');
   });
+});
+
+it('connections whose other ends take nothing for a minute end, and the app goes on', async () => {
+  const timers = new Map<() => void, number>();
+  const clock: Pick<Clock, 'after'> = {
+    after: (delayMs, callback) => {
+      timers.set(callback, delayMs);
+      return () => timers.delete(callback);
+    },
+  };
+  const port = await listen(
+    net.createServer((socket) => void socket.on('error', () => {}).pause()),
+  );
+  const shares = openShares({ heldBytes: MIB });
+  const { all } = await startApps(shares, clock);
+  const [loud] = all;
+  const seen = watch(shares.join('crowd').app.received);
+  const relays = await Promise.all(
+    Array.from({ length: 5 }, () => loud.client.connect({ host: '127.0.0.1', port })),
+  );
+  let ended = 0;
+  for (const { relay } of relays) {
+    relay.on('error', () => {}).on('close', () => ended++);
+    relay.write(Buffer.alloc(8 * MIB));
+  }
+  await eventually(() => timers.size > 0);
+  expect([...timers.values()]).toEqual([60_000]);
+  expect(ended).toBe(0);
+  for (const callback of timers.keys()) callback();
+  await eventually(() => ended > 0 && seen.bytes < MIB);
+  expect(await echo(loud.client, await echoes())).toBe('there and back');
 });
 
 describe('a bound', () => {

@@ -19,6 +19,7 @@ import { CHANNEL_FRAME, MAX_CHANNEL_STREAMS } from '../../src/protocol/egress-ch
 import { encodeFrame } from '../../src/protocol/framing.ts';
 import { MAXIMA } from '../build/build-harness.ts';
 import { tableOf } from '../support/egress-channel.ts';
+import { systemClock } from '../../src/std/clock.ts';
 import { bytes, effort, FUZZ_TIMEOUT_MS, nearly } from './fuzz.ts';
 
 /** Frames of these types, well formed, nearly, and not at all; in pieces. */
@@ -169,6 +170,7 @@ describe('egress', () => {
               hosts: () => new Map(),
               ownAddresses: () => new Set(),
               share,
+              clock: systemClock,
             },
           );
           for (const chunk of chunks) if (!socket.destroyed) socket.emit('data', chunk);

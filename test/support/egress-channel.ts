@@ -12,6 +12,7 @@ import { addressData, DNS_TYPE } from '../../src/egress/dns-message.ts';
 import { type AppShares, createAppShares } from '../../src/egress/app-shares.ts';
 import type { Upstream } from '../../src/egress/upstream.ts';
 import { readEgressRules } from '../../src/model/egress-rule.ts';
+import { type Clock, systemClock } from '../../src/std/clock.ts';
 import { parseIpAddress } from '../../src/std/ip-address.ts';
 
 const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing.ts');
@@ -20,6 +21,7 @@ interface OuterEndOptions {
   app?: string;
   /** Of all apps that the process has, when there are several. */
   shares?: AppShares;
+  clock?: Pick<Clock, 'after'>;
 }
 
 /** Knows names from a table alone. */
@@ -37,7 +39,7 @@ export function tableOf(names: Record<string, string>): Upstream {
 export async function startOuterEnd(
   names: Record<string, string>,
   rules: string[],
-  { app = 'app', shares }: OuterEndOptions = {},
+  { app = 'app', shares, clock = systemClock }: OuterEndOptions = {},
 ) {
   const nowMs = (): number => performance.now();
   const all = shares ?? createAppShares({ upstream: tableOf(names), nowMs });
@@ -53,6 +55,7 @@ export async function startOuterEnd(
         hosts: () => new Map(),
         ownAddresses: () => new Set(),
         share,
+        clock,
       },
     );
   });
