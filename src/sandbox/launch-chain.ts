@@ -32,10 +32,14 @@ const MAX_LOCKED_BYTES = 64 * 1024;
 /** Of its uid; timers take one each. */
 const MAX_PENDING_SIGNALS = 1_024;
 /**
- * Private memory that one process may have written to, where no cgroup holds it: a bound on what can happen between
- * two looks of memory-watch.ts. Stacks of threads and what a runtime reserves count as well, so it is a generous one.
+ * Private memory that one process may have room for, where no cgroup holds it: a bound on what can happen between two
+ * looks of memory-watch.ts. What a runtime reserves and never touches counts as well: Node for each of its threads 512 MiB
+ * of addresses for code and 30 MiB beside its heap (measured, VmData of Node 26). With less its process is aborted.
  */
 const UNHELD_DATA_MIB = 1_024;
+const UNHELD_THREAD_MIB = 544;
+/** More threads than this a function without cgroups has only with `resourceLimits: { codeRangeSizeMb: 16 }`. */
+const UNHELD_THREADS = 8;
 
 // dash exports PWD by itself; bubblewrap's environment is readable inside as /proc/1/environ.
 const JOIN_AND_EXEC =
@@ -82,7 +86,8 @@ function resourceLimits(tools: SandboxTools, plan: LaunchPlan): string[] {
     limits.push(`--nproc=${plan.limits.maxTasks}`, `--sigpending=${MAX_PENDING_SIGNALS}`);
   }
   if (!plan.isMemoryHeld) {
-    limits.push(`--data=${(2 * plan.limits.memoryMib + UNHELD_DATA_MIB) * MIB}`);
+    const reservedMib = UNHELD_DATA_MIB + UNHELD_THREADS * UNHELD_THREAD_MIB;
+    limits.push(`--data=${(2 * plan.limits.memoryMib + reservedMib) * MIB}`);
   }
   return [tools.prlimit, ...limits, '--'];
 }

@@ -93,6 +93,25 @@ describe('without cgroups', () => {
     await lab.close();
   });
 
+  it('lets a program of 128 MB have four threads with heaps of 16 MB', async () => {
+    const lab = await openSandboxLab({ cgroups: noCgroups, slotUids: null });
+    const { code, stderrTail } = await lab.run(
+      `import { Worker } from 'node:worker_threads';
+       let ready = 0;
+       for (let thread = 0; thread < 4; thread++) {
+         new Worker('require("node:worker_threads").parentPort.on("message", () => {}).postMessage("")', {
+           eval: true, resourceLimits: { maxOldGenerationSizeMb: 16 },
+         }).on('message', () => {
+           ready += 1;
+           if (ready === 4) process.exit(7);
+         });
+       }`,
+      { memoryMib: 128 },
+    );
+    await lab.close();
+    expect({ code, stderrTail }).toEqual({ code: 7, stderrTail: '' });
+  });
+
   it('counts the memory that is a process own', () => {
     expect(
       residentBytes('VmRSS:\t  90 kB\nRssAnon:\t  20 kB\nRssFile:\t  60 kB\nRssShmem:\t  10 kB\n'),
