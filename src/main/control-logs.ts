@@ -25,7 +25,7 @@ interface ControlLogsDeps {
   bundles: BundleStore;
   redactors: Redactors;
   log: Logger;
-  publishRoutes(): Promise<void>;
+  publishRoutes: () => Promise<void>;
 }
 
 /** Control's half of the logs: takes them in from data, and forgets what is old. */

@@ -15,6 +15,9 @@ const CONNECTION_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** Below are interim answers, which Node keeps to itself, and what is no status at all. */
+const MIN_FINAL_STATUS = 200;
+
 export interface Upstream {
   socketPath: string;
   /** What the client is told is away. */
@@ -32,16 +35,25 @@ export function forwardToUpstream(
     headers: forwardedHeaders(request, peer),
     agent: false, // A connection each: on a unix socket that costs less than the races of reuse.
   });
+  const giveUp = (): void => {
+    outgoing.destroy();
+    if (response.headersSent) response.destroy();
+    else sendAnswer(request, response, awayAnswer(upstream.name));
+  };
   outgoing.on('response', (incoming) => {
-    response.writeHead(incoming.statusCode ?? 502, endToEnd(incoming.rawHeaders));
+    // The process may have been taken over: what it says must not end this one.
+    const { statusCode = 0 } = incoming;
+    if (statusCode < MIN_FINAL_STATUS) return giveUp();
+    response.writeHead(statusCode, endToEnd(incoming.rawHeaders));
     response.flushHeaders();
     incoming.on('error', () => response.destroy());
     incoming.pipe(response);
   });
-  outgoing.on('error', () => {
-    if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, awayAnswer(upstream.name));
+  outgoing.on('upgrade', (_incoming, socket) => {
+    socket.destroy();
+    giveUp(); // Nobody asked for another protocol.
   });
+  outgoing.on('error', giveUp);
   response.on('close', () => outgoing.destroy());
   request.pipe(outgoing);
 }
