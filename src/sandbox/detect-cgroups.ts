@@ -3,6 +3,8 @@
  * while version 1 has them, so what is asked for is the controllers and not the version.
  */
 import { existsSync, readFileSync, rmdirSync, writeFileSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { removeAbandoned } from './abandoned-cgroups.ts';
 import { type CgroupDriver, noCgroups } from './cgroup.ts';
 import { createCgroupV1 } from './cgroup-v1.ts';
 import { createCgroupV2, enableControllers, OWN_LEAF } from './cgroup-v2.ts';
@@ -52,6 +54,7 @@ function tryVersion2(mounts: CgroupMount[], membership: string, name: string): C
     if (!hasControllers(`${parent}/cgroup.controllers`)) continue;
     const driver = attempt(() => {
       delegate(parent);
+      removeAbandoned({ processor: parent, others: [] }, name, Date.now());
       return createCgroupV2(`${parent}/${name}`);
     });
     if (driver !== null) return driver;
@@ -95,9 +98,15 @@ function tryVersion1(mounts: CgroupMount[], membership: string, name: string): C
   const memory = folder('memory');
   const pids = folder('pids');
   if (memory === null || pids === null) return null;
-  return attempt(() =>
-    createCgroupV1({ memory, pids, cpu: folder('cpu'), cpuacct: folder('cpuacct') }),
-  );
+  const cpu = folder('cpu');
+  const cpuacct = folder('cpuacct');
+  return attempt(() => {
+    if (cpu !== null) {
+      const others = [memory, pids, ...(cpuacct === null ? [] : [cpuacct])].map(dirname);
+      removeAbandoned({ processor: dirname(cpu), others }, name, Date.now());
+    }
+    return createCgroupV1({ memory, pids, cpu, cpuacct });
+  });
 }
 
 /** In a container /proc/self/cgroup can name the path on its host, which is not to be seen inside. */
