@@ -30,7 +30,7 @@ export async function readSnapshotFile(
   const fault = snapshotFault(snapshot);
   if (fault === null) return withoutRefused(snapshot as Snapshot, refused);
   throw new PlatformError('data-folder', `${path} is no route snapshot: ${fault}`, {
-    hint: 'control writes it anew as soon as it is asked; if this comes again, see whether the disk is full or broken',
+    hint: 'it is written anew now, by control when it is there; if this comes again, see whether the disk is full or broken',
   });
 }
 

@@ -19,6 +19,8 @@ const IS_ROOT = process.getuid?.() === 0;
 /** Nobody's, and outside the blocks that servers take. */
 const ORDINARY_UID = 65_533;
 const SECRET = 'hidden-3f9c1e7a5b';
+/** A file of each repository that no bundle has. */
+const MARKER = `only-in-git-${process.pid}.txt`;
 const DAEMON = `left-by-an-intruder-${process.pid}`;
 
 /** As whom the platform runs, null being whoever runs the tests, and whether its functions have a network. */
@@ -48,7 +50,11 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid, hasN
   async function commit(repository: TestRepository, replacements: [string, string][]) {
     let code = (await readFile(FIXTURE, 'utf8')).replaceAll('DAEMON', DAEMON);
     for (const [from, to] of replacements) code = code.replaceAll(from, to);
-    await repository.commit({ 'index.cjs': code, 'fn.json': '{ "event": "lambda" }' });
+    await repository.commit({
+      'index.cjs': code,
+      'fn.json': '{ "event": "lambda" }',
+      [MARKER]: 'x',
+    });
   }
 
   async function tries(app: string, what: string, body: object = {}): Promise<unknown> {
@@ -124,6 +130,13 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid, hasN
     const found = (await tries('intruder', 'reads', { paths })) as Record<string, unknown>;
     expect(Object.entries(found).filter(([, result]) => result !== 'ENOENT')).toEqual([]);
     expect(await tries('intruder', 'reads', { paths: ['/code'] })).toEqual({ '/code': 0 });
+  });
+
+  it('lies on the machine as what git and the build made of it, never as the files of a work tree', () => {
+    const roots = [platform.dataDir, '/run/gitfn', '/dev/shm'].filter((path) => existsSync(path));
+    const named = execFileSync('find', [...roots, '-name', MARKER], { encoding: 'utf8' });
+    expect(named).toBe('');
+    expect(filesWith(MARKER, join(platform.dataDir, 'store'))).toEqual([]);
   });
 
   it('changes nothing that it was given, and puts no link in its place (S9)', async () => {
