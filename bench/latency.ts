@@ -111,5 +111,10 @@ function rowOf(name: string, results: Measured[], reference: Measured[]): BenchR
       'client late p99 ms': medianOf('clientLateMs'),
       failures: results.reduce((sum, { failures }) => sum + failures, 0),
     },
+    raw: {
+      p50Ms: results.map(({ p50Ms }) => p50Ms),
+      p99Ms: results.map(({ p99Ms }) => p99Ms),
+      clientLateMs: results.map(({ clientLateMs }) => clientLateMs),
+    },
   };
 }

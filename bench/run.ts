@@ -8,7 +8,9 @@ import { benchIdle } from './idle.ts';
 import { benchIsolation } from './isolation.ts';
 import { benchLatency } from './latency.ts';
 import { benchLogs } from './logs.ts';
+import { benchPeers } from './peers.ts';
 import { benchPush } from './push.ts';
+import { benchScale } from './scale.ts';
 import { benchSwap } from './swap.ts';
 import { formatTable, machineConditions, type BenchResult } from './support/result.ts';
 import { benchWarm } from './warm.ts';
@@ -19,6 +21,8 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
   environment: benchEnvironment,
   warm: benchWarm,
   latency: benchLatency,
+  peers: benchPeers,
+  scale: benchScale,
   swap: benchSwap,
   confinement: benchConfinement,
   idle: benchIdle,

@@ -1,59 +1,111 @@
 /**
  * Servers of others that a figure stands beside, each with its own configuration in bench/peers/. All answer the same
- * hello at `/`, and end with the stack that they are given.
+ * hello at `/`, and end with the stack that they are given. Those that sleep are in sleeping-peers.ts.
  */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { provideDebianPackages } from './debian-packages.ts';
 import { freePort, portOpens, startUntilReady, stopProcess } from './processes.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import type { LoadTarget } from './wrk.ts';
 
-const PEERS = join(import.meta.dirname, '../peers');
+export const PEERS = join(import.meta.dirname, '../peers');
+/** With a package.json and a lock of their own: they are large, and nothing else needs them. */
+const PACKAGES = join(PEERS, 'packages');
+const NGINX = '/usr/sbin/nginx';
 const HOST = 'localhost';
 
 type Cleanup = AsyncDisposableStack;
-
-/** A program of bench/peers/ that takes a port or the path of a socket, and prints `ready`. */
-export async function startNodePeer(
-  cleanup: Cleanup,
-  program: string,
-  listen: number | string,
-): Promise<void> {
-  const { child } = await startUntilReady(process.execPath, [join(PEERS, program), String(listen)]);
-  cleanup.defer(() => stopProcess(child));
-}
+/** In bench/peers/; takes a port or the path of a socket, and prints `ready`. */
+type NodeServer = 'node-server.ts' | 'hono-server.ts' | 'spawning-server.ts';
 
 /** A server of Node by itself. */
-export async function startAlone(cleanup: Cleanup, program: string): Promise<LoadTarget> {
+export async function startAlone(cleanup: Cleanup, program: NodeServer): Promise<LoadTarget> {
   const port = await freePort();
-  await startNodePeer(cleanup, program, port);
+  await startNode(cleanup, program, String(port));
   return { port, host: HOST };
 }
 
-/** The same server on a unix socket, behind Debian's nginx. */
-export async function startBehindNginx(cleanup: Cleanup, program: string): Promise<LoadTarget> {
+/** The same on a unix socket, behind Debian's nginx. */
+export async function startBehindNginx(cleanup: Cleanup, program: NodeServer): Promise<LoadTarget> {
   const folder = await temporaryFolder(cleanup);
-  await startNodePeer(cleanup, program, join(folder, 'node.sock'));
-  return startNginx(cleanup, 'nginx.conf', folder);
+  await startNode(cleanup, program, join(folder, 'node.sock'));
+  return startNginx(cleanup, { folder, location: 'node.location' });
 }
 
-/** nginx with a configuration of bench/peers/ in which FOLDER and PORT are filled in. */
-async function startNginx(cleanup: Cleanup, name: string, folder: string): Promise<LoadTarget> {
+/** nginx before the server whose socket stands in the folder. */
+export async function startNginx(
+  cleanup: Cleanup,
+  { folder, location }: { folder: string; location: `${string}.location` },
+): Promise<LoadTarget> {
+  provideDebianPackages(NGINX, ['nginx-light']);
   const port = await freePort();
-  const template = await readFile(join(PEERS, name), 'utf8');
-  const conf = join(folder, 'nginx.conf');
-  await writeFile(conf, template.replaceAll('FOLDER', folder).replaceAll('PORT', String(port)));
+  const text = await readFile(join(PEERS, location), 'utf8');
+  const conf = await fillIn('nginx.conf', folder, { LOCATION: text, PORT: String(port) });
   // As root its workers would become another user, who cannot enter the folder of the socket.
   const user = process.getuid?.() === 0 ? ['-g', 'user root;'] : [];
-  const child = spawn('/usr/sbin/nginx', ['-p', folder, '-c', conf, ...user], { stdio: 'inherit' });
+  const child = spawn(NGINX, ['-p', folder, '-c', conf, ...user], { stdio: 'inherit' });
   cleanup.defer(() => stopProcess(child));
   await portOpens(port);
   return { port, host: HOST };
 }
 
-async function temporaryFolder(cleanup: Cleanup): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gitfn-peer-'));
-  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+/** Cloudflare's runtime, with a Worker. */
+export async function startWorkerd(cleanup: Cleanup): Promise<LoadTarget> {
+  const file = providePackage('workerd/package.json').replace(/package\.json$/, 'bin/workerd');
+  const port = await freePort();
+  const args = ['serve', join(PEERS, 'workerd.capnp'), `--socket-addr=http=127.0.0.1:${port}`];
+  return startOnPort(cleanup, [file, ...args], port);
+}
+
+/** Google's framework, which serves one function with Express. */
+export async function startFunctionsFramework(cleanup: Cleanup): Promise<LoadTarget> {
+  const main = '@google-cloud/functions-framework/build/src/main.js';
+  const port = await freePort();
+  const args = [`--source=${join(PEERS, 'functions')}`, '--target=hello', `--port=${port}`];
+  return startOnPort(cleanup, [process.execPath, providePackage(main), ...args], port);
+}
+
+async function startNode(cleanup: Cleanup, program: NodeServer, listen: string): Promise<void> {
+  const { child } = await startUntilReady(process.execPath, [join(PEERS, program), listen]);
+  cleanup.defer(() => stopProcess(child));
+}
+
+/** For programs that do not say when they are ready. */
+export async function startOnPort(
+  cleanup: Cleanup,
+  [file, ...args]: [string, ...string[]],
+  port: number,
+): Promise<LoadTarget> {
+  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  cleanup.defer(() => stopProcess(child));
+  await portOpens(port);
+  return { port, host: HOST };
+}
+
+/** Writes a configuration of bench/peers/ into the folder, with its capital words replaced; returns its path. */
+export async function fillIn(
+  name: string,
+  folder: string,
+  words: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  let text = await readFile(join(PEERS, name), 'utf8');
+  for (const [word, value] of Object.entries({ ...words, FOLDER: folder, PEERS })) {
+    text = text.replaceAll(word, value);
+  }
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+/** Path of a file of a peer's package; the packages are installed with the first. */
+function providePackage(path: string): string {
+  const file = join(PACKAGES, 'node_modules', path);
+  if (!existsSync(file)) {
+    console.error('installing the packages of peers');
+    execFileSync('npm', ['ci', '--ignore-scripts'], { cwd: PACKAGES, stdio: 'ignore' });
+  }
+  return file;
 }

@@ -3,6 +3,8 @@ import os from 'node:os';
 export interface BenchRow {
   name: string;
   columns: Record<string, string | number>;
+  /** What was measured in each round, from which the columns were made. */
+  raw?: Record<string, readonly number[]>;
 }
 
 export interface BenchResult {

@@ -1,0 +1,4 @@
+/** For functions-framework. */
+export function hello(_request, response) {
+  response.json({ message: 'Hello World' });
+}

@@ -1,0 +1,1 @@
+process.stdout.write(JSON.stringify({ message: 'Hello World' }));

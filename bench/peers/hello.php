@@ -1,0 +1,3 @@
+<?php
+header('content-type: application/json');
+echo '{"message":"Hello World"}';
