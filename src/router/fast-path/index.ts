@@ -24,7 +24,7 @@ export interface FastPathOptions extends Pick<
 }
 
 export interface FastPath {
-  /** From now on connections close with their current answer, those without one at once. */
+  /** From now on connections close when their current answer is out, those without one at once. */
   drain(): void;
   /** Which host a connection asked for last; null when it is not on the fast path. */
   hostOf(socket: Socket): string | null;
@@ -63,7 +63,8 @@ export function createFastPath(server: Server, clock: Clock, options: FastPathOp
 
   function look(): void {
     for (const connection of connections.values()) {
-      if (!connection.isIdle) continue;
+      // What is written and not taken yet is still an answer; connections.ts ends those that stand still.
+      if (!connection.isIdle || connection.socket.writableLength > 0) continue;
       const max = connection.hadRequest ? maxIdleLooks : maxSilentLooks;
       if (connection.countIdleLook() > max) connection.socket.destroy();
     }
@@ -80,7 +81,7 @@ export function createFastPath(server: Server, clock: Clock, options: FastPathOp
     drain: () => {
       isDraining = true;
       for (const connection of connections.values()) {
-        if (connection.isIdle) connection.socket.destroy();
+        if (connection.isIdle) connection.socket.destroySoon();
         else connection.makeLast();
       }
     },

@@ -252,6 +252,28 @@ describe('the fast path', () => {
     expect(await busy.closed()).toMatch(/connection: close[^]*two/i);
   });
 
+  it.each(['stays idle meanwhile', 'is drained meanwhile'])(
+    'sends an answer whole to a client that takes it slowly, also when it %s',
+    async (what) => {
+      const looks: (() => void)[] = [];
+      const after: Clock['after'] = (_delayMs, callback) => {
+        looks.push(callback);
+        return () => {};
+      };
+      const { fastPath, next, connect } = await start({ clock: { ...systemClock, after } });
+      const slow = connect();
+      slow.socket.pause();
+      slow.send(get('/1'));
+      const text = 'x'.repeat(16 * 1024 * 1024);
+      (await next()).answer(text);
+      if (what === 'is drained meanwhile') fastPath.drain();
+      for (let second = 0; second < 20; second++) looks.splice(0).forEach((look) => look());
+      slow.socket.resume();
+      await eventually(() => slow.received.length > text.length);
+      expect(slow.received.endsWith(text)).toBe(true);
+    },
+  );
+
   it('closes connections that stay idle or silent', async () => {
     const looks: (() => void)[] = [];
     const clock: Clock = {
