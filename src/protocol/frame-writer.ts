@@ -11,7 +11,7 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from './framing.ts';
 
 const BATCH_BYTES = 64 * 1024;
 /** Payloads above this are not worth a copy. */
-const COPY_LIMIT_BYTES = 8 * 1024;
+export const COPY_LIMIT_BYTES = 8 * 1024;
 
 export class FrameWriter {
   readonly #socket: Socket;
@@ -36,18 +36,23 @@ export class FrameWriter {
     this.#onBacklog = onExceeded;
   }
 
+  /** Where payloads of `begin` go. */
+  get buffer(): Buffer {
+    return this.#batch;
+  }
+
   /** A frame without payload. */
   empty(type: number, stream: number): void {
-    this.#begin(type, stream, 0);
+    this.begin(type, stream, 0);
   }
 
   u8(type: number, stream: number, value: number): void {
-    const at = this.#begin(type, stream, 1);
+    const at = this.begin(type, stream, 1);
     this.#batch[at] = value;
   }
 
   u32(type: number, stream: number, value: number): void {
-    const at = this.#begin(type, stream, 4);
+    const at = this.begin(type, stream, 4);
     this.#batch.writeUInt32BE(value, at);
   }
 
@@ -60,7 +65,7 @@ export class FrameWriter {
       this.bytes(type, stream, payload);
       return;
     }
-    const at = this.#begin(type, stream, 1 + text.length);
+    const at = this.begin(type, stream, 1 + text.length);
     this.#batch[at] = flag;
     this.#batch.write(text, at + 1, 'latin1');
   }
@@ -74,7 +79,7 @@ export class FrameWriter {
       this.#checkBacklog();
       return;
     }
-    let at = this.#begin(type, stream, total);
+    let at = this.begin(type, stream, total);
     for (const part of parts) {
       this.#batch.set(part, at);
       at += part.length;
@@ -111,8 +116,11 @@ export class FrameWriter {
     process.nextTick(this.#onBacklog);
   }
 
-  /** Writes the header and returns where the payload goes. */
-  #begin(type: number, stream: number, payloadBytes: number): number {
+  /**
+   * Writes the header of a frame of at most COPY_LIMIT_BYTES and returns where in `buffer`, as it is then, the caller
+   * writes the payload at once.
+   */
+  begin(type: number, stream: number, payloadBytes: number): number {
     const frameBytes = FRAME_HEADER_BYTES + payloadBytes;
     if (this.#filled + frameBytes > BATCH_BYTES) this.flush();
     if (!this.#isScheduled) {
@@ -125,7 +133,7 @@ export class FrameWriter {
     return at + FRAME_HEADER_BYTES;
   }
 
-  /** Like #begin, for a payload that goes past the batch. */
+  /** Like `begin`, for a payload that goes past the batch. */
   #beginLarge(type: number, stream: number, payloadBytes: number): void {
     this.flush();
     const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);

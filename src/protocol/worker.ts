@@ -36,6 +36,7 @@
  * A worker that breaks the protocol is killed.
  */
 import type { DeploymentEnvironment } from '../model/environment.ts';
+import { COPY_LIMIT_BYTES, type FrameWriter } from './frame-writer.ts';
 
 export const WORKER_FRAME = {
   HELLO: 1,
@@ -165,55 +166,46 @@ export interface LogLine extends LogFrame {
 }
 
 /**
- * INVOKE payload: u8 hasBody, then latin1 text of lines, which HTTP's grammar keeps free of line feeds: request id,
- * method, target, scheme, peer address, then name and value of each header in turn, names in lower case.
- */
-export interface InvokeHead {
-  hasBody: boolean;
-  requestId: string;
-  method: string;
-  /** As it stood in the request line. */
-  target: string;
-  scheme: string;
-  peer: string;
-  /** name, value, name, value, …; the same array for the same headers. */
-  headers: readonly string[];
-}
-
-const INVOKE_FIELDS = 5;
-
-/** The text of an INVOKE; `headerLines` is `\nname\nvalue` for each header. */
-export function invokeText(
-  head: Omit<InvokeHead, 'hasBody' | 'headers'>,
-  headerLines: string,
-): string {
-  return `${head.requestId}\n${head.method}\n${head.target}\n${head.scheme}\n${head.peer}${headerLines}`;
-}
-
-let lastHeaderText = '';
-let lastHeaders: readonly string[] = [];
-
-/** Requests of one client have the same headers again and again: those of the last one are not cut up twice. */
-export function decodeInvoke(payload: Buffer): InvokeHead {
-  const text = payload.toString('latin1', 1);
-  const fields = text.split('\n', INVOKE_FIELDS);
-  const [requestId = '', method = '', target = '', scheme = '', peer = ''] = fields;
-  const fieldCharacters =
-    requestId.length + method.length + target.length + scheme.length + peer.length;
-  const headerText = text.slice(fieldCharacters + INVOKE_FIELDS);
-  if (headerText !== lastHeaderText) {
-    lastHeaderText = headerText;
-    lastHeaders = headerText.split('\n');
-  }
-  const headers = lastHeaders;
-  return { hasBody: payload[0] === 1, requestId, method, target, scheme, peer, headers };
-}
-
-/**
  * HEAD payload: u16 status, u32 length of the text, then latin1 text: name and value of each header in turn,
  * separated by line feeds. In a REPLY the body follows.
  */
 export const RESPONSE_HEAD_BYTES = 6;
+
+/** Sends a REPLY; a small one is written where it is sent from, without a buffer of its own. */
+export function writeReply(
+  writer: FrameWriter,
+  stream: number,
+  { status, text, body }: { status: number; text: string; body: string | Uint8Array },
+): void {
+  const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  const bytes = RESPONSE_HEAD_BYTES + text.length + bodyBytes;
+  if (bytes > COPY_LIMIT_BYTES) {
+    const payload = Buffer.allocUnsafe(bytes);
+    fillReply(payload, 0, { status, text, body });
+    writer.bytes(WORKER_FRAME.REPLY, stream, payload);
+  } else {
+    const at = writer.begin(WORKER_FRAME.REPLY, stream, bytes);
+    fillReply(writer.buffer, at, { status, text, body });
+  }
+}
+
+function fillReply(
+  target: Buffer,
+  at: number,
+  { status, text, body }: { status: number; text: string; body: string | Uint8Array },
+): void {
+  const bodyAt = fillResponseHead(target, at, status, text);
+  if (typeof body === 'string') target.write(body, bodyAt);
+  else target.set(body, bodyAt);
+}
+
+/** Returns where the body goes. */
+function fillResponseHead(target: Buffer, at: number, status: number, text: string): number {
+  target.writeUInt16BE(status, at);
+  target.writeUInt32BE(text.length, at + 2);
+  target.write(text, at + RESPONSE_HEAD_BYTES, 'latin1');
+  return at + RESPONSE_HEAD_BYTES + text.length;
+}
 
 export interface ResponseHead {
   status: number;
@@ -222,12 +214,9 @@ export interface ResponseHead {
   rest: Buffer;
 }
 
-/** With room behind it for a body of so many bytes, which the caller fills. */
-export function encodeResponseHead(status: number, text: string, bodyBytes: number = 0): Buffer {
-  const head = Buffer.allocUnsafe(RESPONSE_HEAD_BYTES + text.length + bodyBytes);
-  head.writeUInt16BE(status, 0);
-  head.writeUInt32BE(text.length, 2);
-  head.write(text, RESPONSE_HEAD_BYTES, 'latin1');
+export function encodeResponseHead(status: number, text: string): Buffer {
+  const head = Buffer.allocUnsafe(RESPONSE_HEAD_BYTES + text.length);
+  fillResponseHead(head, 0, status, text);
   return head;
 }
 

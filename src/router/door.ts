@@ -12,6 +12,7 @@ import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
 import type { ExchangeTools } from './function-exchange.ts';
 import {
   createFunctionRequests,
+  invokedClientText,
   createSite,
   type Site,
   type SiteRequest,
@@ -115,7 +116,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const route = routeOf(head);
     if (route.kind === 'site') {
       const client = new HttpClient(request, response, quickReply);
-      toSite(route.site, { client, head, peer: peerOf(request.socket, head) });
+      toSite(route.site, { client, head, clientText: clientTextOf(request.socket, head) });
     } else if (route.kind === 'control') {
       toControl({ request, response, head });
     } else {
@@ -124,10 +125,14 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   }
 
   /** The fast path knows functions only. */
-  function onPlainRequest(client: PlainClient, { head }: PlainHeaders, socket: Socket): boolean {
+  function onPlainRequest(
+    client: PlainClient,
+    { head }: PlainHeaders,
+    clientText: string,
+  ): boolean {
     const route = routeOf(head);
     if (route.kind !== 'site' || route.site.deployment.hasPublicFiles === true) return false;
-    toSite(route.site, { client, head, peer: peerOf(socket, head) });
+    toSite(route.site, { client, head, clientText });
     return true;
   }
 
@@ -179,6 +184,10 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     });
   }
 
+  function clientTextOf(socket: Socket, head: RequestHead): string {
+    return invokedClientText(head, peerOf(socket, head));
+  }
+
   function peerOf(socket: Socket, head: RequestHead): Peer {
     return peers.read(socket.remoteAddress, {
       for: head.forwardedFor,
@@ -194,6 +203,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       if (deployment !== undefined) failures.untaken(deployment, connections);
     },
     accept: onPlainRequest,
+    clientTextOf,
     replyHead,
     onRequest,
   });

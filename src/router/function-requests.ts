@@ -1,7 +1,7 @@
 /** The requests of one deployment, from its host on: which function answers, and what says that none does. */
 import { randomUUID } from 'node:crypto';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import { invokeText } from '../protocol/worker.ts';
+import { invokeClientText, invokeText } from '../protocol/invoke.ts';
 import { sendAnswer, type Answer } from './answers.ts';
 import type { Client } from './client.ts';
 import {
@@ -30,7 +30,8 @@ export interface Site {
 export interface SiteRequest {
   client: Client;
   head: RequestHead;
-  peer: Peer;
+  /** Of `invokedClientText`: the same for all requests of a client that have the same headers. */
+  clientText: string;
 }
 
 export function createSite(deployment: ServedDeployment): Site {
@@ -61,7 +62,7 @@ export function createFunctionRequests(
   }
 
   return (site, incoming, match) => {
-    const { client, head } = incoming;
+    const { client, head, clientText } = incoming;
     const requestId = randomUUID();
     const refuse = (answer: Answer): void => sendAnswer(client.request, client.response, answer);
     if (match.kind === 'no-path') return refuse(noFunctionAnswer(contextOf(site, requestId)));
@@ -78,7 +79,7 @@ export function createFunctionRequests(
         client,
         requestId,
         host: head.host,
-        text: functionText(requestId, incoming),
+        text: invokeText({ requestId, method: client.method, target: client.target }, clientText),
         hasBody: head.hasBody,
         maxBodyBytes,
       },
@@ -93,17 +94,11 @@ function contextOf({ headers }: Site, requestId: string): ErrorContext {
   return { requestId, headers: [...headers, 'x-request-id', requestId] };
 }
 
-/** INVOKE's text, with the headers that tell a function about its client. */
-function functionText(requestId: string, { client, head, peer }: SiteRequest): string {
-  return invokeText(
-    {
-      requestId,
-      method: client.method,
-      target: client.target,
-      scheme: peer.scheme,
-      peer: peer.address,
-    },
-    `${head.headerLines}\nx-forwarded-for\n${peer.address}\nx-forwarded-proto\n${peer.scheme}` +
-      `\nx-forwarded-host\n${head.hostHeader}\nx-request-id\n${requestId}`,
+/** The headers that tell a function about its client, those of its own among them. */
+export function invokedClientText(head: RequestHead, { scheme, address }: Peer): string {
+  return invokeClientText(
+    { scheme, peer: address },
+    `${head.headerLines}\nx-forwarded-for\n${address}\nx-forwarded-proto\n${scheme}` +
+      `\nx-forwarded-host\n${head.hostHeader}`,
   );
 }

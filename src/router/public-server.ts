@@ -21,7 +21,10 @@ export interface PublicServer {
   close(drainMs: number): Promise<void>;
 }
 
-export interface PublicServerOptions extends Pick<FastPathOptions, 'accept' | 'replyHead'> {
+export interface PublicServerOptions extends Pick<
+  FastPathOptions,
+  'accept' | 'clientTextOf' | 'replyHead'
+> {
   isExempt(address: string): boolean;
   /** Who answers at a host. */
   ownerOf(host: string): string;
@@ -47,6 +50,7 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   server.timeout = 0;
   const fastPath = createFastPath(server, clock, {
     accept: options.accept,
+    clientTextOf: options.clientTextOf,
     replyHead: options.replyHead,
     keepAliveMs: KEEP_ALIVE_MS,
     firstRequestMs: HEADERS_TIMEOUT_MS,

@@ -1,14 +1,15 @@
 import { format } from 'node:util';
 import type { FrameWriter } from '../protocol/frame-writer.ts';
+import { type InvokeHead } from '../protocol/invoke.ts';
 import {
   BODY_CHUNK_BYTES,
   CANCEL_REASON,
   encodeResponseHead,
   WINDOW_BYTES,
   windowCharge,
+  writeReply,
   WORKER_FRAME,
   type FailedHead,
-  type InvokeHead,
 } from '../protocol/worker.ts';
 import { redact } from './redact.ts';
 import { RequestBody } from './request-body.ts';
@@ -100,16 +101,12 @@ export class Invocation {
   }
 
   /** The same with headers as `responseHeadText` gives them, checked. */
-  replyText(status: number, headers: string, body: string | Uint8Array): Sending {
+  replyText(status: number, text: string, body: string | Uint8Array): Sending {
     if (this.#state !== 'open') return null;
-    const isText = typeof body === 'string';
-    const bodyBytes = isText ? Buffer.byteLength(body) : body.length;
-    if (bodyBytes > BODY_CHUNK_BYTES) return this.#replyInChunks(status, headers, body);
-    const payload = encodeResponseHead(status, headers, bodyBytes);
+    const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    if (bodyBytes > BODY_CHUNK_BYTES) return this.#replyInChunks(status, text, body);
     // Bytes are copied as well: the function may use its memory again before they are written.
-    if (isText) payload.write(body, payload.length - bodyBytes);
-    else payload.set(body, payload.length - bodyBytes);
-    this.#writer.bytes(WORKER_FRAME.REPLY, this.#stream, payload);
+    writeReply(this.#writer, this.#stream, { status, text, body });
     this.#settle();
     return null;
   }

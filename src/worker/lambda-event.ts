@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { PathParameters } from '../protocol/path-pattern.ts';
-import type { InvokeHead } from '../protocol/worker.ts';
+import { REQUEST_ID_HEADER, type InvokeHead } from '../protocol/invoke.ts';
 import type { ParameterReader } from './path-parameters.ts';
 
 export type LambdaEvent = Record<string, unknown>;
@@ -30,7 +30,7 @@ export function createLambdaEvent(
   const queryAt = target.indexOf('?');
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
   const rawQuery = queryAt === -1 ? '' : target.slice(queryAt + 1);
-  const { headers, cookies } = headersOf(head.headers);
+  const { headers, cookies } = headersOf(head);
   const query = parseQuery(rawQuery);
   const host = headers['host'] ?? '';
   const timeEpoch = Date.now();
@@ -88,13 +88,16 @@ let lastPairs: readonly string[] = [];
 let lastCollected: CollectedHeaders = { headers: {}, cookies: null };
 
 /** A copy of its own for each event, since handlers may change it. */
-function headersOf(pairs: readonly string[]): CollectedHeaders {
-  if (pairs !== lastPairs) {
-    lastCollected = collectHeaders(pairs);
-    lastPairs = pairs;
+function headersOf({ sharedHeaders, requestId }: InvokeHead): CollectedHeaders {
+  if (sharedHeaders !== lastPairs) {
+    lastCollected = collectHeaders(sharedHeaders);
+    lastPairs = sharedHeaders;
   }
   const { headers, cookies } = lastCollected;
-  return { headers: { ...headers }, cookies: cookies === null ? null : [...cookies] };
+  return {
+    headers: { ...headers, [REQUEST_ID_HEADER]: requestId },
+    cookies: cookies === null ? null : [...cookies],
+  };
 }
 
 function collectHeaders(pairs: readonly string[]): CollectedHeaders {

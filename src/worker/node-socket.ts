@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { InvokeHead } from '../protocol/worker.ts';
+import type { InvokeHead } from '../protocol/invoke.ts';
 
 /** What a connection of ours would have; code that asks only decides by it when to pause. */
 const HIGH_WATER_BYTES = 64 * 1024;

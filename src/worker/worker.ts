@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OnReadOpts, Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
 import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import { decodeInvoke } from '../protocol/invoke.ts';
 import {
-  decodeInvoke,
   decodeSpecialise,
   WORKER_FRAME,
   type SpecialiseHead,

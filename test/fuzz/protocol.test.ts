@@ -8,13 +8,12 @@ import {
 } from '../../src/pool/worker-payloads.ts';
 import { encodeFrame, FrameDecoder, FramingError } from '../../src/protocol/framing.ts';
 import { LineSplitter, LineTooLongError } from '../../src/protocol/line-splitter.ts';
+import { decodeInvoke, invokeClientText, invokeText } from '../../src/protocol/invoke.ts';
 import {
-  decodeInvoke,
   decodeResponseHead,
   decodeSpecialise,
   encodeResponseHead,
   encodeSpecialise,
-  invokeText,
 } from '../../src/protocol/worker.ts';
 import { readFunctionHeaders } from '../../src/router/response-head.ts';
 import { bytes, effort, FUZZ_TIMEOUT_MS, nearly } from './fuzz.ts';
@@ -168,14 +167,18 @@ describe('what the platform sends to a worker', () => {
         fc.boolean(),
         ([requestId, method, target, scheme, peer], headers, hasBody) => {
           const lines = headers.map(([name, value]) => `\n${name}\n${value}`).join('');
-          const sent = invokeText({ requestId, method, target, scheme, peer }, lines);
+          const sent = invokeText(
+            { requestId, method, target },
+            invokeClientText({ scheme, peer }, lines),
+          );
           const payload = Buffer.concat([
             Buffer.from([hasBody ? 1 : 0]),
             Buffer.from(sent, 'latin1'),
           ]);
           const got = decodeInvoke(payload);
           const expected = { requestId, method, target, scheme, peer, hasBody };
-          expect(got).toEqual({ ...expected, headers: headers.flat() });
+          expect(got).toEqual({ ...expected, sharedHeaders: headers.flat() });
+          expect(got.headers).toEqual([...headers.flat(), 'x-request-id', requestId]);
         },
       );
       fc.assert(property, effort());

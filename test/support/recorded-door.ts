@@ -5,7 +5,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Invocation, InvocationLink } from '../../src/pool/ports.ts';
-import { decodeInvoke } from '../../src/protocol/worker.ts';
+import { decodeInvoke } from '../../src/protocol/invoke.ts';
 import { createDoor } from '../../src/router/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction } from './function-code.ts';

@@ -1,11 +1,11 @@
 /** Answers of real workers, asked by their own protocol. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
+import { invokeClientText, invokeText } from '../../src/protocol/invoke.ts';
 import {
   BODY_CHUNK_BYTES,
   decodeResponseHead,
   encodeSpecialise,
-  invokeText,
   WINDOW_BYTES,
   WORKER_FRAME,
 } from '../../src/protocol/worker.ts';
@@ -87,8 +87,9 @@ async function startWorker(source: string) {
     /** `200 body`, or `failed message`. */
     ask: async (target = '/', body?: Buffer): Promise<string> => {
       const stream = ++streams;
-      const facts = { method: 'POST', target, scheme: 'http', peer: '127.0.0.1' };
-      const text = `${body ? '\x01' : '\0'}${invokeText({ requestId: 'r', ...facts }, '')}`;
+      const clientText = invokeClientText({ scheme: 'http', peer: '127.0.0.1' }, '');
+      const request = { requestId: 'r', method: 'POST', target };
+      const text = `${body ? '\x01' : '\0'}${invokeText(request, clientText)}`;
       socket.write(encodeFrame(WORKER_FRAME.INVOKE, stream, text));
       if (body) await sendBody(stream, body);
       await eventually(() => settled(stream) !== undefined);

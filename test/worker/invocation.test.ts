@@ -46,6 +46,7 @@ async function openInvocation() {
       target: '/',
       scheme: 'http',
       peer: '127.0.0.1',
+      sharedHeaders: [],
       headers: [],
     },
     1,

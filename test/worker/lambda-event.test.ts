@@ -26,7 +26,8 @@ function eventOf({
       target,
       scheme: 'http',
       peer: '127.0.0.1',
-      headers,
+      sharedHeaders: headers,
+      headers: [...headers, 'x-request-id', 'r'],
     },
     body === undefined ? null : Buffer.from(body as string),
     { parameters: parameterReader(path), hasRawBody },
@@ -99,8 +100,15 @@ describe('the headers of an event', () => {
     Object.assign(first['headers'] as object, { host: 'changed', added: 'x' });
     (first['cookies'] as string[]).push('b=2');
     expect(eventOf({ headers })).toMatchObject({ headers: { host: 'h' }, cookies: ['a=1'] });
-    expect(eventOf({ headers })['headers']).toEqual({ host: 'h', cookie: 'a=1' });
-    expect(eventOf({ headers: ['host', 'other'] })['headers']).toEqual({ host: 'other' });
+    expect(eventOf({ headers })['headers']).toEqual({
+      host: 'h',
+      cookie: 'a=1',
+      'x-request-id': 'r',
+    });
+    expect(eventOf({ headers: ['host', 'other'] })['headers']).toEqual({
+      host: 'other',
+      'x-request-id': 'r',
+    });
   });
 });
 

@@ -17,7 +17,7 @@ export type { PlainHeaders } from './plain-request.ts';
 
 export interface FastPathOptions extends Pick<
   ConnectionHost,
-  'accept' | 'replyHead' | 'keepAliveMs' | 'maxRequests'
+  'accept' | 'clientTextOf' | 'replyHead' | 'keepAliveMs' | 'maxRequests'
 > {
   /** How long a new connection may be silent. */
   firstRequestMs: number;

@@ -16,6 +16,9 @@ export interface ClientConnection {
   finished(client: PlainClient): void;
 }
 
+/** Shared: an object for each request is garbage for each request. */
+const NOTHING = (): void => {};
+
 export class PlainClient implements Client {
   readonly method: string;
   readonly target: string;
@@ -25,7 +28,7 @@ export class PlainClient implements Client {
   readonly #rawHeaders: readonly string[];
   #request: IncomingMessage | null = null;
   #response: ServerResponse | null = null;
-  #onClosed = (): void => {};
+  #onClosed = NOTHING;
 
   constructor(connection: ClientConnection, { method, target, headers, body }: PlainRequest) {
     this.#connection = connection;

@@ -4,11 +4,15 @@
  */
 import type { Socket } from 'node:net';
 import type { WholeReply } from '../quick-reply.ts';
+import type { RequestHead } from '../request-head.ts';
 import { PlainClient, type ClientConnection } from './plain-client.ts';
 import { readPlainRequest, type PlainHeaders } from './plain-request.ts';
 
 /** Larger bodies are not copied behind their heads: two writes cost less. */
 const COPIED_BODY_BYTES = 16 * 1024;
+
+/** More is not kept with a connection that may never ask again. */
+const KEPT_CHARACTERS = 4 * 1024;
 
 /** What all connections share. */
 export interface ConnectionHost {
@@ -16,7 +20,9 @@ export interface ConnectionHost {
   readonly maxRequests: number;
   readonly isDraining: boolean;
   /** False when somebody else has to answer it; nothing was done then. */
-  accept(client: PlainClient, headers: PlainHeaders, socket: Socket): boolean;
+  accept(client: PlainClient, headers: PlainHeaders, clientText: string): boolean;
+  /** What a function is told of the client, which is the same for the same headers on one connection. */
+  clientTextOf(socket: Socket, head: RequestHead): string;
   /** The head of a whole answer. */
   replyHead(status: number, lines: string, bodyBytes: number): string;
   /** Node's server has the connection from here on, which begins with these bytes. */
@@ -33,6 +39,9 @@ export class PlainConnection implements ClientConnection {
   /** What came behind the request that is being answered; while there is any, no more is read. */
   #unread: Buffer | null = null;
   #requests = 0;
+  /** Of the last request, and what was made of them. */
+  #headers: PlainHeaders | null = null;
+  #clientText = '';
   #idleLooks = 0;
   readonly #onData = (chunk: Buffer): void => this.#receive(chunk);
   readonly #onDrain = (): void => this.#next();
@@ -142,11 +151,20 @@ export class PlainConnection implements ClientConnection {
       this.#unread = bytes.subarray(request.bytes);
       this.socket.pause();
     }
-    if (this.#host.accept(client, request.headers, this.socket)) return;
+    if (this.#host.accept(client, request.headers, this.#clientTextOf(request.headers))) return;
     this.#client = null;
     this.#unread = null;
     this.socket.resume();
     this.#handOver(bytes);
+  }
+
+  #clientTextOf(headers: PlainHeaders): string {
+    if (headers === this.#headers) return this.#clientText;
+    const text = this.#host.clientTextOf(this.socket, headers.head);
+    if (text.length > KEPT_CHARACTERS) return text;
+    this.#headers = headers;
+    this.#clientText = text;
+    return text;
   }
 
   #handOver(bytes: Buffer): void {

@@ -1,4 +1,4 @@
-import type { InvokeHead } from '../../protocol/worker.ts';
+import type { InvokeHead } from '../../protocol/invoke.ts';
 import type { Invocation } from '../invocation.ts';
 import type { RequestBody } from '../request-body.ts';
 import { Body } from './body.ts';
@@ -64,7 +64,7 @@ let lastScheme = '';
 let lastOrigin = '';
 
 /** Requests of one client mostly share one array of headers, whose host is parsed once. */
-function originOf({ headers, scheme }: InvokeHead): string {
+function originOf({ sharedHeaders: headers, scheme }: InvokeHead): string {
   if (headers !== lastHeaders || scheme !== lastScheme) {
     lastOrigin = new URL(`${scheme}://${hostOf(headers)}/`).href.slice(0, -1);
     lastHeaders = headers;

@@ -31,6 +31,7 @@ async function start(options: { maxRequests?: number; clock?: Clock } = {}) {
     firstRequestMs: 10_000,
     maxRequests: options.maxRequests ?? 1_000,
     replyHead: createReplyHead(systemClock, 5_000),
+    clientTextOf: () => '',
     accept: (client: Client) => {
       if (client.target === '/elsewhere') return false;
       client.whenClosed(() => gone.push(client));
