@@ -5,13 +5,9 @@ import { dirname } from 'node:path';
 import {
   type CgroupDriver,
   type CgroupHolds,
-  DOOR_WEIGHT,
   memoryOfAllSandboxes,
   moveOut,
-  NORMAL_WEIGHT,
   cpuQuota,
-  PLATFORM_WEIGHT,
-  type PlatformPart,
   readCounter,
   removeCgroupFolder,
   removeLeftovers,
@@ -19,7 +15,8 @@ import {
   workingSetBytes,
 } from './cgroup.ts';
 import type { SandboxLimits } from './ports.ts';
-import { noProcessorGroup, ProcessorGroup, usedByAccount } from './processor-group.ts';
+import type { ProcessorGroup } from './processor-group.ts';
+import { levelOf, openProcessor, removeIfEmpty } from './processor-v1.ts';
 
 /** Folders, one per controller, in which this platform makes its cgroups. */
 export interface CgroupV1Folders {
@@ -32,7 +29,6 @@ export interface CgroupV1Folders {
 }
 
 const MIB = 1024 * 1024;
-const NORMAL_CPU_SHARES = 1024;
 /** Memory and swap together; absent when the kernel does not account for swap. */
 const WITH_SWAP = 'memory.memsw.limit_in_bytes';
 /** The kernel charges pages in batches, so the most that was used stays a little below the limit. */
@@ -64,60 +60,22 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     holds,
     sandboxes: processor.sandboxes,
     office: processor.office,
-    place: processor.place,
+    place: processor.put,
     create: (name, limits) => {
       const paths = [memory, pids, ...processor.bases].map((parent) => `${parent}/${name}`);
       for (const path of paths) mkdirSync(path);
       setMemoryLimit(`${memory}/${name}`, limits, holds);
       writeFileSync(`${pids}/${name}/pids.max`, String(limits.maxTasks));
-      if (holds.cpuQuota) setCpuQuota(`${cpu}/${name}`, limits.cpuCores);
-      const group = processor.group(name, limits.cpuWeight);
-      return sandboxCgroup(paths, `${memory}/${name}`, group);
+      const limit = (folder: string): void => {
+        if (holds.cpuQuota) setCpuQuota(folder, limits.cpuCores);
+      };
+      const group = processor.place({ name, weight: limits.cpuWeight, limit });
+      return sandboxCgroup(paths, `${memory}/${name}`, { group, base: cpu });
     },
+    openLevel: processor.openLevel,
     close: async () => {
       for (const path of processor.parts) moveOut(path, [dirname(dirname(path))]);
       for (const path of [...processor.parts, ...bases]) await removeCgroupFolder(path);
-    },
-  };
-}
-
-/**
- * The hierarchies that share and count the processor. Sandboxes stand beside the platform's own processes and not one
- * level below: a level's weight on a core comes from what runs in it there, so one that held nothing but sandboxes that
- * yield would yield to the whole machine, and take a neighbour's worker along.
- */
-function openProcessor({ cpu, cpuacct }: CgroupV1Folders) {
-  const bases = [...new Set([cpu, cpuacct].filter((base) => base !== null))];
-  const group = (name: string, weight: number): ProcessorGroup => {
-    if (cpu === null) return noProcessorGroup();
-    const readUsedUs = cpuacct === null ? null : () => usedByAccount(`${cpuacct}/${name}`);
-    const folder = `${cpu}/${name}`;
-    return new ProcessorGroup({ folder, writeWeight: writeShares, readUsedUs }, weight);
-  };
-  const foldersOf = (part: PlatformPart): string[] => bases.map((base) => `${base}/${part}`);
-  const parts = [...foldersOf('door'), ...foldersOf('office')];
-  for (const base of bases) {
-    mkdirSync(base, { recursive: true });
-    removeLeftovers(base);
-  }
-  for (const part of parts) mkdirSync(part);
-  const all = group('.', PLATFORM_WEIGHT);
-  const door = group('door', DOOR_WEIGHT);
-  const office = group('office', NORMAL_WEIGHT);
-  const usedUs = (): number | null => {
-    const used = [all, door, office].map((one) => one.usedUs());
-    const [total, ...platform] = used.map((us) => us ?? 0);
-    return used[0] === null ? null : platform.reduce((left, us) => left - us, total ?? 0);
-  };
-  return {
-    bases,
-    parts,
-    group,
-    office,
-    sandboxes: { usedUs, setYielding: () => {} },
-    canYield: office.canYield,
-    place: (pid: number, part: PlatformPart) => {
-      for (const folder of foldersOf(part)) writeFileSync(`${folder}/cgroup.procs`, String(pid));
     },
   };
 }
@@ -141,13 +99,11 @@ function setCpuQuota(path: string, cores: number): void {
   }
 }
 
-/** The kernel takes no fewer than 2. */
-function writeShares(path: string, weight: number): void {
-  const shares = Math.max(2, Math.round((weight * NORMAL_CPU_SHARES) / NORMAL_WEIGHT));
-  writeFileSync(`${path}/cpu.shares`, String(shares));
-}
-
-function sandboxCgroup(paths: string[], memory: string, processor: ProcessorGroup): SandboxCgroup {
+function sandboxCgroup(
+  paths: string[],
+  memory: string,
+  { group, base }: { group: ProcessorGroup; base: string | null },
+): SandboxCgroup {
   return {
     procsFiles: paths.map((path) => `${path}/cgroup.procs`),
     // A kill while it never met its own limit is one for want of memory around it.
@@ -163,10 +119,13 @@ function sandboxCgroup(paths: string[], memory: string, processor: ProcessorGrou
         },
         floorBytes,
       ),
-    processor,
+    processor: group,
     kill: () => killAll(`${memory}/cgroup.procs`),
     remove: async () => {
-      const removed = await Promise.all(paths.map(removeCgroupFolder));
+      const level = levelOf(group, base);
+      const all = level === null ? paths : [...paths, group.folder];
+      const removed = await Promise.all(all.map(removeCgroupFolder));
+      if (level !== null) removeIfEmpty(level);
       return removed.every(Boolean);
     },
   };

@@ -69,6 +69,8 @@ export function createCgroupV2(base: string): CgroupDriver {
       setLimits(path, limits, holds);
       return sandboxCgroup(path, group(path, limits.cpuWeight));
     },
+    // Memory is in the same hierarchy, and what a process has used before it moved would stay charged where it was.
+    openLevel: () => null,
     close: async () => {
       const parent = dirname(base);
       for (const path of parts) moveOut(path, [`${parent}/${OWN_LEAF}`, parent]);

@@ -36,6 +36,11 @@ export interface CgroupDriver {
   place(pid: number, part: PlatformPart): void;
   /** Makes an empty cgroup with these limits; the process joins by writing its pid to `procsFiles`. */
   create(name: string, limits: SandboxLimits): SandboxCgroup;
+  /**
+   * A group of normal weight, into whose part of the processor sandboxes can be moved: together they have what one has that
+   * stands alone. It goes with the last of them. Null where sandboxes stay where they are.
+   */
+  openLevel(): ProcessorGroup | null;
   /** Removes what `create` stands in; to be called when every sandbox has gone. */
   close(): Promise<void>;
 }
@@ -79,6 +84,7 @@ export const noCgroups: CgroupDriver = {
     kill: () => {},
     remove: () => Promise.resolve(true),
   }),
+  openLevel: () => null,
   close: () => Promise.resolve(),
 };
 

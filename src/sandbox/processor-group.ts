@@ -1,19 +1,21 @@
 /** How the kernel shares the processor between cgroups: the same in both versions but for the names of files. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-interface ProcessorFiles {
+export interface ProcessorFiles {
   /** Where the cpu controller has the cgroup. */
   folder: string;
   writeWeight(folder: string, weight: number): void;
   /** The processor time that everything in it has had so far; null where nobody counts it. */
   readUsedUs: (() => number) | null;
+  /** Moves all that is in it below that folder, and says where it is now; absent where it stays where it is. */
+  moveBelow?(level: string): ProcessorFiles;
 }
 
 /** Since Linux 5.15, in both versions. */
 const YIELDS = 'cpu.idle';
 
 export class ProcessorGroup {
-  readonly #files: ProcessorFiles;
+  #files: ProcessorFiles;
   #weight: number;
   #isYielding = false;
 
@@ -44,6 +46,20 @@ export class ProcessorGroup {
     this.#isYielding = yields;
     // The kernel has put the normal one in its place.
     if (!yields) this.#files.writeWeight(this.#files.folder, this.#weight);
+  }
+
+  /**
+   * From now on it has its part of what the other one has, as large as that of whatever else is in there, and yields when
+   * the other one does. @throws when the kernel refuses: then it stays where it is
+   */
+  moveInto(level: ProcessorGroup): void {
+    if (this.#files.moveBelow === undefined) return;
+    this.#files = this.#files.moveBelow(level.folder);
+    this.#isYielding = false;
+  }
+
+  get folder(): string {
+    return this.#files.folder;
   }
 
   usedUs(): number | null {

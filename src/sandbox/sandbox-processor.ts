@@ -6,6 +6,8 @@ export interface SandboxProcessor {
   setWeight(weight: number): void;
   /** Whether it gives way at once to sandboxes that do not, where the machine can tell them apart. */
   setYielding(yields: boolean): void;
+  /** It gets its part of what the group has, and yields with it. */
+  moveInto(group: ProcessorGroup): void;
   /** What it has had so far; null when it has ended, or nobody counts. */
   usedUs(): number | null;
 }
@@ -23,6 +25,7 @@ export function sandboxProcessor(group: ProcessorGroup, hasEnded: () => boolean)
   return {
     setWeight: (weight) => void tried(() => group.setWeight(weight)),
     setYielding: (yields) => void tried(() => group.setYielding(yields)),
+    moveInto: (level) => void tried(() => group.moveInto(level)),
     usedUs: () => tried(() => group.usedUs()),
   };
 }

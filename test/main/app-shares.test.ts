@@ -12,9 +12,11 @@ function sandbox() {
     weight: 100,
     yields: false,
     usedUs: 0,
+    level: null as ProcessorGroup | null,
     processor: {
       setWeight: (weight: number) => void (played.weight = weight),
       setYielding: (yields: boolean) => void (played.yields = yields),
+      moveInto: (level: ProcessorGroup) => void (played.level = level),
       usedUs: () => played.usedUs,
     },
     exited: ending.promise,
@@ -45,7 +47,7 @@ class Part extends ProcessorGroup {
   }
 }
 
-function openShares() {
+function openShares(openLevel: () => Part | null = () => null) {
   const all = new Part();
   const office = new Part();
   let atMs = 0;
@@ -58,7 +60,7 @@ function openShares() {
       return () => void (look = null);
     },
   };
-  const shares = new AppShares({ sandboxes: all, office, cores: CORES, clock });
+  const shares = new AppShares({ sandboxes: all, office, openLevel, cores: CORES, clock });
   /** A tenth of a second in which these took so much. */
   const pass = (taken: [{ usedUs: number }, cores: number][], officeCores = 0): void => {
     for (const [one, cores] of taken) {
@@ -108,6 +110,21 @@ describe('on a machine that is busy', () => {
     expect([many.yields, one.yields]).toEqual([true, true]);
     pass([[many, 1.8], [one, 0.1]]); // prettier-ignore
     expect([many.yields, one.yields]).toEqual([true, false]);
+  });
+
+  it('has the level of an app yield, where the machine has levels, and not each of its workers', async () => {
+    const levels: Part[] = [];
+    const { shares, pass } = openShares(() => levels[levels.push(new Part()) - 1] ?? null);
+    const [first, second, quiet] = [sandbox(), sandbox(), sandbox()];
+    shares.join('busy', first);
+    shares.join('busy', second);
+    shares.join('quiet', quiet);
+    expect([first, second, quiet].map(({ level }) => level)).toEqual([levels[0], levels[0], levels[1]]); // prettier-ignore
+    for (let count = 0; count < 2; count++) pass([[first, 0.9], [second, 0.9], [quiet, 0.1]]); // prettier-ignore
+    expect([first.yields, first.weight, ...levels.map(({ yields }) => yields)]).toEqual([false, 100, true, false]); // prettier-ignore
+    for (const one of [first, second]) await one.end();
+    shares.join('busy', sandbox());
+    expect(levels, 'the first went with the last that was in it').toHaveLength(3);
   });
 
   it('counts what is no app own: zygotes that boot yield together, until they are an app own', () => {

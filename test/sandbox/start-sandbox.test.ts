@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { randomName } from '../../src/std/ids.ts';
@@ -268,6 +269,32 @@ describe('limits', () => {
     group.processor.setYielding(false);
     expect([read('cpu.idle'), weight()]).toEqual([0, 0.5]);
     expect(group.processor.usedUs()).toBe(0);
+  });
+
+  it('takes its part of a level that it is moved into, under its own quota, and the level goes with the last', async ({
+    skip,
+  }) => {
+    const level = lab.cgroups.openLevel();
+    if (level === null) return skip('sandboxes stay where they are here');
+    const limits = { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 25, cpuCores: 1 };
+    const groups = ['a', 'b'].map((name) => lab.cgroups.create(`${name}-${randomName(6)}`, limits));
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    for (const file of groups[0]?.procsFiles ?? []) writeFileSync(file, String(child.pid));
+    for (const { processor } of groups) processor.moveInto(level);
+    const [at = ''] = groups.map(({ processor }) => processor.folder);
+    const read = (file: string): string => readFileSync(file, 'utf8').trim();
+    expect(dirname(at)).toBe(level.folder);
+    expect(read(`${at}/cgroup.procs`)).toBe(String(child.pid));
+    expect(Number(read(`${at}/cpu.shares`)), 'as much as the others in there').toBe(1024);
+    if (lab.cgroups.holds.cpuQuota) expect(Number(read(`${at}/cpu.cfs_quota_us`))).toBe(100_000);
+    level.setYielding(true);
+    expect(read(`${level.folder}/cpu.idle`)).toBe('1');
+    child.kill('SIGKILL');
+    expect(await groups[0]?.remove()).toBe(true);
+    expect([existsSync(at), existsSync(level.folder)]).toEqual([false, true]);
+    expect(await groups[1]?.remove()).toBe(true);
+    expect(existsSync(level.folder)).toBe(false);
   });
 
   it('caps the number of processes', async ({ skip }) => {

@@ -10,17 +10,22 @@ const LARGE_SHARE = 1 / 2;
 const BUSY_SHARE = 1 / 4;
 /** Of one core; the shares of apps that take less are for the others. */
 const ACTIVE_SHARE = 1 / 100;
-/** Of one core: what control, git and the database may take while requests wait for a processor. */
-const OFFICE_SHARE = 1 / 4;
+/** Of one core: what control, git and the database may take without giving way to requests. */
+const OFFICE_SHARE = 1 / 10;
 
 type Consumer = Pick<Sandbox, 'processor' | 'exited'>;
-type Machine = Pick<CgroupDriver, 'sandboxes' | 'office'> & { cores: number; clock: Clock };
+type Machine = Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'> & {
+  cores: number;
+  clock: Clock;
+};
 
 /** What is no app's, and takes one share together. */
 type Unowned = 'zygotes' | 'builds';
 
 interface Member {
   sandboxes: Set<Consumer>;
+  /** The group that an app's sandboxes are moved into; null where each stands by itself. */
+  level: ReturnType<CgroupDriver['openLevel']>;
   yields: boolean;
 }
 
@@ -44,32 +49,49 @@ export class AppShares {
   join(app: string, sandbox: Consumer): void {
     this.#leave('zygotes', sandbox);
     const key = `app ${app}`;
-    divide(this.#add(key, sandbox));
-    void sandbox.exited.then(() => divide(this.#leave(key, sandbox)));
+    const member = this.#members.get(key) ?? this.#open(key, this.#openLevel());
+    this.#add(member, sandbox);
+    divide(member);
+    void sandbox.exited.then(() => {
+      this.#leave(key, sandbox);
+      divide(member);
+    });
   }
 
   /** Until it has ended, or has become an app's. Its weight stays as it is. */
   joinUnowned(kind: Unowned, sandbox: Consumer): void {
-    this.#add(kind, sandbox);
+    this.#add(this.#members.get(kind) ?? this.#open(kind, null), sandbox);
     void sandbox.exited.then(() => this.#leave(kind, sandbox));
   }
 
-  #add(key: string, sandbox: Consumer): Set<Consumer> {
-    const member = this.#members.get(key) ?? { sandboxes: new Set(), yields: false };
-    this.#members.set(key, member);
-    member.sandboxes.add(sandbox);
-    sandbox.processor.setYielding(member.yields);
-    if (this.#cancelLook === null) this.#look();
-    return member.sandboxes;
+  /** Null as well when the system has no room for it: then its sandboxes stand by themselves. */
+  #openLevel(): Member['level'] {
+    try {
+      return this.#machine.openLevel();
+    } catch {
+      return null;
+    }
   }
 
-  #leave(key: string, sandbox: Consumer): Set<Consumer> {
+  #open(key: string, level: Member['level']): Member {
+    const member: Member = { sandboxes: new Set(), level, yields: false };
+    this.#members.set(key, member);
+    return member;
+  }
+
+  #add({ sandboxes, level, yields }: Member, sandbox: Consumer): void {
+    sandboxes.add(sandbox);
+    if (level === null) sandbox.processor.setYielding(yields);
+    else sandbox.processor.moveInto(level);
+    if (this.#cancelLook === null) this.#look();
+  }
+
+  #leave(key: string, sandbox: Consumer): void {
     const member = this.#members.get(key);
-    if (member === undefined) return new Set();
+    if (member === undefined) return;
     member.sandboxes.delete(sandbox);
     if (member.sandboxes.size === 0) this.#members.delete(key);
     if (this.#members.size === 0) this.#rest();
-    return member.sandboxes;
   }
 
   /** Nobody is there to be looked at. */
@@ -124,6 +146,7 @@ export class AppShares {
   #yield(member: Member, yields: boolean): void {
     if (member.yields === yields) return;
     member.yields = yields;
+    if (member.level !== null) return member.level.setYielding(yields);
     for (const sandbox of member.sandboxes) sandbox.processor.setYielding(yields);
   }
 }
@@ -164,6 +187,8 @@ export function whoTakesMuch(
   return new Set(large.map(([key]) => key));
 }
 
-function divide(sandboxes: ReadonlySet<Consumer>): void {
+/** Within a level they are equal, and the level has the app's weight. */
+function divide({ sandboxes, level }: Member): void {
+  if (level !== null) return;
   for (const sandbox of sandboxes) sandbox.processor.setWeight(NORMAL_WEIGHT / sandboxes.size);
 }

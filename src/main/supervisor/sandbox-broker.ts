@@ -28,7 +28,7 @@ interface LinkedNetworks {
 interface BrokerDeps {
   sandboxes: Sandboxes;
   /** Its processor, for which apps have shares. */
-  cgroups: Pick<CgroupDriver, 'sandboxes' | 'office'>;
+  cgroups: Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'>;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
   /** Null where sandboxes have no network. */
@@ -75,6 +75,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
   const shares = new AppShares({
     sandboxes: deps.cgroups.sandboxes,
     office: deps.cgroups.office,
+    openLevel: deps.cgroups.openLevel,
     cores: options.cores,
     clock: systemClock,
   });

@@ -1,0 +1,130 @@
+/** The hierarchies of version 1 that share and count the processor. Nothing of memory is in them, so processes can move. */
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import {
+  DOOR_WEIGHT,
+  moveOut,
+  NORMAL_WEIGHT,
+  PLATFORM_WEIGHT,
+  type PlatformPart,
+  removeLeftovers,
+} from './cgroup.ts';
+import {
+  noProcessorGroup,
+  type ProcessorFiles,
+  ProcessorGroup,
+  usedByAccount,
+} from './processor-group.ts';
+
+interface ProcessorFolders {
+  cpu: string | null;
+  cpuacct: string | null;
+}
+
+const NORMAL_CPU_SHARES = 1024;
+
+/** A sandbox's place, before it belongs to an app. */
+interface Place {
+  name: string;
+  weight: number;
+  /** Writes its quota into a folder, where it has one. */
+  limit: (folder: string) => void;
+}
+
+/**
+ * Sandboxes stand beside the platform's own processes, those of one app below a level of their own. A level for all
+ * apps would not do: its weight on a core comes from what runs in it there, so one that held nothing but sandboxes that
+ * yield would yield to the whole machine, and take a neighbour's worker along.
+ */
+export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
+  const bases = [...new Set([cpu, cpuacct].filter((base) => base !== null))];
+  const filesAt = (name: string): ProcessorFiles => {
+    const readUsedUs = cpuacct === null ? null : () => usedByAccount(`${cpuacct}/${name}`);
+    return { folder: `${cpu}/${name}`, writeWeight: writeShares, readUsedUs };
+  };
+  const group = (name: string, weight: number): ProcessorGroup =>
+    cpu === null ? noProcessorGroup() : new ProcessorGroup(filesAt(name), weight);
+  const foldersOf = (part: PlatformPart): string[] => bases.map((base) => `${base}/${part}`);
+  const parts = [...foldersOf('door'), ...foldersOf('office')];
+  for (const base of bases) {
+    mkdirSync(base, { recursive: true });
+    removeLeftovers(base);
+  }
+  for (const part of parts) mkdirSync(part);
+  const all = group('.', PLATFORM_WEIGHT);
+  const door = group('door', DOOR_WEIGHT);
+  const office = group('office', NORMAL_WEIGHT);
+  const usedUs = (): number | null => {
+    const used = [all, door, office].map((one) => one.usedUs());
+    const [total, ...platform] = used.map((us) => us ?? 0);
+    return used[0] === null ? null : platform.reduce((left, us) => left - us, total ?? 0);
+  };
+  let levels = 0;
+
+  function place({ name, weight, limit }: Place): ProcessorGroup {
+    if (cpu === null) return noProcessorGroup();
+    limit(`${cpu}/${name}`);
+    const moveBelow = (level: string): ProcessorFiles => {
+      const folder = `${level}/${name}`;
+      mkdirSync(folder);
+      limit(folder);
+      moveProcesses(`${cpu}/${name}`, folder);
+      const isCountedHere = cpuacct === cpu;
+      return {
+        ...filesAt(name),
+        folder,
+        ...(isCountedHere && { readUsedUs: () => usedByAccount(folder) }),
+      };
+    };
+    return new ProcessorGroup({ ...filesAt(name), moveBelow }, weight);
+  }
+
+  function openLevel(): ProcessorGroup | null {
+    if (cpu === null) return null;
+    levels += 1;
+    const name = `app-${levels}`;
+    mkdirSync(`${cpu}/${name}`);
+    // It is never asked what it used: whose sandboxes used how much is counted one by one.
+    return new ProcessorGroup({ ...filesAt(name), readUsedUs: () => 0 }, NORMAL_WEIGHT);
+  }
+
+  return {
+    bases,
+    parts,
+    office,
+    sandboxes: { usedUs, setYielding: () => {} },
+    canYield: office.canYield,
+    put: (pid: number, part: PlatformPart) => {
+      for (const folder of foldersOf(part)) writeFileSync(`${folder}/cgroup.procs`, String(pid));
+    },
+    place,
+    openLevel,
+  };
+}
+
+/** The zygote that a sandbox still is starts nothing, so all that it has is there at the first look. */
+function moveProcesses(from: string, to: string): void {
+  moveOut(from, [to]);
+  removeIfEmpty(from);
+}
+
+/** The level of an app goes with its last sandbox. */
+export function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Something is in it, or it is gone.
+  }
+}
+
+/** The level that it was moved to; null when it stands by itself. */
+export function levelOf({ folder }: ProcessorGroup, base: string | null): string | null {
+  const parent = dirname(folder);
+  return folder === '' || parent === base ? null : parent;
+}
+
+/** The kernel takes no fewer than 2. */
+function writeShares(path: string, weight: number): void {
+  const shares = Math.max(2, Math.round((weight * NORMAL_CPU_SHARES) / NORMAL_WEIGHT));
+  writeFileSync(`${path}/cpu.shares`, String(shares));
+}
