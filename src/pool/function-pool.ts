@@ -15,7 +15,13 @@ import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
 import { startsSpentText } from './start-budget.ts';
 import { WaitingLine, type Next } from './waiting-line.ts';
-import { sourceOf, startFunctionWorker, type StartDeps, type StartResult } from './worker-start.ts';
+import {
+  linesOf,
+  sourceOf,
+  startFunctionWorker,
+  type StartDeps,
+  type StartResult,
+} from './worker-start.ts';
 import type { Zygote } from './zygotes.ts';
 
 /** A worker that has waited as long as it may still has to exit. */
@@ -325,7 +331,7 @@ export class FunctionPool implements AppMember {
         this.#retire(worker);
         this.#pump();
       },
-      log: (line) => this.#deps.log.line(this.#source, line),
+      ...linesOf(this.#deps.log, this.#source),
       unusable: (reason) => void this.#discard(worker, reason),
       closed: () => void this.#discard(worker, null),
     });
@@ -412,7 +418,8 @@ export class FunctionPool implements AppMember {
     worker.isEnding = true;
     link.drain();
     // It may still finish what it was asked to wait for, however short requests have to be.
-    this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
+    const cancel = this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
+    void sandbox.exited.then(cancel);
   }
 
   #logEnd(text: string): void {
@@ -470,6 +477,8 @@ export class FunctionPool implements AppMember {
   #checkDrained(): void {
     const isEmpty =
       this.workerCount + this.#starting + this.#outdatedStarts === 0 && this.#waiting.length === 0;
-    if (isEmpty) this.#drained?.resolve();
+    if (!isEmpty || this.#drained === null) return;
+    this.#cancelIdleTimer?.();
+    this.#drained.resolve();
   }
 }

@@ -1,7 +1,7 @@
 /** Above what a worker itself lets through, also when lines of a few seconds come at once. */
 const MAX_COST_PER_SECOND = 4_000;
-/** Nobody's clock or stall explains so many: whoever sends them goes around what limits its log. */
-const HOSTILE_COST_PER_SECOND = 100_000;
+/** No clock and no stall explains so many, twenty seconds' worth: whoever sends them goes around what limits its log. */
+const HOSTILE_COST_PER_SECOND = 20_000;
 /** A line costs one, and one more for each so many bytes. */
 const BYTES_PER_COST = 4 * 1024;
 const SECOND_MS = 1_000;

@@ -37,7 +37,15 @@ export interface BundleCode {
 
 /** Where what functions say goes. Called often: must be quick and must bound what it keeps. */
 export interface FunctionLog {
-  line(source: FunctionSource, line: LogLine): void;
+  /** `wasAdmitted`: there was room for it before it was parsed, and it has taken it. */
+  line(source: FunctionSource, line: LogLine, wasAdmitted?: boolean): void;
+  /**
+   * Whether there is room for a line of so many bytes, which is not parsed yet: then it takes it. One that finds none is
+   * counted. Absent where all lines are heard.
+   */
+  admits?(source: FunctionSource, bytes: number): boolean;
+  /** So many more lines were dropped. */
+  leftOut?(source: FunctionSource, count: number): void;
 }
 
 export interface FunctionSource {

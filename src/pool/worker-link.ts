@@ -28,6 +28,7 @@ import type { Invocation, InvocationFailure, InvocationLink } from './ports.ts';
 import { RecentRequests } from './recent-requests.ts';
 import { StreamSlots } from './stream-slots.ts';
 import {
+  droppedBefore,
   parseFailedHead,
   parseInitFailedHead,
   parseLogLine,
@@ -52,7 +53,11 @@ export interface WorkerListener {
   nacked?(invocation: Invocation, waitedSinceMs: number): void;
   /** Once in its life. */
   retiring?(): void;
+  /** Whether a line of so many bytes is to be parsed and told; all are where nobody answers. */
+  admitsLog?(bytes: number): boolean;
   log?(line: LogLine): void;
+  /** A line that was not admitted told of so many others. */
+  logLeftOut?(count: number): void;
   /** The event loop turns no more, or the protocol was broken: it is to be killed. Nothing but `closed` follows. */
   unusable?(reason: string): void;
   closed?(): void;
@@ -256,6 +261,11 @@ export class WorkerLink implements InvocationLink {
     const decision = this.#logBudget.decide(payload.length, this.#clock.monotonicMs());
     if (decision === 'hostile') return this.#broken('more log lines than anybody reads');
     if (decision === 'drop') return;
+    if (this.#listener.admitsLog?.(payload.length) === false) {
+      const others = droppedBefore(payload);
+      if (others > 0) this.#listener.logLeftOut?.(others);
+      return;
+    }
     const line = parseLogLine(payload, this.#requests.find(stream));
     line.dropped += this.#logBudget.takeDropped();
     this.#listener.log?.(line);

@@ -5,6 +5,10 @@ import type { FailedHead, InitFailedHead, LogLine, ReadyHead } from '../protocol
 const MAX_TEXT_CHARACTERS = 16 * 1024;
 /** More lines than a worker can print between two that arrive. */
 const MAX_DROPPED = 1e9;
+const MAX_DROPPED_DIGITS = 9;
+/** The last field of what the worker writes. */
+const DROPPED = '"dropped":';
+const BRACE = '}'.charCodeAt(0);
 
 /** @throws when the payload is no JSON object; the link takes that as a breach of the protocol. */
 export function parseFailedHead(payload: Buffer): FailedHead {
@@ -42,6 +46,20 @@ export function parseLogLine(payload: Buffer, requestId: string | null): LogLine
   // Longer than it is believed to be it would be cut, and then be no JSON.
   if (typeof fields === 'string' && fields.length <= MAX_TEXT_CHARACTERS) line.fields = fields;
   return line;
+}
+
+/** How many a LOG says were dropped before it, read from its end without parsing it: 0 for what ends in another way. */
+export function droppedBefore(payload: Buffer): number {
+  const end = payload.length - 1;
+  if (payload[end] !== BRACE) return 0;
+  let at = end;
+  while (at > 0 && end - at < MAX_DROPPED_DIGITS && isDigit(payload[at - 1])) at--;
+  const isField = payload.toString('latin1', Math.max(0, at - DROPPED.length), at) === DROPPED;
+  return isField ? Number(payload.toString('latin1', at, end)) : 0;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 function parseObject(payload: Buffer): Record<string, unknown> {

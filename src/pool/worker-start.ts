@@ -94,11 +94,11 @@ function initialise(
   const { sandbox, link } = zygote;
   const source = sourceOf(request);
   return new Promise((resolve) => {
-    const printed = (line: LogLine): void => log.line(source, line);
+    const heard = linesOf(log, source);
     const settle = (outcome: InitOutcome): void => {
       cancelDeadline();
       // Lines that came along with READY are heard; whatever else did, the link keeps for who adopts it.
-      link.listen('ready' in outcome ? { log: printed } : {});
+      link.listen('ready' in outcome ? heard : {});
       resolve(outcome);
     };
     const fail = (reason: InitFailure['reason'], message: string, stack = ''): void =>
@@ -109,7 +109,7 @@ function initialise(
     const listener: WorkerListener = {
       ready: (ready) => settle({ ready }),
       initFailed: ({ reason, message, stack }) => fail(reason, message, stack),
-      log: printed,
+      ...heard,
       unusable: (reason) => fail('exited', reason),
       closed: () =>
         void sandbox.exited.then((exit) =>
@@ -117,11 +117,23 @@ function initialise(
         ),
     };
     link.listen(listener);
-    listenToOutput(sandbox, printed);
+    listenToOutput(sandbox, (line) => log.line(source, line));
     const { id, appName } = request.deployment;
     sandbox.specialise(id, packagesOf, appName);
     link.specialise(specialiseHead(request), code);
   });
+}
+
+/** What a worker prints goes to the function's log, which says before each line is parsed whether it hears it. */
+export function linesOf(
+  log: FunctionLog,
+  source: FunctionSource,
+): Pick<WorkerListener, 'admitsLog' | 'log' | 'logLeftOut'> {
+  return {
+    admitsLog: (bytes) => log.admits?.(source, bytes) ?? true,
+    log: (line) => log.line(source, line, true),
+    logLeftOut: (count) => log.leftOut?.(source, count),
+  };
 }
 
 /** What comes out of the sandbox past the worker, from native code or a child process, belongs to no request. */

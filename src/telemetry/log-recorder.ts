@@ -23,15 +23,34 @@ const MAX_MIB_PER_SECOND = 1;
  */
 const MAX_REPORTS_PER_SECOND = 200;
 const MAX_FAILURES_PER_SECOND = 100;
+/**
+ * Of one app, whatever the number of its functions: what is read, stored and looked at of it in a second takes a few
+ * hundredths of one from all others.
+ */
+const MAX_APP_LINES_PER_SECOND = 4_000;
+const MAX_APP_MIB_PER_SECOND = 4;
+const MIB = 1024 * 1024;
 /** Functions that may print within one second. */
 const MAX_SOURCES = 2_000;
 const INTERVAL_MS = 1_000;
 
-/** What a function may still tell. */
-interface Tally {
-  source: FunctionSource;
+/** What may still be printed. */
+interface LineAllowance {
   lines: Allowance;
   characters: Allowance;
+}
+
+/** What all functions of an app may, and how many of them print. */
+interface AppTally extends LineAllowance {
+  functions: number;
+}
+
+/** What a function may still tell. */
+interface Tally extends LineAllowance {
+  source: FunctionSource;
+  app: AppTally;
+  /** Lines that the limit of the app left out. */
+  beyondApp: number;
   reports: Allowance;
   failures: Allowance;
 }
@@ -41,6 +60,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
   readonly #clock: Clock;
   /** By deployment, then by function. */
   readonly #tallies = new Map<string, Map<string, Tally>>();
+  readonly #apps = new Map<string, AppTally>();
   #sources = 0;
   #ended: { source: FunctionSource; served: ServedFunction; end: InvocationEnd; at: number }[] = [];
 
@@ -49,12 +69,14 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     this.#clock = clock;
   }
 
-  line(source: FunctionSource, line: LogLine): void {
+  line(source: FunctionSource, line: LogLine, wasAdmitted: boolean = false): void {
     const tally = this.#tallyOf(source.deployment, source.functionName, source.appName);
     if (tally === null) return;
     tally.lines.addDropped(line.dropped);
     const tellsDroppedOnly = line.text === '' && line.dropped > 0;
-    if (tellsDroppedOnly || !hasRoomFor(line, tally, this.#clock.monotonicMs())) return;
+    if (tellsDroppedOnly) return;
+    const characters = line.text.length + (line.fields?.length ?? 0);
+    if (!wasAdmitted && !hasRoomFor(characters, tally, this.#clock.monotonicMs())) return;
     this.#sink.add(source.appName, {
       at: this.#clock.now(),
       kind: 'line',
@@ -64,6 +86,15 @@ export class LogRecorder implements FunctionLog, InvocationLog {
       text: line.text,
       fields: line.fields ?? null,
     });
+  }
+
+  admits({ deployment, functionName, appName }: FunctionSource, bytes: number): boolean {
+    const tally = this.#tallyOf(deployment, functionName, appName);
+    return tally !== null && hasRoomFor(bytes, tally, this.#clock.monotonicMs());
+  }
+
+  leftOut({ deployment, functionName, appName }: FunctionSource, count: number): void {
+    this.#tallyOf(deployment, functionName, appName)?.lines.addDropped(count);
   }
 
   ended({ deployment, served }: InvocationTarget, end: InvocationEnd): void {
@@ -100,14 +131,37 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     const now = this.#clock.monotonicMs();
     const tally: Tally = {
       source: { appName, deployment, functionName },
+      app: this.#joinApp(appName, now),
+      beyondApp: 0,
       lines: new Allowance(MAX_LINES_PER_SECOND, now),
-      characters: new Allowance(MAX_MIB_PER_SECOND * 1024 * 1024, now),
+      characters: new Allowance(MAX_MIB_PER_SECOND * MIB, now),
       reports: new Allowance(MAX_REPORTS_PER_SECOND, now),
       failures: new Allowance(MAX_FAILURES_PER_SECOND, now),
     };
     if (functions === undefined) this.#tallies.set(deployment, new Map([[functionName, tally]]));
     else functions.set(functionName, tally);
     return tally;
+  }
+
+  #joinApp(appName: string, nowMs: number): AppTally {
+    const known = this.#apps.get(appName);
+    if (known !== undefined) {
+      known.functions++;
+      return known;
+    }
+    const app: AppTally = {
+      functions: 1,
+      lines: new Allowance(MAX_APP_LINES_PER_SECOND, nowMs),
+      characters: new Allowance(MAX_APP_MIB_PER_SECOND * MIB, nowMs),
+    };
+    this.#apps.set(appName, app);
+    return app;
+  }
+
+  #forget({ app, source }: Tally): void {
+    this.#sources--;
+    app.functions--;
+    if (app.functions === 0) this.#apps.delete(source.appName);
   }
 
   /** Every second while functions print; those that have not for a while are forgotten. */
@@ -118,22 +172,30 @@ export class LogRecorder implements FunctionLog, InvocationLog {
         this.#tellDroppedOf(tally);
         const { lines, characters, reports, failures } = tally;
         const isIdle = [lines, characters, reports, failures].every((one) => one.isFull(now));
-        if (isIdle && functions.delete(name)) this.#sources--;
+        if (isIdle && functions.delete(name)) this.#forget(tally);
       }
       if (functions.size === 0) this.#tallies.delete(deployment);
     }
     if (this.#sources > 0) this.#clock.after(INTERVAL_MS, () => this.#tellDropped());
   }
 
-  #tellDroppedOf({ source, lines, characters, reports, failures }: Tally): void {
-    const told: [Allowance, string][] = [
-      [lines, `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`],
-      [characters, `lines dropped: a function may print ${MAX_MIB_PER_SECOND} MiB a second`],
-      [reports, `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`],
-      [failures, `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`],
+  #tellDroppedOf(tally: Tally): void {
+    const { source, lines, characters, reports, failures, beyondApp } = tally;
+    tally.beyondApp = 0;
+    const told: [number, string][] = [
+      [lines.takeDropped(), `lines dropped: a function may print ${MAX_LINES_PER_SECOND} a second`],
+      [
+        characters.takeDropped(),
+        `lines dropped: a function may print ${MAX_MIB_PER_SECOND} MiB a second`,
+      ],
+      [
+        beyondApp,
+        `lines dropped: the functions of an app may print ${MAX_APP_LINES_PER_SECOND} and ${MAX_APP_MIB_PER_SECOND} MiB a second together`,
+      ],
+      [reports.takeDropped(), `reports left out: ${MAX_REPORTS_PER_SECOND} a second are kept`],
+      [failures.takeDropped(), `failures left out: ${MAX_FAILURES_PER_SECOND} a second are kept`],
     ];
-    for (const [allowance, what] of told) {
-      const dropped = allowance.takeDropped();
+    for (const [dropped, what] of told) {
       if (dropped === 0) continue;
       const notice = noticeOf(source, this.#clock.now(), { text: `${dropped} ${what}`, dropped });
       this.#sink.add(source.appName, notice);
@@ -141,9 +203,13 @@ export class LogRecorder implements FunctionLog, InvocationLog {
   }
 }
 
-function hasRoomFor(line: LogLine, { lines, characters }: Tally, nowMs: number): boolean {
-  const length = line.text.length + (line.fields?.length ?? 0);
-  return lines.take(nowMs) && characters.take(nowMs, length);
+/** Takes it from the function and from its app; what one of them has no room for is counted there, once. */
+function hasRoomFor(length: number, tally: Tally, nowMs: number): boolean {
+  const { lines, characters, app } = tally;
+  if (!lines.take(nowMs) || !characters.take(nowMs, length)) return false;
+  if (app.lines.take(nowMs) && app.characters.take(nowMs, length)) return true;
+  tally.beyondApp++;
+  return false;
 }
 
 function nameOf({ deployment, functionName }: FunctionSource) {

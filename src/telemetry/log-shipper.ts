@@ -17,8 +17,9 @@ const INTERVAL_MS = 1_000;
 const FOLLOWED_INTERVAL_MS = 100;
 /** Entries in memory, as JSON; only a control that hangs brings it near. */
 const MAX_GATHERED_BYTES = 16 * 1024 * 1024;
-const MAX_BATCH_BYTES = 1024 * 1024;
-const MAX_BATCH_ENTRIES = 2_000;
+/** Requests wait while a batch is made into JSON: so many entries take about a millisecond. */
+const MAX_BATCH_BYTES = 256 * 1024;
+const MAX_BATCH_ENTRIES = 500;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5_000;
 /** A batch that control refuses this often, while it answers, is not offered again. */
@@ -61,6 +62,8 @@ export class LogShipper implements LogSink {
   #followed = new Set<string>();
   #due: { atMs: number; cancel: () => void } | null = null;
   #shipping: Promise<void> | null = null;
+  /** Also what makes no whole batch. */
+  #isAllDue = false;
   #awayUntilMs = -Infinity;
   #retryMs = FIRST_RETRY_MS;
   #refusals = 0;
@@ -82,6 +85,8 @@ export class LogShipper implements LogSink {
     this.#gathered.push({ appName, entry, bytes });
     this.#gatheredBytes += bytes;
     this.#shipIn(this.#followed.has(appName) ? FOLLOWED_INTERVAL_MS : INTERVAL_MS);
+    // What many print is sent in even steps, and not all of it at the end of a second.
+    if (this.#hasBatch() && !this.#isAway()) void this.#shipAfterOthers('batches');
   }
 
   /** From now on what these apps print is sent at once. */
@@ -94,6 +99,7 @@ export class LogShipper implements LogSink {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#due?.cancel();
+    this.#isAllDue = true;
     await this.#shipping;
     await this.#ship();
   }
@@ -106,25 +112,32 @@ export class LogShipper implements LogSink {
     this.#due?.cancel();
     const cancel = this.#deps.clock.after(delayMs, () => {
       this.#due = null;
-      void this.#shipAfterOthers();
+      void this.#shipAfterOthers('all');
     });
     this.#due = { atMs, cancel };
   }
 
-  async #shipAfterOthers(): Promise<void> {
-    // Whoever ships now looks at all that has been gathered until its end.
-    if (this.#shipping !== null) return;
+  async #shipAfterOthers(what: 'batches' | 'all'): Promise<void> {
+    if (what === 'all') this.#isAllDue = true;
+    // Whoever ships now looks at what is due until its end.
+    if (this.#shipping !== null || this.#isClosed) return;
     this.#shipping = this.#ship();
     await this.#shipping;
     this.#shipping = null;
     const awayMs = this.#awayUntilMs - this.#deps.clock.monotonicMs();
     // Timers may be a little early.
     if (awayMs >= 0) this.#shipIn(Math.ceil(awayMs) + 1);
-    else if (this.#gathered.length > 0) this.#shipIn(0);
+    else if (this.#isAllDue || this.#hasBatch()) this.#shipIn(0);
   }
 
   async #ship(): Promise<void> {
-    while (await this.#shipNext());
+    while (await this.#shipNext()) if (!this.#isAllDue && !this.#hasBatch()) return;
+    this.#isAllDue = false;
+  }
+
+  #hasBatch(): boolean {
+    const { length } = this.#gathered;
+    return length >= MAX_BATCH_ENTRIES || this.#gatheredBytes >= MAX_BATCH_BYTES;
   }
 
   /** One batch, the oldest first; false when there is nothing more to do now. */
@@ -183,16 +196,16 @@ export class LogShipper implements LogSink {
     const lost = this.#isAway() ? [] : this.#lost.take(this.#deps.clock.now());
     this.#gathered.push(...lost.map((entry) => ({ appName: '', entry, bytes: 0 })));
     if (this.#gathered.length === 0) return null;
-    let bytes = 0;
+    let batchBytes = 0;
     let count = 0;
-    for (const { entry } of this.#gathered) {
-      bytes += sizeOf(entry);
-      if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_ENTRIES)) break;
+    for (const { bytes } of this.#gathered) {
+      const isFull = batchBytes + bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_ENTRIES;
+      if (count > 0 && isFull) break;
+      batchBytes += bytes;
       count++;
     }
-    const taken = this.#gathered.slice(0, count);
-    this.#gathered = this.#gathered.slice(count);
-    this.#gatheredBytes = this.#gathered.reduce((sum, one) => sum + one.bytes, 0);
+    const taken = this.#gathered.splice(0, count);
+    this.#gatheredBytes -= batchBytes;
     const entries = taken.map(({ entry }) => entry);
     return {
       batch: { source: this.#deps.source, sequence: ++this.#sequence, entries },

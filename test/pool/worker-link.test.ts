@@ -302,7 +302,32 @@ describe('WorkerLink', () => {
       sendRaw(frames);
       return reasons.length === 1;
     });
-    expect(lines).toBeLessThan(100_000);
+    expect(lines).toBeLessThan(20_000);
+  });
+
+  it('parses no line that is not admitted, and passes on what it says of lines before it', async () => {
+    const { link, send } = await openLink(1);
+    const heard: string[] = [];
+    const reasons: string[] = [];
+    link.listen({
+      admitsLog: (bytes) => bytes < 40,
+      log: ({ text }) => heard.push(text),
+      logLeftOut: (count) => heard.push(`and ${count} more`),
+      unusable: (reason) => reasons.push(reason),
+    });
+    const long = 'x'.repeat(40);
+    const payloads = [
+      `{"level":"info","text":"${long}","dropped":123}`,
+      `{"level":"info","text":"${long}","dropped":0}`,
+      `{"level":"info","text":"${long}","dropped":1234567890123}`,
+      String.raw`{"text":"${long} \"dropped\":5}`,
+      `${long}7}`,
+      long,
+      `{"text":"short","dropped":0}`,
+    ];
+    for (const payload of payloads) send(WORKER_FRAME.LOG, 0, Buffer.from(payload));
+    await eventually(() => heard.includes('short'));
+    expect([heard, reasons]).toEqual([['and 123 more', 'short'], []]);
   });
 
   it('tells once that a worker retires, and the next holder if none heard it', async () => {

@@ -86,6 +86,32 @@ it('bounds how much a function prints, so that long lines leave room for those o
   expect(entries.at(-1)?.kind).toBe('line');
 });
 
+it('admits lines before they are parsed, by what the function and the app may print in a second', () => {
+  const { recorder, entries, pass, timers } = createRecorder();
+  const functions = Array.from({ length: 6 }, (_, index) => ({
+    ...source,
+    functionName: `f${index}`,
+  }));
+  const admitted = functions.map((one) => {
+    let count = 0;
+    for (let line = 0; line < 3_000; line++) if (recorder.admits(one, 200)) count++;
+    return count;
+  });
+  expect(admitted, 'each its own, and all the double of a second').toEqual([2_000, 2_000, 2_000, 2_000, 0, 0]); // prettier-ignore
+  expect(recorder.admits({ ...source, appName: 'neighbour', deployment: 'dep-2' }, 200)).toBe(true);
+  recorder.line(functions[0] ?? source, line, true);
+  recorder.leftOut(functions[0] ?? source, 500);
+  expect(entries, 'what was admitted has been counted').toHaveLength(1);
+  pass(1_000);
+  const told = entries.filter(({ kind }) => kind === 'notice').map(({ functionName, text }) => [functionName, text]); // prettier-ignore
+  expect(told[0]).toEqual(['f0', '1500 lines dropped: a function may print 1000 a second']);
+  expect(told.at(-1)).toEqual(['f5', '2000 lines dropped: the functions of an app may print 4000 and 4 MiB a second together']); // prettier-ignore
+  for (let second = 0; second < 4; second++) pass(1_000);
+  expect(timers).toEqual([]);
+  for (let count = 0; count < 2_000; count++)
+    expect(recorder.admits(functions[5] ?? source, 1)).toBe(true);
+});
+
 it('reports an invocation as Lambda does, with the memory that was told right behind the answer', async () => {
   const { recorder, entries } = createRecorder();
   const worker = { peakMemoryKib: 0 };

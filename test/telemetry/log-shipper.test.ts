@@ -80,6 +80,23 @@ it('gathers entries into one batch, and numbers batches from 1', async () => {
   ]);
 });
 
+it('sends much in whole batches as they come, each small enough to hold nobody up, and the rest in its time', async () => {
+  const { shipper, received } = createShipper();
+  shipper.follow(['app']);
+  shipper.add('app', logEntry({ text: 'first' }));
+  await eventually(() => received.length === 1);
+  received.length = 0;
+  for (let count = 0; count < 1_200; count++) shipper.add('app', logEntry({ text: `${count}` }));
+  await eventually(() => received.length >= 2);
+  expect(received.map(({ entries }) => entries.length)).toEqual([500, 500]);
+  const long = 'x'.repeat(100 * 1024);
+  for (let count = 0; count < 3; count++) shipper.add('app', logEntry({ text: long }));
+  await eventually(() => received.length >= 3);
+  await shipper.close();
+  expect(received.flatMap(({ entries }) => entries)).toHaveLength(1_203);
+  for (const batch of received) expect(JSON.stringify(batch).length).toBeLessThan(400 * 1024);
+});
+
 it('keeps on disk what control does not take, and sends it first, in order and once, when it does', async () => {
   const { shipper, control, spool, received, texts } = createShipper();
   control.failure = away;
