@@ -33,6 +33,8 @@ const WARM_APP = 'warm';
 const COLD_APP = 'cold';
 const REFERENCE = 'none';
 
+/** Node with the worker's program; in a sandbox with a folder behind it. What starts a sandbox names it too, but later. */
+const WORKER = /^\S*node .*\.mjs( \S+)?$/;
 /** A tick of /proc/<pid>/stat (USER_HZ), on every machine that we know. */
 const TICK_US = 10_000;
 
@@ -98,9 +100,7 @@ async function load({ port }: DataPlane, seconds: number): Promise<Load> {
 
 /** Processor time of all workers so far, those of the other subject included: they rest meanwhile. */
 function workersUs(): number {
-  const workers = descendantsOf(process.pid).filter(({ commandLine }) =>
-    /node .*\.mjs$/.test(commandLine),
-  );
+  const workers = descendantsOf(process.pid).filter(({ commandLine }) => WORKER.test(commandLine));
   return workers.reduce((sum, { pid }) => sum + processorUs(pid), 0);
 }
 

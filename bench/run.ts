@@ -1,4 +1,7 @@
-/** `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. */
+/**
+ * `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. What follows
+ * the name chooses a part of a bench that has parts; the result of a part is printed and not kept.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchConfinement } from './confinement.ts';
@@ -15,7 +18,7 @@ import { benchSwap } from './swap.ts';
 import { formatTable, machineConditions, type BenchResult } from './support/result.ts';
 import { benchWarm } from './warm.ts';
 
-const BENCHES: Record<string, () => Promise<BenchResult>> = {
+const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   push: benchPush,
   dependencies: benchDependencies,
   environment: benchEnvironment,
@@ -31,7 +34,7 @@ const BENCHES: Record<string, () => Promise<BenchResult>> = {
 };
 const RESULTS = join(import.meta.dirname, 'results');
 
-const [wanted] = process.argv.slice(2);
+const [wanted, part] = process.argv.slice(2);
 const chosen = wanted === undefined ? Object.keys(BENCHES) : [wanted];
 for (const name of chosen) {
   const bench = BENCHES[name];
@@ -40,7 +43,7 @@ for (const name of chosen) {
     process.exit(2);
   }
   const conditions = machineConditions();
-  const result = await bench();
+  const result = await bench(part);
   console.log(`${result.name}: ${result.about}`);
   console.log(
     `on ${Object.entries(conditions)
@@ -48,6 +51,7 @@ for (const name of chosen) {
       .join(', ')}\n`,
   );
   console.log(`${formatTable(result.rows)}\n`);
+  if (part !== undefined) continue;
   await mkdir(RESULTS, { recursive: true });
   const file = join(RESULTS, `${result.name}.json`);
   await writeFile(
