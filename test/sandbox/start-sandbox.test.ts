@@ -275,7 +275,10 @@ describe('limits', () => {
     skip,
   }) => {
     const level = lab.cgroups.openLevel();
-    if (level === null) return skip('sandboxes stay where they are here');
+    if (level === null) {
+      skip('sandboxes stay where they are here');
+      return;
+    }
     const limits = { memoryMib: 64, maxTasks: 8, tmpMib: 1, cpuWeight: 25, cpuCores: 1 };
     const groups = ['a', 'b'].map((name) => lab.cgroups.create(`${name}-${randomName(6)}`, limits));
     const child = spawn('sleep', ['60'], { stdio: 'ignore' });

@@ -94,7 +94,7 @@ it('admits lines before they are parsed, by what the function and the app may pr
   }));
   const admitted = functions.map((one) => {
     let count = 0;
-    for (let line = 0; line < 3_000; line++) if (recorder.admits(one, 200)) count++;
+    for (let asked = 0; asked < 3_000; asked++) if (recorder.admits(one, 200)) count++;
     return count;
   });
   expect(admitted, 'each its own, and all the double of a second').toEqual([2_000, 2_000, 2_000, 2_000, 0, 0]); // prettier-ignore

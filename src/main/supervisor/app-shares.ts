@@ -52,10 +52,7 @@ export class AppShares {
     const member = this.#members.get(key) ?? this.#open(key, this.#openLevel());
     this.#add(member, sandbox);
     divide(member);
-    void sandbox.exited.then(() => {
-      this.#leave(key, sandbox);
-      divide(member);
-    });
+    void sandbox.exited.then(() => this.#leaveApp(key, sandbox));
   }
 
   /** Until it has ended, or has become an app's. Its weight stays as it is. */
@@ -84,6 +81,12 @@ export class AppShares {
     if (level === null) sandbox.processor.setYielding(yields);
     else sandbox.processor.moveInto(level);
     if (this.#cancelLook === null) this.#look();
+  }
+
+  #leaveApp(key: string, sandbox: Consumer): void {
+    const member = this.#members.get(key);
+    this.#leave(key, sandbox);
+    if (member !== undefined) divide(member);
   }
 
   #leave(key: string, sandbox: Consumer): void {
