@@ -12,6 +12,7 @@ import { benchIsolation } from './isolation.ts';
 import { benchLatency } from './latency.ts';
 import { benchLogs } from './logs.ts';
 import { benchPeers } from './peers.ts';
+import { benchOverload } from './overload.ts';
 import { benchPush } from './push.ts';
 import { benchScale } from './scale.ts';
 import { benchSwap } from './swap.ts';
@@ -31,6 +32,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   idle: benchIdle,
   logs: benchLogs,
   isolation: benchIsolation,
+  overload: benchOverload,
 };
 const RESULTS = join(import.meta.dirname, 'results');
 

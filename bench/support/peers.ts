@@ -19,7 +19,7 @@ const HOST = 'localhost';
 
 type Cleanup = AsyncDisposableStack;
 /** In bench/peers/; takes a port or the path of a socket, and prints `ready`. */
-type NodeServer = 'node-server.ts' | 'hono-server.ts' | 'spawning-server.ts';
+type NodeServer = 'node-server.ts' | 'busy-server.ts' | 'hono-server.ts' | 'spawning-server.ts';
 
 /** A server of Node by itself. */
 export async function startAlone(cleanup: Cleanup, program: NodeServer): Promise<LoadTarget> {

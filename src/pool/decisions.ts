@@ -5,6 +5,9 @@ export const MAX_WORKERS_PER_FUNCTION = 32;
 
 /** Failures in a row before starts are delayed. */
 const FREE_FAILURES = 3;
+/** The first of a line waits for so many times what a request takes, and so long in any case. */
+const PATIENCE = 2;
+const MIN_PATIENCE_MS = 250;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 30_000;
 
@@ -35,6 +38,26 @@ export function workersToStart(state: {
   const wanted = Math.ceil(state.waiting / state.concurrency) - state.starting;
   const left = MAX_WORKERS_PER_FUNCTION - state.running - state.starting;
   return Math.max(0, Math.min(wanted, left));
+}
+
+/**
+ * Whether one more may join those who wait, none of whom a start will help. By Little's law the requests under way,
+ * divided by how many end in a second, are how long one takes. Who would wait for longer than that a few times over is
+ * told so at once, while it may still go elsewhere; whoever waits already is served. What comes all at once is let in
+ * whole: then nobody has waited for long yet.
+ */
+export function mayWait(line: {
+  /** How long the first of those who wait has. */
+  firstWaitedMs: number;
+  /** For how long nobody has found a place at once, and the number of workers has been the same. */
+  standsForMs: number;
+  /** Requests that ended in that time. */
+  ended: number;
+  inFlight: number;
+}): boolean {
+  if (line.firstWaitedMs < MIN_PATIENCE_MS || line.ended === 0) return true;
+  const durationMs = (line.inFlight * line.standsForMs) / line.ended;
+  return line.firstWaitedMs < PATIENCE * durationMs;
 }
 
 /** How long after the given number of failures in a row the next worker may be started. */

@@ -8,7 +8,7 @@
 import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
-import { chooseWorker, idleWorkers, workersToStart } from './decisions.ts';
+import { chooseWorker, idleWorkers, mayWait, workersToStart } from './decisions.ts';
 import type { AppLoad, AppMember } from './app-load.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
@@ -62,6 +62,10 @@ export class FunctionPool implements AppMember {
   #epoch = 0;
   #isHeld = false;
   #isScaleTimerSet = false;
+  /** Since when there is a line with as many workers as now. */
+  #standsSinceMs = 0;
+  /** Requests that ended since then. */
+  #endedSince = 0;
   #isTurnTimerSet = false;
   #cancelIdleTimer: (() => void) | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -139,11 +143,30 @@ export class FunctionPool implements AppMember {
     const blockage = this.#workers.length + this.#starting > 0 ? null : this.#blockage();
     if (blockage !== null) {
       invocation.failed(blockage);
-    } else if (this.#waiting.push(invocation)) {
+    } else if (this.#mayWait() && this.#waiting.push(invocation)) {
       this.#startWhatIsNeeded();
     } else {
       invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
     }
+  }
+
+  /** Who waits for a start waits for something better; else a line that stands for long takes nobody more in. */
+  #mayWait(): boolean {
+    const { firstSinceMs } = this.#waiting;
+    const now = this.#deps.clock.monotonicMs();
+    if (firstSinceMs === null) this.#lineStands(now);
+    if (firstSinceMs === null || this.#starting > 0) return true;
+    return mayWait({
+      firstWaitedMs: now - Math.max(firstSinceMs, this.#standsSinceMs),
+      standsForMs: now - this.#standsSinceMs,
+      ended: this.#endedSince,
+      inFlight: this.inFlight - this.#waiting.length,
+    });
+  }
+
+  #lineStands(sinceMs: number): void {
+    this.#standsSinceMs = sinceMs;
+    this.#endedSince = 0;
   }
 
   /** Why no worker would be started for a request that comes now; null when one would be. */
@@ -298,6 +321,7 @@ export class FunctionPool implements AppMember {
     });
     if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
+    this.#lineStands(this.#deps.clock.monotonicMs());
     if (result.kind === 'started') this.#adopt(result.zygote);
     else this.#startFailed(result);
     this.#pump();
@@ -354,6 +378,7 @@ export class FunctionPool implements AppMember {
 
   #settled(worker: PooledWorker, succeeded: boolean): void {
     if (succeeded) this.#gate.succeeded();
+    this.#endedSince += 1;
     const { link } = worker.zygote;
     if (this.#leaving.has(worker)) {
       this.#endIfDone(worker);

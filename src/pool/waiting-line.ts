@@ -34,6 +34,11 @@ export class WaitingLine {
     return this.#line.length;
   }
 
+  /** Since when the first one waits; null when nobody does. */
+  get firstSinceMs(): number | null {
+    return this.#line[0]?.sinceMs ?? null;
+  }
+
   /** False when the line is full. */
   push(invocation: Invocation): boolean {
     if (this.#line.length >= this.#options.length) return false;

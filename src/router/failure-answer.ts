@@ -1,5 +1,6 @@
 import type { InvocationFailure } from '../pool/ports.ts';
 import type { Answer } from './answers.ts';
+import type { WholeReply } from './quick-reply.ts';
 
 export interface FailureAnswer {
   status: number;
@@ -27,6 +28,20 @@ export function errorAnswer(
       'content-type': 'application/json',
       ...(retryAfterSeconds !== null && { 'retry-after': String(retryAfterSeconds) }),
     },
+  };
+}
+
+/** The same in one piece: what overload is answered with must cost little. */
+export function wholeError(
+  { status, message, retryAfterSeconds }: FailureAnswer,
+  requestId: string,
+  ownLines: string,
+): WholeReply {
+  const retry = retryAfterSeconds === null ? '' : `retry-after: ${retryAfterSeconds}\r\n`;
+  return {
+    status,
+    lines: `${ownLines}content-type: application/json\r\n${retry}`,
+    body: Buffer.from(`${JSON.stringify({ error: message, requestId })}\n`),
   };
 }
 

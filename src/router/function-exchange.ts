@@ -8,7 +8,8 @@ import type { Clock } from '../std/clock.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
 import type { Client } from './client.ts';
 import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-state.ts';
-import { errorAnswer, failureAnswer, tooLargeAnswer, type ErrorContext } from './failure-answer.ts';
+import { errorAnswer, failureAnswer, tooLargeAnswer, wholeError } from './failure-answer.ts';
+import type { ErrorContext } from './failure-answer.ts';
 import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
 import { readFunctionHeaders } from './response-head.ts';
 import { RequestUpload } from './request-upload.ts';
@@ -196,9 +197,12 @@ export class FunctionExchange implements Invocation {
   #fail(failure: InvocationFailure): void {
     this.#state = 'over';
     this.#link?.cancel(this.#stream);
-    const { request, response } = this.#subject.client;
+    const { client, requestId } = this.#subject;
     const answer = failureAnswer(failure);
     this.#tellEnd(this.#status ?? answer.status, failure);
+    const isNothingSent = this.#status === null && !this.hasBody;
+    if (isNothingSent && client.sendWhole(wholeError(answer, requestId, this.#ownLines()))) return;
+    const { request, response } = client;
     // The head is out, so only the end of the connection can tell the client.
     if (response.headersSent) response.destroy();
     else sendAnswer(request, response, errorAnswer(answer, this.#errorContext()));

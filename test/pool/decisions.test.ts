@@ -5,6 +5,7 @@ import {
   chooseWorker,
   idleWorkers,
   MAX_WORKERS_PER_FUNCTION,
+  mayWait,
   workersToStart,
 } from '../../src/pool/decisions.ts';
 
@@ -21,6 +22,44 @@ describe('chooseWorker', () => {
 
   it('chooses none when none has room', () => {
     expect(chooseWorker([{ room: 0, isSuspect: false }])).toBeNull();
+  });
+});
+
+describe('mayWait', () => {
+  it.each([
+    [
+      'a line that has just formed',
+      { firstWaitedMs: 249, standsForMs: 249, ended: 9_999, inFlight: 1 },
+      true,
+    ],
+    [
+      'one whose first waits for longer than its requests take',
+      { firstWaitedMs: 250, standsForMs: 1_000, ended: 500, inFlight: 1 },
+      false,
+    ],
+    // Two places, five seconds each: the next one waits for as long as it takes itself.
+    [
+      'one of slow requests',
+      { firstWaitedMs: 4_900, standsForMs: 5_000, ended: 2, inFlight: 2 },
+      true,
+    ],
+    [
+      'one of slow requests, for long',
+      { firstWaitedMs: 10_000, standsForMs: 20_000, ended: 8, inFlight: 2 },
+      false,
+    ],
+    [
+      'one in which nothing has ended yet',
+      { firstWaitedMs: 9_000, standsForMs: 9_000, ended: 0, inFlight: 2 },
+      true,
+    ],
+    [
+      'one whose workers have all gone',
+      { firstWaitedMs: 900, standsForMs: 900, ended: 0, inFlight: 0 },
+      true,
+    ],
+  ])('%s', (_what, line, expected) => {
+    expect(mayWait(line)).toBe(expected);
   });
 });
 

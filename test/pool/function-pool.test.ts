@@ -448,6 +448,34 @@ describe('FunctionPool', () => {
     expect(first.pool.workerCount).toBe(0);
   });
 
+  it('takes nobody more into a line that stands, and all again when it has gone', async () => {
+    let nowMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const load = new AppLoad(
+      { workers: 1, memoryMib: 1_024, starts: 8, requests: 5_000 },
+      new StartBudget(clock),
+    );
+    const { pool, workers } = await play({ load, clock });
+    const requests = Array.from({ length: 50 }, () => dispatch(pool));
+    let ended = 0;
+    const endOne = async (): Promise<void> => {
+      await eventually(() => workers[0]?.streams.length === ended + 1);
+      workers[0]?.reply(ended);
+      await eventually(() => requests[ended]?.outcome === '200');
+      ended += 1;
+    };
+    for (let turn = 0; turn < 30; turn++) {
+      nowMs += 10;
+      await endOne();
+    }
+    expect(dispatch(pool).outcome).toBe('queue-full');
+    // Those who are in are served.
+    for (let turn = 30; turn < 50; turn++) await endOne();
+    requests.push(dispatch(pool));
+    await endOne();
+    expect(requests.at(-1)?.outcome).toBe('200');
+  });
+
   it('refuses requests of an app that has too many, and of no other', async () => {
     const load = new AppLoad(
       { workers: 8, memoryMib: 1_024, starts: 8, requests: 2 },
