@@ -80,7 +80,7 @@ const ATTACKS: readonly Attack[] = [
   { name: 'client alone: 900 held', path: '/hold', requests: 900, isElsewhere: true },
 ];
 
-/** `only` is the path of one attack, when the others do not matter: `npm run bench -- isolation log`. */
+/** `only` is the path of one attack, when the others do not matter: `npm run bench -- isolation:log`. */
 export async function benchIsolation(only?: string): Promise<BenchResult> {
   const attacks = ATTACKS.filter(({ path }) => only === undefined || path === `/${only}`);
   if (attacks.length === 0) throw new Error(`there is no attack "${only}"`);

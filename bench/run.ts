@@ -1,6 +1,7 @@
 /**
- * `npm run bench` runs all benches, `npm run bench -- NAME` one. Results: a table here, JSON in bench/results/. What follows
- * the name chooses a part of a bench that has parts; the result of a part is printed and not kept.
+ * `npm run bench` runs all benches, `npm run bench -- NAME…` those, `npm run bench -- report` writes what they have
+ * measured into README.md and docs/figures/. Results: a table here, JSON in bench/results/. `NAME:PART` runs a part of a
+ * bench that has parts; the result of a part is printed and not kept.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,9 +15,15 @@ import { benchLogs } from './logs.ts';
 import { benchPeers } from './peers.ts';
 import { benchOverload } from './overload.ts';
 import { benchPush } from './push.ts';
+import { RESULTS, writeReport } from './report/write-report.ts';
 import { benchScale } from './scale.ts';
 import { benchSwap } from './swap.ts';
-import { formatTable, machineConditions, type BenchResult } from './support/result.ts';
+import {
+  type BenchResult,
+  describeConditions,
+  formatTable,
+  machineConditions,
+} from './support/result.ts';
 import { benchWarm } from './warm.ts';
 
 const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
@@ -34,30 +41,35 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   isolation: benchIsolation,
   overload: benchOverload,
 };
-const RESULTS = join(import.meta.dirname, 'results');
+const REPORT = 'report';
 
-const [wanted, part] = process.argv.slice(2);
-const chosen = wanted === undefined ? Object.keys(BENCHES) : [wanted];
-for (const name of chosen) {
+const wanted = process.argv.slice(2).map((word) => {
+  const [name = '', part] = word.split(':');
+  return { name, part };
+});
+const unknown = wanted.filter(({ name }) => name !== REPORT && !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) {
+  const known = [...Object.keys(BENCHES), REPORT].join(', ');
+  console.error(
+    `no bench is named ${unknown.map(({ name }) => name).join(', ')}; there are: ${known}`,
+  );
+  process.exit(2);
+}
+const all = Object.keys(BENCHES).map((name) => ({ name, part: undefined }));
+for (const { name, part } of wanted.length === 0 ? all : wanted) {
   const bench = BENCHES[name];
-  if (bench === undefined) {
-    console.error(`there is no bench "${name}"; there are: ${Object.keys(BENCHES).join(', ')}`);
-    process.exit(2);
-  }
+  if (bench === undefined) await writeReport();
+  else await run(bench, part);
+}
+
+async function run(bench: (part?: string) => Promise<BenchResult>, part?: string): Promise<void> {
   const conditions = machineConditions();
   const result = await bench(part);
   console.log(`${result.name}: ${result.about}`);
-  console.log(
-    `on ${Object.entries(conditions)
-      .map(([key, value]) => `${key} ${value}`)
-      .join(', ')}\n`,
-  );
+  console.log(`on ${describeConditions(conditions)}\n`);
   console.log(`${formatTable(result.rows)}\n`);
-  if (part !== undefined) continue;
+  if (part !== undefined) return;
   await mkdir(RESULTS, { recursive: true });
-  const file = join(RESULTS, `${result.name}.json`);
-  await writeFile(
-    file,
-    `${JSON.stringify({ at: new Date().toISOString(), conditions, ...result }, null, 2)}\n`,
-  );
+  const stored = { at: new Date().toISOString(), conditions, ...result };
+  await writeFile(join(RESULTS, `${result.name}.json`), `${JSON.stringify(stored, null, 2)}\n`);
 }

@@ -14,8 +14,23 @@ export interface BenchResult {
   rows: BenchRow[];
 }
 
+export type Conditions = Record<string, string | number>;
+
+/** As it stands in bench/results/. */
+export interface StoredResult extends BenchResult {
+  /** When it was measured (ISO 8601). */
+  at: string;
+  conditions: Conditions;
+}
+
+export function describeConditions(conditions: Conditions): string {
+  return Object.entries(conditions)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ');
+}
+
 /** On what a figure was measured: without it the figure says nothing. */
-export function machineConditions(): Record<string, string | number> {
+export function machineConditions(): Conditions {
   const [cpu] = os.cpus();
   return {
     cpu: cpu?.model.trim() ?? 'unknown',

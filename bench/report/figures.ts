@@ -1,0 +1,121 @@
+import type { StoredResult } from '../support/result.ts';
+
+type Cells = Readonly<Record<string, string | number>>;
+
+/** A line of the table: which row of which bench, and how its columns read. */
+interface Figure {
+  title: string;
+  bench: string;
+  row: string;
+  say: (cells: Cells) => string;
+  /** Where it is explained, from the root of the project. */
+  why?: string;
+}
+
+const milliseconds = (cells: Cells): string => `${cells['median ms']} ms (${cells['spread']})`;
+const timesNginx = (cells: Cells): string => `${cells['× nginx → node']} × (${cells['spread']})`;
+const added = (cells: Cells): string =>
+  `p50 ${cells['added p50 ms']} ms (${cells['p50 spread']}), p99 ${cells['added p99 ms']} ms (${cells['p99 spread']})`;
+const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['spread']})`;
+
+const FIGURES: readonly Figure[] = [
+  { title: 'push to live, new commit', bench: 'push', row: 'new commit', say: milliseconds },
+  ...rowsOf('dependencies', 'push to live, ', milliseconds, ['20 cached dependencies, each used']),
+  {
+    title: 'the same, when the push imports something new of one',
+    bench: 'dependencies',
+    row: '20 cached dependencies, each used, and something new of one',
+    say: milliseconds,
+    why: 'docs/decisions/0015-where-a-push-with-dependencies-spends-its-time.md',
+  },
+  ...rowsOf('push', 'push to live, ', milliseconds, [
+    'same commit to another branch',
+    'older commit pushed again',
+  ]),
+  { title: '`fn rollback`', bench: 'push', row: 'fn rollback', say: milliseconds },
+  {
+    title: 'for comparison: the push alone, to node-git-server without hooks',
+    bench: 'push',
+    row: 'bare push',
+    say: milliseconds,
+  },
+  ...rowsOf('environment', 'environment: ', milliseconds, ['change to live']),
+  ...rowsOf('logs', '', ({ measured }) => String(measured), [
+    'line visible in a tail',
+    'lines stored',
+  ]),
+  {
+    title: 'the sandbox’s cost: warm hello, with it ÷ without',
+    bench: 'confinement',
+    row: 'sandbox',
+    say: (cells) => `${cells['× none']} (${cells['spread']})`,
+  },
+  {
+    title: 'the sandbox’s cost: cold start, median',
+    bench: 'confinement',
+    row: 'sandbox',
+    say: (cells) => `${cells['cold p50 ms']} ms, ${cells['more ms']} ms more than without`,
+  },
+  ...rowsOf('warm', 'warm hello ÷ nginx → node: ', timesNginx, [
+    'gitfn, Lambda handler',
+    'gitfn, web handler',
+    'bare node:http',
+  ]),
+  ...rowsOf('latency', 'latency added at half load: ', added, [
+    'gitfn, Lambda handler',
+    'nginx → node',
+  ]),
+  ...rowsOf(
+    'scale',
+    'throughput ÷ that with 10 routes: ',
+    (cells) => `${cells['× 10 routes']} (${cells['spread']})`,
+    ['1,000 routes', '10,000 routes'],
+  ),
+  {
+    title: 'deploys under load',
+    bench: 'swap',
+    row: 'gitfn',
+    say: (cells) =>
+      `${cells['deploys']} deploys, ${cells['requests']} requests: ${cells['failures']} failed, ${cells['stale']} answered by an old version`,
+  },
+  ...rowsOf('isolation', 'a neighbour’s p99 ÷ its own alone: ', timesAlone, [
+    'processor: 16 workers spin',
+    'memory: 16 workers churn',
+    'processes: 4 workers fork',
+    'log: 8 workers print',
+    'connections: 900 held',
+  ]).map((figure) => ({
+    ...figure,
+    why: 'docs/decisions/0017-who-takes-much-of-the-processor-yields.md',
+  })),
+  {
+    title: 'idle platform, functions without a network (PSS)',
+    bench: 'idle',
+    row: 'all',
+    say: (cells) =>
+      Object.entries(cells)
+        .map(([what, megabytes]) => `${what}: ${megabytes} MB`)
+        .join('; '),
+  },
+];
+
+function rowsOf(bench: string, title: string, say: Figure['say'], rows: string[]): Figure[] {
+  return rows.map((row) => ({ title: title + row, bench, row, say }));
+}
+
+/** Markdown; what was not measured has no line, and every line says when and on what it was. */
+export function figuresTable(results: ReadonlyMap<string, StoredResult>): string {
+  const lines = FIGURES.flatMap(({ title, bench, row, say, why }) => {
+    const result = results.get(bench);
+    const cells = result?.rows.find(({ name }) => name === row)?.columns;
+    if (result === undefined || cells === undefined) return [];
+    const more = why === undefined ? '' : ` ([why](${why}))`;
+    return [`| ${title}${more} | ${say(cells)} | ${conditionsOf(result)} |`];
+  });
+  return ['| figure | measured | when, on what |', '| --- | --- | --- |', ...lines].join('\n');
+}
+
+export function conditionsOf({ at, conditions }: StoredResult): string {
+  const { cores, cpu, node, load } = conditions;
+  return `${at.slice(0, 10)}, ${cores} × ${cpu}, Node ${node}, load ${load}`;
+}
