@@ -1,8 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import http from 'node:http';
-import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
@@ -110,16 +107,13 @@ function isNeighbours(pid: number): boolean {
   return existsSync(`/proc/${pid}/root/tmp/neighbour`);
 }
 
-/** Of one process, as its own user. */
-function prlimit(pid: number, ...words: string[]): string {
+/** Of the supervisor alone, as its own user. */
+function prlimit(...words: string[]): string {
   const id = String(ORDINARY_UID);
   const user = ['--reuid', id, '--regid', id, '--clear-groups', '--'];
-  const command = [...user, 'prlimit', `--pid=${pid}`, ...words];
+  const command = [...user, 'prlimit', `--pid=${platform.pid}`, ...words];
   return execFileSync('setpriv', command, { encoding: 'utf8' }).trim();
 }
-
-const softLimit = (pid: number, limit: string): string =>
-  prlimit(pid, `--${limit}`, '--output=SOFT', '--noheadings', '--raw');
 
 /** With so few it can neither open a file nor start a program. */
 const SHORTAGES: [what: string, limit: string, few: string][] = [
@@ -132,14 +126,14 @@ describe.runIf(IS_ROOT)('a platform without further', () => {
     '%s says so, serves what runs, and recovers',
     async (what, limit, few) => {
       await deploy(what, { 'index.js': `export const handler = async () => "${what}";` });
-      const before = softLimit(platform.pid, limit);
-      prlimit(platform.pid, `--${limit}=${few}:`);
+      const before = prlimit(`--${limit}`, '--output=SOFT', '--noheadings', '--raw');
+      prlimit(`--${limit}=${few}:`);
       try {
         for (const pid of workers()) if (!isNeighbours(pid)) kill(pid);
         await eventually(async () => expect(isRefusal(await ask(platform, what))).toBe(true));
         expect(neighbour.failures).toEqual([]);
       } finally {
-        prlimit(platform.pid, `--${limit}=${before}:`);
+        prlimit(`--${limit}=${before}:`);
       }
       await eventually(async () => {
         expect(await ask(platform, what)).toMatchObject({ status: 200, body: what });
@@ -150,42 +144,3 @@ describe.runIf(IS_ROOT)('a platform without further', () => {
     120_000,
   );
 });
-
-describe.runIf(IS_ROOT)('a door without further descriptors', () => {
-  it('closes what comes, answers who is connected, and recovers', async () => {
-    await neighbour.stop();
-    const data = platformProcesses(platform.pid).find(({ commandLine }) =>
-      commandLine.endsWith('programs/data.mjs'),
-    );
-    const pid = data?.pid ?? 0;
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-    const asked = (): Promise<number | undefined> => statusOf(agent);
-    expect(await asked()).toBe(200);
-    const before = softLimit(pid, 'nofile');
-    prlimit(pid, '--nofile=3:');
-    try {
-      for (let times = 0; times < 20; times++) {
-        await expect(ask(platform, 'good')).rejects.toMatchObject({ code: 'ECONNRESET' });
-        expect(await asked()).toBe(200);
-      }
-    } finally {
-      prlimit(pid, `--nofile=${before}:`);
-      agent.destroy();
-    }
-    await eventually(async () =>
-      expect(await ask(platform, 'good')).toMatchObject({ status: 200 }),
-    );
-    expect(pids()).toEqual(ownPids);
-    neighbour = keepAsking(platform, 'good', 'neighbour');
-  }, 120_000);
-});
-
-/** Over the agent's one connection. */
-async function statusOf(agent: http.Agent): Promise<number | undefined> {
-  const { port } = platform;
-  const headers = { host: `good.localhost:${port}` };
-  const request = http.request({ host: '127.0.0.1', port, agent, headers }).end();
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  await text(response);
-  return response.statusCode;
-}
