@@ -14,10 +14,11 @@ export interface ConnectionLimits {
   /** Of one address. Generous: whole offices share one. */
   maxPerPeer: number;
   /**
-   * How long what was written may wait without any of it being taken. Flow control keeps that below 400 KB, so the
-   * least rate of a client is some KB a second.
+   * How long what was written may wait while less than `minTakenBytes` of it is taken: who reads by the byte would hold
+   * an answer for days.
    */
   stallMs: number;
+  minTakenBytes: number;
   /** Of what all of them hold. */
   held: HeldBounds;
   /** What may come above that before it is seen; a look at 20,000 connections takes 2 ms. */
@@ -27,6 +28,7 @@ export interface ConnectionLimits {
 const LIMITS: ConnectionLimits = {
   maxPerPeer: 1_000,
   stallMs: 60_000,
+  minTakenBytes: 16 * 1024,
   held: HELD_BOUNDS,
   lookEveryMs: 500,
 };
@@ -55,7 +57,7 @@ export interface Connections {
 interface Connection {
   socket: Socket;
   turns: Turns;
-  /** Bytes that the peer had taken when it last took any. */
+  /** Bytes that the peer had taken when it last had taken enough; -1 while nothing waits. */
   taken: number;
   takenAtMs: number;
 }
@@ -126,7 +128,7 @@ export function createConnections(
     const { socket } = connection;
     // Most hold nothing, and need not be asked what they ever wrote.
     const taken = socket.writableLength === 0 ? -1 : socket.bytesWritten - socket.writableLength;
-    if (taken === -1 || taken !== connection.taken) {
+    if (taken === -1 || taken - connection.taken >= limits.minTakenBytes) {
       connection.taken = taken;
       connection.takenAtMs = nowMs;
     }

@@ -11,6 +11,7 @@ const MIB = 1024 * 1024;
 const LIMITS: ConnectionLimits = {
   maxPerPeer: 3,
   stallMs: 500,
+  minTakenBytes: 1,
   held: { perOwnerBytes: Infinity, inAllBytes: Infinity },
   lookEveryMs: 20,
 };
@@ -90,6 +91,7 @@ describe('connections', () => {
       limits: {
         maxPerPeer: 1_000,
         stallMs: 60_000,
+        minTakenBytes: 1,
         held: { perOwnerBytes: 640 * MIB, inAllBytes: 6_400 * MIB },
         lookEveryMs: 20,
       },
