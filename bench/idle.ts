@@ -1,7 +1,7 @@
 /** What the platform costs while nothing happens: PSS of all its processes, with one function and with 200 more. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { startPlatform, type Platform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
+import { proportionalSizes } from './support/process-sizes.ts';
 import type { BenchResult } from './support/result.ts';
 
 const BRANCHES = 200;
@@ -45,55 +45,6 @@ async function measureIdle(platform: Platform, app: DeployedApp): Promise<Record
   await app.ask();
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   return proportionalSizes(platform.pid);
-}
-
-/** PSS in kB by what the process is, for a process and all its descendants. */
-function proportionalSizes(root: number): Record<string, number> {
-  const parents = new Map(processIds().map((pid) => [pid, parentOf(pid)]));
-  const belongs = (pid: number): boolean => {
-    for (let at = pid; at > 1; at = parents.get(at) ?? 0) if (at === root) return true;
-    return false;
-  };
-  const sizes: Record<string, number> = {};
-  for (const pid of parents.keys()) {
-    if (!belongs(pid)) continue;
-    const name = pid === root ? 'supervisor' : describe(pid);
-    sizes[name] = (sizes[name] ?? 0) + pssKilobytes(pid);
-  }
-  return sizes;
-}
-
-function processIds(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-}
-
-function parentOf(pid: number): number {
-  return Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
-}
-
-function pssKilobytes(pid: number): number {
-  return Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
-}
-
-function describe(pid: number): string {
-  const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ');
-  if (command.startsWith('/usr/bin/bwrap')) return 'bubblewrap';
-  if (command.includes('postgres')) return 'postgres';
-  if (command.includes('esbuild')) return 'esbuild';
-  if (/\/runner(?:\.mjs|\/)/.test(command))
-    return command.includes('old-space') ? 'workers' : 'builder';
-  return /programs\/(\w+)\.mjs/.exec(command)?.[1] ?? 'other';
-}
-
-/** A process that has just ended reads as empty. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function megabytes(name: string, sizes: Record<string, number>): string {

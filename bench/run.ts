@@ -12,11 +12,14 @@ import { benchIdle } from './idle.ts';
 import { benchIsolation } from './isolation.ts';
 import { benchLatency } from './latency.ts';
 import { benchLogs } from './logs.ts';
+import { benchParts } from './parts.ts';
+import { benchPayload } from './payload.ts';
 import { benchPeers } from './peers.ts';
 import { benchOverload } from './overload.ts';
 import { benchPush } from './push.ts';
 import { RESULTS, writeReport } from './report/write-report.ts';
 import { benchScale } from './scale.ts';
+import { benchServers } from './servers.ts';
 import { benchSwap } from './swap.ts';
 import {
   type BenchResult,
@@ -33,8 +36,11 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   warm: benchWarm,
   latency: benchLatency,
   peers: benchPeers,
+  parts: benchParts,
+  payload: benchPayload,
   scale: benchScale,
   swap: benchSwap,
+  servers: benchServers,
   confinement: benchConfinement,
   idle: benchIdle,
   logs: benchLogs,

@@ -19,7 +19,12 @@ const HOST = 'localhost';
 
 type Cleanup = AsyncDisposableStack;
 /** In bench/peers/; takes a port or the path of a socket, and prints `ready`. */
-type NodeServer = 'node-server.ts' | 'busy-server.ts' | 'hono-server.ts' | 'spawning-server.ts';
+type NodeServer =
+  | 'node-server.ts'
+  | 'busy-server.ts'
+  | 'payload-server.ts'
+  | 'hono-server.ts'
+  | 'spawning-server.ts';
 
 /** A server of Node by itself. */
 export async function startAlone(cleanup: Cleanup, program: NodeServer): Promise<LoadTarget> {
@@ -29,10 +34,14 @@ export async function startAlone(cleanup: Cleanup, program: NodeServer): Promise
 }
 
 /** The same on a unix socket, behind Debian's nginx. */
-export async function startBehindNginx(cleanup: Cleanup, program: NodeServer): Promise<LoadTarget> {
+export async function startBehindNginx(
+  cleanup: Cleanup,
+  program: NodeServer,
+  location: `${string}.location` = 'node.location',
+): Promise<LoadTarget> {
   const folder = await temporaryFolder(cleanup);
   await startNode(cleanup, program, join(folder, 'node.sock'));
-  return startNginx(cleanup, { folder, location: 'node.location' });
+  return startNginx(cleanup, { folder, location });
 }
 
 /** nginx before the server whose socket stands in the folder. */

@@ -14,6 +14,20 @@ describe('StreamSlots', () => {
     expect(slots.get(second)).toBe('second');
   });
 
+  it('finds nothing for a stream however many turns of the table later', () => {
+    const slots = new StreamSlots<number>(32);
+    const late = slots.take(-1, 0);
+    slots.release(late);
+    const found: unknown[] = [];
+    // More than any id cut to 16 bits would tell apart.
+    for (let turn = 0; turn < 70_000; turn++) {
+      const stream = slots.take(turn, 0);
+      if (slots.get(late) !== null || slots.release(late)) found.push(turn);
+      slots.release(stream);
+    }
+    expect(found).toEqual([]);
+  });
+
   it('keeps the slot of an abandoned stream until it is released', () => {
     const slots = new StreamSlots<string>(2);
     const stream = slots.take('gone', 0);
