@@ -14,35 +14,29 @@ const knownNames = new Map<string, string>();
 
 export class HeaderList {
   /** name, value, name, value, …: names in lower case, and only `set-cookie` more than once. */
-  #entries: string[];
-  #isShared: boolean;
+  readonly #entries: string[];
   #sorted: [name: string, value: string][] | null = null;
   #isSendable = true;
 
-  private constructor(entries: string[], isShared: boolean) {
+  private constructor(entries: string[]) {
     this.#entries = entries;
-    this.#isShared = isShared;
   }
 
   static empty(): HeaderList {
-    return new HeaderList([], false);
+    return new HeaderList([]);
   }
 
   static ofOne(name: string, value: string): HeaderList {
-    return new HeaderList([name, value], false);
+    return new HeaderList([name, value]);
   }
 
-  /** Headers as they arrived, names in lower case; the array stays as it is. */
-  static ofReceived(received: readonly string[]): HeaderList {
-    return new HeaderList(combined(received) as string[], true);
-  }
-
-  get size(): number {
-    return this.#entries.length / 2;
+  /** Headers as they arrived, names in lower case, and one more that is none of them; the array stays as it is. */
+  static ofReceived(received: readonly string[], name: string, value: string): HeaderList {
+    return new HeaderList([...combined(received), name, value]);
   }
 
   copy(): HeaderList {
-    const list = new HeaderList([...this.#entries], false);
+    const list = new HeaderList([...this.#entries]);
     list.#isSendable = this.#isSendable;
     return list;
   }
@@ -118,10 +112,6 @@ export class HeaderList {
   }
 
   #changing(value: string): string[] {
-    if (this.#isShared) {
-      this.#entries = [...this.#entries];
-      this.#isShared = false;
-    }
     this.#sorted = null;
     if (!SENDABLE.test(value)) this.#isSendable = false;
     return this.#entries;

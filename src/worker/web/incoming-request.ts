@@ -1,4 +1,4 @@
-import type { InvokeHead } from '../../protocol/invoke.ts';
+import { REQUEST_ID_HEADER, type InvokeHead } from '../../protocol/invoke.ts';
 import type { Invocation } from '../invocation.ts';
 import type { RequestBody } from '../request-body.ts';
 import { Body } from './body.ts';
@@ -37,7 +37,8 @@ class IncomingSource implements RequestSource {
   }
 
   headers(): HeaderList {
-    return HeaderList.ofReceived(this.#invocation.head.headers);
+    const { sharedHeaders, requestId } = this.#invocation.head;
+    return HeaderList.ofReceived(sharedHeaders, REQUEST_ID_HEADER, requestId);
   }
 
   signal(): AbortSignal {
