@@ -34,7 +34,7 @@ const COLD_APP = 'cold';
 const REFERENCE = 'none';
 
 /** Node with the worker's program; in a sandbox with a folder behind it. What starts a sandbox names it too, but later. */
-const WORKER = /^\S*node .*\.mjs( \S+)?$/;
+const WORKER = /^\S*node .*\.cjs( \S+)?$/;
 /** A tick of /proc/<pid>/stat (USER_HZ), on every machine that we know. */
 const TICK_US = 10_000;
 

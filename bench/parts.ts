@@ -21,7 +21,7 @@ const LAMBDA = `export const handler = async () => ({ statusCode: 200, body: { m
 const COUNTED: Record<string, Record<string, string>> = {
   'bare node:http': { node: 'node-server.ts' },
   'nginx → node': { node: 'node-server.ts', nginx: 'nginx' },
-  gitfn: { data: 'programs/data.mjs', worker: '/runner.mjs' },
+  gitfn: { data: 'programs/data.mjs', worker: '/runner.cjs' },
 };
 
 interface Counts {

@@ -5,6 +5,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { benchBurst } from './burst.ts';
+import { benchCold } from './cold.ts';
 import { benchConfinement } from './confinement.ts';
 import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
@@ -41,6 +43,8 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   scale: benchScale,
   swap: benchSwap,
   servers: benchServers,
+  cold: benchCold,
+  burst: benchBurst,
   confinement: benchConfinement,
   idle: benchIdle,
   logs: benchLogs,

@@ -35,7 +35,7 @@ function describe(pid: number): string {
   if (command.startsWith('/usr/bin/bwrap')) return 'bubblewrap';
   if (command.includes('postgres')) return 'postgres';
   if (command.includes('esbuild')) return 'esbuild';
-  if (/\/runner(?:\.mjs|\/)/.test(command))
+  if (/\/runner(?:\.cjs|\/)/.test(command))
     return command.includes('old-space') ? 'workers' : 'builder';
   return /programs\/(\w+)\.mjs/.exec(command)?.[1] ?? 'other';
 }

@@ -1,7 +1,7 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
 import { totalmem } from 'node:os';
-import { appLimitsOf, createBundleCode, createPool } from '../pool/index.ts';
+import { appLimitsOf, createBundleCode, createPool, maxZygotesOf } from '../pool/index.ts';
 import type { FunctionLog } from '../pool/ports.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -43,6 +43,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       log: logs.recorder,
       clock: systemClock,
       appLimits: appLimitsOf(totalmem()),
+      maxZygotes: maxZygotesOf(totalmem()),
     },
     options.pool,
   );

@@ -73,7 +73,7 @@ export interface LogRetention {
 }
 
 export interface PoolOptions {
-  /** Zygotes of the default memory class that are kept ready. */
+  /** Zygotes of the default memory class that are kept ready at least. */
   zygotes: number;
   queueLength: number;
   queueMs: number;

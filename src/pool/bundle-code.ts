@@ -1,4 +1,5 @@
-import { access, readFile } from 'node:fs/promises';
+import { accessSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../protocol/errors.ts';
 import { LoadingCache } from '../std/loading-cache.ts';
@@ -6,6 +7,8 @@ import type { BundleCode } from './ports.ts';
 
 /** Of so many it is remembered whether they have packages: asking again costs one system call. */
 const MAX_KNOWN_BUNDLES = 10_000;
+/** One read ahead of the kernel. */
+const MAX_AT_ONCE_BYTES = 128 * 1024;
 const BUNDLE_NAME = /^[0-9a-f]{64}$/;
 
 /**
@@ -18,22 +21,42 @@ export function createBundleCode(bundlesDir: string, cacheBytes: number): Bundle
   return {
     hasPackages: async (bundle) => {
       if (!BUNDLE_NAME.test(bundle)) throw new PlatformError('internal', 'not a bundle');
-      return packages.load(bundle, () => exists(join(bundlesDir, bundle, 'node_modules')));
+      return packages.load(bundle, async () => exists(join(bundlesDir, bundle, 'node_modules')));
     },
     read: async (bundle, file) => {
       if (!BUNDLE_NAME.test(bundle) || file.split('/').includes('..')) {
         throw new PlatformError('internal', 'not a bundle file');
       }
       const path = join(bundlesDir, bundle, file);
-      return code.load(path, () => readFile(path).catch(unreadable));
+      return code.load(path, () => readCode(path));
     },
   };
 }
 
-/** Trouble of another kind, such as too many open files, says nothing about the bundle. */
-async function exists(path: string): Promise<boolean> {
+/**
+ * A small file is read at once: a cold start waits for it, and the thread pool takes several times as long as the
+ * kernel, which mostly has it in memory. A large one, from a disk perhaps, would hold up other requests.
+ */
+async function readCode(path: string): Promise<Uint8Array> {
+  let size: number;
   try {
-    await access(path);
+    const file = openSync(path, 'r');
+    try {
+      ({ size } = fstatSync(file));
+      if (size <= MAX_AT_ONCE_BYTES) return readFileSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    return unreadable(error);
+  }
+  return readFile(path).catch(unreadable);
+}
+
+/** Trouble of another kind, such as too many open files, says nothing about the bundle. */
+function exists(path: string): boolean {
+  try {
+    accessSync(path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;

@@ -9,4 +9,5 @@
 export { appLimitsOf } from './app-load.ts';
 export { createBundleCode } from './bundle-code.ts';
 export { createPool } from './pool.ts';
+export { maxZygotesOf } from './zygote-demand.ts';
 export type { InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

@@ -48,6 +48,8 @@ interface PoolDeps {
   log: FunctionLog;
   clock: Clock;
   appLimits: AppLimits;
+  /** Zygotes that demand may keep ready beyond `PoolOptions.zygotes`; no more than those when it is absent. */
+  maxZygotes?: number;
 }
 
 interface Entry {
@@ -70,6 +72,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   const zygotes = new Zygotes(deps, {
     memoryMib: DEFAULT_LIMITS.memoryMib,
     reserve: options.zygotes,
+    maxReserve: deps.maxZygotes ?? options.zygotes,
   });
   const turns = new ZygoteTurns(zygotes);
   const entries = new Map<string, Entry>();

@@ -1,21 +1,26 @@
 /**
  * Zygotes: workers that have booted and belong to nobody, so that a cold start is only the loading of a function's
- * code. A few of the usual memory class are kept ready; any other class is booted when it is asked for.
+ * code. Of the usual memory class a few are kept ready, and more after a second in which more were taken; any other
+ * class is booted when it is asked for. Who boots for the reserve leaves the machine to the requests: one at a time,
+ * after a pause, as long as one is ready.
  */
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Sandbox, Sandboxes } from './ports.ts';
 import { WorkerLink } from './worker-link.ts';
+import { ZygoteDemand } from './zygote-demand.ts';
 
-/** Boots at a time: more finish no sooner, since a boot is all CPU. */
+/** Boots at a time: more finish no sooner, since a boot is nearly all CPU. */
 const MAX_BOOTS = 4;
+/** Of those that nobody waits for, while one is ready. */
+const MAX_CALM_BOOTS = 1;
 /** A sandboxed Node boots in 60 ms; on a machine this far behind, something is wrong. */
 const BOOT_TIMEOUT_MS = 15_000;
+/** After a boot that failed or a zygote that died; twice as long after each further one in a row. */
 const RETRY_MS = 1_000;
-/** Leaves the machine to the cold start that has just taken a zygote, and to the push that it may belong to. */
-const REFILL_DELAY_MS = 250;
-/** The next cold start would have to boot one. */
-const EMPTY_REFILL_DELAY_MS = 20;
+const MAX_RETRY_MS = 60_000;
+/** Leaves the machine to the cold start that has just taken a zygote. */
+const REFILL_DELAY_MS = 25;
 
 export interface Zygote {
   sandbox: Sandbox;
@@ -25,6 +30,12 @@ export interface Zygote {
 interface ZygotesDeps {
   sandboxes: Sandboxes;
   clock: Clock;
+}
+
+interface ZygoteOptions {
+  memoryMib: number;
+  reserve: number;
+  maxReserve: number;
 }
 
 interface Waiter {
@@ -37,18 +48,24 @@ export class Zygotes {
   readonly #deps: ZygotesDeps;
   readonly #memoryMib: number;
   readonly #reserve: number;
+  readonly #maxReserve: number;
+  readonly #demand: ZygoteDemand;
   readonly #ready: Zygote[] = [];
   readonly #waiting: Waiter[] = [];
   #bootsForReserve = 0;
   #boots = 0;
   #isClosed = false;
   #isRetrying = false;
+  #isRefillDue = false;
+  #lossesInARow = 0;
 
-  /** Keeps `reserve` zygotes of `memoryMib` ready from `start` on. */
-  constructor(deps: ZygotesDeps, options: { memoryMib: number; reserve: number }) {
+  /** Keeps `reserve` zygotes of `memoryMib` ready from `start` on, and up to `maxReserve` when many are taken. */
+  constructor(deps: ZygotesDeps, options: ZygoteOptions) {
     this.#deps = deps;
     this.#memoryMib = options.memoryMib;
     this.#reserve = options.reserve;
+    this.#maxReserve = Math.max(options.reserve, options.maxReserve);
+    this.#demand = new ZygoteDemand(() => deps.clock.monotonicMs());
   }
 
   get readyCount(): number {
@@ -61,11 +78,13 @@ export class Zygotes {
 
   /** Rejects with PlatformError when none can be booted. */
   take(memoryMib: number): Promise<Zygote> {
-    const zygote = memoryMib === this.#memoryMib ? this.#ready.shift() : undefined;
-    if (zygote !== undefined) {
-      const delayMs = this.#ready.length > 0 ? REFILL_DELAY_MS : EMPTY_REFILL_DELAY_MS;
-      this.#deps.clock.after(delayMs, () => this.#refill());
-      return Promise.resolve(zygote);
+    if (memoryMib === this.#memoryMib) {
+      this.#demand.took();
+      const zygote = this.#ready.shift();
+      if (zygote !== undefined) {
+        this.#refillSoon();
+        return Promise.resolve(zygote);
+      }
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ memoryMib, resolve, reject });
@@ -78,6 +97,15 @@ export class Zygotes {
     for (const { sandbox } of this.#ready.splice(0)) sandbox.kill();
     const error = new PlatformError('unavailable', 'the platform is stopping');
     for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
+  }
+
+  #refillSoon(): void {
+    if (this.#isRefillDue) return;
+    this.#isRefillDue = true;
+    this.#deps.clock.after(REFILL_DELAY_MS, () => {
+      this.#isRefillDue = false;
+      this.#refill();
+    });
   }
 
   /** Boots for those who wait first, then for the reserve. */
@@ -99,7 +127,15 @@ export class Zygotes {
   }
 
   #isReserveShort(): boolean {
-    return !this.#isRetrying && this.#ready.length + this.#bootsForReserve < this.#reserve;
+    if (this.#isRetrying) return false;
+    if (this.#ready.length > 0 && this.#bootsForReserve >= MAX_CALM_BOOTS) return false;
+    return this.#ready.length + this.#bootsForReserve < this.#wanted;
+  }
+
+  /** None at all where nobody wants any kept. */
+  get #wanted(): number {
+    if (this.#reserve === 0) return 0;
+    return Math.min(this.#maxReserve, Math.max(this.#reserve, this.#demand.busiestSecond));
   }
 
   async #boot(waiter: Waiter | undefined): Promise<void> {
@@ -107,6 +143,7 @@ export class Zygotes {
     if (waiter === undefined) this.#bootsForReserve++;
     try {
       const zygote = await this.#bootOne(waiter?.memoryMib ?? this.#memoryMib);
+      this.#lossesInARow = 0;
       if (waiter === undefined) this.#offer(zygote);
       else waiter.resolve(zygote);
     } catch (error) {
@@ -179,7 +216,9 @@ export class Zygotes {
   #retryLater(): void {
     if (this.#isRetrying || this.#isClosed) return;
     this.#isRetrying = true;
-    this.#deps.clock.after(RETRY_MS, () => {
+    const delayMs = Math.min(RETRY_MS * 2 ** this.#lossesInARow, MAX_RETRY_MS);
+    this.#lossesInARow += 1;
+    this.#deps.clock.after(delayMs, () => {
       this.#isRetrying = false;
       this.#refill();
     });

@@ -6,7 +6,7 @@
  * Towards a reader that lags, small frames gather in the batch until the socket has drained: what they cost then is
  * their bytes, not a buffer and a write each. A reader that lags too far can be given up, see `limitBacklog`.
  */
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { FRAME_HEADER_BYTES, writeFrameHeader } from './framing.ts';
 
 const BATCH_BYTES = 64 * 1024;
@@ -14,7 +14,7 @@ const BATCH_BYTES = 64 * 1024;
 export const COPY_LIMIT_BYTES = 8 * 1024;
 
 export class FrameWriter {
-  readonly #socket: Socket;
+  readonly #socket: Writable;
   readonly #flushSoon = (): void => {
     this.#isScheduled = false;
     if (!this.#socket.writableNeedDrain) this.flush();
@@ -25,7 +25,7 @@ export class FrameWriter {
   #maxBacklogBytes = Infinity;
   #onBacklog = (): void => {};
 
-  constructor(socket: Socket) {
+  constructor(socket: Writable) {
     this.#socket = socket;
     socket.on('drain', this.#flushSoon);
   }

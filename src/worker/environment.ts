@@ -1,22 +1,34 @@
-import type { Readable } from 'node:stream';
+import { closeSync, readSync } from 'node:fs';
 import { CODE_FOLDER } from './load-bundle.ts';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 
+/** Gives the environment of the deployment; to be called once, when this process has become its worker. */
+export type EnvironmentSource = () => WorkerEnvironment;
+
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
 const MAX_ENVIRONMENT_BYTES = 4 * 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /** Servers are written to listen where they are told to; nothing is bound. */
 const DEFAULT_PORT = '8080';
 
-/** Reads the JSON object that the supervisor writes when the worker is specialised. */
-export async function readEnvironment(source: Readable): Promise<WorkerEnvironment> {
+/**
+ * Reads the JSON object that the supervisor writes when the worker is specialised, and waits for it with the whole
+ * process: there is nothing else to do, and the kernel wakes a reader sooner than an event loop. Whoever had the
+ * writing end and has gone leaves nothing.
+ */
+export function readEnvironment(fd: number): WorkerEnvironment {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    size += chunk.length;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const bytes = readSync(fd, chunk);
+    if (bytes === 0) break;
+    size += bytes;
     if (size > MAX_ENVIRONMENT_BYTES) throw new Error('environment is too large');
-    chunks.push(chunk);
+    chunks.push(chunk.subarray(0, bytes));
   }
+  closeSync(fd);
   if (size === 0) return { values: {}, secretNames: [] };
   return JSON.parse(Buffer.concat(chunks).toString()) as WorkerEnvironment;
 }

@@ -2,11 +2,11 @@
 import type { Socket } from 'node:net';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 import { exportsOf, findHandler, type Exports, type FoundHandler } from './conventions.ts';
-import { applyEnvironment } from './environment.ts';
+import { applyEnvironment, type EnvironmentSource } from './environment.ts';
 import { IDLE, settledOrIdle } from './event-loop.ts';
 import type { HandlerHost } from './handlers.ts';
 import { provideAwsLambda } from './lambda-stream.ts';
-import { loadBundle, type LoadedModule } from './load-bundle.ts';
+import { compileBundle, type LoadedModule } from './load-bundle.ts';
 import { noHandlerMessage } from './no-handler.ts';
 import { parameterReader } from './path-parameters.ts';
 import { redactSecretsOf } from './redact.ts';
@@ -19,7 +19,7 @@ const FAREWELL_SHARE = 1 / 4;
 export class NoHandler extends Error {}
 
 export interface InitialiseHost {
-  environment: Promise<WorkerEnvironment>;
+  environment: EnvironmentSource;
   socket: Pick<Socket, 'ref' | 'unref'>;
   waitUntil: (promise: unknown) => void;
 }
@@ -31,16 +31,14 @@ export async function initialise(
   host: InitialiseHost,
 ): Promise<FoundHandler> {
   const deadlineMs = performance.now() + head.initTimeoutMs * (1 - FAREWELL_SHARE);
-  const environment = await host.environment;
+  const evaluate = compileBundle({ file: head.file, code });
+  const environment = host.environment();
   redactSecretsOf(environment);
   applyEnvironment(environment, head);
   provideAwsLambda();
   const registry = createRegistry();
   try {
-    const loaded = await settledOrIdle(
-      loadBundle({ file: head.file, code }, registry.modules),
-      host.socket,
-    );
+    const loaded = await settledOrIdle(evaluate(registry.modules), host.socket);
     if (loaded === IDLE) throw new Error(neverLoads(head.entry));
     const { registrations } = registry;
     const handlerHost = handlerHostOf(head, { environment, registrations, host });

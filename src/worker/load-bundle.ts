@@ -28,16 +28,27 @@ export interface LoadedModule {
 /** In a sandbox the only argument is the program itself; fn dev names the working folder, which has the packages. */
 export const CODE_FOLDER = process.argv[2] ?? '/code';
 
-/** @throws whatever the module's own top level throws. */
-export async function loadBundle(
-  { file, code }: { file: string; code: string },
-  modules: Readonly<Record<string, unknown>>,
-): Promise<LoadedModule> {
+/** Runs the bundle's own code. Rejects with whatever its top level throws. */
+type EvaluateBundle = (modules: Readonly<Record<string, unknown>>) => Promise<LoadedModule>;
+
+/**
+ * Nothing of the bundle runs before its environment has come; compiling it need not wait.
+ * @throws SyntaxError
+ */
+export function compileBundle({ file, code }: { file: string; code: string }): EvaluateBundle {
   const filename = `${CODE_FOLDER}/${file}`;
   const script = new vm.Script(code, {
     filename,
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
+  return (modules) => evaluateBundle(script, filename, modules);
+}
+
+async function evaluateBundle(
+  script: vm.Script,
+  filename: string,
+  modules: Readonly<Record<string, unknown>>,
+): Promise<LoadedModule> {
   const evaluate = script.runInThisContext() as BundleFunction;
   const require = createRequire(filename);
   const find = (name: string): unknown =>

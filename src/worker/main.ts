@@ -16,18 +16,18 @@ import { connectByMainThread } from './thread-outgoing.ts';
 import { provideWebClasses } from './web/globals.ts';
 import { startWorker } from './worker.ts';
 
-if (isMainThread) startMainThread();
-else connectByMainThread(import.meta.filename);
+if (isMainThread) void startMainThread();
+else connectByMainThread(__filename);
 
-function startMainThread(): void {
+async function startMainThread(): Promise<void> {
   const isWithoutNetwork = process.argv[3] === CHANNEL_ARGUMENT;
   process.argv.length = 2; // What the function sees is as ever.
   provideWebClasses();
-  const { retire, warn } = startWorker(
+  const { retire, warn } = await startWorker(
     (onRead) => new net.Socket({ fd: WORKER_SOCKET_FD, onread: onRead }),
-    readEnvironment(new net.Socket({ fd: WORKER_ENVIRONMENT_FD, writable: false })),
+    () => readEnvironment(WORKER_ENVIRONMENT_FD),
   );
   if (!isWithoutNetwork) return;
   const channel = new net.Socket({ fd: WORKER_CHANNEL_FD });
-  sendConnectionsThrough(channel, { closed: retire, warn, program: import.meta.filename });
+  sendConnectionsThrough(channel, { closed: retire, warn, program: __filename });
 }

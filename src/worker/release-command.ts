@@ -3,9 +3,8 @@
  * has nothing left to do or when it says so, and its exit status is the program's own.
  */
 import type { Socket } from 'node:net';
-import type { WorkerEnvironment } from '../protocol/worker.ts';
-import { applyReleaseEnvironment } from './environment.ts';
-import { CODE_FOLDER, loadBundle } from './load-bundle.ts';
+import { applyReleaseEnvironment, type EnvironmentSource } from './environment.ts';
+import { CODE_FOLDER, compileBundle } from './load-bundle.ts';
 import { redactSecretsOf } from './redact.ts';
 import { createRegistry } from './registrations.ts';
 
@@ -18,7 +17,7 @@ interface ReleaseProgram {
 }
 
 interface ReleaseHost {
-  environment: Promise<WorkerEnvironment>;
+  environment: EnvironmentSource;
   socket: Pick<Socket, 'unref'>;
   /** Told what nothing caught, before the process ends with it. */
   threw: (error: unknown) => void;
@@ -48,14 +47,14 @@ export function runReleaseCommand(program: ReleaseProgram, host: ReleaseHost): v
 }
 
 async function load({ file, code, args }: ReleaseProgram, host: ReleaseHost): Promise<void> {
-  const environment = await host.environment;
+  const environment = host.environment();
   redactSecretsOf(environment);
   applyReleaseEnvironment(environment);
   process.argv = [process.execPath, `${CODE_FOLDER}/${file}`, ...args];
   const registry = createRegistry();
   registry.close(); // Nobody sends it requests: a server that it starts is its own.
   host.socket.unref(); // Only what the program has begun keeps the process.
-  await loadBundle({ file, code }, registry.modules);
+  await compileBundle({ file, code })(registry.modules);
 }
 
 /** @returns to be called when the module has run to its end */

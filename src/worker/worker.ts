@@ -4,22 +4,18 @@ import type { OnReadOpts, Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
 import { FrameDecoder, type Frame } from '../protocol/framing.ts';
 import { decodeInvoke } from '../protocol/invoke.ts';
-import {
-  decodeSpecialise,
-  WORKER_FRAME,
-  type SpecialiseHead,
-  type WorkerEnvironment,
-} from '../protocol/worker.ts';
+import { decodeSpecialise, WORKER_FRAME, type SpecialiseHead } from '../protocol/worker.ts';
 import { Background } from './background.ts';
 import { captureOutput } from './capture-output.ts';
 import type { FoundHandler } from './conventions.ts';
+import type { EnvironmentSource } from './environment.ts';
 import type { Handle } from './handlers.ts';
 import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
 import { createLogCapture, type LogCapture } from './log-capture.ts';
 import { createMemoryReport } from './memory-report.ts';
 import { runReleaseCommand } from './release-command.ts';
-import { warmUpWhenIdle } from './warm-up.ts';
+import { rehearse, warmUpWhenIdle, type WorkerSocket } from './warm-up.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
 
@@ -27,10 +23,12 @@ const READ_BUFFER_BYTES = 64 * 1024;
  * Serves the socket until it closes; the process ends with it. All reads go into one buffer: a new one for each
  * read, as is Node's way, made garbage collection the largest cost of a busy worker.
  */
-export function startWorker(
+export async function startWorker(
   openSocket: (onRead: OnReadOpts) => Socket,
-  environment: Promise<WorkerEnvironment>,
-): Pick<Worker, 'retire' | 'warn'> {
+  environment: EnvironmentSource,
+): Promise<Pick<Worker, 'retire' | 'warn'>> {
+  // Before anything can come that is not its own.
+  await rehearse((mirror, nothing) => new Worker(mirror, nothing));
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const decoder = new FrameDecoder((frame) => worker.receive(frame));
   const socket = openSocket({
@@ -44,15 +42,14 @@ export function startWorker(
   socket.resume(); // Or the end of the stream would never be seen.
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));
-  environment.catch(() => {}); // Reported when the worker is specialised.
   worker.hello();
   return { retire: () => worker.retire(), warn: (text) => worker.warn(text) };
 }
 
 class Worker {
-  readonly #socket: Socket;
+  readonly #socket: WorkerSocket;
   readonly #writer: FrameWriter;
-  readonly #environment: Promise<WorkerEnvironment>;
+  readonly #environment: EnvironmentSource;
   readonly #running = new AsyncLocalStorage<Invocation | undefined>();
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
@@ -84,7 +81,7 @@ class Worker {
     this.#exitWhenDrained();
   };
 
-  constructor(socket: Socket, environment: Promise<WorkerEnvironment>) {
+  constructor(socket: WorkerSocket, environment: EnvironmentSource) {
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.#environment = environment;

@@ -140,7 +140,7 @@ describe.each(USERS)('a function of a platform that runs as %s', (who, uid, hasN
   });
 
   it('changes nothing that it was given, and puts no link in its place (S9)', async () => {
-    const paths = ['/code/x', '/usr/x', '/x', '/dev/x', '/usr/bin/node', '/runner.mjs', '/etc/x'];
+    const paths = ['/code/x', '/usr/x', '/x', '/dev/x', '/usr/bin/node', '/runner.cjs', '/etc/x'];
     const written = (await tries('intruder', 'writes', { paths })) as Record<string, string>;
     expect(Object.values(written).every((code) => ['EROFS', 'ENOENT'].includes(code))).toBe(true);
     expect(await tries('intruder', 'links', { paths: ['/code/node_modules', '/lib/x'] })).toEqual({

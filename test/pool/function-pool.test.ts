@@ -127,7 +127,10 @@ async function play(options: PlayOptions = {}) {
   const served = servedFunction({ concurrency });
   const functionPool = new FunctionPool(
     {
-      zygotes: new Zygotes({ sandboxes: { start }, clock }, { memoryMib: 128, reserve: 0 }),
+      zygotes: new Zygotes(
+        { sandboxes: { start }, clock },
+        { memoryMib: 128, reserve: 0, maxReserve: 0 },
+      ),
       code: { hasPackages: async () => false, read: async () => Buffer.alloc(0) },
       log: { line: (_source, line) => void lines.push(line) },
       clock,

@@ -90,14 +90,14 @@ it('leaves everything readable wherever it ends, and the next start completes it
       () => true,
       () => false,
     );
-    for (const id of DEPLOYMENTS) expect(await installation.open(id)).toEqual(ENVIRONMENT);
+    for (const id of DEPLOYMENTS) expect(installation.open(id)).toEqual(ENVIRONMENT);
 
     installation.stepsLeft = Infinity;
     const next = installation.start();
     await next.rotation.settle();
     expect(installation.keys).toHaveLength(1);
     expect(installation.keys[0]?.equals(first ?? Buffer.alloc(0))).toBe(points === 0);
-    for (const id of DEPLOYMENTS) expect(await installation.open(id)).toEqual(ENVIRONMENT);
+    for (const id of DEPLOYMENTS) expect(installation.open(id)).toEqual(ENVIRONMENT);
     expect(await next.vault.read(APP, 1)).toMatchObject([{ value: 'hunter2' }]);
   }
   expect(points).toBe(9);
@@ -127,6 +127,6 @@ it('lets the supervisor open a file while its key is being replaced', async () =
   ]) {
     const rest = keys.values();
     const opened = openSealedEnvironment(installation.folder, () => rest.next().value ?? [], id);
-    expect(await opened).toEqual(ENVIRONMENT);
+    expect(opened).toEqual(ENVIRONMENT);
   }
 });

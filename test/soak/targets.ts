@@ -6,7 +6,7 @@ export type Target = 'worker' | 'builder' | 'control' | 'data' | 'git' | 'egress
 
 const COMMAND_LINES: Record<Target, RegExp> = {
   // A worker of a function, or one that belongs to nobody yet: they look the same from outside.
-  worker: /^\/usr\/bin\/node .*\/runner\.mjs( |$)/,
+  worker: /^\/usr\/bin\/node .*\/runner\.cjs( |$)/,
   builder: /^\/usr\/local\/bin\/node .*\/runner\//,
   control: /\/node .*\/control\.m?js$/,
   data: /\/node .*\/data\.m?js$/,

@@ -18,7 +18,7 @@ export async function createSandboxedWorkers(
   const lab = await openSandboxLab();
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-workers-'));
   await chmod(folder, 0o711); // A sandbox has a uid of its own, and reads its program here.
-  const runner = join(folder, 'worker.mjs');
+  const runner = join(folder, 'worker.cjs');
   await bundleWorker(runner);
   const libraries = await findSharedLibraries(process.execPath);
   return {

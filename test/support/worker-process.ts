@@ -36,7 +36,7 @@ export async function bundleWorker(outfile: string): Promise<void> {
     outfile,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format: 'cjs',
     target: 'node26',
     logLevel: 'silent',
   });
@@ -46,7 +46,7 @@ export async function createWorkerProcesses(
   options: WorkerProcessOptions = {},
 ): Promise<WorkerProcesses> {
   const folder = await mkdtemp(join(tmpdir(), 'worker-process-'));
-  const runner = join(folder, 'worker.mjs');
+  const runner = join(folder, 'worker.cjs');
   await bundleWorker(runner);
   const running = new Set<ChildProcess>();
   let startedCount = 0;

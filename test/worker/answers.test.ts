@@ -207,3 +207,17 @@ describe('a worker whose code went wrong', () => {
     expect(retiring).toHaveLength(1);
   });
 });
+
+it('a worker finds nothing of what its zygote has rehearsed', async () => {
+  const found = await startWorker(`
+    const loaded = Object.keys(require('node:process').env);
+    exports.handler = () => JSON.stringify({
+      loaded: loaded.filter((name) => !name.startsWith('AWS_LAMBDA_')).sort(),
+      name: process.env.AWS_LAMBDA_FUNCTION_NAME,
+      globals: Object.getOwnPropertyNames(globalThis).filter((name) => /rehears/i.test(name)),
+      waiting: process.listenerCount('beforeExit'),
+    });`);
+  const environment = ['LAMBDA_TASK_ROOT', 'NODE_ENV', 'PORT', '_HANDLER'];
+  const nothing = { loaded: environment, name: 'main', globals: [], waiting: 0 };
+  expect(await found.ask()).toBe(`200 ${JSON.stringify(nothing)}`);
+});

@@ -66,8 +66,7 @@ export interface ConfigHost {
 const MIB = 1024 * 1024;
 const DRAIN_MS = 30_000;
 
-const POOL_DEFAULTS: PoolOptions = {
-  zygotes: 2,
+const POOL_DEFAULTS: Omit<PoolOptions, 'zygotes'> = {
   queueLength: 1_000,
   queueMs: 10_000,
   idleMs: 5 * 60_000,
@@ -120,7 +119,10 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
       publicAllowed: read.choice('FN_EGRESS', ['public', 'none']) === 'public',
       rules: read.egressRules('FN_EGRESS_ALLOW'),
     },
-    pool: POOL_DEFAULTS,
+    pool: {
+      ...POOL_DEFAULTS,
+      zygotes: read.integer('FN_ZYGOTES', { fallback: 4, min: 1, max: 250 }),
+    },
     logs: {
       days: read.integer('FN_LOG_RETENTION_DAYS', { fallback: 7, min: 1, max: 3_650 }),
       bytesPerApp:

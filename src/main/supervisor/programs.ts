@@ -40,8 +40,9 @@ const MODULE_FORMAT_BRIDGE = [
 
 export async function bundlePrograms(projectDir: string, outDir: string): Promise<Programs> {
   const names = Object.keys(ENTRIES) as ProgramName[];
-  const others = names.filter((name) => name !== 'builder');
+  const others = names.filter((name) => name !== 'builder' && name !== 'worker');
   const files = await bundleAll(projectDir, [
+    { names: ['worker'], outDir, isCommonJs: true },
     { names: others, outDir },
     // What few builds need stays on disk for the others, and for the builder that waits for one.
     { names: ['builder'], outDir: `${outDir}/builder`, isSplit: true },
@@ -51,7 +52,7 @@ export async function bundlePrograms(projectDir: string, outDir: string): Promis
 
 /** The worker's program alone. */
 export async function bundleWorkerProgram(projectDir: string, outDir: string): Promise<string> {
-  return (await bundleAll(projectDir, [{ names: ['worker'], outDir }])).worker;
+  return (await bundleAll(projectDir, [{ names: ['worker'], outDir, isCommonJs: true }])).worker;
 }
 
 interface Bundling {
@@ -59,6 +60,11 @@ interface Bundling {
   outDir: string;
   /** What a program imports when it needs it becomes a file of its own beside it, named by its content. */
   isSplit?: boolean;
+  /**
+   * Node reads every export of a module of its own that an ES module imports, and some of them load a dozen others: the
+   * worker took a sixth of its boot for that.
+   */
+  isCommonJs?: boolean;
 }
 
 async function bundleAll(
@@ -77,8 +83,8 @@ async function bundleAll(
     // Its helper process would otherwise stay.
     await esbuild.stop();
   }
-  const files = bundlings.flatMap(({ names, outDir }) =>
-    names.map((name) => [name, `${outDir}/${name}.mjs`]),
+  const files = bundlings.flatMap(({ names, outDir, isCommonJs = false }) =>
+    names.map((name) => [name, `${outDir}/${name}.${isCommonJs ? 'cjs' : 'mjs'}`]),
   );
   return Object.fromEntries(files) as Record<ProgramName, string>;
 }
@@ -86,7 +92,7 @@ async function bundleAll(
 async function bundleSome(
   esbuild: typeof import('esbuild'),
   projectDir: string,
-  { names, outDir, isSplit = false }: Bundling,
+  { names, outDir, isSplit = false, isCommonJs = false }: Bundling,
 ): Promise<void> {
   // Files that are named by their content would stay when it changes.
   if (isSplit) await rm(outDir, { recursive: true, force: true });
@@ -97,15 +103,15 @@ async function bundleSome(
     ),
     outdir: outDir,
     splitting: isSplit,
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': isCommonJs ? '.cjs' : '.mjs' },
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format: isCommonJs ? 'cjs' : 'esm',
     target: 'node26',
     external: ABSENT_PACKAGES,
     // A page of node-pre-gyp's, never shown.
     loader: { '.html': 'empty' },
-    banner: { js: MODULE_FORMAT_BRIDGE },
+    ...(isCommonJs ? {} : { banner: { js: MODULE_FORMAT_BRIDGE } }),
     logLevel: 'silent',
   });
 }

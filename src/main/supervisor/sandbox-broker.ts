@@ -36,7 +36,7 @@ interface BrokerDeps {
   /** Null where they have networks, or connect to nothing. */
   channels: Pick<EgressChannels, 'open'> | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
-  openSealed: (deployment: string) => Promise<SealedEnvironment>;
+  openSealed: (deployment: string) => SealedEnvironment;
   masterKeyFile: MasterKeyFile;
   say: (line: string) => void;
 }
@@ -192,7 +192,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       shares.join(app, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
-        const { egress = [], ...environment } = await deps.openSealed(deployment);
+        const { egress = [], ...environment } = deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
         if (slot.network !== null) await deps.networks?.link.open(slot.network, { app, egress });
         if (slot.sandbox.channel !== null) {

@@ -7,12 +7,12 @@ interface NodeFiles {
   node: string;
   /** Shared libraries that it needs: path inside → path outside. */
   libraries: Readonly<Record<string, string>>;
-  /** The bundled worker, an ES module. */
+  /** The bundled worker, in CommonJS. */
   runner: string;
 }
 
 const NODE = '/usr/bin/node';
-const RUNNER = '/runner.mjs';
+const RUNNER = '/runner.cjs';
 /** Where the worker finds packages. */
 const CODE = '/code';
 
