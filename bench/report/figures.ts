@@ -13,7 +13,14 @@ interface Figure {
 }
 
 const milliseconds = (cells: Cells): string => `${cells['median ms']} ms (${cells['spread']})`;
-const timesNginx = (cells: Cells): string => `${cells['× nginx → node']} × (${cells['spread']})`;
+const times =
+  (reference: string) =>
+  (cells: Cells): string =>
+    `${cells[`× ${reference}`]} × (${cells[`spread of × ${reference}`] ?? cells['spread']})`;
+const coldStart = (cells: Cells): string =>
+  `p50 ${cells['p50 ms']} ms, p90 ${cells['p90 ms']} ms, p99 ${cells['p99 ms']} ms`;
+const burst = (cells: Cells): string =>
+  `p50 ${cells['p50 ms']} ms, p99 ${cells['p99 ms']} ms, ${cells['failures']} failed`;
 const added = (cells: Cells): string =>
   `p50 ${cells['added p50 ms']} ms (${cells['p50 spread']}), p99 ${cells['added p99 ms']} ms (${cells['p99 spread']})`;
 const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['spread']})`;
@@ -56,11 +63,32 @@ const FIGURES: readonly Figure[] = [
     row: 'sandbox',
     say: (cells) => `${cells['cold p50 ms']} ms, ${cells['more ms']} ms more than without`,
   },
-  ...rowsOf('warm', 'warm hello ÷ nginx → node: ', timesNginx, [
+  ...rowsOf('warm', 'warm hello ÷ nginx → node: ', times('nginx → node'), [
     'gitfn, Lambda handler',
     'gitfn, web handler',
     'bare node:http',
   ]),
+  ...rowsOf(
+    'warm',
+    'warm hello ÷ nginx → @hono/node-server: ',
+    times('nginx → @hono/node-server'),
+    ['gitfn, web handler'],
+  ),
+  ...rowsOf('cold', 'first request, worker asleep: ', coldStart, [
+    'gitfn, lambda handler',
+    'gitfn, web handler',
+    'node spawned for the request',
+  ]),
+  ...rowsOf('burst', '50 first requests at once: ', burst, [
+    'gitfn, 8 zygotes',
+    'gitfn, 50 zygotes',
+  ]),
+  ...rowsOf(
+    'payload',
+    '',
+    (cells) => `${times('nginx → node')(cells)}, PSS of data and worker ${cells['PSS MiB']} MiB`,
+    ['1 MiB responses, gitfn', '1 GiB upload, 128 MB worker, gitfn'],
+  ),
   ...rowsOf('latency', 'latency added at half load: ', added, [
     'gitfn, Lambda handler',
     'nginx → node',
@@ -105,17 +133,40 @@ function rowsOf(bench: string, title: string, say: Figure['say'], rows: string[]
 
 /** Markdown; what was not measured has no line, and every line says when and on what it was. */
 export function figuresTable(results: ReadonlyMap<string, StoredResult>): string {
+  const usual = usualMachine([...results.values()]);
   const lines = FIGURES.flatMap(({ title, bench, row, say, why }) => {
     const result = results.get(bench);
     const cells = result?.rows.find(({ name }) => name === row)?.columns;
     if (result === undefined || cells === undefined) return [];
     const more = why === undefined ? '' : ` ([why](${why}))`;
-    return [`| ${title}${more} | ${say(cells)} | ${conditionsOf(result)} |`];
+    const machine = machineOf(result);
+    const when = machine === usual ? whenOf(result) : `${whenOf(result)}, on ${machine}`;
+    return [`| ${title}${more} | ${say(cells)} | ${when} |`];
   });
-  return ['| figure | measured | when, on what |', '| --- | --- | --- |', ...lines].join('\n');
+  const head = ['| figure | measured | when |', '| --- | --- | --- |'];
+  return [`Measured on ${usual}.`, '', ...head, ...lines].join('\n');
 }
 
-export function conditionsOf({ at, conditions }: StoredResult): string {
-  const { cores, cpu, node, load } = conditions;
-  return `${at.slice(0, 10)}, ${cores} × ${cpu}, Node ${node}, load ${load}`;
+export function conditionsOf(result: StoredResult): string {
+  return `${machineOf(result)}; ${whenOf(result)}`;
+}
+
+function machineOf({ conditions }: StoredResult): string {
+  const { cores, cpu, kernel, node } = conditions;
+  return `${cores} × ${cpu}, Linux ${kernel}, Node ${node}`;
+}
+
+/** Load is the machine's own before the bench began. */
+function whenOf({ at, conditions }: StoredResult): string {
+  return `${at.slice(0, 10)}, load ${conditions['load']}`;
+}
+
+function usualMachine(results: readonly StoredResult[]): string {
+  const counts = new Map<string, number>();
+  for (const result of results) {
+    const machine = machineOf(result);
+    counts.set(machine, (counts.get(machine) ?? 0) + 1);
+  }
+  const [most] = [...counts].toSorted(([, one], [, other]) => other - one);
+  return most?.[0] ?? 'no machine yet';
 }

@@ -45,6 +45,8 @@ async function readResults(): Promise<Map<string, StoredResult>> {
 }
 
 function barOf(name: string, columns: Record<string, string | number>, column: string): Bar {
-  const [low, high] = String(columns['spread']).split('–').map(Number);
+  const [low, high] = String(columns['spread'] ?? columns[`spread of ${column}`])
+    .split('–')
+    .map(Number);
   return { name, value: Number(columns[column]), low: low ?? NaN, high: high ?? NaN };
 }
