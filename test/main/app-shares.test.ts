@@ -127,16 +127,27 @@ describe('on a machine that is busy', () => {
     expect(levels, 'the first went with the last that was in it').toHaveLength(3);
   });
 
-  it('counts what is no app own: zygotes that boot yield together, until they are an app own', () => {
+  it('has zygotes that boot always yield, until they are an app own', () => {
     const { shares, pass } = openShares();
     const [booting, quiet] = [sandbox(), sandbox()];
     booting.weight = 25;
     shares.joinUnowned('zygotes', booting);
-    shares.join('quiet', quiet);
-    for (let count = 0; count < 2; count++) pass([[booting, 1.5]]);
     expect([booting.yields, booting.weight]).toEqual([true, 25]);
+    shares.join('quiet', quiet);
+    for (let count = 0; count < 2; count++) pass([[booting, 0.1]]);
+    expect(booting.yields).toBe(true);
     shares.join('quiet', booting);
     expect([booting.yields, booting.weight]).toEqual([false, 50]);
+  });
+
+  it('counts builds, which are no app own, as one', () => {
+    const { shares, pass } = openShares();
+    const [build, quiet] = [sandbox(), sandbox()];
+    shares.joinUnowned('builds', build);
+    shares.join('quiet', quiet);
+    expect(build.yields).toBe(false);
+    for (let count = 0; count < 2; count++) pass([[build, 1.5]]);
+    expect(build.yields).toBe(true);
   });
 });
 

@@ -12,6 +12,7 @@ const BUSY_SHARE = 1 / 4;
 const ACTIVE_SHARE = 1 / 100;
 /** Of one core: what control, git and the database may take without giving way to requests. */
 const OFFICE_SHARE = 1 / 10;
+const ZYGOTES = 'zygotes';
 
 type Consumer = Pick<Sandbox, 'processor' | 'exited'>;
 type Machine = Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'> & {
@@ -20,7 +21,7 @@ type Machine = Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'> & {
 };
 
 /** What is no app's, and takes one share together. */
-type Unowned = 'zygotes' | 'builds';
+type Unowned = typeof ZYGOTES | 'builds';
 
 interface Member {
   sandboxes: Set<Consumer>;
@@ -47,7 +48,7 @@ export class AppShares {
 
   /** Until it has ended. */
   join(app: string, sandbox: Consumer): void {
-    this.#leave('zygotes', sandbox);
+    this.#leave(ZYGOTES, sandbox);
     const key = `app ${app}`;
     const member = this.#members.get(key) ?? this.#open(key, this.#openLevel());
     this.#add(member, sandbox);
@@ -55,7 +56,10 @@ export class AppShares {
     void sandbox.exited.then(() => this.#leaveApp(key, sandbox));
   }
 
-  /** Until it has ended, or has become an app's. Its weight stays as it is. */
+  /**
+   * Until it has ended, or has become an app's. Its weight stays as it is. Zygotes boot ahead of who will need them, and
+   * always yield: a boot takes ten times what a cold start does, which would otherwise wait for it.
+   */
   joinUnowned(kind: Unowned, sandbox: Consumer): void {
     this.#add(this.#members.get(kind) ?? this.#open(kind, null), sandbox);
     void sandbox.exited.then(() => this.#leave(kind, sandbox));
@@ -71,7 +75,7 @@ export class AppShares {
   }
 
   #open(key: string, level: Member['level']): Member {
-    const member: Member = { sandboxes: new Set(), level, yields: false };
+    const member: Member = { sandboxes: new Set(), level, yields: key === ZYGOTES };
     this.#members.set(key, member);
     return member;
   }
@@ -134,7 +138,9 @@ export class AppShares {
     office.setYielding((look.office ?? 0) - (before.office ?? 0) > spanUs * OFFICE_SHARE);
     if (share > BUSY_SHARE) look.used = this.#usedUs();
     const large = whoTakesMuch(difference(look.used, before.used), { cores, spanUs });
-    for (const [key, member] of this.#members) this.#yield(member, large.has(key));
+    for (const [key, member] of this.#members) {
+      this.#yield(member, key === ZYGOTES || large.has(key));
+    }
   }
 
   #usedUs(): Map<string, Map<Consumer, number>> {
