@@ -122,6 +122,7 @@ function sandboxCgroup(
     processor: group,
     kill: () => killAll(`${memory}/cgroup.procs`),
     remove: async () => {
+      await group.settled;
       const level = levelOf(group, base);
       const all = level === null ? paths : [...paths, group.folder];
       const removed = await Promise.all(all.map(removeCgroupFolder));

@@ -8,7 +8,7 @@ export interface ProcessorFiles {
   /** The processor time that everything in it has had so far; null where nobody counts it. */
   readUsedUs: (() => number) | null;
   /** Moves all that is in it below that folder, and says where it is now; absent where it stays where it is. */
-  moveBelow?(level: string): ProcessorFiles;
+  moveBelow?(level: string): Promise<ProcessorFiles>;
 }
 
 /** Since Linux 5.15, in both versions. */
@@ -18,6 +18,7 @@ export class ProcessorGroup {
   #files: ProcessorFiles;
   #weight: number;
   #isYielding = false;
+  #moving: Promise<void> = Promise.resolve();
 
   constructor(files: ProcessorFiles, weight: number) {
     this.#files = files;
@@ -50,12 +51,27 @@ export class ProcessorGroup {
 
   /**
    * From now on it has its part of what the other one has, as large as that of whatever else is in there, and yields when
-   * the other one does. @throws when the kernel refuses: then it stays where it is
+   * the other one does. Until then it does not yield. Rejects when the kernel refuses: then it stays where it is.
+   *
+   * Moving a process waits for all processors of the machine to pass a quiet point, 10 ms where nothing was moved shortly
+   * before: nobody who is in a hurry waits for it.
    */
-  moveInto(level: ProcessorGroup): void {
+  async moveInto(level: ProcessorGroup): Promise<void> {
+    this.setYielding(false);
     if (this.#files.moveBelow === undefined) return;
-    this.#files = this.#files.moveBelow(level.folder);
-    this.#isYielding = false;
+    const moving = this.#files.moveBelow(level.folder);
+    const settled = Promise.withResolvers<void>();
+    this.#moving = settled.promise;
+    try {
+      this.#files = await moving;
+    } finally {
+      settled.resolve();
+    }
+  }
+
+  /** Resolves when it is where it stays. */
+  get settled(): Promise<void> {
+    return this.#moving;
   }
 
   get folder(): string {

@@ -1,9 +1,9 @@
 /** The hierarchies of version 1 that share and count the processor. Nothing of memory is in them, so processes can move. */
-import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   DOOR_WEIGHT,
-  moveOut,
   NORMAL_WEIGHT,
   PLATFORM_WEIGHT,
   type PlatformPart,
@@ -22,6 +22,8 @@ interface ProcessorFolders {
 }
 
 const NORMAL_CPU_SHARES = 1024;
+/** A function that starts processes as fast as it can must not keep the platform looking. */
+const MAX_LOOKS = 5;
 
 /** A sandbox's place, before it belongs to an app. */
 interface Place {
@@ -64,11 +66,11 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
   function place({ name, weight, limit }: Place): ProcessorGroup {
     if (cpu === null) return noProcessorGroup();
     limit(`${cpu}/${name}`);
-    const moveBelow = (level: string): ProcessorFiles => {
+    const moveBelow = async (level: string): Promise<ProcessorFiles> => {
       const folder = `${level}/${name}`;
       mkdirSync(folder);
       limit(folder);
-      moveProcesses(`${cpu}/${name}`, folder);
+      await moveProcesses(`${cpu}/${name}`, folder);
       const isCountedHere = cpuacct === cpu;
       return {
         ...filesAt(name),
@@ -102,9 +104,13 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
   };
 }
 
-/** The zygote that a sandbox still is starts nothing, so all that it has is there at the first look. */
-function moveProcesses(from: string, to: string): void {
-  moveOut(from, [to]);
+/** What it starts meanwhile stands where the process that starts it does: after the last look nothing is left. */
+async function moveProcesses(from: string, to: string): Promise<void> {
+  for (let look = 1; look <= MAX_LOOKS; look += 1) {
+    const pids = readFileSync(`${from}/cgroup.procs`, 'utf8').split('\n').filter(Boolean);
+    if (pids.length === 0) break;
+    for (const pid of pids) await writeFile(`${to}/cgroup.procs`, pid).catch(() => {}); // It has just ended.
+  }
   removeIfEmpty(from);
 }
 

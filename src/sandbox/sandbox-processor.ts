@@ -6,7 +6,7 @@ export interface SandboxProcessor {
   setWeight(weight: number): void;
   /** Whether it gives way at once to sandboxes that do not, where the machine can tell them apart. */
   setYielding(yields: boolean): void;
-  /** It gets its part of what the group has, and yields with it. */
+  /** It soon gets its part of what the group has, and yields with it; until then it does not yield. */
   moveInto(group: ProcessorGroup): void;
   /** What it has had so far; null when it has ended, or nobody counts. */
   usedUs(): number | null;
@@ -25,7 +25,10 @@ export function sandboxProcessor(group: ProcessorGroup, hasEnded: () => boolean)
   return {
     setWeight: (weight) => void tried(() => group.setWeight(weight)),
     setYielding: (yields) => void tried(() => group.setYielding(yields)),
-    moveInto: (level) => void tried(() => group.moveInto(level)),
+    moveInto: (level) => {
+      // One that has just ended cannot be moved any more.
+      if (!hasEnded()) void group.moveInto(level).catch(() => {});
+    },
     usedUs: () => tried(() => group.usedUs()),
   };
 }

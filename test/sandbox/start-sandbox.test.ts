@@ -284,7 +284,7 @@ describe('limits', () => {
     const child = spawn('sleep', ['60'], { stdio: 'ignore' });
     onTestFinished(() => void child.kill('SIGKILL'));
     for (const file of groups[0]?.procsFiles ?? []) writeFileSync(file, String(child.pid));
-    for (const { processor } of groups) processor.moveInto(level);
+    for (const { processor } of groups) await processor.moveInto(level);
     const [at = ''] = groups.map(({ processor }) => processor.folder);
     const read = (file: string): string => readFileSync(file, 'utf8').trim();
     expect(dirname(at)).toBe(level.folder);
