@@ -12,8 +12,8 @@ import { ZygoteDemand } from './zygote-demand.ts';
 
 /** Boots at a time: more finish no sooner, since a boot is nearly all CPU. */
 const MAX_BOOTS = 4;
-/** Of those that nobody waits for, while one is ready. */
-const MAX_CALM_BOOTS = 1;
+/** Of those that nobody waits for, while one is ready: they only take what nobody else wants of the processor. */
+const MAX_CALM_BOOTS = 2;
 /** A sandboxed Node boots in 60 ms; on a machine this far behind, something is wrong. */
 const BOOT_TIMEOUT_MS = 15_000;
 /** After a boot that failed or a zygote that died; twice as long after each further one in a row. */

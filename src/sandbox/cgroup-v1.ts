@@ -74,6 +74,7 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     },
     openLevel: processor.openLevel,
     close: async () => {
+      await processor.close();
       for (const path of processor.parts) moveOut(path, [dirname(dirname(path))]);
       for (const path of [...processor.parts, ...bases]) await removeCgroupFolder(path);
     },

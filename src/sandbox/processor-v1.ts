@@ -1,6 +1,6 @@
 /** The hierarchies of version 1 that share and count the processor. Nothing of memory is in them, so processes can move. */
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   DOOR_WEIGHT,
@@ -61,14 +61,14 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
     const [total, ...platform] = used.map((us) => us ?? 0);
     return used[0] === null ? null : platform.reduce((left, us) => left - us, total ?? 0);
   };
-  let levels = 0;
+  const levels = new SpareLevels((number) => `${cpu}/app-${number}`);
 
   function place({ name, weight, limit }: Place): ProcessorGroup {
     if (cpu === null) return noProcessorGroup();
     limit(`${cpu}/${name}`);
     const moveBelow = async (level: string): Promise<ProcessorFiles> => {
       const folder = `${level}/${name}`;
-      mkdirSync(folder);
+      await mkdir(folder);
       limit(folder);
       await moveProcesses(`${cpu}/${name}`, folder);
       const isCountedHere = cpuacct === cpu;
@@ -83,11 +83,9 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
 
   function openLevel(): ProcessorGroup | null {
     if (cpu === null) return null;
-    levels += 1;
-    const name = `app-${levels}`;
-    mkdirSync(`${cpu}/${name}`);
     // It is never asked what it used: whose sandboxes used how much is counted one by one.
-    return new ProcessorGroup({ ...filesAt(name), readUsedUs: () => 0 }, NORMAL_WEIGHT);
+    const files = { folder: levels.take(), writeWeight: writeShares, readUsedUs: () => 0 };
+    return new ProcessorGroup(files, NORMAL_WEIGHT);
   }
 
   return {
@@ -101,7 +99,53 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
     },
     place,
     openLevel,
+    close: () => levels.close(),
   };
+}
+
+/**
+ * Has the folder of the next level ready. Making one waits for whatever else is done to cgroups on the machine, such as
+ * the moves of a zygote that boots, which takes 10 ms.
+ */
+class SpareLevels {
+  readonly #folderOf: (number: number) => string;
+  #made = 0;
+  #spare: string | null = null;
+  #making: Promise<void> | null = null;
+
+  constructor(folderOf: (number: number) => string) {
+    this.#folderOf = folderOf;
+  }
+
+  take(): string {
+    const spare = this.#spare;
+    this.#spare = null;
+    this.#making ??= this.#makeNext().finally(() => (this.#making = null));
+    if (spare !== null) return spare;
+    const folder = this.#nextFolder();
+    mkdirSync(folder);
+    return folder;
+  }
+
+  async close(): Promise<void> {
+    await this.#making;
+    if (this.#spare !== null) removeIfEmpty(this.#spare);
+  }
+
+  async #makeNext(): Promise<void> {
+    const folder = this.#nextFolder();
+    try {
+      await mkdir(folder);
+      this.#spare = folder;
+    } catch {
+      // The next one is made when it is asked for, and says why it cannot be.
+    }
+  }
+
+  #nextFolder(): string {
+    this.#made += 1;
+    return this.#folderOf(this.#made);
+  }
 }
 
 /** What it starts meanwhile stands where the process that starts it does: after the last look nothing is left. */

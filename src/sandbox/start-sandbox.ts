@@ -127,7 +127,7 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
       filterPipe.end(enclosed.input.filter);
       argumentsPipe.end(enclosed.input.arguments);
     },
-    giveEnvironment: (environment) => void environmentPipe.end(JSON.stringify(environment)),
+    giveEnvironment: (environment) => void environmentPipe.end(`${JSON.stringify(environment)}\n`),
     kill,
     processor: sandboxProcessor(cgroup.processor, () => hasEnded),
     nearMemoryLimit: memory.near,

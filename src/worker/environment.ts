@@ -8,14 +8,15 @@ export type EnvironmentSource = () => WorkerEnvironment;
 /** The platform refuses larger sets long before; this only bounds what a broken peer can send. */
 const MAX_ENVIRONMENT_BYTES = 4 * 1024 * 1024;
 const CHUNK_BYTES = 64 * 1024;
+const LINE_END = 0x0a;
 
 /** Servers are written to listen where they are told to; nothing is bound. */
 const DEFAULT_PORT = '8080';
 
 /**
  * Reads the JSON object that the supervisor writes when the worker is specialised, and waits for it with the whole
- * process: there is nothing else to do, and the kernel wakes a reader sooner than an event loop. Whoever had the
- * writing end and has gone leaves nothing.
+ * process: there is nothing else to do, and the kernel wakes a reader sooner than an event loop. It is whole with the end
+ * of its line, which comes sooner than the end of the stream. Whoever had the writing end and has gone leaves nothing.
  */
 export function readEnvironment(fd: number): WorkerEnvironment {
   const chunks: Buffer[] = [];
@@ -27,6 +28,7 @@ export function readEnvironment(fd: number): WorkerEnvironment {
     size += bytes;
     if (size > MAX_ENVIRONMENT_BYTES) throw new Error('environment is too large');
     chunks.push(chunk.subarray(0, bytes));
+    if (chunk[bytes - 1] === LINE_END) break;
   }
   closeSync(fd);
   if (size === 0) return { values: {}, secretNames: [] };
