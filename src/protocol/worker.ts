@@ -4,7 +4,7 @@
  *
  *     data                              worker
  *                              ←   HELLO                    booted, waiting; belongs to nobody
- *       SPECIALISE             →                            what to run; the environment comes down fd 6
+ *       SPECIALISE             →                            what to run; the environment comes down fd 6, as one line
  *                              ←   READY | INIT_FAILED
  *
  *       INVOKE    InvokeHead   →                            one invocation; body frames follow when hasBody

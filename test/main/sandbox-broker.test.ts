@@ -155,7 +155,7 @@ describe('the supervisor', () => {
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
     const environment = { values: { SECRET: 'of-the-deployment' }, secretNames: ['SECRET'] };
-    const expected = `up;environment ${JSON.stringify(environment)};`;
+    const expected = `up;environment ${JSON.stringify(environment)}\n;`;
     await eventually(() => data.heard.data[slot] === expected);
   });
 
