@@ -35,7 +35,9 @@ const LONG_SUITES = [
   'test/e2e/install-scripts.test.ts',
   'test/e2e/unreached-registries.test.ts',
   'test/e2e/workspaces.test.ts',
+  'test/git/limits.test.ts',
   'test/hostile/**/*.test.ts',
+  'test/main/unconfined.test.ts',
 ];
 
 export default defineConfig({
@@ -45,7 +47,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'modules', include: MODULES, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'modules', include: MODULES, exclude: LONG_SUITES, isolate: false },
+      },
       {
         extends: true,
         test: {
