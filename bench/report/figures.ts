@@ -23,7 +23,7 @@ const burst = (cells: Cells): string =>
   `p50 ${cells['p50 ms']} ms, p99 ${cells['p99 ms']} ms, ${cells['failures']} failed`;
 const added = (cells: Cells): string =>
   `p50 ${cells['added p50 ms']} ms (${cells['p50 spread']}), p99 ${cells['added p99 ms']} ms (${cells['p99 spread']})`;
-const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['spread']})`;
+const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['all rounds']})`;
 
 const FIGURES: readonly Figure[] = [
   { title: 'push to live, new commit', bench: 'push', row: 'new commit', say: milliseconds },
@@ -138,10 +138,12 @@ export function figuresTable(results: ReadonlyMap<string, StoredResult>): string
     const result = results.get(bench);
     const cells = result?.rows.find(({ name }) => name === row)?.columns;
     if (result === undefined || cells === undefined) return [];
+    const measured = say(cells);
+    if (measured.includes('undefined')) throw new Error(`${bench} has no column for: ${title}`);
     const more = why === undefined ? '' : ` ([why](${why}))`;
     const machine = machineOf(result);
     const when = machine === usual ? whenOf(result) : `${whenOf(result)}, on ${machine}`;
-    return [`| ${title}${more} | ${say(cells)} | ${when} |`];
+    return [`| ${title}${more} | ${measured} | ${when} |`];
   });
   const head = ['| figure | measured | when |', '| --- | --- | --- |'];
   return [`Measured on ${usual}.`, '', ...head, ...lines].join('\n');
