@@ -140,7 +140,9 @@ it('leaves no process behind when its deployment has gone', async () => {
   const isLeft = () => {
     return descendantsOf(1).some(({ commandLine }) => commandLine.includes('left-by-a-function'));
   };
-  expect(await ask(platform(), 'bad', { path: '/forks' })).toMatchObject({ status: 200 });
+  expect(await ask(platform(), 'bad', { path: '/leaves-a-process' })).toMatchObject({
+    status: 200,
+  });
   expect(isLeft()).toBe(true);
   await bad.commit({ 'index.cjs': 'exports.handler = async () => "fine";' });
   const pushed = await bad.push('main');

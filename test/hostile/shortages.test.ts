@@ -55,7 +55,7 @@ function pids(): number[] {
 
 function workers(): number[] {
   return descendantsOf(platform.pid)
-    .filter(({ commandLine }) => /^\/usr\/bin\/node .*\/runner\.mjs/.test(commandLine))
+    .filter(({ commandLine }) => /^\/usr\/bin\/node .*\/runner\.cjs/.test(commandLine))
     .map(({ pid }) => pid);
 }
 

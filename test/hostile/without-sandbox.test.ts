@@ -92,10 +92,11 @@ describe.each([
     expect(pushed.output).toContain('does not confine functions');
     const first = await ask(platform, 'writer');
     expect(first.status, first.body).toBe(200);
-    const { uid } = JSON.parse(first.body) as { uid: number };
+    const { path, uid } = JSON.parse(first.body) as { path: string; uid: number };
     if (who === 'root') expect(uid).toBeGreaterThan(1_000);
     await platform.restart();
-    expect(await ask(platform, 'writer')).toMatchObject({ status: 200, body: first.body });
+    const second = await ask(platform, 'writer');
+    expect(JSON.parse(second.body)).toMatchObject({ path });
   });
 
   it('holds a function to its memory, and says where in its source another one failed', async () => {
