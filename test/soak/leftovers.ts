@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { instanceName } from '../../src/main/supervisor/layout.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
+/** Of version 1: the sandboxes of one app. */
+const LEVEL = /^app-\d+$/;
 
 export interface Leftovers {
   /** Folders of sandboxes, of the hierarchy that has most of them. */
@@ -64,12 +66,15 @@ function cgroupFolders(name: string): string[] {
   return found;
 }
 
-/** Without those of the platform's own processes. */
+/** Without those of the platform's own processes. The level of an app counts for what is in it, of which a spare one has nothing. */
 function sandboxesIn(path: string): string[] {
   const inner = join(path, 'sandboxes');
   const parent = existsSync(inner) ? inner : path;
   const names = namesIn(parent).filter((name) => name !== 'door' && name !== 'office');
-  return names.map((name) => join(parent, name));
+  return names.flatMap((name) => {
+    const folder = join(parent, name);
+    return LEVEL.test(name) ? namesIn(folder).map((sandbox) => join(folder, sandbox)) : [folder];
+  });
 }
 
 /** Of the folders in a folder. */
