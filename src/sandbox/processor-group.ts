@@ -64,9 +64,15 @@ export class ProcessorGroup {
     this.#moving = settled.promise;
     try {
       this.#files = await moving;
+      level.#yieldAgain();
     } finally {
       settled.resolve();
     }
+  }
+
+  /** Its folder may have been made anew. */
+  #yieldAgain(): void {
+    if (this.#isYielding) writeFileSync(`${this.#files.folder}/${YIELDS}`, '1');
   }
 
   /** Resolves when it is where it stays. */

@@ -68,7 +68,8 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
     limit(`${cpu}/${name}`);
     const moveBelow = async (level: string): Promise<ProcessorFiles> => {
       const folder = `${level}/${name}`;
-      await mkdir(folder);
+      // With the level, which goes with the last that is in it: that may have ended just now.
+      await mkdir(folder, { recursive: true });
       limit(folder);
       await moveProcesses(`${cpu}/${name}`, folder);
       const isCountedHere = cpuacct === cpu;

@@ -298,6 +298,12 @@ describe('limits', () => {
     expect([existsSync(at), existsSync(level.folder)]).toEqual([false, true]);
     expect(await groups[1]?.remove()).toBe(true);
     expect(existsSync(level.folder)).toBe(false);
+    const late = lab.cgroups.create(`late-${randomName(6)}`, limits);
+    await late.processor.moveInto(level);
+    expect(read(`${level.folder}/cpu.idle`), 'a level that is made anew yields as before').toBe(
+      '1',
+    );
+    expect(await late.remove()).toBe(true);
   });
 
   it('caps the number of processes', async ({ skip }) => {
