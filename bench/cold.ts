@@ -18,7 +18,7 @@ import { percentile } from './support/statistics.ts';
 import { freePort } from './support/processes.ts';
 
 /** Of each kind. */
-const DEPLOYMENTS = 100;
+const DEPLOYMENTS = 200;
 /** What a platform keeps that nobody has told otherwise. */
 const ZYGOTES = 4;
 const PERIOD_MS = 100;

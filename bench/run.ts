@@ -23,6 +23,7 @@ import { RESULTS, writeReport } from './report/write-report.ts';
 import { benchScale } from './scale.ts';
 import { benchServers } from './servers.ts';
 import { benchSwap } from './swap.ts';
+import { endWithChildren } from './support/end-with-children.ts';
 import {
   type BenchResult,
   describeConditions,
@@ -65,6 +66,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
+endWithChildren();
 const all = Object.keys(BENCHES).map((name) => ({ name, part: undefined }));
 for (const { name, part } of wanted.length === 0 ? all : wanted) {
   const bench = BENCHES[name];

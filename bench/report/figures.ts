@@ -23,6 +23,10 @@ const burst = (cells: Cells): string =>
   `p50 ${cells['p50 ms']} ms, p99 ${cells['p99 ms']} ms, ${cells['failures']} failed`;
 const added = (cells: Cells): string =>
   `p50 ${cells['added p50 ms']} ms (${cells['p50 spread']}), p99 ${cells['added p99 ms']} ms (${cells['p99 spread']})`;
+const overload = (cells: Cells): string =>
+  `${cells['goodput ÷ capacity']} of the capacity answered within a second; refusals p99 ${cells['refused p99 ms']} ms, recovered after ${cells['recovered s']} s, ${cells['unanswered']} unanswered`;
+const asleep = (cells: Cells): string =>
+  `p50 ${cells['cold p50 ms']} ms, p90 ${cells['cold p90 ms']} ms`;
 const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['all rounds']})`;
 
 const FIGURES: readonly Figure[] = [
@@ -79,6 +83,13 @@ const FIGURES: readonly Figure[] = [
     'gitfn, web handler',
     'node spawned for the request',
   ]),
+  ...rowsOf('peers', 'the same beside who else sleeps: ', asleep, [
+    'gitfn, Lambda handler',
+    'nginx → php-fpm ondemand',
+    'nginx → uWSGI cheap, Python',
+    'Apache → Passenger, Node',
+    'node spawned per request',
+  ]),
   ...rowsOf('burst', '50 first requests at once: ', burst, [
     'gitfn, 8 zygotes',
     'gitfn, 50 zygotes',
@@ -99,6 +110,13 @@ const FIGURES: readonly Figure[] = [
     (cells) => `${cells['× 10 routes']} (${cells['spread']})`,
     ['1,000 routes', '10,000 routes'],
   ),
+  ...rowsOf('overload', 'twice as many requests as can be answered: ', overload, [
+    'gitfn',
+    'nginx → node',
+  ]).map((figure) => ({
+    ...figure,
+    why: 'docs/decisions/0022-a-line-that-stands-takes-nobody-more-in.md',
+  })),
   {
     title: 'deploys under load',
     bench: 'swap',

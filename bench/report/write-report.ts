@@ -1,7 +1,7 @@
 /** `npm run bench -- report`: the table of README.md and the plots, from nothing but bench/results/. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StoredResult } from '../support/result.ts';
+import type { BenchRow, StoredResult } from '../support/result.ts';
 import { type Bar, barChart } from './bar-chart.ts';
 import { conditionsOf, figuresTable } from './figures.ts';
 
@@ -12,11 +12,40 @@ const FIGURES = join(PROJECT, 'docs/figures');
 const BEGIN = '<!-- figures: npm run bench -- report -->';
 const END = '<!-- end of figures -->';
 
-/** Rows whose column is a ratio, with the spread beside it. */
-const PLOTS = [
-  { bench: 'warm', title: 'Warm hello, 64 connections', column: '× nginx → node' },
-  { bench: 'peers', title: 'Everybody’s warm hello, 64 connections', column: '× nginx → node' },
-] as const;
+interface Plot {
+  /** Of its file in docs/figures/. */
+  name: string;
+  bench: string;
+  title: string;
+  unit: string;
+  /** Null for a row that has no such value. */
+  barOf: (row: BenchRow) => Bar | null;
+}
+
+const RATIO = '× nginx → node';
+const PLOTS: readonly Plot[] = [
+  {
+    name: 'warm',
+    bench: 'warm',
+    title: 'Warm hello, 64 connections',
+    unit: RATIO,
+    barOf: ratioBar,
+  },
+  {
+    name: 'peers',
+    bench: 'peers',
+    title: 'Everybody’s warm hello, 64 connections',
+    unit: RATIO,
+    barOf: ratioBar,
+  },
+  {
+    name: 'cold',
+    bench: 'peers',
+    title: 'First request to who sleeps, median (all)',
+    unit: 'ms',
+    barOf: coldBar,
+  },
+];
 
 export async function writeReport(): Promise<void> {
   const results = await readResults();
@@ -28,12 +57,12 @@ export async function writeReport(): Promise<void> {
   }
   await writeFile(README, `${before}${BEGIN}\n\n${figuresTable(results)}\n\n${END}${after}`);
   await mkdir(FIGURES, { recursive: true });
-  for (const { bench, title, column } of PLOTS) {
+  for (const { name, bench, title, unit, barOf } of PLOTS) {
     const result = results.get(bench);
     if (result === undefined) continue;
-    const bars = result.rows.map(({ name, columns }) => barOf(name, columns, column));
-    const chart = { title, unit: column, conditions: conditionsOf(result), bars };
-    await writeFile(join(FIGURES, `${bench}.svg`), barChart(chart));
+    const bars = result.rows.map(barOf).filter((bar) => bar !== null);
+    const chart = { title, unit, conditions: conditionsOf(result), bars };
+    await writeFile(join(FIGURES, `${name}.svg`), barChart(chart));
   }
 }
 
@@ -44,9 +73,16 @@ async function readResults(): Promise<Map<string, StoredResult>> {
   return new Map(results.map((result) => [result.name, result]));
 }
 
-function barOf(name: string, columns: Record<string, string | number>, column: string): Bar {
-  const [low, high] = String(columns['spread'] ?? columns[`spread of ${column}`])
+function ratioBar({ name, columns }: BenchRow): Bar {
+  const [low, high] = String(columns['spread'] ?? columns[`spread of ${RATIO}`])
     .split('–')
     .map(Number);
-  return { name, value: Number(columns[column]), low: low ?? NaN, high: high ?? NaN };
+  return { name, value: Number(columns[RATIO]), low: low ?? NaN, high: high ?? NaN };
+}
+
+function coldBar({ name, columns, raw }: BenchRow): Bar | null {
+  const times = raw?.['coldMs'] ?? [];
+  if (times.length === 0) return null;
+  const value = Number(columns['cold p50 ms']);
+  return { name, value, low: Math.min(...times), high: Math.max(...times) };
 }
