@@ -1,8 +1,7 @@
 import { rewriteStack } from '../build/index.ts';
 import type { BundleStore } from '../bundles/index.ts';
-import type { DataForControl } from '../protocol/data-plane.ts';
 import type { ControlForData } from '../protocol/logs.ts';
-import { createRpcClient, createRpcServer } from '../protocol/rpc.ts';
+import { createRpcServer } from '../protocol/rpc.ts';
 import { systemClock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
 import {
@@ -14,11 +13,10 @@ import {
   type LogFollowers,
   type Redactors,
 } from '../telemetry/index.ts';
+import type { DataPlane } from './data-plane.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
 import type { ControlOptions } from './start-options.ts';
-
-const FOLLOW_DEADLINE_MS = 5_000;
 
 interface ControlLogsDeps {
   db: Database;
@@ -26,20 +24,22 @@ interface ControlLogsDeps {
   redactors: Redactors;
   log: Logger;
   publishRoutes: () => Promise<void>;
+  data: Pick<DataPlane, 'followLogs'>;
 }
 
 /** Control's half of the logs: takes them in from data, and forgets what is old. */
 export async function startControlLogs(
-  { db, bundles, redactors, log, publishRoutes }: ControlLogsDeps,
+  { db, bundles, redactors, log, publishRoutes, data }: ControlLogsDeps,
   options: ControlOptions,
   stack: AsyncDisposableStack,
 ): Promise<LogFollowers> {
-  const call = createRpcClient<DataForControl>(options.sockets.dataForControl, 'the router');
   const followers = createLogFollowers((apps) => {
     // A data process that is away learns of it by the answer to its next batch.
-    call('followLogs', { apps }, { signal: AbortSignal.timeout(FOLLOW_DEADLINE_MS) }).catch(
-      (error: unknown) => log.debug({ err: error }, 'the router was not told who is followed'),
-    );
+    data
+      .followLogs(apps)
+      .catch((error: unknown) =>
+        log.debug({ err: error }, 'the router was not told who is followed'),
+      );
   });
   const ingest = createLogIngest({
     db,

@@ -23,7 +23,10 @@ export async function startDataLogs(options: DataOptions): Promise<DataLogs> {
   const shipper = new LogShipper({
     source: randomName(SOURCE_CHARACTERS),
     send: (batch) => call('storeLogs', batch, { signal: AbortSignal.timeout(SEND_DEADLINE_MS) }),
-    spool: await openLogSpool(options.logsDir, () => systemClock.now()),
+    spool: await openLogSpool(options.logsDir, () => systemClock.now(), {
+      place: options.place,
+      processes: options.dataSockets.length,
+    }),
     clock: systemClock,
   });
   return {

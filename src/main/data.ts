@@ -21,7 +21,8 @@ import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
 import { createSandboxClient } from './sandbox-client.ts';
 import { startChild, type RunningChild, type SupervisorHost } from './child-process.ts';
-import type { DataOptions } from './start-options.ts';
+import { dataProcessName } from './data-process-name.ts';
+import type { DataOptions, PoolOptions } from './start-options.ts';
 
 const UNTAKEN_MIB = HELD_BOUNDS.perOwnerBytes / (1024 * 1024);
 const CODE_CACHE_BYTES = 64 * 1024 * 1024;
@@ -36,16 +37,17 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
   const log = createLog('data', options.isVerbose);
   const logs = await startDataLogs(options);
   const sandboxClient = createSandboxClient(host);
+  const processes = options.dataSockets.length;
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
-      code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES),
+      code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES / processes),
       log: logs.recorder,
       clock: systemClock,
-      appLimits: appLimitsOf(totalmem()),
-      maxZygotes: maxZygotesOf(totalmem()),
+      appLimits: appLimitsOf(totalmem(), processes),
+      maxZygotes: maxZygotesOf(totalmem() / processes),
     },
-    options.pool,
+    shareOfPool(options.pool, processes),
   );
   const door = createDoor(
     {
@@ -54,7 +56,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       invocations: logs.recorder,
       clock: systemClock,
     },
-    options,
+    { ...options, others: othersOf(options) },
   );
 
   let areRoutesWhole = true;
@@ -112,7 +114,7 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
     },
     (method, error) => log.error({ method, err: error }, 'call failed'),
   );
-  await listenOnSocket(rpc, options.sockets.dataForControl);
+  await listenOnSocket(rpc, options.dataSockets[options.place] ?? '');
   // What was published between the first look and now was told to nobody.
   await applyStored();
   const stopAsking = areRoutesWhole ? () => {} : askForRoutes(options.sockets.controlForData, log);
@@ -130,6 +132,25 @@ async function startData(options: DataOptions, host: SupervisorHost): Promise<Ru
       await logs.shipper.close();
     },
   };
+}
+
+/** What all data processes have together is divided among them. */
+function shareOfPool(
+  { zygotes, queueLength, ...rest }: PoolOptions,
+  processes: number,
+): PoolOptions {
+  return {
+    ...rest,
+    zygotes: Math.ceil(zygotes / processes),
+    queueLength: Math.ceil(queueLength / processes),
+  };
+}
+
+/** For `/readyz`. */
+function othersOf({ dataSockets, place }: DataOptions): { name: string; socketPath: string }[] {
+  return dataSockets
+    .map((socketPath, at) => ({ name: dataProcessName({ dataSockets, place: at }), socketPath }))
+    .toSpliced(place, 1);
 }
 
 /** @throws PlatformError that tells control what of its parameters is wrong. */

@@ -5,68 +5,19 @@ import type {
   BuildPort,
   BundlePort,
   BuiltBundle,
-  DataPlanePort,
   ExplainPort,
   RepositoryPort,
 } from '../deploy/index.ts';
 import type { ServedFunction } from '../model/served.ts';
-import type { DataForControl } from '../protocol/data-plane.ts';
-import { PlatformError } from '../protocol/errors.ts';
 import type { GitForControl } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
 import { LoadingCache } from '../std/loading-cache.ts';
 
 /** The other processes answer within milliseconds; one that does not is stuck, and a push must not hang with it. */
 const CALL_DEADLINE_MS = 10_000;
-/** Longer than a worker may take to load. */
-const PREPARE_DEADLINE_MS = 60_000;
-/** A few start at a time, so many functions need longer. */
-const PREPARE_FUNCTION_MS = 2000;
-/** For getting a worker, and for telling how it ended. */
-const RELEASE_MARGIN_MS = 30_000;
 const ARCHIVE_DEADLINE_MS = 5 * 60_000;
 
 const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
-
-export function createDataPlane(socket: string): DataPlanePort {
-  const call = createRpcClient<DataForControl>(socket, 'the router');
-  return {
-    prepare: (deployment, functions) => {
-      const deadlineMs = PREPARE_DEADLINE_MS + functions.length * PREPARE_FUNCTION_MS;
-      return call('prepare', { deployment, functions }, within(deadlineMs));
-    },
-    runReleaseCommand: (run, { print, signal }) =>
-      call('runReleaseCommand', run, {
-        onProgress: ({ line }) => print(line),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(run.timeoutMs + RELEASE_MARGIN_MS)]),
-      }),
-    release: async (deployment) =>
-      void (await call('release', { deployment }, within(CALL_DEADLINE_MS))),
-    restart: async (deployments) => {
-      const deadline = within(CALL_DEADLINE_MS);
-      // A data process that is away has no workers, and starts them with what is sealed now.
-      await call('restart', { deployments }, deadline).catch((error) => {
-        if (!isAway(error, deadline.signal)) throw error;
-      });
-    },
-    async applySnapshot(generation) {
-      const deadline = within(CALL_DEADLINE_MS);
-      const applied = await call('applySnapshot', { generation }, deadline).catch((error) => {
-        // A data process that is away reads the newest snapshot when it starts: there is nobody to wait for.
-        if (isAway(error, deadline.signal)) return null;
-        throw error;
-      });
-      if (applied !== null && applied.generation < generation) {
-        throw new PlatformError('unavailable', 'the router did not take over the new routes');
-      }
-    },
-  };
-}
-
-/** Nobody answered; not: somebody did not answer in time. */
-function isAway(error: unknown, { aborted }: AbortSignal): boolean {
-  return error instanceof PlatformError && error.code === 'unavailable' && !aborted;
-}
 
 export function createRepositories(socket: string): RepositoryPort {
   const call = createRpcClient<GitForControl>(socket, 'the git front');

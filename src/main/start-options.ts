@@ -20,8 +20,6 @@ export interface Sockets {
   gitForControl: string;
   /** Inside the git front's own folder: hooks connect here. */
   gitHooks: string;
-  /** DataForControl. */
-  dataForControl: string;
 }
 
 export interface GitOptions {
@@ -40,13 +38,17 @@ export interface GitOptions {
 }
 
 export interface DataOptions {
-  sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'gitHttp' | 'dataForControl'>;
-  /** Bound by the supervisor, not yet listening. */
+  sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'gitHttp'>;
+  /** DataForControl of each data process, this one's at its place. */
+  dataSockets: string[];
+  /** Which of the data processes this is, from 0 on. */
+  place: number;
+  /** Bound by the supervisor; it listens when the first of them does. */
   listenFd: number;
   address: PublicAddress;
   snapshotFile: string;
   bundlesDir: string;
-  /** A folder of data's own, for log entries that control has not taken yet. */
+  /** Data's own, for log entries that control has not taken yet. */
   logsDir: string;
   trustedProxies: string[];
   pool: PoolOptions;
@@ -83,10 +85,9 @@ export interface PoolOptions {
 }
 
 export interface ControlOptions {
-  sockets: Pick<
-    Sockets,
-    'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl' | 'dataForControl'
-  >;
+  sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl'>;
+  /** DataForControl of each data process. */
+  dataSockets: string[];
   databaseUrl: string;
   /** 32 bytes each, base64; the newest first. */
   masterKeys: string[];

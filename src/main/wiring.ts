@@ -44,11 +44,11 @@ import type { SupervisorHost } from './child-process.ts';
 import {
   createBuildPort,
   createBundlePort,
-  createDataPlane,
   createExplain,
   createRepositories,
 } from './deploy-ports.ts';
 import { startControlLogs } from './control-logs.ts';
+import { createDataPlane } from './data-plane.ts';
 import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
@@ -81,7 +81,7 @@ export async function wireControl(
   const access = createAccess({ db, now: () => clock.now(), onError });
   await access.adoptAdminToken(options.adminToken);
 
-  const data = createDataPlane(sockets.dataForControl);
+  const data = createDataPlane(options.dataSockets);
   const repository = createRepositories(sockets.gitForControl);
   const masterKeys = createMasterKeys(options.masterKeys.map((key) => Buffer.from(key, 'base64')));
   const seal = createSealedFiles(masterKeys, options.sealedDir);
@@ -213,7 +213,7 @@ export async function wireControl(
   });
 
   const publishRoutes = (): Promise<void> => publisher.publish();
-  const forLogs = { db, bundles, redactors, log, publishRoutes };
+  const forLogs = { db, bundles, redactors, log, publishRoutes, data };
   const logFollowers = await startControlLogs(forLogs, options, stack);
 
   const api = await createApi({

@@ -16,10 +16,18 @@ export interface AppLimits {
   requests: number;
 }
 
-/** What one app may take of a machine with so much memory: half of it. */
-export function appLimitsOf(machineBytes: number): AppLimits {
-  const memoryMib = Math.floor(machineBytes / 2 / (1024 * 1024));
-  return { workers: 64, memoryMib, starts: 8, requests: 5_000 };
+/**
+ * What one app may take of a machine with so much memory: half of it. Where several data processes have pools, a share
+ * for each.
+ */
+export function appLimitsOf(machineBytes: number, processes: number = 1): AppLimits {
+  const share = (whole: number): number => Math.max(1, Math.floor(whole / processes));
+  return {
+    workers: share(64),
+    memoryMib: share(machineBytes / 2 / (1024 * 1024)),
+    starts: share(8),
+    requests: share(5_000),
+  };
 }
 
 /** The workers of one function, as the others of its app see them. */

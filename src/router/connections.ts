@@ -33,6 +33,16 @@ const LIMITS: ConnectionLimits = {
   lookEveryMs: 500,
 };
 
+/** Of one of several data processes that share the port. */
+export function shareOfConnections(processes: number): ConnectionLimits {
+  const { perOwnerBytes, inAllBytes } = LIMITS.held;
+  return {
+    ...LIMITS,
+    maxPerPeer: Math.floor(LIMITS.maxPerPeer / processes),
+    held: { perOwnerBytes: perOwnerBytes / processes, inAllBytes: inAllBytes / processes },
+  };
+}
+
 export interface ConnectionsOptions {
   /** Peers that stand for many, such as a proxy. */
   isExempt(address: string): boolean;
@@ -42,7 +52,7 @@ export interface ConnectionsOptions {
   closedUntaken(owner: string, connections: number): void;
   /** Called for each request when it is its turn. */
   begin: (question: Question) => void;
-  limits?: ConnectionLimits;
+  limits: ConnectionLimits;
 }
 
 export interface Connections {
@@ -71,7 +81,7 @@ export function createConnections(
   clock: Clock,
   options: ConnectionsOptions,
 ): Connections {
-  const limits = options.limits ?? LIMITS;
+  const { limits } = options;
   const connections = new Map<Duplex, Connection>();
   const countByPeer = new Map<string, number>();
   let isDraining = false;

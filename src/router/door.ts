@@ -17,7 +17,7 @@ import {
   type Site,
   type SiteRequest,
 } from './function-requests.ts';
-import { readReadiness } from './health.ts';
+import { type Probed, readReadiness } from './health.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
@@ -46,6 +46,8 @@ export interface DoorOptions {
   trustedProxies: string[];
   drainMs: number;
   protections: ProtectionStatuses;
+  /** The data processes beside this one; none when it is absent. */
+  others?: readonly Probed[];
   /** Serves the one deployment of its snapshots at every name of this machine, and no control host. */
   isLocal?: boolean;
 }
@@ -175,6 +177,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const readiness = await readReadiness(routing.table.generation, {
       control: { ...control, name: 'control' },
       git: { ...git, name: 'git' },
+      others: options.others ?? [],
     });
     const { protections } = options;
     sendAnswer(request, response, {
@@ -202,6 +205,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       const deployment = [...routing.sites.keys()].find(({ appName }) => appName === owner);
       if (deployment !== undefined) failures.untaken(deployment, connections);
     },
+    processes: 1 + (options.others?.length ?? 0),
     accept: onPlainRequest,
     clientTextOf,
     replyHead,

@@ -11,26 +11,28 @@ export interface Readiness {
   degraded: string[];
 }
 
-interface Peer {
+export interface Probed {
   name: string;
   socketPath: string;
 }
 
-/** Asks control, which also tells of what it needs itself, and the git front. */
+/** Asks control, which also tells of what it needs itself, the git front, and the other data processes. */
 export async function readReadiness(
   generation: number,
-  peers: { control: Peer; git: Peer },
+  peers: { control: Probed; git: Probed; others: readonly Probed[] },
 ): Promise<Readiness> {
-  const [control, git] = await Promise.all([ask(peers.control), ask(peers.git)]);
-  const degraded: string[] = [];
-  if (control === null) degraded.push(peers.control.name);
-  else degraded.push(...degradedOf(control));
-  if (git === null) degraded.push(peers.git.name);
+  const silent = [peers.git, ...peers.others];
+  const [control, answers] = await Promise.all([
+    ask(peers.control),
+    Promise.all(silent.map((peer) => ask(peer))),
+  ]);
+  const degraded = control === null ? [peers.control.name] : degradedOf(control);
+  degraded.push(...silent.filter((_, at) => answers[at] === null).map(({ name }) => name));
   return { serving: true, generation, degraded };
 }
 
 /** The body of any answer, whatever its status: a process whose event loop turns. Null when there is none in time. */
-async function ask({ socketPath }: Peer): Promise<string | null> {
+async function ask({ socketPath }: Probed): Promise<string | null> {
   const signal = AbortSignal.timeout(PROBE_MS);
   const request = http.get({ socketPath, path: '/readyz', agent: false, signal });
   try {

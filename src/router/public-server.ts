@@ -2,7 +2,7 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
-import { createConnections, type Connections } from './connections.ts';
+import { createConnections, shareOfConnections, type Connections } from './connections.ts';
 import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
 import type { Question } from './turns.ts';
 
@@ -29,6 +29,8 @@ export interface PublicServerOptions extends Pick<
   /** Who answers at a host. */
   ownerOf(host: string): string;
   closedUntaken(owner: string, connections: number): void;
+  /** That share the port, this one among them: each has a share of what all may have. */
+  processes: number;
   /** For what the fast path does not accept. */
   onRequest: http.RequestListener;
 }
@@ -44,7 +46,7 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     optimizeEmptyRequests: true, // No stream machinery for bodies that are not there.
     requireHostHeader: false, // The door asks for it, in its turn.
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.maxConnections = Math.floor(MAX_CONNECTIONS / options.processes);
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.maxHeadersCount = 0; // Node would drop what is above it silently; they are counted instead.
   server.timeout = 0;
@@ -61,6 +63,7 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     ownerOf: (socket, response) =>
       options.ownerOf(response?.req.headers.host ?? fastPath.hostOf(socket) ?? ''),
     begin: (question) => begin(question, options.onRequest),
+    limits: shareOfConnections(options.processes),
   });
   const came: http.RequestListener = (request, response) => {
     connections.came({ request, response, expectsContinue: false });

@@ -10,7 +10,8 @@ import type { LogBatch } from '../protocol/logs.ts';
 
 const MAX_SPOOL_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES = 4 * 1024 * 1024;
-const SEGMENT_NAME = /^\d{15}-\d{6}\.log$/;
+/** The place of the data process that wrote it stands in it, but for the first. */
+const SEGMENT_NAME = /^\d{15}-\d{6}(?:\.(\d{1,2}))?\.log$/;
 const CRC_DIGITS = 8;
 /** After so many in a row a segment is left where it is, for the next process: it must not hold up all others for ever. */
 const MAX_READ_ATTEMPTS = 50;
@@ -32,14 +33,24 @@ export interface LogSpool {
   append(batch: LogBatch): Promise<boolean>;
 }
 
+interface SpoolOptions {
+  /** Of all data processes together, which share the folder. */
+  maxBytes?: number;
+  /** This one among them, from 0 on. The first also sends what those have left that are not started any more. */
+  place?: number;
+  processes?: number;
+}
+
 /** Calls must not overlap. */
 export async function openLogSpool(
   folder: string,
   now: () => number,
-  maxBytes: number = MAX_SPOOL_BYTES,
+  { maxBytes: totalBytes = MAX_SPOOL_BYTES, place = 0, processes = 1 }: SpoolOptions = {},
 ): Promise<LogSpool> {
   await mkdir(folder, { recursive: true });
-  const segments = await findSegments(folder);
+  const segments = await findSegments(folder, { place, processes });
+  const maxBytes = totalBytes / processes;
+  const ending = place === 0 ? '.log' : `.${place}.log`;
   let reading: LogBatch[] = [];
   let made = 0;
   /** The last segment takes no more: it is being read, or a write to it may have been cut off. */
@@ -53,7 +64,7 @@ export async function openLogSpool(
   function segmentFor(bytes: number): Segment {
     const last = segments.at(-1);
     if (last !== undefined && !isLastClosed && last.bytes + bytes <= SEGMENT_BYTES) return last;
-    const name = `${String(now()).padStart(15, '0')}-${String(++made).padStart(6, '0')}.log`;
+    const name = `${String(now()).padStart(15, '0')}-${String(++made).padStart(6, '0')}${ending}`;
     const segment = { path: join(folder, name), bytes: 0 };
     segments.push(segment);
     isLastClosed = false;
@@ -113,8 +124,17 @@ export async function openLogSpool(
   };
 }
 
-async function findSegments(folder: string): Promise<Segment[]> {
-  const names = (await readdir(folder)).filter((name) => SEGMENT_NAME.test(name)).sort();
+async function findSegments(
+  folder: string,
+  { place, processes }: { place: number; processes: number },
+): Promise<Segment[]> {
+  const names = (await readdir(folder)).filter((name) => {
+    const found = SEGMENT_NAME.exec(name);
+    if (found === null) return false;
+    const writer = Number(found[1] ?? 0);
+    return (writer < processes ? writer : 0) === place;
+  });
+  names.sort();
   return Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);

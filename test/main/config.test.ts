@@ -52,6 +52,7 @@ describe('the configuration', () => {
     ['VERBOSE', '0', { isVerbose: false }],
     ['HTTPS_PORT', '8443', { httpsPort: 8443 }],
     ['MAX_MEMORY', '128', { maxMemoryMib: 128, builds: { memoryMib: 2048 } }],
+    ['FN_DATA_PROCESSES', '16', { dataProcesses: 16 }],
     ['FN_BUILD_TIMEOUT', '20', { builds: { timeoutMs: 20_000 } }],
     [
       'FN_DATA_DIR',

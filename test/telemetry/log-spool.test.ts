@@ -8,7 +8,8 @@ import { logEntry } from '../support/log-entry.ts';
 
 let folder: string;
 let time = 0;
-const open = (maxBytes?: number): Promise<LogSpool> => openLogSpool(folder, () => ++time, maxBytes);
+const open = (maxBytes?: number): Promise<LogSpool> =>
+  openLogSpool(folder, () => ++time, maxBytes === undefined ? {} : { maxBytes });
 const batch = (sequence: number, text = 'x'): LogBatch => ({
   source: 'a'.repeat(16),
   sequence,
@@ -39,6 +40,15 @@ it('gives back in order what it took, also what an earlier process left', async 
   expect(await after.append(batch(5))).toBe(true);
   expect(await drain(after)).toEqual([1, 2, 3, 4, 5]);
   expect(await readdir(folder)).toEqual([]);
+});
+
+it('keeps data processes apart, and leaves to the first what those wrote that are not started any more', async () => {
+  const openOf = (place: number, processes: number): Promise<LogSpool> =>
+    openLogSpool(folder, () => ++time, { place, processes });
+  for (const place of [0, 1, 2]) await (await openOf(place, 3)).append(batch(place + 1));
+  expect(await drain(await openOf(1, 3))).toEqual([2]);
+  expect(await drain(await openOf(1, 2))).toEqual([]);
+  expect(await drain(await openOf(0, 2))).toEqual([1, 3]);
 });
 
 it('skips a torn line and damaged ones, and goes on behind them', async () => {

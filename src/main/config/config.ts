@@ -42,6 +42,8 @@ export interface Config {
   /** What functions may reach: all of them public addresses, and those that ask for it in fn.json what `rules` say. */
   readonly egress: EgressPolicy;
   readonly pool: Readonly<PoolOptions>;
+  /** Doors that share the port; each has workers of its own. */
+  readonly dataProcesses: number;
   readonly logs: Readonly<LogRetention>;
   readonly maxPackBytes: number;
   readonly drainMs: number;
@@ -65,6 +67,8 @@ export interface ConfigHost {
 
 const MIB = 1024 * 1024;
 const DRAIN_MS = 30_000;
+/** Each that is not needed keeps memory, and a share of what is divided among them. */
+const MAX_DATA_PROCESSES = 16;
 
 const POOL_DEFAULTS: Omit<PoolOptions, 'zygotes'> = {
   queueLength: 1_000,
@@ -123,6 +127,11 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
       ...POOL_DEFAULTS,
       zygotes: read.integer('FN_ZYGOTES', { fallback: 4, min: 1, max: 250 }),
     },
+    dataProcesses: read.integer('FN_DATA_PROCESSES', {
+      fallback: 1,
+      min: 1,
+      max: MAX_DATA_PROCESSES,
+    }),
     logs: {
       days: read.integer('FN_LOG_RETENTION_DAYS', { fallback: 7, min: 1, max: 3_650 }),
       bytesPerApp:

@@ -95,6 +95,14 @@ export function dataFolders(dataDir: string): DataFolders {
   };
 }
 
+/** Where each data process serves control, by its place. */
+export function dataSockets({ socketFolders }: Layout, processes: number): string[] {
+  return Array.from(
+    { length: processes },
+    (_, place) => `${socketFolders.dataForControl}/${place + 1}.sock`,
+  );
+}
+
 /** Beside the bundles, so that files can be hard-linked. */
 export function slotsDir(data: DataFolders): string {
   return `${data.store}/slots`;
@@ -126,7 +134,6 @@ function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layo
       gitHttp: `${folders.gitForData}/http.sock`,
       gitForControl: `${folders.gitForControl}/rpc.sock`,
       gitHooks: `${folders.gitHooks}/hooks.sock`,
-      dataForControl: `${folders.dataForControl}/rpc.sock`,
     },
   };
 }

@@ -16,7 +16,7 @@ import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
 import { openOutwards, type Outwards } from './outwards.ts';
 import { bindPort } from './port.ts';
-import { controlSpec, dataSpec, egressSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
+import { controlSpec, dataSpecs, egressSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime } from './runtime-root.ts';
@@ -49,7 +49,7 @@ export interface Platform {
   close(): Promise<void>;
 }
 
-/** Sandboxes that one process may have at a time; the uids would allow for more. */
+/** Of functions at a time, and of builds; the uids would allow for more. */
 const MAX_SANDBOXES = 500;
 /** What a process gets beyond the drain time of its work, to close what it has open. */
 const STOP_GRACE_MS = 5_000;
@@ -194,23 +194,26 @@ export async function startPlatform(
     say,
     onSpawn: (child) => place(cgroups, child, 'office'),
   });
-  const data = new SupervisedProcess(dataSpec(plan, port.fd()), {
-    say,
-    onSpawn: (child) => {
-      place(cgroups, child, 'door');
-      return broker.attach(child, 'zygote');
-    },
-  });
+  const data = dataSpecs(plan, port.fd()).map(
+    (spec) =>
+      new SupervisedProcess(spec, {
+        say,
+        onSpawn: (child) => {
+          place(cgroups, child, 'door');
+          return broker.attach(child, 'zygote');
+        },
+      }),
+  );
   const egress = egressProcess(plan, outwards, { say, cgroups });
   stack.defer(async () => egress?.stop(stopMs));
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
-  stack.defer(() => data.stop(stopMs));
+  stack.defer(async () => void (await Promise.all(data.map((one) => one.stop(stopMs)))));
   await Promise.all([
     outwards.networks && confinement.testNetwork(outwards.networks.networks),
     control.start(),
     git.start(),
-    data.start(),
+    ...data.map((one) => one.start()),
     egress?.start(),
   ]);
 

@@ -1,5 +1,5 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
-import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { sandboxFilter } from '../../sandbox/index.ts';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
@@ -11,8 +11,9 @@ import type {
   GitOptions,
   PublicAddress,
 } from '../start-options.ts';
+import { dataProcessName } from '../data-process-name.ts';
 import type { HostTools } from './host-tools.ts';
-import type { Layout } from './layout.ts';
+import { dataSockets, type Layout } from './layout.ts';
 import type { Programs } from './programs.ts';
 import { clearFolder } from './runtime-folder.ts';
 import type { ProcessSpec } from './supervised-process.ts';
@@ -63,8 +64,8 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
       controlForData: sockets.controlForData,
       controlForGit: sockets.controlForGit,
       gitForControl: sockets.gitForControl,
-      dataForControl: sockets.dataForControl,
     },
+    dataSockets: dataSockets(layout, config.dataProcesses),
     databaseUrl: plan.databaseUrl,
     // Read anew for each start: they may have been replaced since the last.
     masterKeys: plan.masterKeyFile.keys.map((key) => key.toString('base64')),
@@ -96,7 +97,16 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
   };
 }
 
-export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
+/** All listen on one descriptor, so a connection that waits in its line is there for whoever is left. */
+export function dataSpecs(plan: ProcessPlan, listenFd: number): ProcessSpec[] {
+  const all = dataSockets(plan.layout, plan.config.dataProcesses);
+  return all.map((_, place) => dataSpec(plan, { listenFd, dataSockets: all, place }));
+}
+
+function dataSpec(
+  plan: ProcessPlan,
+  { listenFd, ...fleet }: Pick<DataOptions, 'listenFd' | 'dataSockets' | 'place'>,
+): ProcessSpec {
   const { config, layout } = plan;
   const { sockets } = layout;
   const options: DataOptions = {
@@ -104,8 +114,8 @@ export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
       controlApi: sockets.controlApi,
       controlForData: sockets.controlForData,
       gitHttp: sockets.gitHttp,
-      dataForControl: sockets.dataForControl,
     },
+    ...fleet,
     listenFd: FIRST_EXTRA_FD,
     address: plan.address,
     snapshotFile: layout.snapshotFile,
@@ -118,11 +128,11 @@ export function dataSpec(plan: ProcessPlan, listenFd: number): ProcessSpec {
     isVerbose: config.isVerbose,
   };
   return {
-    name: 'data',
+    name: dataProcessName(fleet),
     command: [plan.tools.setpriv, ...asUid(plan.uids?.data ?? null), ...run(plan, 'data')],
     descriptors: [listenFd],
     options: () => options,
-    prepare: () => clearAll(layout.socketFolders.dataForControl),
+    prepare: () => rmSync(fleet.dataSockets[fleet.place] ?? '', { force: true }),
   };
 }
 

@@ -44,7 +44,7 @@ interface BrokerDeps {
 interface BrokerOptions {
   /** The most that one sandbox may have. */
   maxMemoryMib: Readonly<Record<SandboxKind, number>>;
-  /** Sandboxes of one process at a time. */
+  /** Of each kind at a time, whichever process started them. */
   maxSandboxes: number;
   /** The machine's. */
   cores: number;
@@ -81,11 +81,11 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
   });
   const releases = new Set<Promise<void>>();
   const attached = new Set<ProcessListener>();
+  /** With starts that wait for a network. */
+  const counts = { zygote: 0, builder: 0 };
 
   function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
     const slots = new Map<SlotId, Slot>();
-    /** Starts that wait for a network. */
-    let waiting = 0;
     let hasEnded = false;
     const sayFailure = (error: unknown): void =>
       deps.say(`a slot's folder stays: ${String(error)}`);
@@ -115,16 +115,16 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     }
 
     async function lease({ networks }: LinkedNetworks): Promise<SlotNetwork> {
-      waiting += 1;
+      counts[kind] += 1;
       try {
         return await networks.lease();
       } finally {
-        waiting -= 1;
+        counts[kind] -= 1;
       }
     }
 
     function refusal(memoryMib: number): string | null {
-      if (slots.size + waiting >= options.maxSandboxes) return 'too many sandboxes';
+      if (counts[kind] >= options.maxSandboxes) return 'too many sandboxes';
       const max = options.maxMemoryMib[kind];
       if (memoryMib >= MIN_MEMORY_MIB && memoryMib <= max) return null;
       return `${memoryMib} MB of memory are not within ${MIN_MEMORY_MIB} to ${max} MB`;
@@ -144,6 +144,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         hasChannel: kind === 'zygote' && deps.channels !== null,
       });
       slots.set(slot, { sandbox, network, isSpecialised: false });
+      counts[kind] += 1;
       shares.joinUnowned(kind === 'zygote' ? 'zygotes' : 'builds', sandbox);
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
@@ -177,15 +178,12 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     async function reportExit(slot: SlotId, sandbox: Sandbox): Promise<void> {
       const exit = await sandbox.exited;
       slots.delete(slot);
+      counts[kind] -= 1;
       notify({ type: 'exited', slot, exit });
     }
 
-    async function specialise({
-      slot: id,
-      deployment,
-      bundle,
-      app = deployment,
-    }: SpecialiseRequest): Promise<void> {
+    async function specialise(request: SpecialiseRequest): Promise<void> {
+      const { slot: id, deployment, bundle, app = deployment } = request;
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
