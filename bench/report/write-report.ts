@@ -73,7 +73,8 @@ async function readResults(): Promise<Map<string, StoredResult>> {
   return new Map(results.map((result) => [result.name, result]));
 }
 
-function ratioBar({ name, columns }: BenchRow): Bar {
+function ratioBar({ name, columns }: BenchRow): Bar | null {
+  if (columns[RATIO] === '') return null;
   const [low, high] = String(columns['spread'] ?? columns[`spread of ${RATIO}`])
     .split('–')
     .map(Number);

@@ -67,11 +67,20 @@ export class DeployedApp {
     return (await this.git('rev-parse', 'HEAD')).trim();
   }
 
+  /** Pushes main; resolves with what the platform said meanwhile, as git shows it. */
+  async push(): Promise<string> {
+    return (await this.#run(['push', '-q', 'fn', 'main'])).stderr;
+  }
+
   async git(...parameters: string[]): Promise<string> {
+    return (await this.#run(parameters)).stdout;
+  }
+
+  #run(parameters: string[]): Promise<{ stdout: string; stderr: string }> {
     const cwd = join(this.#folder, this.#name);
     const { PATH } = process.env;
     const env = { PATH, HOME: this.#folder, FN_TOKEN: this.#server.adminToken };
-    return (await run('git', parameters, { cwd, env })).stdout;
+    return run('git', parameters, { cwd, env });
   }
 
   /** Milliseconds from now, the start of `work`, to the first answer of the label's host that carries the commit. */

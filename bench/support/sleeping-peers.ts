@@ -16,6 +16,8 @@ export interface SleepingPeer {
   untilAsleep(): Promise<void>;
 }
 
+export const SPAWNED_PER_REQUEST = 'node spawned per request';
+
 const ASLEEP_DEADLINE_MS = 20_000;
 const POLL_MS = 20;
 const APACHE = '/usr/sbin/apache2';
@@ -31,7 +33,7 @@ export async function startSleepingPeers(cleanup: Cleanup): Promise<SleepingPeer
     await startUwsgi(cleanup),
     ...(process.getuid?.() === 0 ? [await startPassenger(cleanup)] : []),
     {
-      name: 'node spawned per request',
+      name: SPAWNED_PER_REQUEST,
       target: await startAlone(cleanup, 'spawning-server.ts'),
       untilAsleep: () => Promise.resolve(),
     },

@@ -24,6 +24,8 @@ const SAMPLE_EVERY_MS = 3_000;
 const PUSH_RECOVERY_MS = 20_000;
 /** Nothing is killed in it: requests have to succeed, and what is left over stays. */
 const QUIET_MS = 20_000;
+/** A line of the platform that says what went wrong, as problemLine and the hooks print it. */
+const PROBLEM = /^remote: +! /m;
 
 export class Soak {
   readonly #surroundings: Surroundings;
@@ -98,7 +100,9 @@ export class Soak {
     try {
       const work = this.#surroundings.apps.get(name) ?? '';
       await app.commitCode(codeOf(name, version, work), `version ${version}`);
-      await app.git('push', '-q', 'fn', 'main');
+      const said = await app.push();
+      // A ref that has moved stays: git reports success, and the platform that the release follows.
+      if (PROBLEM.test(said)) throw new Error(said);
       this.#traffic.released(name, version);
       this.#pushes += 1;
     } catch (error) {
