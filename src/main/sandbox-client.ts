@@ -8,10 +8,12 @@ import type {
   SupervisorRequest,
 } from '../protocol/supervisor.ts';
 import { readProcessOutput, type ProcessOutput } from '../std/process-output.ts';
+import { readInPlace } from '../std/read-in-place.ts';
 import type { SupervisorHost } from './child-process.ts';
 
 /** A sandbox that the supervisor started for this process. */
 export interface ClientSandbox {
+  /** A zygote's is read in place: see std/read-in-place.ts. */
   socket: Socket;
   /** What it prints past the socket; nothing of a builder. */
   output: Pick<ProcessOutput, 'listen'>;
@@ -143,7 +145,10 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
   }
 
   return {
-    startZygote: (memoryMib) => start({ type: 'start-zygote', runtime: 'nodejs', memoryMib }),
+    startZygote: async (memoryMib) => {
+      const sandbox = await start({ type: 'start-zygote', runtime: 'nodejs', memoryMib });
+      return { ...sandbox, socket: readInPlace(sandbox.socket) };
+    },
     startBuilder: (memoryMib) => start({ type: 'start-builder', memoryMib }),
   };
 }

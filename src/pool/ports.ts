@@ -70,11 +70,11 @@ export interface Invocation {
   refused(): void;
   /** The worker consumed so many bytes of the request body. */
   credited(bytes: number): void;
-  /** `headers` is the text of HEAD. The views are valid until the call returns or, if kept, read only. */
+  /** `headers` is the text of HEAD. A body of up to MAX_VIEW_BYTES is valid until the call returns; a longer one may be kept, read only. */
   replied(status: number, headers: string, body: Buffer): void;
   headed(status: number, headers: string): void;
-  /** The receiver answers with `link.credit` for each byte that it has passed on. */
-  body(chunk: Buffer): void;
+  /** The receiver answers with `link.credit` for each byte that it has passed on. Whether it keeps the chunk, to be read only. */
+  body(chunk: Buffer): boolean;
   /** `trailers` is the text of END. */
   ended(trailers: string): void;
   failed(failure: InvocationFailure): void;

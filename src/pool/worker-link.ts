@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
-import { FrameDecoder, type Frame } from '../protocol/framing.ts';
+import { FrameDecoder, MAX_VIEW_BYTES, type Frame } from '../protocol/framing.ts';
 import {
   BODY_CHUNK_BYTES,
   CANCEL_REASON,
@@ -67,6 +67,7 @@ export class WorkerLink implements InvocationLink {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #writer: FrameWriter;
+  readonly #decoder: FrameDecoder;
   #listener: WorkerListener = {};
   #slots = new StreamSlots<Invocation>(1);
   #timeoutMs = 0;
@@ -85,10 +86,10 @@ export class WorkerLink implements InvocationLink {
     this.#socket = socket;
     this.#clock = clock;
     this.#writer = new FrameWriter(socket);
-    const decoder = new FrameDecoder((frame) => this.#receive(frame), MAX_WORKER_FRAME_BYTES);
+    this.#decoder = new FrameDecoder((frame) => this.#receive(frame), MAX_WORKER_FRAME_BYTES);
     socket.on('data', (chunk: Buffer) => {
       try {
-        decoder.push(chunk);
+        this.#decoder.push(chunk);
       } catch (error) {
         this.#broken(error instanceof Error ? error.message : String(error));
       }
@@ -305,8 +306,9 @@ export class WorkerLink implements InvocationLink {
     const charged = this.#slots.charge(stream, windowCharge(length));
     // The receiver's pace must not become our memory.
     if (charged > WINDOW_BYTES + BODY_CHUNK_BYTES) return this.#broken('a body beyond its window');
-    if (invocation === null) this.credit(stream, length);
-    else invocation.body(payload);
+    if (invocation === null) return this.credit(stream, length);
+    const chunk = length > MAX_VIEW_BYTES ? payload : Buffer.from(payload);
+    if (!invocation.body(chunk)) this.#decoder.reuse(payload);
   }
 
   #end(stream: number, trailers: Buffer): void {

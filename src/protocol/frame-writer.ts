@@ -74,9 +74,7 @@ export class FrameWriter {
     let total = 0;
     for (const part of parts) total += part.length;
     if (total > COPY_LIMIT_BYTES) {
-      this.#beginLarge(type, stream, total);
-      for (const part of parts) this.#socket.write(part);
-      this.#checkBacklog();
+      this.#writeLarge(type, stream, total, parts);
       return;
     }
     let at = this.begin(type, stream, total);
@@ -133,11 +131,20 @@ export class FrameWriter {
     return at + FRAME_HEADER_BYTES;
   }
 
-  /** Like `begin`, for a payload that goes past the batch. */
-  #beginLarge(type: number, stream: number, payloadBytes: number): void {
-    this.flush();
-    const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
-    writeFrameHeader(header, 0, { type, stream, payloadBytes });
-    this.#socket.write(header);
+  /** A payload that goes past the batch, in one write with what the batch has. */
+  #writeLarge(type: number, stream: number, payloadBytes: number, parts: Uint8Array[]): void {
+    if (this.#filled + FRAME_HEADER_BYTES > BATCH_BYTES) this.flush();
+    writeFrameHeader(this.#batch, this.#filled, { type, stream, payloadBytes });
+    const frames = this.#batch.subarray(0, this.#filled + FRAME_HEADER_BYTES);
+    this.#filled = 0;
+    const isCopied = frames.length <= COPY_LIMIT_BYTES;
+    this.#socket.cork();
+    this.#socket.write(isCopied ? Buffer.from(frames) : frames);
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.uncork();
+    if (!isCopied && this.#socket.writableLength > 0) {
+      this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
+    }
+    this.#checkBacklog();
   }
 }

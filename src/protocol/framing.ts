@@ -10,13 +10,20 @@
  * `length` counts everything after itself. `stream` numbers the invocation; 0 is the connection itself.
  */
 export const FRAME_HEADER_BYTES = 9;
+/** Longer payloads are copied out of the chunk that brought them, so that they can be kept, and chunks be used again. */
+export const MAX_VIEW_BYTES = 8 * 1024;
 /** Larger frames break the protocol; bodies are cut into chunks far below it. */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+/** What a decoder keeps to use again: a body's chunk. */
+const MAX_SPARE_BYTES = 64 * 1024;
 
 export interface Frame {
   type: number;
   stream: number;
-  /** A view into the decoder's memory, valid until the callback returns unless it spans a whole chunk: copy to keep. */
+  /**
+   * Up to MAX_VIEW_BYTES perhaps a view into the chunk that was pushed, valid until the callback returns: copy to keep. What is
+   * longer has memory of its own, which the decoder uses again only when it is given back.
+   */
   payload: Buffer;
 }
 
@@ -43,8 +50,8 @@ export function encodeFrame(type: number, stream: number, payload: string | Uint
 }
 
 /**
- * Cuts a byte stream into frames, whatever the chunk boundaries. A frame within one chunk is a view without a
- * copy; one that spans chunks is gathered once, into memory of its final size.
+ * Cuts a byte stream into frames, whatever the chunk boundaries. A small frame within one chunk is a view without a
+ * copy; one that spans chunks, or is large, is gathered once, into memory of its final size.
  */
 export class FrameDecoder {
   readonly #onFrame: (frame: Frame) => void;
@@ -53,6 +60,8 @@ export class FrameDecoder {
   #headerFilled = 0;
   #partial: Buffer | null = null;
   #partialFilled = 0;
+  /** Memory that was given back. */
+  #spare: Buffer | null = null;
 
   constructor(onFrame: (frame: Frame) => void, maxFrameBytes: number = MAX_FRAME_BYTES) {
     this.#onFrame = onFrame;
@@ -71,13 +80,23 @@ export class FrameDecoder {
       const isWholeHeaderHere = this.#headerFilled === 0 && chunk.length - at >= FRAME_HEADER_BYTES;
       if (isWholeHeaderHere) {
         const end = at + 4 + this.#checkedLength(chunk.readUInt32BE(at));
-        if (end <= chunk.length) {
+        if (end <= chunk.length && end - at <= FRAME_HEADER_BYTES + MAX_VIEW_BYTES) {
           this.#emit(chunk, at, chunk.subarray(at + FRAME_HEADER_BYTES, end));
           at = end;
           continue;
         }
       }
       at = this.#gather(chunk, at);
+    }
+  }
+
+  /**
+   * Nobody uses this payload any more. Bodies come in large frames of one size: memory for each would be most of what the
+   * garbage collector has to do.
+   */
+  reuse(payload: Buffer): void {
+    if (payload.length > MAX_VIEW_BYTES && payload.buffer.byteLength <= MAX_SPARE_BYTES) {
+      this.#spare = Buffer.from(payload.buffer);
     }
   }
 
@@ -91,7 +110,7 @@ export class FrameDecoder {
       at += take;
       if (this.#headerFilled < FRAME_HEADER_BYTES) return at;
       const length = this.#checkedLength(this.#header.readUInt32BE(0));
-      this.#partial = Buffer.allocUnsafe(length + 4 - FRAME_HEADER_BYTES);
+      this.#partial = this.#memory(length + 4 - FRAME_HEADER_BYTES);
       this.#partialFilled = 0;
     }
     const partial = this.#partial;
@@ -105,6 +124,16 @@ export class FrameDecoder {
       this.#emit(this.#header, 0, partial);
     }
     return at;
+  }
+
+  /** Not much more than is needed: who keeps it would keep the rest as well. */
+  #memory(bytes: number): Buffer {
+    const spare = this.#spare;
+    if (spare === null || bytes > spare.length || bytes < spare.length / 2) {
+      return Buffer.allocUnsafeSlow(bytes);
+    }
+    this.#spare = null;
+    return spare.subarray(0, bytes);
   }
 
   #emit(header: Buffer, at: number, payload: Buffer): void {

@@ -3,6 +3,7 @@
  * flow both ways only as fast as the other end takes them.
  */
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
+import { MAX_VIEW_BYTES } from '../protocol/framing.ts';
 import { BODY_CHUNK_BYTES, WINDOW_BYTES } from '../protocol/worker.ts';
 import type { Clock } from '../std/clock.ts';
 import { endAfterRequest, sendAnswer } from './answers.ts';
@@ -10,6 +11,7 @@ import type { Client } from './client.ts';
 import { nextState, type ExchangeEvent, type ExchangeState } from './exchange-state.ts';
 import { errorAnswer, failureAnswer, tooLargeAnswer, wholeError } from './failure-answer.ts';
 import type { ErrorContext } from './failure-answer.ts';
+import { flushHead } from './flush-head.ts';
 import type { Dispatcher, InvocationLog, InvocationTarget } from './ports.ts';
 import { readFunctionHeaders } from './response-head.ts';
 import { RequestUpload } from './request-upload.ts';
@@ -109,7 +111,7 @@ export class FunctionExchange implements Invocation {
       if (length !== null) head.push('content-length', String(length));
     }
     response.writeHead(status, head);
-    if (body.length > 0) response.write(body);
+    if (body.length > 0) response.write(body.length > MAX_VIEW_BYTES ? body : Buffer.from(body));
     endAfterRequest(request, response);
   }
 
@@ -130,25 +132,38 @@ export class FunctionExchange implements Invocation {
     response.writeHead(status, head);
     // When no body frame came along with the head, the client still gets the head now.
     process.nextTick(() => {
-      if (this.#responded === 0 && this.#state === 'headed') response.flushHeaders();
+      if (this.#responded === 0 && this.#state === 'headed') flushHead(response);
     });
   }
 
-  body(chunk: Buffer): void {
-    if (!this.#advance('body')) return;
-    this.#responded += chunk.length;
-    if (this.#declaredLength !== null && this.#responded > this.#declaredLength) {
-      return this.#badResponse('the body is longer than its Content-Length');
-    }
-    this.#unwritten += chunk.length;
-    // The client's pace must not become our memory: who ignores the window is no worker of ours.
-    if (this.#unwritten > WINDOW_BYTES + BODY_CHUNK_BYTES) {
-      return this.#violated('a body beyond its window');
-    }
-    this.#subject.client.response.write(chunk, () => {
+  body(chunk: Buffer): boolean {
+    if (!this.#advance('body') || !this.#mayFollow(chunk.length)) return false;
+    const { response } = this.#subject.client;
+    const { socket } = response;
+    // Now, and not when the turn ends: what the kernel takes at once leaves its memory to the next chunk.
+    socket?.cork();
+    response.write(chunk, () => {
       this.#unwritten -= chunk.length;
       this.#link?.credit(this.#stream, chunk.length);
     });
+    socket?.uncork();
+    return response.writableLength > 0;
+  }
+
+  /** Counts what comes of the body; false when it is more than there may be. */
+  #mayFollow(bytes: number): boolean {
+    this.#responded += bytes;
+    this.#unwritten += bytes;
+    if (this.#declaredLength !== null && this.#responded > this.#declaredLength) {
+      this.#badResponse('the body is longer than its Content-Length');
+      return false;
+    }
+    // The client's pace must not become our memory: who ignores the window is no worker of ours.
+    if (this.#unwritten > WINDOW_BYTES + BODY_CHUNK_BYTES) {
+      this.#violated('a body beyond its window');
+      return false;
+    }
+    return true;
   }
 
   ended(trailers: string): void {

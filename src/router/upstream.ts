@@ -2,6 +2,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
 import { sendAnswer } from './answers.ts';
+import { flushHead } from './flush-head.ts';
 import type { Peer } from './peer.ts';
 import { isForPlatform, nominatedBy } from './request-head.ts';
 
@@ -17,6 +18,7 @@ const CONNECTION_HEADERS = new Set([
 
 /** Below are interim answers, which Node keeps to itself, and what is no status at all. */
 const MIN_FINAL_STATUS = 200;
+const NO_CONTENT = 204;
 
 export interface Upstream {
   socketPath: string;
@@ -44,8 +46,8 @@ export function forwardToUpstream(
     // The process may have been taken over: what it says must not end this one.
     const { statusCode = 0 } = incoming;
     if (statusCode < MIN_FINAL_STATUS) return giveUp();
-    response.writeHead(statusCode, endToEnd(incoming.rawHeaders));
-    response.flushHeaders();
+    response.writeHead(statusCode, endToEnd(statusCode, incoming.rawHeaders));
+    flushHead(response);
     incoming.on('error', () => response.destroy());
     incoming.pipe(response);
   });
@@ -90,11 +92,14 @@ function forwardedHeaders(
   return headers;
 }
 
-function endToEnd(raw: readonly string[]): string[] {
+function endToEnd(status: number, raw: readonly string[]): string[] {
   const headers: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = raw[at] ?? '';
-    if (!CONNECTION_HEADERS.has(name.toLowerCase())) headers.push(name, raw[at + 1] ?? '');
+    const lower = name.toLowerCase();
+    // RFC 9110 section 8.6: nothing without content has a length.
+    const isMisplaced = status === NO_CONTENT && lower === 'content-length';
+    if (!CONNECTION_HEADERS.has(lower) && !isMisplaced) headers.push(name, raw[at + 1] ?? '');
   }
   return headers;
 }

@@ -97,15 +97,17 @@ export class Invocation {
   /** Answers with the whole response. Null when it is sent already. */
   reply(status: number, headers: HeaderPairs, body: string | Uint8Array): Sending {
     if (this.#state !== 'open') return null;
-    return this.replyText(status, responseHeadText(headers), body);
+    const text = responseHeadText(headers);
+    const isKept = typeof body !== 'string' && body.length > BODY_CHUNK_BYTES;
+    // The function may use its memory again before it is sent.
+    return this.replyText(status, text, isKept ? Buffer.from(body) : body);
   }
 
-  /** The same with headers as `responseHeadText` gives them, checked. */
+  /** The same with headers as `responseHeadText` gives them, checked, and bytes that nobody changes any more. */
   replyText(status: number, text: string, body: string | Uint8Array): Sending {
     if (this.#state !== 'open') return null;
     const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     if (bodyBytes > BODY_CHUNK_BYTES) return this.#replyInChunks(status, text, body);
-    // Bytes are copied as well: the function may use its memory again before they are written.
     writeReply(this.#writer, this.#stream, { status, text, body });
     this.#settle();
     return null;
@@ -133,7 +135,7 @@ export class Invocation {
   }
 
   /** The same for memory that nobody else uses. */
-  async writeOwned(chunk: Buffer): Promise<void> {
+  async writeOwned(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length; at += BODY_CHUNK_BYTES) {
       while (this.#unacknowledged >= WINDOW_BYTES && !this.#isCancelled) {
         await new Promise<void>((resolve) => (this.#creditArrived = resolve));
@@ -178,7 +180,7 @@ export class Invocation {
   }
 
   async #replyInChunks(status: number, text: string, body: string | Uint8Array): Promise<void> {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body);
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     this.start(status, headerPairsOf(text), bytes.length);
     await this.writeOwned(bytes);
     this.end();

@@ -38,8 +38,9 @@ class Recorder implements Invocation {
   headed(): void {
     this.#event();
   }
-  body(): void {
+  body(): boolean {
     this.#event();
+    return false;
   }
   credited(): void {
     this.#event();

@@ -154,7 +154,9 @@ class Request implements Invocation {
   refused(): void {}
   credited(): void {}
   headed(): void {}
-  body(): void {}
+  body(): boolean {
+    return false;
+  }
   replied(status: number): void {
     this.outcome = String(status);
   }

@@ -67,6 +67,8 @@ class Recorder implements Invocation {
   readonly text = 'id\nGET\n/\nhttp\n127.0.0.1';
   readonly hasBody = false;
   readonly events: string[] = [];
+  /** What it keeps of its body; null when it passes all on at once. */
+  kept: Buffer[] | null = null;
   link: InvocationLink | null = null;
   stream = 0;
 
@@ -86,8 +88,10 @@ class Recorder implements Invocation {
   headed(status: number): void {
     this.events.push(`headed ${status}`);
   }
-  body(chunk: Buffer): void {
+  body(chunk: Buffer): boolean {
     this.events.push(`body ${chunk.toString()}`);
+    this.kept?.push(chunk);
+    return this.kept !== null;
   }
   ended(): void {
     this.events.push('ended');
@@ -243,6 +247,21 @@ describe('WorkerLink', () => {
     expect(seen).toEqual([123]);
   });
 
+  it('leaves an invocation the chunks that it keeps, also when their read buffer is used again', async () => {
+    const { link, sendRaw, stream, recorder } = await openBusyLink(1);
+    recorder.kept = [];
+    const chunks = [3, BODY_CHUNK_BYTES, 10_000, 5, BODY_CHUNK_BYTES, 4, BODY_CHUNK_BYTES];
+    for (const [index, bytes] of chunks.entries()) {
+      sendRaw(encodeFrame(WORKER_FRAME.BODY, stream, Buffer.alloc(bytes, index + 1)));
+      await eventually(() => recorder.kept?.length === index + 1);
+      link.credit(stream, bytes);
+    }
+    const expected = chunks.map((bytes, index) => Buffer.alloc(bytes, index + 1));
+    expect(recorder.kept.map((chunk, index) => chunk.equals(expected[index] ?? chunk))).toEqual(
+      chunks.map(() => true),
+    );
+  });
+
   it('charges small body frames by more than their bytes', async () => {
     const { sendRaw, stream, reasons, recorder } = await openBusyLink(1);
     const frame = encodeFrame(WORKER_FRAME.BODY, stream, 'x');
@@ -254,7 +273,10 @@ describe('WorkerLink', () => {
 
   it('takes small body frames without end from a worker that is given credit for them', async () => {
     const { link, sendRaw, stream, reasons, recorder, received } = await openBusyLink(1);
-    recorder.body = () => link.credit(stream, 1);
+    recorder.body = () => {
+      link.credit(stream, 1);
+      return false;
+    };
     const frame = encodeFrame(WORKER_FRAME.BODY, stream, 'x');
     const count = 10_000;
     sendRaw(Buffer.concat(Array.from({ length: count }, () => frame)));

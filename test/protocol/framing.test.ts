@@ -6,6 +6,7 @@ import {
   FrameDecoder,
   FramingError,
   MAX_FRAME_BYTES,
+  MAX_VIEW_BYTES,
 } from '../../src/protocol/framing.ts';
 
 interface PlainFrame {
@@ -92,6 +93,46 @@ describe('FrameDecoder', () => {
         }
       }),
     );
+  });
+
+  it('changes no payload that is kept, whatever becomes of chunks and of what is given back', () => {
+    const sizes = fc.oneof(fc.nat(20), fc.integer({ min: MAX_VIEW_BYTES - 2, max: 70_000 }));
+    const list = fc.array(fc.record({ size: sizes, isKept: fc.boolean() }), { maxLength: 12 });
+    fc.assert(
+      fc.property(list, fc.integer({ min: 1, max: 100_000 }), (wanted, chunkBytes) => {
+        const bytes = Buffer.concat(
+          wanted.map(({ size }, at) => encodeFrame(1, at, Buffer.alloc(size, at + 1))),
+        );
+        const kept: { payload: Buffer; copy: Buffer }[] = [];
+        let count = 0;
+        const decoder = new FrameDecoder(({ stream, payload }) => {
+          count += 1;
+          const size = wanted[stream]?.size ?? 0;
+          expect(payload.equals(Buffer.alloc(size, stream + 1))).toBe(true);
+          if (wanted[stream]?.isKept !== true) decoder.reuse(payload);
+          else if (size > MAX_VIEW_BYTES) kept.push({ payload, copy: Buffer.from(payload) });
+        });
+        const memory = Buffer.alloc(chunkBytes);
+        for (let at = 0; at < bytes.length; at += chunkBytes) {
+          const length = bytes.copy(memory, 0, at);
+          decoder.push(memory.subarray(0, length));
+          memory.fill(0xff);
+        }
+        expect(count).toBe(wanted.length);
+        for (const { payload, copy } of kept) expect(payload.equals(copy)).toBe(true);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('gathers what follows where something was given back', () => {
+    const seen = new Set<ArrayBufferLike>();
+    const decoder = new FrameDecoder(({ payload }) => {
+      seen.add(payload.buffer);
+      decoder.reuse(payload);
+    });
+    for (let count = 0; count < 10; count++) decoder.push(encodeFrame(1, 1, Buffer.alloc(60_000)));
+    expect(seen.size).toBe(1);
   });
 
   it('takes bodies of megabytes', () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
+import { RawConnection } from '../support/raw-connection.ts';
 
 const MIB = 1024 * 1024;
 const FUNCTION = `
@@ -312,6 +313,30 @@ describe('the control host', () => {
       'x-gitfn-peer-address': '127.0.0.1',
       'x-gitfn-peer-scheme': 'http',
     });
+    upstream.close();
+  });
+
+  it.each([
+    ['keeps the bytes of values', '200 OK', 'content-length: 4', true],
+    ['tells no length of nothing', '204 No Content', 'Content-Length: 0', false],
+  ])('%s in the heads of the process behind it', async (_what, status, length, isKept) => {
+    const value = 'x-a: gr\xc3\xbc\xdf';
+    const sockets: net.Socket[] = [];
+    const upstream = net.createServer((socket) => {
+      sockets.push(socket);
+      const head = `HTTP/1.1 ${status}\r\n${length}\r\n${value}\r\n\r\n`;
+      socket.once('data', () => socket.write(head, 'latin1'));
+    });
+    upstream.listen(join(data.folder, 'control.sock'));
+    await once(upstream, 'listening');
+    const client = new RawConnection(data.port);
+    client.send('GET /functions HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await client.has('\r\n\r\n'); // By itself, before anything of the body.
+    expect(client.received).toContain(`HTTP/1.1 ${status}\r\n`);
+    expect(client.received).toContain(`\r\n${value}\r\n`);
+    expect(client.received.includes(length)).toBe(isKept);
+    client.socket.destroy();
+    for (const socket of sockets) socket.destroy();
     upstream.close();
   });
 

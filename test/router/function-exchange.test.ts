@@ -109,6 +109,19 @@ describe('a worker that says what has no place', () => {
   });
 });
 
+describe('a head without a body so far', () => {
+  it('goes out with the bytes that its values have', async () => {
+    client.send(GET);
+    const { invocation } = await functions.begun();
+    invocation.headed(200, 'x-a\ngr\xc3\xbc\xdf');
+    await client.has('\r\n\r\n');
+    expect(client.received).toContain('\r\nx-a: gr\xc3\xbc\xdf\r\n');
+    invocation.body(Buffer.from('body'));
+    invocation.ended('');
+    await client.has('\r\n\r\n4\r\nbody\r\n0\r\n\r\n');
+  });
+});
+
 describe('a refused invocation', () => {
   it('is sent again to the next worker, whole and in order', async () => {
     const body = Array.from({ length: 64 * KIB }, (_, at) => String(at % 10)).join('');
