@@ -5,7 +5,7 @@ import { startPlatform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
 import type { BenchResult } from './support/result.ts';
 
-const DEPLOYS = 20;
+const DEPLOYS = 50;
 const CLIENTS = 16;
 
 interface Tally {
