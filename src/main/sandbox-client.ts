@@ -24,6 +24,8 @@ export interface ClientSandbox {
   specialise(deploymentId: string, bundle?: string, app?: string): void;
   /** Resolves when a worker comes near its memory limit, if it ever does. */
   nearMemoryLimit: Promise<void>;
+  /** Hears what the app's log shall say while connections of a worker are refused. */
+  onConnectionsRefused(listener: (text: string) => void): void;
   /** No harm when it has ended. */
   kill(): void;
   exited: Promise<SandboxExit>;
@@ -54,6 +56,7 @@ interface Pending {
 export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
   const pending = new Map<number, Pending>();
   const nearLimits = new Map<SlotId, () => void>();
+  const refusals = new Map<SlotId, (text: string) => void>();
   const exits = new Map<SlotId, (exit: SandboxExit) => void>();
   const outputs = new Map<SlotId, [stdout: Readable, stderr: Readable]>();
   let lastRequest = 0;
@@ -74,6 +77,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
         return ended(notice.slot, failedExit(notice.reason));
       case 'near-memory-limit':
         return nearLimits.get(notice.slot)?.();
+      case 'connections-refused':
+        return refusals.get(notice.slot)?.(notice.text);
       case 'exited':
         return ended(notice.slot, notice.exit);
       case 'master-keys':
@@ -121,6 +126,9 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
           ...(app !== undefined && { app }),
         }),
       nearMemoryLimit: new Promise((resolve) => nearLimits.set(slot, resolve)),
+      onConnectionsRefused: (listener) => {
+        if (exits.has(slot)) refusals.set(slot, listener);
+      },
       kill: () => supervisor.send({ type: 'kill', slot }),
       exited: ending.then(async (exit) => {
         const stderrTail = await output.finish();
@@ -133,6 +141,7 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
     exits.get(slot)?.(exit);
     exits.delete(slot);
     nearLimits.delete(slot);
+    refusals.delete(slot);
     outputs.delete(slot);
   }
 

@@ -29,8 +29,23 @@ const APP_NEW_CONNECTIONS_AT_ONCE = 2_000;
 const MAX_APPS = 65_535;
 /** Addresses that names of private hosts were found to mean, and addresses of rules, of all sandboxes together. */
 const MAX_OPENED = 65_535;
+/** Refusals are looked for more often: see refusal-watch.ts. No name of a sandbox comes again so soon. */
+const REFUSAL_REMEMBERED = '1m';
 const DNS_PORT = 53;
 const SMTP_PORT = 25;
+
+const WORKER_MANY = 1;
+const WORKER_FAST = 2;
+const APP_MANY = 3;
+const APP_FAST = 4;
+
+/** What the log of an app says, by the number that the filter writes beside a sandbox whose connections it refuses. */
+export const REFUSAL_TEXTS: Readonly<Record<number, string>> = {
+  [WORKER_MANY]: `a worker has ${MAX_CONNECTIONS}, the most that one worker may have`,
+  [WORKER_FAST]: `a worker makes more than ${NEW_CONNECTIONS_PER_SECOND} new ones a second`,
+  [APP_MANY]: `the functions of this app have ${APP_CONNECTIONS}, the most that one app may have`,
+  [APP_FAST]: `the functions of this app make more than ${APP_NEW_CONNECTIONS_PER_SECOND} new ones a second`,
+};
 
 export interface RouterPolicy {
   /** Whether sandboxes reach the public internet. */
@@ -64,6 +79,7 @@ table ${ROUTER_TABLE} {
   map apps { type ifname : mark; size ${plan.slots}; }
   set early { type ifname; flags dynamic; size ${plan.slots}; }
   set appConnections { type mark; flags dynamic; size ${MAX_APPS}; }
+  map refused { type ifname : mark; flags dynamic, timeout; timeout ${REFUSAL_REMEMBERED}; size ${plan.slots}; }
   set appRates { type mark; flags dynamic, timeout; timeout 1m; size ${MAX_APPS}; }
 
   chain refuse {
@@ -89,12 +105,12 @@ table ${ROUTER_TABLE} {
     iifname "${UPLINK}" goto refuse
     oifname != "${UPLINK}" goto refuse
     ct state invalid drop
-    update @rates { iifname limit rate over ${NEW_CONNECTIONS_PER_SECOND}/second burst ${NEW_CONNECTIONS_AT_ONCE} packets } goto refuse
-    add @connections { iifname ct count over ${MAX_CONNECTIONS} } goto refuse
+    update @rates { iifname limit rate over ${NEW_CONNECTIONS_PER_SECOND}/second burst ${NEW_CONNECTIONS_AT_ONCE} packets } ${refuseFor(WORKER_FAST)}
+    add @connections { iifname ct count over ${MAX_CONNECTIONS} } ${refuseFor(WORKER_MANY)}
     meta mark set iifname map @apps
     meta mark 0 add @early { iifname ct count over ${MAX_EARLY_CONNECTIONS} } drop
-    meta mark != 0 update @appRates { meta mark limit rate over ${APP_NEW_CONNECTIONS_PER_SECOND}/second burst ${APP_NEW_CONNECTIONS_AT_ONCE} packets } goto refuse
-    meta mark != 0 add @appConnections { meta mark ct count over ${APP_CONNECTIONS} } goto refuse
+    meta mark != 0 update @appRates { meta mark limit rate over ${APP_NEW_CONNECTIONS_PER_SECOND}/second burst ${APP_NEW_CONNECTIONS_AT_ONCE} packets } ${refuseFor(APP_FAST)}
+    meta mark != 0 add @appConnections { meta mark ct count over ${APP_CONNECTIONS} } ${refuseFor(APP_MANY)}
     meta l4proto != { tcp, udp } goto refuse
     ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
     ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept
@@ -107,6 +123,11 @@ table ${ROUTER_TABLE} {
   }
 }
 `;
+}
+
+/** Writes down whom it refuses. */
+function refuseFor(reason: number): string {
+  return `update @refused { iifname : ${reason} } goto refuse`;
 }
 
 /**

@@ -140,6 +140,11 @@ export function markScript(context: ScriptContext, elements: readonly string[]):
   return script([`${inRouter(context)} ${context.tools.nft} -f - ${input(added)}`]);
 }
 
+/** Prints which sandboxes were refused connections a short time ago, and why. */
+export function refusedScript(context: ScriptContext): string {
+  return script([`${inRouter(context)} ${context.tools.nft} list map ${ROUTER_TABLE} refused`]);
+}
+
 /** Lets connections to networks through for as long as the sandbox lives. */
 export function openRangesScript(context: ScriptContext, ranges: readonly string[]): string {
   const added = (table: string): string =>

@@ -4,17 +4,21 @@
  */
 import { PlatformError } from '../protocol/errors.ts';
 import type { EgressRule } from '../model/egress-rule.ts';
+import { systemClock } from '../std/clock.ts';
 import type { AddressPair } from './address-plan.ts';
 import { createAppMarks } from './app-marks.ts';
 import { openedElement, rangeElements } from './elements.ts';
-import type { RouterPolicy } from './rulesets.ts';
-import { runScript } from './run-script.ts';
+import { type RouterPolicy, uplinkName } from './rulesets.ts';
+import { countPackets } from './count-packets.ts';
+import { createRefusalWatch } from './refusal-watch.ts';
+import { readScript, runScript } from './run-script.ts';
 import {
   addSlotsScript,
   type EndedSlot,
   markScript,
   openRangesScript,
   openScript,
+  refusedScript,
   removeSlotsScript,
   type ScriptContext,
   setUpScript,
@@ -43,8 +47,8 @@ export interface SlotNetwork {
   /** Whoever enters this network namespace is in it. */
   readonly file: string;
   readonly addresses: AddressPair;
-  /** Has what it takes count as this app's. To be called once. */
-  join(app: string): void;
+  /** Has what it takes count as this app's, whose log says what is refused of it. To be called once. */
+  join(app: string, log: (text: string) => void): void;
   /** Lets through what these rules name as addresses or networks. @throws when the filter cannot be changed. */
   allow(rules: readonly EgressRule[]): Promise<void>;
   /** Lets new connections to an address through for a time. Null when it is done, else why it is not. */
@@ -75,6 +79,11 @@ export async function createSlotNetworks(
   const marks = createAppMarks({
     write: async (elements) => (state.isClosed ? null : run(markScript(context, elements))),
     say,
+  });
+  const refusals = createRefusalWatch({
+    read: () => readScript(context.tools.sh, refusedScript(context)),
+    packets: () => countPackets(uplinkName(plan.block)),
+    clock: systemClock,
   });
   const ready: SlotPlace[] = [];
   const waiting = new Set<Waiting>();
@@ -188,9 +197,10 @@ export async function createSlotNetworks(
     return {
       file: `${folder}/${place.name}`,
       addresses: place.addresses,
-      join: (app) => {
+      join: (app, log) => {
         if (isGone) return;
         joined = app;
+        refusals.join(place.name, app, log);
         const { element, written } = marks.join(place.name, app);
         opened.add(element);
         void untilDone(written);
@@ -214,6 +224,7 @@ export async function createSlotNetworks(
         if (isGone) return;
         isGone = true;
         if (joined !== null) marks.leave(joined);
+        refusals.leave(place.name);
         void Promise.all(changes).then(() => retire({ ...place, opened: [...opened], ranges }));
       },
     };
@@ -230,6 +241,7 @@ export async function createSlotNetworks(
     lease: async () => networkAt(await takePlace()),
     close: async () => {
       state.isClosed = true;
+      refusals.close();
       await Promise.all([making, removing]);
       await run(tearDownScript(context));
     },

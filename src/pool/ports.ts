@@ -21,6 +21,8 @@ export interface Sandbox {
   specialise(deployment: string, bundle?: string, app?: string): void;
   /** Resolves when it comes near its memory limit; absent where nobody looks. */
   readonly nearMemoryLimit?: Promise<void>;
+  /** Hears what the function's log shall say while its connections are refused; absent where nobody looks. */
+  onConnectionsRefused?(listener: (text: string) => void): void;
   /** Ends it at once; no harm when it is gone. */
   kill(): void;
   /** Resolves when the process is gone. Never rejects. */

@@ -118,6 +118,9 @@ function initialise(
     };
     link.listen(listener);
     listenToOutput(sandbox, (line) => log.line(source, line));
+    sandbox.onConnectionsRefused?.((text) =>
+      log.line(source, { level: 'warn', text, requestId: null, dropped: 0 }),
+    );
     const { id, appName } = request.deployment;
     sandbox.specialise(id, packagesOf, appName);
     link.specialise(specialiseHead(request), code);

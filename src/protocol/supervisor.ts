@@ -36,6 +36,8 @@ export type SupervisorNotice =
   | { type: 'specialise-failed'; slot: SlotId; reason: string }
   /** It comes near its memory limit: once, and only of a zygote. */
   | { type: 'near-memory-limit'; slot: SlotId }
+  /** The filter of its network refuses connections, because it or its app has too many: a line for the app's log. */
+  | { type: 'connections-refused'; slot: SlotId; text: string }
   | { type: 'exited'; slot: SlotId; exit: SandboxExit }
   /** What the master key's file holds now: base64, newest first. */
   | { type: 'master-keys'; request: number; keys: string[] }

@@ -13,6 +13,7 @@ import { openTestNetwork, PORTS, type TestNetwork } from '../support/test-networ
 
 const START_DEADLINE_MS = 60_000;
 const CROWD_DEADLINE_MS = 120_000;
+const TOLD_DEADLINE_MS = 30_000;
 const HOST = '93.184.216.34';
 const PLAN = planAddresses(7);
 const PER_WORKER = 512;
@@ -45,6 +46,8 @@ let network: TestNetwork;
 let networks: Awaited<ReturnType<typeof createSlotNetworks>>;
 let folder: string;
 const said: string[] = [];
+/** What the logs of apps are told. */
+const refusals: string[] = [];
 beforeAll(async () => {
   network = await openTestNetwork();
   folder = mkdtempSync(join(tmpdir(), 'gitfn-filter-'));
@@ -76,9 +79,14 @@ afterAll(async () => {
 async function joined(app: string): Promise<SlotNetwork> {
   const slot = await networks.lease();
   onTestFinished(() => slot.close());
-  slot.join(app);
+  slot.join(app, (text) => void refusals.push(`${app}: ${text}`));
   await eventually(() => marked(slot));
   return slot;
+}
+
+/** The filter is looked at now and then. */
+async function told(line: RegExp): Promise<void> {
+  await eventually(() => expect(refusals.join('\n')).toMatch(line), TOLD_DEADLINE_MS);
 }
 
 function marked(slot: SlotNetwork): boolean {
@@ -113,6 +121,8 @@ it(
     expect([made + refused, late]).toEqual([900, 0]);
     expect(made).toBeLessThanOrEqual(PER_WORKER);
     expect(await neighbour.open(20)).toEqual({ made: 20 });
+    // By the time that the burst takes, either is what it runs into first.
+    await told(/^bursts: Connections are refused: a worker (?:makes more than 100|has 512)/m);
   },
   CROWD_DEADLINE_MS,
 );
@@ -129,6 +139,7 @@ it(
     }
     expect(held).toBe(PER_WORKER);
     expect(await crowd.open(10)).toEqual({ ECONNREFUSED: 10 });
+    await told(/^slow: Connections are refused: a worker has 512, the most that one worker may/m);
   },
   CROWD_DEADLINE_MS,
 );
@@ -148,6 +159,10 @@ it(
     expect(held).toBeGreaterThan(PER_APP - PER_WORKER);
     expect(held).toBeLessThanOrEqual(PER_APP);
     expect(await neighbour.open(20)).toEqual({ made: 20 });
+    await told(/^crowded: /m);
+    // Of those of its sandboxes that were refused, one is enough; and whoever is refused nothing is told nothing.
+    expect(refusals.filter((line) => line.startsWith('crowded')).length).toBeLessThan(5);
+    expect(refusals.join('\n')).not.toContain('neighbour');
   },
   CROWD_DEADLINE_MS,
 );
@@ -159,7 +174,7 @@ it(
     onTestFinished(() => slot.close());
     const worker = start(slot);
     expect(await worker.open(100)).toEqual({ made: 64, late: 36 });
-    slot.join('late');
+    slot.join('late', () => {});
     await eventually(() => marked(slot));
     expect(await worker.open(100)).toEqual({ made: 100 });
     // Nothing of it stays for the next one of its name.

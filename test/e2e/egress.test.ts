@@ -277,6 +277,31 @@ END`);
   });
 });
 
+/** Opens more connections at a time than a worker may, and tells how they went. */
+const CROWD = `
+const net = require('node:net');
+const open = () => new Promise((resolve) =>
+  net.connect(${PORTS.database}, '${PUBLIC[0]}', () => resolve('made')).on('error', ({ code }) => resolve(code)));
+exports.handler = async () => {
+  const found = await Promise.all(Array.from({ length: 900 }, open));
+  return { made: found.filter((what) => what === 'made').length, others: [...new Set(found)].sort() };
+};
+`;
+
+it('a function that opens too many connections reads so in its log, and no other does', async () => {
+  const repository = await createRepository(platform, 'crowd');
+  await repository.commit({ 'index.cjs': CROWD });
+  expect(await repository.push('main')).toMatchObject({ code: 0 });
+  const answer = await ask(platform, 'crowd');
+  const { made, others } = JSON.parse(answer.body) as { made: number; others: string[] };
+  expect(others).toEqual(['ECONNREFUSED', 'made']);
+  expect(made).toBeLessThanOrEqual(512);
+  await eventually(async () => {
+    expect((await repository.fn('logs')).output).toContain('Connections are refused: a worker');
+  }, 30_000);
+  expect((await repository.fn('logs', '--app', 'probe')).output).not.toContain('are refused');
+}, 60_000);
+
 describe('the machine', () => {
   const PARTS = 'ip -br link; nft list tables';
   const reaches: Attempt = { tcp: PUBLIC[0] ?? '', port: PORTS.database, say: 'again' };

@@ -59,7 +59,13 @@ const REQUEST = {
   port: 5432,
   seconds: 60,
 };
-const OWNER = { app: 'shop', egress: ['db.internal:5432', '10.0.0.7:80', 'not.allowed:1'] };
+const log = (): void => {};
+const OWNER = {
+  app: 'shop',
+  egress: ['db.internal:5432', '10.0.0.7:80', 'not.allowed:1'],
+  log,
+};
+const OTHER = { app: 'other', egress: [], log };
 
 describe('the link to the process that answers sandboxes', () => {
   it('tells a process that was started again of every sandbox that is there', async () => {
@@ -67,7 +73,7 @@ describe('the link to the process that answers sandboxes', () => {
     const [one, two] = [createNetwork(20), createNetwork(21)];
     const first = startProcess();
     await link.open(one.network, OWNER);
-    await link.open(two.network, { app: 'other', egress: [] });
+    await link.open(two.network, OTHER);
     expect(one.opened).toEqual(['for shop', '2 rules']);
     link.close(two.network);
     expect(first.notices.map(({ type }) => type)).toEqual([
@@ -78,7 +84,7 @@ describe('the link to the process that answers sandboxes', () => {
     first.listener.ended();
     // Nobody hears this one.
     const three = createNetwork(22);
-    await link.open(three.network, { app: 'late', egress: [] });
+    await link.open(three.network, { ...OTHER, app: 'late' });
     const second = startProcess();
     expect(second.notices).toEqual([]);
     second.listener.ready?.();
@@ -105,7 +111,7 @@ describe('the link to the process that answers sandboxes', () => {
     const { link, startProcess } = openLink();
     const [one, two] = [createNetwork(20), createNetwork(21)];
     await link.open(one.network, OWNER);
-    await link.open(two.network, { app: 'other', egress: [] });
+    await link.open(two.network, OTHER);
     const { ask, answers } = startProcess();
     ask({ ...REQUEST, ...change });
     await eventually(() => answers().length === 1);

@@ -42,6 +42,8 @@ export interface EgressLink {
 interface SlotOwner {
   app: string;
   egress: readonly string[];
+  /** The app's: it says so while the filter refuses connections because there are too many. */
+  log: (text: string) => void;
 }
 
 interface OpenSlot {
@@ -90,9 +92,9 @@ export function createEgressLink(deps: EgressLinkDeps): EgressLink {
   }
 
   return {
-    async open(network, { app, egress }) {
+    async open(network, { app, egress, log }) {
       const rules = readEgressRules(egress).filter((rule) => isWithin(rule, deps.policy.rules));
-      network.join(app);
+      network.join(app, log);
       await network.allow(rules);
       if (network.isGone()) return;
       const slot = { app, network, rules };

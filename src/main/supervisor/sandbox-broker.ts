@@ -192,7 +192,9 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         // Where it may connect to is nothing that the code is told.
         const { egress = [], ...environment } = deps.openSealed(deployment);
         if (bundle !== undefined) await deps.codeSlots.fill(id, bundle);
-        if (slot.network !== null) await deps.networks?.link.open(slot.network, { app, egress });
+        const log = (text: string): void => notify({ type: 'connections-refused', slot: id, text });
+        if (slot.network !== null)
+          await deps.networks?.link.open(slot.network, { app, egress, log });
         if (slot.sandbox.channel !== null) {
           const lost = (): void => slot.sandbox.kill();
           await deps.channels?.open(id, slot.sandbox.channel, { app, egress, lost });
