@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBodyRateWatch, isTooSlow } from '../../src/router/body-rate.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { eventually } from '../support/eventually.ts';
+import { listen } from '../support/listen.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 
 describe('minimum body rate', () => {
@@ -33,9 +32,7 @@ describe('body rate watch', () => {
   let port = 0;
 
   beforeAll(async () => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    ({ port } = server.address() as AddressInfo);
+    port = await listen(server);
   });
   afterAll(() => {
     watch.close();

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import { Socket, type AddressInfo } from 'node:net';
+import { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQuickReply } from '../../src/router/quick-reply.ts';
 import { createReplyHead } from '../../src/router/reply-head.ts';
 import { systemClock } from '../../src/std/clock.ts';
+import { listen } from '../support/listen.ts';
 import { ask } from '../support/ask.ts';
 
 const quickReply = createQuickReply(createReplyHead(systemClock, 5_000), {
@@ -20,9 +21,7 @@ const server = http.createServer({ keepAliveTimeout: 5_000 }, (request, response
 let port = 0;
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  ({ port } = server.address() as AddressInfo);
+  port = await listen(server);
 });
 afterAll(() => {
   server.close();

@@ -1,14 +1,12 @@
 /** A door in front of a function, a control process and a git front that only write down what reaches them. */
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Invocation, InvocationLink } from '../../src/pool/ports.ts';
 import { decodeInvoke } from '../../src/protocol/invoke.ts';
-import { createDoor } from '../../src/router/index.ts';
-import { systemClock } from '../../src/std/clock.ts';
-import { servedDeployment, servedFunction } from './function-code.ts';
+import { startHelloDoor } from './hello-door.ts';
 import { readStrictly, type StrictReading } from './strict-http.ts';
 
 /** What reached the function. */
@@ -52,36 +50,14 @@ export async function startRecordedDoor(options: RecordedDoorOptions = {}) {
     },
     withdraw: () => {},
   };
-  const door = createDoor(
-    {
-      functions: { functionPool: () => dispatcher },
-      failures: { unreadable: () => {}, untaken: () => {} },
-      invocations: { ended: () => {} },
-      clock: systemClock,
-    },
-    {
-      address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
-      sockets,
-      bundlesDir: '/nowhere',
-      trustedProxies: options.trustedProxies ?? [],
-      protections: { 'memory-limit': 'on' },
-      drainMs: 10_000,
-    },
-  );
-  const deployment = servedDeployment({
-    bundle: 'none',
-    appName: 'hello',
-    functions: [servedFunction({ maxBodyBytes: MAX_BODY_BYTES })],
+  const { door, port } = await startHelloDoor({
+    functionPool: () => dispatcher,
+    served: { maxBodyBytes: MAX_BODY_BYTES },
+    sockets,
+    ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
   });
-  door.applySnapshot({
-    generation: 1,
-    deployments: [deployment],
-    apps: [{ name: 'hello', production: deployment.id, slugs: {}, commits: {} }],
-  });
-  door.server.listen(0, '127.0.0.1');
-  await once(door.server, 'listening');
   return {
-    port: (door.server.address() as AddressInfo).port,
+    port,
     door,
     /** What reached the function, in order. */
     seen,

@@ -1,11 +1,7 @@
 /** A door whose functions are played by the test: it says what a worker says, also what none should say. */
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import type { Invocation, InvocationFailure, InvocationLink } from '../../src/pool/ports.ts';
-import { createDoor } from '../../src/router/index.ts';
-import { systemClock } from '../../src/std/clock.ts';
 import { eventually } from './eventually.ts';
-import { servedDeployment, servedFunction } from './function-code.ts';
+import { startHelloDoor } from './hello-door.ts';
 
 /** What the exchange asked of its worker, in order. */
 export class RecordingLink implements InvocationLink {
@@ -40,41 +36,18 @@ export async function startScriptedFunctions(maxBodyBytes = 10 * 1024 * 1024) {
     dispatch: (invocation: Invocation) => void waiting.push(invocation),
     withdraw: (invocation: Invocation) => void withdrawn.push(invocation),
   };
-  const door = createDoor(
-    {
-      functions: { functionPool: () => dispatcher },
-      failures: { unreadable: () => {}, untaken: () => {} },
-      invocations: {
-        ended: (_target, { failure }) => {
-          if (failure !== null) failures.push(failure);
-        },
+  const { door, port } = await startHelloDoor({
+    functionPool: () => dispatcher,
+    invocations: {
+      ended: (_target, { failure }) => {
+        if (failure !== null) failures.push(failure);
       },
-      clock: systemClock,
     },
-    {
-      address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
-      sockets: { controlApi: '/nowhere', gitHttp: '/nowhere' },
-      bundlesDir: '/nowhere',
-      trustedProxies: [],
-      protections: { 'memory-limit': 'on' },
-      drainMs: 10_000,
-    },
-  );
-  const deployment = servedDeployment({
-    bundle: 'none',
-    appName: 'hello',
-    functions: [servedFunction({ maxBodyBytes })],
+    served: { maxBodyBytes },
   });
-  door.applySnapshot({
-    generation: 1,
-    deployments: [deployment],
-    apps: [{ name: 'hello', production: deployment.id, slugs: {}, commits: {} }],
-  });
-  door.server.listen(0, '127.0.0.1');
-  await once(door.server, 'listening');
 
   return {
-    port: (door.server.address() as AddressInfo).port,
+    port,
     door,
     failures,
     withdrawn,

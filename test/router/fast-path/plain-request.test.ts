@@ -1,18 +1,15 @@
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readPlainRequest } from '../../../src/router/fast-path/plain-request.ts';
+import { listen } from '../../support/listen.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 
 const server = http.createServer();
 let port = 0;
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  ({ port } = server.address() as AddressInfo);
+  port = await listen(server);
 });
 
 afterAll(() => {

@@ -1,0 +1,48 @@
+import type { ServedFunction } from '../../src/model/served.ts';
+import { createDoor } from '../../src/router/index.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { servedDeployment, servedFunction } from './function-code.ts';
+import { listen } from './listen.ts';
+
+type DoorDeps = Parameters<typeof createDoor>[0];
+type Door = ReturnType<typeof createDoor>;
+
+interface HelloDoorOptions {
+  functionPool: DoorDeps['functions']['functionPool'];
+  invocations?: DoorDeps['invocations'];
+  /** Of the one function. */
+  served: Partial<ServedFunction>;
+  /** Nobody listens there when they are absent. */
+  sockets?: { controlApi: string; gitHttp: string };
+  trustedProxies?: string[];
+}
+
+/** A door that routes `hello.localhost` to one function, which the test plays. */
+export async function startHelloDoor(
+  options: HelloDoorOptions,
+): Promise<{ door: Door; port: number }> {
+  const door = createDoor(
+    {
+      functions: { functionPool: options.functionPool },
+      failures: { unreadable: () => {}, untaken: () => {} },
+      invocations: options.invocations ?? { ended: () => {} },
+      clock: systemClock,
+    },
+    {
+      address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
+      sockets: options.sockets ?? { controlApi: '/nowhere', gitHttp: '/nowhere' },
+      bundlesDir: '/nowhere',
+      trustedProxies: options.trustedProxies ?? [],
+      protections: { 'memory-limit': 'on' },
+      drainMs: 10_000,
+    },
+  );
+  const functions = [servedFunction(options.served)];
+  const deployment = servedDeployment({ bundle: 'none', appName: 'hello', functions });
+  door.applySnapshot({
+    generation: 1,
+    deployments: [deployment],
+    apps: [{ name: 'hello', production: deployment.id, slugs: {}, commits: {} }],
+  });
+  return { door, port: await listen(door.server) };
+}
