@@ -135,7 +135,7 @@ export class FunctionPool implements AppMember {
       invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
       return;
     }
-    const worker = this.#waiting.length === 0 ? chooseWorker(this.#workers) : null;
+    const worker = this.#waiting.unpromised === 0 ? chooseWorker(this.#workers) : null;
     if (worker !== null) {
       this.#lease(worker, invocation, null);
       return;
@@ -314,25 +314,35 @@ export class FunctionPool implements AppMember {
   async #start(): Promise<StartResult | { kind: 'outdated' }> {
     this.#starting++;
     const epoch = this.#epoch;
+    const isAlone = this.#starting === 1 && this.#workers.length === 0;
     const result = await startFunctionWorker(this.#deps, {
       deployment: this.deployment,
       served: this.served,
       initTimeoutMs: this.#options.initTimeoutMs,
+      // With other workers about, the one that has room first shall have it.
+      promise: (left) => (isAlone && epoch === this.#epoch ? this.#waiting.promise(left) : null),
+      started: (zygote) => this.#started(zygote, epoch),
     });
     if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
     this.#lineStands(this.#deps.clock.monotonicMs());
-    if (result.kind === 'started') this.#adopt(result.zygote);
-    else this.#startFailed(result);
+    if (result.kind !== 'started') this.#startFailed(result);
     this.#pump();
     this.#deps.load.roomMade();
     return result;
   }
 
+  /** At once: what it was sent ahead may be answered in the same breath. */
+  #started(zygote: Zygote, epoch: number): void {
+    if (epoch === this.#epoch) return void this.#adopt(zygote);
+    // A request from before `restart` is finished, as those of workers that ran then are.
+    if (zygote.link.inFlight > 0) this.#retire(this.#adopt(zygote));
+  }
+
   /** What started with an environment that is no longer the deployment's. */
   #throwAway(result: StartResult): { kind: 'outdated' } {
     this.#outdatedStarts--;
-    if (result.kind === 'started') {
+    if (result.kind === 'started' && !this.#has(result.zygote)) {
       result.zygote.sandbox.kill();
       result.zygote.link.destroy();
     }
@@ -340,7 +350,11 @@ export class FunctionPool implements AppMember {
     return { kind: 'outdated' };
   }
 
-  #adopt(zygote: Zygote): void {
+  #has(zygote: Zygote): boolean {
+    return [...this.#workers, ...this.#leaving].some((worker) => worker.zygote === zygote);
+  }
+
+  #adopt(zygote: Zygote): PooledWorker {
     const worker = new PooledWorker(zygote, this.#deps.clock.monotonicMs());
     this.#workers.push(worker);
     void zygote.sandbox.nearMemoryLimit?.then(() => this.#replaceWhenOfAge(worker));
@@ -360,6 +374,7 @@ export class FunctionPool implements AppMember {
       closed: () => void this.#discard(worker, null),
     });
     this.#armIdleTimer(this.#options.idleMs);
+    return worker;
   }
 
   /** Nobody else will start one for those who wait, unless another start still runs. */

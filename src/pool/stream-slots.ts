@@ -64,6 +64,14 @@ export class StreamSlots<T> {
     return stream;
   }
 
+  /** Its time begins later than it was taken. */
+  restamp(stream: number, nowMs: number, waitedSinceMs: number): void {
+    const index = this.#indexOf(stream);
+    if (index === -1) return;
+    this.#startedAtMs[index] = nowMs;
+    this.#waitedSinceMs[index] = waitedSinceMs;
+  }
+
   /** Null for a stream that is over, was abandoned, or never was. */
   get(stream: number): T | null {
     const index = this.#indexOf(stream);

@@ -1,11 +1,24 @@
 import type { Clock } from '../std/clock.ts';
-import type { Invocation } from './ports.ts';
+import type { Invocation, InvocationFailure } from './ports.ts';
 
 interface Waiting {
   invocation: Invocation;
   sinceMs: number;
   /** A worker was being started while it waited. */
   isForStart: boolean;
+  /** It was sent to a worker that starts, which is told when it leaves the line by itself. */
+  promise: { left: () => void } | null;
+}
+
+/** One that waits on in its place, for one worker: that may begin it as soon as it has started. */
+export interface Promised {
+  readonly invocation: Invocation;
+  /** The worker has started: takes it out of the line. Null when it has left, or waits for any worker again. */
+  claim: () => Next | null;
+  /** The worker will not begin it: it waits for any. */
+  giveBack(): void;
+  /** The worker may have begun it, and has failed: it must not be begun again, so it fails. */
+  fail(failure: InvocationFailure): void;
 }
 
 export interface Next {
@@ -20,6 +33,7 @@ export class WaitingLine {
   readonly #clock: Clock;
   readonly #options: { length: number; waitMs: number; onTimeout(invocation: Invocation): void };
   readonly #line: Waiting[] = [];
+  #promised = 0;
   #cancelTimer: (() => void) | null = null;
 
   constructor(
@@ -34,6 +48,11 @@ export class WaitingLine {
     return this.#line.length;
   }
 
+  /** Those that any worker may have. */
+  get unpromised(): number {
+    return this.#line.length - this.#promised;
+  }
+
   /** Since when the first one waits; null when nobody does. */
   get firstSinceMs(): number | null {
     return this.#line[0]?.sinceMs ?? null;
@@ -42,7 +61,8 @@ export class WaitingLine {
   /** False when the line is full. */
   push(invocation: Invocation): boolean {
     if (this.#line.length >= this.#options.length) return false;
-    this.#line.push({ invocation, sinceMs: this.#clock.monotonicMs(), isForStart: false });
+    const sinceMs = this.#clock.monotonicMs();
+    this.#line.push({ invocation, sinceMs, isForStart: false, promise: null });
     this.#arm();
     return true;
   }
@@ -54,24 +74,53 @@ export class WaitingLine {
   putBack(invocation: Invocation, sinceMs: number): void {
     const younger = this.#line.findIndex((waiting) => waiting.sinceMs > sinceMs);
     const index = younger === -1 ? this.#line.length : younger;
-    this.#line.splice(index, 0, { invocation, sinceMs, isForStart: false });
+    this.#line.splice(index, 0, { invocation, sinceMs, isForStart: false, promise: null });
     // The timer stands for whoever was the oldest.
     this.#disarm();
     this.#arm();
   }
 
+  /** The first that any worker may have. */
   shift(): Next | null {
-    const first = this.#line.shift();
-    if (first === undefined) return null;
-    if (this.#line.length === 0) this.#disarm();
-    const { invocation, sinceMs, isForStart } = first;
-    return { invocation, sinceMs, waitedMs: this.#clock.monotonicMs() - sinceMs, isForStart };
+    return this.#take(this.#line.find(({ promise }) => promise === null));
   }
 
   remove(invocation: Invocation): void {
-    const index = this.#line.findIndex((waiting) => waiting.invocation === invocation);
-    if (index !== -1) this.#line.splice(index, 1);
+    const waiting = this.#line.find((one) => one.invocation === invocation);
+    this.#take(waiting);
+    waiting?.promise?.left();
+  }
+
+  /** Promises the first that any worker may have to one that starts; null when there is none. */
+  promise(left: () => void): Promised | null {
+    const waiting = this.#line.find(({ promise }) => promise === null);
+    if (waiting === undefined) return null;
+    const promise = { left };
+    const { invocation } = waiting;
+    waiting.promise = promise;
+    this.#promised += 1;
+    const holds = (): boolean => waiting.promise === promise && this.#line.includes(waiting);
+    return {
+      invocation,
+      claim: () => (holds() ? this.#take(waiting) : null),
+      giveBack: () => {
+        if (!holds()) return;
+        waiting.promise = null;
+        this.#promised -= 1;
+      },
+      fail: (failure) => {
+        if (holds() && this.#take(waiting) !== null) invocation.failed(failure);
+      },
+    };
+  }
+
+  #take(waiting: Waiting | undefined): Next | null {
+    if (waiting === undefined) return null;
+    this.#line.splice(this.#line.indexOf(waiting), 1);
+    if (waiting.promise !== null) this.#promised -= 1;
     if (this.#line.length === 0) this.#disarm();
+    const { invocation, sinceMs, isForStart } = waiting;
+    return { invocation, sinceMs, waitedMs: this.#clock.monotonicMs() - sinceMs, isForStart };
   }
 
   /** How many have waited for so long at least. */
@@ -108,7 +157,8 @@ export class WaitingLine {
     const oldestAllowed = this.#clock.monotonicMs() - this.#options.waitMs;
     for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
       if (first.sinceMs > oldestAllowed) break;
-      this.#line.shift();
+      this.#take(first);
+      first.promise?.left();
       this.#options.onTimeout(first.invocation);
     }
     this.#arm();

@@ -42,6 +42,17 @@ const STREAM_BACKLOG_BYTES = WINDOW_BYTES + 2 * BODY_CHUNK_BYTES;
 /** However many streams it has: a worker whose event loop turns reads its socket. */
 const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
+/** Frames that a worker which has not started has no reason for. */
+const ABOUT_INVOCATION: ReadonlySet<number> = new Set([
+  WORKER_FRAME.REPLY,
+  WORKER_FRAME.HEAD,
+  WORKER_FRAME.BODY,
+  WORKER_FRAME.END,
+  WORKER_FRAME.FAILED,
+  WORKER_FRAME.NACK,
+  WORKER_FRAME.CREDIT,
+]);
+
 /** What a worker tells whoever holds it. Each holder listens with its own. */
 export interface WorkerListener {
   hello?(): void;
@@ -63,6 +74,13 @@ export interface WorkerListener {
   closed?(): void;
 }
 
+/** An invocation that is sent to a worker before it has started. */
+export interface AheadInvocation {
+  readonly invocation: Invocation;
+  /** When the worker has started, and may have begun it: null when nobody waits for it any more. */
+  claim: () => { sinceMs: number; coldStartMs: number | null } | null;
+}
+
 export class WorkerLink implements InvocationLink {
   readonly #socket: Socket;
   readonly #clock: Clock;
@@ -77,6 +95,7 @@ export class WorkerLink implements InvocationLink {
   readonly #requests = new RecentRequests();
   #peakMemoryKib = 0;
   #isReady = false;
+  #ahead: (AheadInvocation & { stream: number }) | null = null;
   #isRefusing = false;
   #isRetiring = false;
   #brokenReason: string | null = null;
@@ -139,6 +158,23 @@ export class WorkerLink implements InvocationLink {
       this.#broken('it does not read what it is sent'),
     );
     this.#writer.bytes(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(head, code));
+  }
+
+  /**
+   * Sends an invocation right behind `specialise`. The worker begins it when it has told that it is ready, which is when
+   * this link hands it over. Until then its body stays here, and nothing that comes for it is heard.
+   */
+  sendAhead(ahead: AheadInvocation): void {
+    const { invocation } = ahead;
+    const stream = this.#slots.take(invocation, Infinity);
+    this.#ahead = { ...ahead, stream };
+    this.#requests.note(stream, invocation.requestId);
+    this.#writer.text(WORKER_FRAME.INVOKE, stream, invocation.hasBody ? 1 : 0, invocation.text);
+  }
+
+  /** Nobody waits any more for what was sent ahead. */
+  cancelAhead(): void {
+    if (this.#ahead !== null) this.cancel(this.#ahead.stream);
   }
 
   /** Hands an invocation over; the caller saw room. `waitedSinceMs` is null for one that has not waited. */
@@ -208,6 +244,8 @@ export class WorkerLink implements InvocationLink {
 
   #receive({ type, stream, payload }: Frame): void {
     if (this.#brokenReason !== null) return;
+    const isEarly = this.#ahead !== null && ABOUT_INVOCATION.has(type);
+    if (isEarly) return this.#broken('an answer before it was ready');
     switch (type) {
       case WORKER_FRAME.REPLY:
         return this.#reply(stream, payload);
@@ -247,8 +285,7 @@ export class WorkerLink implements InvocationLink {
       case WORKER_FRAME.HELLO:
         return this.#listener.hello?.();
       case WORKER_FRAME.READY:
-        this.#isReady = true;
-        return this.#listener.ready?.(parseReadyHead(payload));
+        return this.#ready(parseReadyHead(payload));
       case WORKER_FRAME.INIT_FAILED:
         return this.#listener.initFailed?.(parseInitFailedHead(payload));
       case WORKER_FRAME.RETIRING:
@@ -256,6 +293,24 @@ export class WorkerLink implements InvocationLink {
       default:
         return this.#broken(`unknown frame type ${type}`);
     }
+  }
+
+  /** Its holder hears of it before anything that it answers. */
+  #ready(head: ReadyHead): void {
+    this.#isReady = true;
+    this.#beginAhead();
+    this.#listener.ready?.(head);
+  }
+
+  #beginAhead(): void {
+    if (this.#ahead === null) return;
+    const { stream, invocation, claim } = this.#ahead;
+    this.#ahead = null;
+    const claimed = claim();
+    const now = this.#clock.monotonicMs();
+    this.#slots.restamp(stream, now, claimed?.sinceMs ?? now);
+    this.#armTimer(this.#timeoutMs);
+    if (claimed !== null) invocation.begun(this, stream, claimed.coldStartMs);
   }
 
   #log(stream: number, payload: Buffer): void {
@@ -332,14 +387,21 @@ export class WorkerLink implements InvocationLink {
     if (waitedSinceMs === null) return;
     if (this.#slots.isBegun(stream)) return this.#broken('a refusal of what was begun');
     const invocation = this.#slots.get(stream);
+    // What was sent ahead, and cancelled before it could be begun.
+    if (invocation === null) return this.#letGo(stream);
     // One that refuses with nothing else to do would be asked again at once, for ever.
-    if (this.#slots.taken === 1) return this.#broken('a refusal without a reason');
+    const hasReason = this.#slots.taken > 1 || this.#isRetiring;
+    if (!hasReason) return this.#broken('a refusal without a reason');
     this.#slots.release(stream);
     // It knows better than its number of slots; it is asked again when something of its own has ended.
     this.#isRefusing = true;
-    if (invocation === null) return;
     invocation.refused();
     this.#listener.nacked?.(invocation, waitedSinceMs);
+  }
+
+  #letGo(stream: number): void {
+    this.#slots.release(stream);
+    this.#listener.settled?.(false);
   }
 
   #armTimer(delayMs: number): void {

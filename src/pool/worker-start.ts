@@ -7,7 +7,8 @@ import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
 import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
 import type { BundleCode, FunctionLog, FunctionSource, Sandbox } from './ports.ts';
-import type { WorkerListener } from './worker-link.ts';
+import type { Promised } from './waiting-line.ts';
+import type { WorkerLink, WorkerListener } from './worker-link.ts';
 import type { ZygoteSource } from './zygote-turns.ts';
 import type { Zygote } from './zygotes.ts';
 
@@ -22,6 +23,10 @@ export interface StartRequest {
   deployment: ServedDeployment;
   served: ServedFunction;
   initTimeoutMs: number;
+  /** Asked when a worker starts: one that waits, and is sent along with the code. Null when it is to start first. */
+  promise?(left: () => void): Promised | null;
+  /** Called before anything is heard of what was sent along; the worker has another listener then. */
+  started?(zygote: Zygote): void;
 }
 
 export type StartResult =
@@ -93,24 +98,32 @@ function initialise(
 ): Promise<InitOutcome> {
   const { sandbox, link } = zygote;
   const source = sourceOf(request);
+  let promised: Promised | null = null;
   return new Promise((resolve) => {
     const heard = linesOf(log, source);
     const settle = (outcome: InitOutcome): void => {
       cancelDeadline();
       // Lines that came along with READY are heard; whatever else did, the link keeps for who adopts it.
       link.listen('ready' in outcome ? heard : {});
+      if ('ready' in outcome) request.started?.(zygote);
+      else promised?.giveBack();
       resolve(outcome);
     };
     const fail = (reason: InitFailure['reason'], message: string, stack = ''): void =>
       settle({ failure: { reason, message, stack } });
+    /** It may be ready and have begun what it was sent, without a word of it here. */
+    const failUnheard = (reason: InitFailure['reason'], message: string): void => {
+      promised?.fail({ kind: 'init-failed', failure: { reason, message, stack: '' } });
+      fail(reason, message);
+    };
     const cancelDeadline = clock.after(request.initTimeoutMs, () =>
-      fail('timeout', `did not start within ${request.initTimeoutMs / 1000} seconds`),
+      failUnheard('timeout', `did not start within ${request.initTimeoutMs / 1000} seconds`),
     );
     const listener: WorkerListener = {
       ready: (ready) => settle({ ready }),
       initFailed: ({ reason, message, stack }) => fail(reason, message, stack),
       ...heard,
-      unusable: (reason) => fail('exited', reason),
+      unusable: (reason) => failUnheard('exited', reason),
       closed: () =>
         void sandbox.exited.then((exit) =>
           settle({ failure: initFailureOfExit(exit, request.served.memoryMib) }),
@@ -124,6 +137,18 @@ function initialise(
     const { id, appName } = request.deployment;
     sandbox.specialise(id, packagesOf, appName);
     link.specialise(specialiseHead(request), code);
+    promised = request.promise?.(() => link.cancelAhead()) ?? null;
+    if (promised !== null) sendAhead(link, promised);
+  });
+}
+
+function sendAhead(link: WorkerLink, { invocation, claim }: Promised): void {
+  link.sendAhead({
+    invocation,
+    claim: () => {
+      const next = claim();
+      return next && { sinceMs: next.sinceMs, coldStartMs: next.isForStart ? next.waitedMs : null };
+    },
   });
 }
 

@@ -12,6 +12,7 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from './framing.ts';
 const BATCH_BYTES = 64 * 1024;
 /** Payloads above this are not worth a copy. */
 export const COPY_LIMIT_BYTES = 8 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export class FrameWriter {
   readonly #socket: Writable;
@@ -106,6 +107,13 @@ export class FrameWriter {
       this.#batch = Buffer.allocUnsafeSlow(BATCH_BYTES);
       this.#checkBacklog();
     }
+  }
+
+  /** Hands all to the socket, and calls back when the kernel has it: before this returns, unless the reader lags. */
+  flushThen(callback: () => void): void {
+    this.flush();
+    if (this.#socket.writableLength === 0) callback();
+    else this.#socket.write(NOTHING, () => callback());
   }
 
   #checkBacklog(): void {

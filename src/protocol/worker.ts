@@ -29,9 +29,11 @@
  * Flow control: each side may have WINDOW_BYTES of unacknowledged BODY payload per stream. From the worker, a BODY is
  * never empty and counts as `windowCharge` of its length, and CREDIT to it counts alike: small frames cost more than
  * their bytes. NACK, when it comes, is the first frame of its stream, so that the body can be sent again to another
- * worker, and only a worker that has another invocation sends it. RETIRING comes once; later ones mean nothing.
+ * worker, and only a worker that has another invocation sends it, or one that retires. RETIRING comes once; later ones mean nothing.
  * A release command is specialised like a function, with `releaseArgs`: it is never READY and takes no invocation. The
  * process is its program and ends with it, by the program's own exit status; INIT_FAILED before that says what it threw.
+ * One INVOKE may come right behind SPECIALISE, the frames of its body not before READY. The worker begins it when READY
+ * is out: of a worker that ends without READY, nobody's request was begun. One that was cancelled before ends in NACK.
  * Exactly one of REPLY, END, FAILED and NACK ends a stream on the worker's side, also after CANCEL.
  * A worker that breaks the protocol is killed.
  */

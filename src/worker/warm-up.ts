@@ -71,11 +71,16 @@ async function rehearseOne(makeWorker: MakeWorker, handler: string): Promise<voi
   const code = Buffer.from(
     `(async function (__builtin, __meta, __export, require) { "use strict"; __export(${handler}); })`,
   );
-  frames.push(encodeFrame(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(HEAD, code)));
-  await answers.of(WORKER_FRAME.READY);
   const invoke = Buffer.from(`\0${invokeText(REQUEST, CLIENT)}`, 'latin1');
-  frames.push(encodeFrame(WORKER_FRAME.INVOKE, STREAM, invoke));
-  await answers.of(WORKER_FRAME.REPLY);
+  const replied = answers.of(WORKER_FRAME.REPLY);
+  // In one piece, as the first request of a function comes along with its code.
+  frames.push(
+    Buffer.concat([
+      encodeFrame(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(HEAD, code)),
+      encodeFrame(WORKER_FRAME.INVOKE, STREAM, invoke),
+    ]),
+  );
+  await replied;
 }
 
 /** A socket that leads nowhere, and what the worker writes to it. */

@@ -15,6 +15,7 @@ import { describeError, Invocation, InvocationCancelled } from './invocation.ts'
 import { createLogCapture, type LogCapture } from './log-capture.ts';
 import { createMemoryReport } from './memory-report.ts';
 import { runReleaseCommand } from './release-command.ts';
+import type { RequestBody } from './request-body.ts';
 import { rehearse, warmUpWhenIdle, type WorkerSocket } from './warm-up.ts';
 
 const READ_BUFFER_BYTES = 64 * 1024;
@@ -46,6 +47,13 @@ export async function startWorker(
   return { retire: () => worker.retire(), warn: (text) => worker.warn(text) };
 }
 
+/** An invocation that was sent along with the code: it is begun when that has started. */
+interface EarlyInvocation {
+  stream: number;
+  payload: Buffer;
+  isCancelled: boolean;
+}
+
 class Worker {
   readonly #socket: WorkerSocket;
   readonly #writer: FrameWriter;
@@ -67,6 +75,7 @@ class Worker {
     (peakKib) => this.#writer.u32(WORKER_FRAME.MEMORY, 0, peakKib),
     () => performance.now(),
   );
+  #early: EarlyInvocation[] = [];
   #handle: Handle | null = null;
   #isInitialising = false;
   #concurrency = 1;
@@ -115,13 +124,13 @@ class Worker {
     this.#leaveInvocation();
     switch (type) {
       case WORKER_FRAME.BODY:
-        return this.#invocations.get(stream)?.body?.push(payload);
+        return this.#bodyOf(stream)?.push(payload);
       case WORKER_FRAME.BODY_END:
-        return this.#invocations.get(stream)?.body?.end(payload);
+        return this.#bodyOf(stream)?.end(payload);
       case WORKER_FRAME.CREDIT:
         return this.#invocations.get(stream)?.credit(payload.readUInt32BE(0));
       case WORKER_FRAME.CANCEL:
-        return this.#invocations.get(stream)?.cancel(payload[0] ?? 0);
+        return this.#cancel(stream, payload[0] ?? 0);
       case WORKER_FRAME.PING:
         return this.#writer.empty(WORKER_FRAME.PONG, 0);
       case WORKER_FRAME.DRAIN:
@@ -180,6 +189,15 @@ class Worker {
     const initMs = performance.now() - startedAtMs;
     this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
     if (this.#isRetiring) this.#writer.empty(WORKER_FRAME.RETIRING, 0);
+    // Whoever has not heard READY takes it that nothing was begun: so that is out before a handler can end the process.
+    if (this.#early.length > 0) this.#writer.flushThen(() => this.#beginEarly());
+  }
+
+  #beginEarly(): void {
+    for (const { stream, payload, isCancelled } of this.#early.splice(0)) {
+      if (isCancelled || this.#isRetiring) this.#writer.empty(WORKER_FRAME.NACK, stream);
+      else this.#invoke(stream, payload);
+    }
   }
 
   #initFailed(error: unknown): void {
@@ -197,6 +215,12 @@ class Worker {
 
   #invoke(stream: number, payload: Buffer): void {
     const handle = this.#handle;
+    if (this.#isInitialising && this.#early.length < this.#concurrency) {
+      // What is read next comes to where this is.
+      const owned = Buffer.from(payload);
+      this.#early.push({ stream, payload: owned, isCancelled: false });
+      return;
+    }
     if (handle === null || this.#isDraining || this.#invocations.size >= this.#concurrency) {
       this.#writer.empty(WORKER_FRAME.NACK, stream);
       return;
@@ -210,6 +234,18 @@ class Worker {
     // Half of what `run` costs, which also makes the context to return to.
     this.#running.enterWith(invocation);
     handle(invocation).catch((error: unknown) => this.#failed(invocation, error));
+  }
+
+  /** Whoever sends a body has heard that this is ready. */
+  #bodyOf(stream: number): RequestBody | null | undefined {
+    if (this.#early.length > 0) this.#beginEarly();
+    return this.#invocations.get(stream)?.body;
+  }
+
+  #cancel(stream: number, reason: number): void {
+    const early = this.#early.find((one) => one.stream === stream);
+    if (early !== undefined) early.isCancelled = true;
+    else this.#invocations.get(stream)?.cancel(reason);
   }
 
   /** What a handler throws after its answer, or after its time, still is to be found in the log. */
