@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { benchBurst } from './burst.ts';
 import { benchCold } from './cold.ts';
 import { benchConfinement } from './confinement.ts';
+import { benchDensity } from './density.ts';
 import { benchDependencies } from './dependencies.ts';
 import { benchEnvironment } from './environment.ts';
 import { benchIdle } from './idle.ts';
@@ -48,6 +49,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   burst: benchBurst,
   confinement: benchConfinement,
   idle: benchIdle,
+  density: benchDensity,
   logs: benchLogs,
   isolation: benchIsolation,
   overload: benchOverload,

@@ -16,6 +16,15 @@ export function proportionalSizes(root: number): Record<string, number> {
   return sizes;
 }
 
+/** The same for one process and what stands around it alone: bubblewrap, twice for each sandbox. */
+export function sizeOfSandboxed(pid: number): number {
+  let size = 0;
+  for (let at = pid; at === pid || describe(at) === 'bubblewrap'; at = parentOf(at)) {
+    size += pssKilobytes(at);
+  }
+  return size;
+}
+
 function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
-import { databaseUrl } from '../support/database.ts';
+import { databaseUrl } from '../support/database-url.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
-import { instanceName } from '../../src/main/supervisor/layout.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { randomName } from '../../src/std/ids.ts';
+import { databaseUrl } from './database-url.ts';
 import type { Platform } from './platform.ts';
 
 const MIGRATIONS = new URL('../../migrations', import.meta.url).pathname;
@@ -26,17 +26,6 @@ export async function createDatabase(platform: Platform): Promise<Database> {
   const database = await createEmptyDatabase(platform);
   await migrate(database, MIGRATIONS);
   return database;
-}
-
-/**
- * The embedded server of a platform, which trusts whoever may enter its socket's folder. The folder is in the mount
- * namespace of the supervisor.
- */
-export function databaseUrl(platform: Platform, name: string): string {
-  // The socket stands in the server's own mount namespace.
-  const runtimeDir = `/proc/${platform.pid}/root/run/gitfn/${instanceName(platform.dataDir)}`;
-  const folder = `${runtimeDir}/sockets/postgres`;
-  return `postgresql://gitfn@localhost/${name}?host=${encodeURIComponent(folder)}`;
 }
 
 function ignore(): void {
