@@ -10,6 +10,7 @@ import { captureOutput } from './capture-output.ts';
 import type { FoundHandler } from './conventions.ts';
 import type { EnvironmentSource } from './environment.ts';
 import type { Handle } from './handlers.ts';
+import { createIdleCollection, ownHeap } from './idle-collection.ts';
 import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
 import { createLogCapture, type LogCapture } from './log-capture.ts';
@@ -39,7 +40,7 @@ export async function startWorker(
       return true;
     },
   });
-  const worker = new Worker(socket, environment);
+  const worker = new Worker(socket, environment, createIdleCollection(ownHeap));
   socket.resume(); // Or the end of the stream would never be seen.
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));
@@ -61,6 +62,7 @@ class Worker {
   readonly #running = new AsyncLocalStorage<Invocation | undefined>();
   readonly #invocations = new Map<number, Invocation>();
   readonly #log: LogCapture;
+  readonly #requestEnded: () => void;
   readonly #exit = process.exit.bind(process);
   readonly #background = new Background({
     whenAnswered: (callback) => {
@@ -87,10 +89,16 @@ class Worker {
   readonly #onSettled = (stream: number): void => {
     this.#invocations.delete(stream);
     this.#tellMemory();
+    this.#requestEnded();
     this.#exitWhenDrained();
   };
 
-  constructor(socket: WorkerSocket, environment: EnvironmentSource) {
+  constructor(
+    socket: WorkerSocket,
+    environment: EnvironmentSource,
+    requestEnded: () => void = () => {},
+  ) {
+    this.#requestEnded = requestEnded;
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);
     this.#environment = environment;
