@@ -3,10 +3,8 @@
  * beside the same hello as a bare `node:http` server; and deployments that sleep, which is what the platform's own
  * processes keep of them. PSS: what processes share counts once, in equal parts.
  */
-import { readdir } from 'node:fs/promises';
 import http from 'node:http';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { type Platform, startPlatform } from '../test/support/platform.ts';
 import { descendantsOf } from '../test/support/processes.ts';
 import { DeployedApp } from './support/deployed-app.ts';
@@ -28,7 +26,6 @@ const SLEEPING = 10_000;
 const KEEPERS = ['data', 'control', 'supervisor'];
 /** By then nothing is on its way any more, and V8 has collected what it collects when it is idle. */
 const SETTLE_MS = 10_000;
-const SEALED_DEADLINE_MS = 120_000;
 
 /** Its worker calls itself by that title, and is so told from zygotes. */
 const sourceOf = (title: string, number: number): string =>
@@ -95,7 +92,7 @@ async function wake(
   return { targets, sizes };
 }
 
-/** Their routes are read, and their environments sealed, when control starts; a start later nothing is new any more. */
+/** Control makes a snapshot of their routes when it starts, and data routes by it. */
 async function measureSleeping(platform: Platform): Promise<BenchRow[]> {
   const app = await DeployedApp.create(platform, 'like');
   try {
@@ -105,14 +102,7 @@ async function measureSleeping(platform: Platform): Promise<BenchRow[]> {
     await app.dispose();
   }
   const before = await measureRestarted(platform);
-  const sealed = await countSealed(platform);
   await addSleepingDeployments(platform, { count: SLEEPING, like: 'like' });
-  await platform.restart();
-  const endsAt = performance.now() + SEALED_DEADLINE_MS;
-  while ((await countSealed(platform)) < sealed + SLEEPING) {
-    if (performance.now() > endsAt) throw new Error('the environments are not sealed in time');
-    await new Promise((wake) => setTimeout(wake, 200));
-  }
   const after = await measureRestarted(platform);
   const grown = KEEPERS.map((name) => (after[name] ?? 0) - (before[name] ?? 0));
   const total = grown.reduce((sum, one) => sum + one, 0);
@@ -131,10 +121,6 @@ async function measureRestarted(platform: Platform): Promise<Record<string, numb
   await platform.restart();
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   return proportionalSizes(platform.pid);
-}
-
-async function countSealed(platform: Platform): Promise<number> {
-  return (await readdir(join(platform.dataDir, 'sealed'))).length;
 }
 
 async function settled(sizes: () => number[]): Promise<number[]> {

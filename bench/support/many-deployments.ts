@@ -1,12 +1,16 @@
 /**
- * Thousands of deployments that sleep, as rows of a platform's own database: pushing them would take an hour, and what
- * they cost while nobody asks for them is the same. Each has a route and, once control has started again, a sealed
- * environment; all run the bundle of one app that was pushed.
+ * Thousands of deployments that sleep, as rows of a platform's own database and files of its data folder: pushing them
+ * would take an hour, and what they cost while nobody asks for them is the same. Each has a route and a sealed environment;
+ * all run the bundle of one app that was pushed.
  */
 import { createHash } from 'node:crypto';
+import { chown, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { databaseUrl } from '../../test/support/database-url.ts';
 import type { Platform } from '../../test/support/platform.ts';
 import { newId } from '../../src/std/ids.ts';
+import { parseMasterKeys } from '../../src/secrets/master-key-file.ts';
+import { openEnvironment, sealEnvironment } from '../../src/secrets/sealed.ts';
 import { openDatabase, type Queryable } from '../../src/store/database.ts';
 
 /** One in production, as many branches as commits beside it. */
@@ -27,16 +31,42 @@ export async function addSleepingDeployments(
 ): Promise<void> {
   const database = openDatabase(databaseUrl(platform, 'postgres'), () => {});
   try {
+    const seal = await sealerLike(platform, database, like);
     for (let first = 0; first < count; first += DEPLOYMENTS_PER_APP) {
       const rows = Array.from(
         { length: Math.min(DEPLOYMENTS_PER_APP, count - first) },
         (_, index) => rowOf(first + index, index),
       );
       await database.transaction((tx) => insertApp(tx, { name: `asleep-${first}`, like, rows }));
+      for (const { id } of rows) await seal(id);
     }
   } finally {
     await database.close();
   }
+}
+
+/** Gives deployments the environment of the app that was pushed. */
+async function sealerLike(
+  platform: Platform,
+  database: Queryable,
+  like: string,
+): Promise<(deployment: string) => Promise<void>> {
+  const folder = join(platform.dataDir, 'sealed');
+  const { uid, gid } = await stat(folder);
+  const keys = parseMasterKeys(await readFile(join(platform.dataDir, 'master-key'), 'utf8')) ?? [];
+  const { rows } = await database.query<{ id: string }>(
+    `SELECT d.id FROM deployments d JOIN apps a ON a.id = d.app_id
+     WHERE a.name = $1 AND d.state = 'live' LIMIT 1`,
+    [like],
+  );
+  const { id = '' } = rows[0] ?? {};
+  const environment = openEnvironment(keys, id, await readFile(join(folder, `${id}.sealed`)));
+  const [key = Buffer.alloc(0)] = keys;
+  return async (deployment) => {
+    const file = join(folder, `${deployment}.sealed`);
+    await writeFile(file, sealEnvironment(key, deployment, environment), { mode: 0o600 });
+    await chown(file, uid, gid);
+  };
 }
 
 function rowOf(number: number, index: number): Row {

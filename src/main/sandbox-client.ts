@@ -28,6 +28,9 @@ export interface ClientSandbox {
   onConnectionsRefused(listener: (text: string) => void): void;
   /** No harm when it has ended. */
   kill(): void;
+  /** Stops it until `thaw`, where the machine can; what is asked is done in that order. */
+  freeze(): void;
+  thaw(): void;
   exited: Promise<SandboxExit>;
 }
 
@@ -130,6 +133,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
         if (exits.has(slot)) refusals.set(slot, listener);
       },
       kill: () => supervisor.send({ type: 'kill', slot }),
+      freeze: () => supervisor.send({ type: 'freeze', slot }),
+      thaw: () => supervisor.send({ type: 'thaw', slot }),
       exited: ending.then(async (exit) => {
         const stderrTail = await output.finish();
         return { ...exit, stderrTail: exit.stderrTail || stderrTail };

@@ -79,7 +79,10 @@ export interface PoolOptions {
   zygotes: number;
   queueLength: number;
   queueMs: number;
+  /** Workers that have been idle for so long end. */
   idleMs: number;
+  /** And are frozen before, where the machine can; null for never. */
+  freezeMs: number | null;
   initTimeoutMs: number;
   drainMs: number;
 }

@@ -13,19 +13,26 @@ const MAX_BACKOFF_MS = 30_000;
 
 interface Leasable {
   readonly room: number;
+  readonly isFrozen: boolean;
   /** Asked whether its event loop turns, and not answered yet. */
   readonly isSuspect: boolean;
 }
 
 /**
- * The first worker with room. Workers stand in the order of their start, so the oldest stay busy and the others
- * can idle out.
+ * The first worker with room, of those that are not frozen if it can be. Workers stand in the order of their start: as each
+ * gets only what those before it have no room for, the first are both the most used and the most recently used, whose code
+ * is compiled and whose memory is in the caches, and the last can freeze and idle out. To keep them by their last use instead would
+ * choose the same, but for a moment after a worker that had no room has some again: then it would leave that one, which all
+ * come back to, for one that is on its way out; and it would cost each request a change of the order.
  */
 export function chooseWorker<W extends Leasable>(workers: readonly W[]): W | null {
+  let frozen: W | null = null;
   for (const worker of workers) {
-    if (worker.room > 0 && !worker.isSuspect) return worker;
+    if (worker.room === 0 || worker.isSuspect) continue;
+    if (!worker.isFrozen) return worker;
+    frozen ??= worker;
   }
-  return null;
+  return frozen;
 }
 
 /** How many more workers the waiting requests need: N at once start ⌈N / concurrency⌉, not N. */
@@ -66,19 +73,31 @@ export function backoffMs(failuresInRow: number): number {
   return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failuresInRow - FREE_FAILURES));
 }
 
-/** Which of the workers have been idle long enough to end, and when to look again; null when none is idle. */
-export function idleWorkers<W extends { idleSinceMs: number | null }>(
+interface Rests {
+  readonly idleSinceMs: number | null;
+  readonly isFrozen: boolean;
+}
+
+/**
+ * Which of the workers have been idle long enough to end, and which others to be frozen, and when to look again; null when
+ * none is idle. `freezeMs` is null where none is frozen.
+ */
+export function idleWorkers<W extends Rests>(
   workers: readonly W[],
   nowMs: number,
-  idleMs: number,
-): { expired: W[]; lookAgainInMs: number | null } {
+  { idleMs, freezeMs }: { idleMs: number; freezeMs: number | null },
+): { expired: W[]; freezing: W[]; lookAgainInMs: number | null } {
   const expired: W[] = [];
-  let lookAgainInMs: number | null = null;
+  const freezing: W[] = [];
+  let lookAgainInMs = Infinity;
   for (const worker of workers) {
     if (worker.idleSinceMs === null) continue;
-    const leftMs = worker.idleSinceMs + idleMs - nowMs;
-    if (leftMs <= 0) expired.push(worker);
-    else lookAgainInMs = Math.min(lookAgainInMs ?? leftMs, leftMs);
+    const idledMs = nowMs - worker.idleSinceMs;
+    const mayFreeze = freezeMs !== null && !worker.isFrozen;
+    if (idledMs >= idleMs) expired.push(worker);
+    else if (mayFreeze && idledMs >= freezeMs) freezing.push(worker);
+    const next = mayFreeze && idledMs < freezeMs ? Math.min(freezeMs, idleMs) : idleMs;
+    if (idledMs < idleMs) lookAgainInMs = Math.min(lookAgainInMs, next - idledMs);
   }
-  return { expired, lookAgainInMs };
+  return { expired, freezing, lookAgainInMs: lookAgainInMs === Infinity ? null : lookAgainInMs };
 }

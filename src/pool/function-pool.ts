@@ -223,7 +223,7 @@ export class FunctionPool implements AppMember {
   /** What was held may idle out. */
   unhold(): void {
     this.#isHeld = false;
-    this.#armIdleTimer(this.#options.idleMs);
+    this.#armIdleTimer(this.#firstLookMs);
   }
 
   /** Finishes what is in flight and waiting, then ends all workers; after `drainMs` it ends them regardless. */
@@ -240,8 +240,17 @@ export class FunctionPool implements AppMember {
 
   #lease(worker: PooledWorker, invocation: Invocation, next: Next | null): void {
     worker.idleSinceMs = null;
+    if (worker.isFrozen) this.#thaw(worker);
     const coldStartMs = next?.isForStart === true ? next.waitedMs : null;
     worker.zygote.link.invoke(invocation, coldStartMs, next?.sinceMs);
+  }
+
+  /** Once it is idle again it is looked at as early as if it had just started, and not only at its end. */
+  #thaw(worker: PooledWorker): void {
+    worker.thaw();
+    this.#cancelIdleTimer?.();
+    this.#cancelIdleTimer = null;
+    this.#armIdleTimer(this.#firstLookMs);
   }
 
   /** Gives waiting invocations to workers with room. */
@@ -373,7 +382,7 @@ export class FunctionPool implements AppMember {
       unusable: (reason) => void this.#discard(worker, reason),
       closed: () => void this.#discard(worker, null),
     });
-    this.#armIdleTimer(this.#options.idleMs);
+    this.#armIdleTimer(this.#firstLookMs);
     return worker;
   }
 
@@ -456,6 +465,7 @@ export class FunctionPool implements AppMember {
     const { link, sandbox } = worker.zygote;
     if (link.inFlight > 0 || worker.isEnding) return;
     worker.isEnding = true;
+    worker.thaw();
     link.drain();
     // It may still finish what it was asked to wait for, however short requests have to be.
     const cancel = this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
@@ -500,11 +510,15 @@ export class FunctionPool implements AppMember {
 
   #endIdle(): void {
     this.#cancelIdleTimer = null;
-    const { idleMs } = this.#options;
     const now = this.#deps.clock.monotonicMs();
-    const { expired, lookAgainInMs } = idleWorkers(this.#workers, now, idleMs);
+    const { expired, freezing, lookAgainInMs } = idleWorkers(this.#workers, now, this.#options);
     if (!this.#isHeld) for (const worker of expired) this.#retire(worker);
-    if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? idleMs);
+    for (const worker of freezing) worker.freeze();
+    if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? this.#firstLookMs);
+  }
+
+  get #firstLookMs(): number {
+    return Math.min(this.#options.idleMs, this.#options.freezeMs ?? Infinity);
   }
 
   /** Those that have only background work left have a deadline of their own. */

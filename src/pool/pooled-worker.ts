@@ -13,13 +13,28 @@ export class PooledWorker {
   idleSinceMs: number | null;
   /** Told to end when it has finished. */
   isEnding = false;
+  /** Stopped, until it is leased or ends. */
+  isFrozen = false;
   /** Its failure was counted: however it goes on, it is one failed worker. */
   hasFailed = false;
 
   constructor(zygote: Zygote, nowMs: number) {
     this.zygote = zygote;
     this.startedAtMs = nowMs;
-    this.idleSinceMs = nowMs;
+    // A request may have been sent ahead of its readiness.
+    this.idleSinceMs = zygote.link.inFlight > 0 ? null : nowMs;
+  }
+
+  freeze(): void {
+    this.isFrozen = true;
+    this.zygote.sandbox.freeze?.();
+  }
+
+  /** What it is sent from now on it reads: whoever thaws it and whoever sends need not wait for each other. */
+  thaw(): void {
+    if (!this.isFrozen) return;
+    this.isFrozen = false;
+    this.zygote.sandbox.thaw?.();
   }
 
   get room(): number {

@@ -23,8 +23,11 @@ export interface Sandbox {
   readonly nearMemoryLimit?: Promise<void>;
   /** Hears what the function's log shall say while its connections are refused; absent where nobody looks. */
   onConnectionsRefused?(listener: (text: string) => void): void;
-  /** Ends it at once; no harm when it is gone. */
+  /** Ends it at once, frozen or not; no harm when it is gone. */
   kill(): void;
+  /** Stops it until `thaw`, as far as the machine can; the last of several calls counts. Absent where it never can. */
+  freeze?(): void;
+  thaw?(): void;
   /** Resolves when the process is gone. Never rejects. */
   readonly exited: Promise<SandboxExit>;
 }

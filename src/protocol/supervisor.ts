@@ -20,6 +20,8 @@ export type SupervisorRequest =
   /** Boots a build sandbox; `builder-started` brings its socket. */
   | { type: 'start-builder'; request: number; memoryMib: number }
   | { type: 'kill'; slot: SlotId }
+  /** Data's alone: stops a worker that nobody asks, where the machine can, until it is asked again. */
+  | { type: 'freeze' | 'thaw'; slot: SlotId }
   /** Control's alone: puts a new master key before the old one, or leaves only the newest. Answered by `master-keys`. */
   | { type: 'add-master-key' | 'retire-master-keys'; request: number };
 

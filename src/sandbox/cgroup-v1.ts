@@ -5,6 +5,8 @@ import { dirname } from 'node:path';
 import {
   type CgroupDriver,
   type CgroupHolds,
+  type Freezer,
+  freezerOf,
   memoryOfAllSandboxes,
   moveOut,
   cpuQuota,
@@ -26,6 +28,8 @@ export interface CgroupV1Folders {
   cpu: string | null;
   /** What counts the processor time, often the same folder as `cpu`; null where it is missing. */
   cpuacct: string | null;
+  /** In the hierarchy of version 2 that is mounted beside: it can freeze. Null where there is none. */
+  unified: string | null;
 }
 
 const MIB = 1024 * 1024;
@@ -37,10 +41,11 @@ const LIMIT_MET_SHARE = 0.95;
 const CPU_QUOTA = 'cpu.cfs_quota_us';
 
 export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
-  const { memory, pids } = folders;
+  const { memory, pids, unified } = folders;
   const processor = openProcessor(folders);
-  const bases = [memory, pids, ...processor.bases];
-  for (const base of [memory, pids]) {
+  const own = [memory, pids, ...(unified === null ? [] : [unified])];
+  const bases = [...own, ...processor.bases];
+  for (const base of own) {
     mkdirSync(base, { recursive: true });
     removeLeftovers(base);
   }
@@ -62,7 +67,7 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
     office: processor.office,
     place: processor.put,
     create: (name, limits) => {
-      const paths = [memory, pids, ...processor.bases].map((parent) => `${parent}/${name}`);
+      const paths = bases.map((parent) => `${parent}/${name}`);
       for (const path of paths) mkdirSync(path);
       setMemoryLimit(`${memory}/${name}`, limits, holds);
       writeFileSync(`${pids}/${name}/pids.max`, String(limits.maxTasks));
@@ -70,7 +75,8 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
         if (holds.cpuQuota) setCpuQuota(folder, limits.cpuCores);
       };
       const group = processor.place({ name, weight: limits.cpuWeight, limit });
-      return sandboxCgroup(paths, `${memory}/${name}`, { group, base: cpu });
+      const freezer = unified === null ? null : freezerOf(`${unified}/${name}`);
+      return sandboxCgroup(paths, `${memory}/${name}`, { group, base: cpu, freezer });
     },
     openLevel: processor.openLevel,
     close: async () => {
@@ -103,8 +109,9 @@ function setCpuQuota(path: string, cores: number): void {
 function sandboxCgroup(
   paths: string[],
   memory: string,
-  { group, base }: { group: ProcessorGroup; base: string | null },
+  place: { group: ProcessorGroup; base: string | null; freezer: Freezer | null },
 ): SandboxCgroup {
+  const { group, base, freezer } = place;
   return {
     procsFiles: paths.map((path) => `${path}/cgroup.procs`),
     // A kill while it never met its own limit is one for want of memory around it.
@@ -121,6 +128,7 @@ function sandboxCgroup(
         floorBytes,
       ),
     processor: group,
+    freezer,
     kill: () => killAll(`${memory}/cgroup.procs`),
     remove: async () => {
       await group.settled;

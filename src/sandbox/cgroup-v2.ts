@@ -7,6 +7,7 @@ import {
   type CgroupHolds,
   cpuQuota,
   DOOR_WEIGHT,
+  freezerOf,
   memoryOfAllSandboxes,
   moveOut,
   NORMAL_WEIGHT,
@@ -127,6 +128,7 @@ function sandboxCgroup(path: string, processor: ProcessorGroup): SandboxCgroup {
         floorBytes,
       ),
     processor,
+    freezer: freezerOf(path),
     // Since Linux 5.14; before it the end of the pid namespace's first process has the same effect.
     kill: () => killAll(`${path}/cgroup.kill`),
     remove: () => removeCgroupFolder(path),

@@ -1,5 +1,5 @@
 /** Limits that the kernel enforces on a whole sandbox, behind one interface for both versions of cgroups. */
-import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -56,10 +56,31 @@ export interface SandboxCgroup {
   workingSetBytes(floorBytes: number): number | null;
   /** Against other sandboxes. */
   readonly processor: ProcessorGroup;
+  /** Null where it cannot be stopped for a while. */
+  readonly freezer: Freezer | null;
   /** Ends every process in it, as far as this version can in one go. */
   kill(): void;
   /** Whether it is gone, and so every process that was in it. */
   remove(): Promise<boolean>;
+}
+
+/** Stops everything in a cgroup, so that it takes no processor, until it may go on; neither does harm twice. */
+export interface Freezer {
+  freeze(): void;
+  thaw(): void;
+}
+
+/**
+ * That of version 2, which needs no controller. Version 1 has one, too, but keeps whom it has frozen alive through SIGKILL
+ * until they are thawed: what a supervisor leaves behind that is killed itself would stay for ever.
+ */
+export function freezerOf(folder: string): Freezer | null {
+  const file = `${folder}/cgroup.freeze`;
+  if (!existsSync(file)) return null; // Before Linux 5.2.
+  return {
+    freeze: () => writeFileSync(file, '1'),
+    thaw: () => writeFileSync(file, '0'),
+  };
 }
 
 /** For a machine where the platform may not make cgroups: sandboxes run, and memory-watch.ts holds them to their memory. */
@@ -81,6 +102,7 @@ export const noCgroups: CgroupDriver = {
     wasOutOfMemory: () => false,
     workingSetBytes: () => null,
     processor: noProcessorGroup(),
+    freezer: null,
     kill: () => {},
     remove: () => Promise.resolve(true),
   }),

@@ -101,11 +101,23 @@ function tryVersion1(mounts: CgroupMount[], membership: string, name: string): C
   const cpu = folder('cpu');
   const cpuacct = folder('cpuacct');
   return attempt(() => {
+    const unified = unifiedFolder(mounts, membership, name);
     if (cpu !== null) {
-      const others = [memory, pids, ...(cpuacct === null ? [] : [cpuacct])].map(dirname);
+      const others = [memory, pids, cpuacct, unified].filter((path) => path !== null).map(dirname);
       removeAbandoned({ processor: dirname(cpu), others }, name, Date.now());
     }
-    return createCgroupV1({ memory, pids, cpu, cpuacct });
+    return createCgroupV1({ memory, pids, cpu, cpuacct, unified });
+  });
+}
+
+/** Where version 2 is mounted beside version 1, as systemd does, it freezes; in some containers it cannot be written. */
+function unifiedFolder(mounts: CgroupMount[], membership: string, name: string): string | null {
+  const mount = mounts.find(({ type }) => type === 'cgroup2');
+  if (mount === undefined) return null;
+  const folder = `${existingFolder(mount.path, ownCgroupPath(membership, ''))}/${name}`;
+  return attempt(() => {
+    mkdirSync(folder, { recursive: true });
+    return existsSync(`${folder}/cgroup.freeze`) ? folder : null;
   });
 }
 
@@ -115,7 +127,7 @@ function existingFolder(mountPath: string, own: string): string {
 }
 
 /** Null when the machine refuses: the next way is tried, and what is left of this one harms nobody. */
-function attempt(make: () => CgroupDriver): CgroupDriver | null {
+function attempt<T>(make: () => T): T | null {
   try {
     return make();
   } catch (error) {

@@ -16,6 +16,7 @@ import { WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { ARGUMENTS_FD, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
+import { freezing } from './freezing.ts';
 import type { Enclosed, Enclosure } from './enclosure.ts';
 import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
 import { type Killed, killCgroup } from './kill-sandbox.ts';
@@ -65,6 +66,9 @@ export interface Sandbox {
   /** Sends one JSON object down descriptor 6 and ends it; once. */
   giveEnvironment(environment: DeploymentEnvironment): void;
   kill(): void;
+  /** Stops it until `thaw`, where the machine can; `kill` ends it all the same. Neither does harm at any time. */
+  freeze(): void;
+  thaw(): void;
   readonly processor: SandboxProcessor;
   /** Resolves when it comes near its memory limit; stays pending when it never does. */
   readonly nearMemoryLimit: Promise<void>;
@@ -129,6 +133,7 @@ function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
     },
     giveEnvironment: (environment) => void environmentPipe.end(`${JSON.stringify(environment)}\n`),
     kill,
+    ...freezing(cgroup, () => hasEnded || killed !== null, kill),
     processor: sandboxProcessor(cgroup.processor, () => hasEnded),
     nearMemoryLimit: memory.near,
     exited,

@@ -93,11 +93,7 @@ class Worker {
     this.#exitWhenDrained();
   };
 
-  constructor(
-    socket: WorkerSocket,
-    environment: EnvironmentSource,
-    requestEnded: () => void = () => {},
-  ) {
+  constructor(socket: WorkerSocket, environment: EnvironmentSource, requestEnded = () => {}) {
     this.#requestEnded = requestEnded;
     this.#socket = socket;
     this.#writer = new FrameWriter(socket);

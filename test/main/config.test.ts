@@ -53,6 +53,9 @@ describe('the configuration', () => {
     ['HTTPS_PORT', '8443', { httpsPort: 8443 }],
     ['MAX_MEMORY', '128', { maxMemoryMib: 128, builds: { memoryMib: 2048 } }],
     ['FN_DATA_PROCESSES', '16', { dataProcesses: 16 }],
+    ['FN_FREEZE_AFTER', '0', { pool: { freezeMs: null } }],
+    ['FN_FREEZE_AFTER', '5', { pool: { freezeMs: 31_000 } }],
+    ['FN_FREEZE_AFTER', '60', { pool: { freezeMs: 60_000 } }],
     ['FN_BUILD_TIMEOUT', '20', { builds: { timeoutMs: 20_000 } }],
     [
       'FN_DATA_DIR',

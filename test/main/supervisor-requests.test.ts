@@ -12,6 +12,8 @@ describe('a request to the supervisor', () => {
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23' },
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23', bundle: 'a'.repeat(64) },
     { type: 'kill', slot: SLOT },
+    { type: 'freeze', slot: SLOT },
+    { type: 'thaw', slot: SLOT },
     { type: 'add-master-key', request: 1 },
     { type: 'retire-master-keys', request: 2 },
   ])('is taken: $type', (request) => {

@@ -12,16 +12,24 @@ import {
 describe('chooseWorker', () => {
   it('keeps the oldest workers busy', () => {
     const workers = [
-      { name: 'full', room: 0, isSuspect: false },
-      { name: 'stuck', room: 3, isSuspect: true },
-      { name: 'second', room: 1, isSuspect: false },
-      { name: 'third', room: 9, isSuspect: false },
+      { name: 'full', room: 0, isSuspect: false, isFrozen: false },
+      { name: 'stuck', room: 3, isSuspect: true, isFrozen: false },
+      { name: 'second', room: 1, isSuspect: false, isFrozen: false },
+      { name: 'third', room: 9, isSuspect: false, isFrozen: false },
     ];
     expect(chooseWorker(workers)?.name).toBe('second');
   });
 
+  it('thaws one only when no other has room', () => {
+    const older = { name: 'older', room: 0, isSuspect: false, isFrozen: false };
+    const frozen = { name: 'frozen', room: 1, isSuspect: false, isFrozen: true };
+    const younger = { name: 'younger', room: 1, isSuspect: false, isFrozen: false };
+    expect(chooseWorker([older, frozen, younger])?.name).toBe('younger');
+    expect(chooseWorker([older, frozen, { ...younger, room: 0 }])?.name).toBe('frozen');
+  });
+
   it('chooses none when none has room', () => {
-    expect(chooseWorker([{ room: 0, isSuspect: false }])).toBeNull();
+    expect(chooseWorker([{ room: 0, isSuspect: false, isFrozen: false }])).toBeNull();
   });
 });
 
@@ -111,12 +119,28 @@ describe('backoffMs', () => {
 describe('idleWorkers', () => {
   it('tells who has been idle long enough and when to look again', () => {
     const workers = [
-      { name: 'busy', idleSinceMs: null },
-      { name: 'old', idleSinceMs: 0 },
-      { name: 'new', idleSinceMs: 700 },
+      { name: 'busy', idleSinceMs: null, isFrozen: false },
+      { name: 'old', idleSinceMs: 0, isFrozen: false },
+      { name: 'new', idleSinceMs: 700, isFrozen: false },
     ];
-    const { expired, lookAgainInMs } = idleWorkers(workers, 1000, 1000);
+    const { expired, lookAgainInMs } = idleWorkers(workers, 1000, { idleMs: 1000, freezeMs: null });
     expect(expired.map(({ name }) => name)).toEqual(['old']);
     expect(lookAgainInMs).toBe(700);
+  });
+
+  it('tells who is to be frozen before, once, and when the next is', () => {
+    const workers = [
+      { name: 'busy', idleSinceMs: null, isFrozen: false },
+      { name: 'old', idleSinceMs: 0, isFrozen: true },
+      { name: 'frozen', idleSinceMs: 200, isFrozen: true },
+      { name: 'middle', idleSinceMs: 600, isFrozen: false },
+      { name: 'new', idleSinceMs: 900, isFrozen: false },
+    ];
+    const rest = idleWorkers(workers, 1000, { idleMs: 1000, freezeMs: 400 });
+    expect(rest.expired.map(({ name }) => name)).toEqual(['old']);
+    expect(rest.freezing.map(({ name }) => name)).toEqual(['middle']);
+    expect(rest.lookAgainInMs, 'the end of the frozen one').toBe(200);
+    const { lookAgainInMs } = idleWorkers(workers.slice(4), 1000, { idleMs: 1000, freezeMs: 400 });
+    expect(lookAgainInMs).toBe(300);
   });
 });

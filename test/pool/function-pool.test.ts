@@ -269,6 +269,24 @@ describe('FunctionPool', () => {
     await eventually(() => workers[0]?.drains === 1);
   });
 
+  it('freezes a worker that is idle, never one that has a request, and thaws it for the next and for its end', async () => {
+    const { pool, workers } = await play({ pool: { freezeMs: 20 } });
+    const first = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(workers[0]?.told).toEqual(['invoke']);
+    workers[0]?.reply(0);
+    await eventually(() => first.outcome === '200' && workers[0]?.told.length === 2);
+    const second = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 2);
+    expect(workers[0]?.told).toEqual(['invoke', 'freeze', 'thaw', 'invoke']);
+    workers[0]?.reply(1);
+    await eventually(() => second.outcome === '200' && workers[0]?.told.length === 5);
+    await pool.drain();
+    expect(workers[0]?.told.slice(4)).toEqual(['freeze', 'thaw', 'drain']);
+    expect(workers).toHaveLength(1);
+  });
+
   it('gets a worker when its app may have no more, by the end of an idle one of another function', async () => {
     const load = new AppLoad(
       { workers: 1, memoryMib: 1_024, starts: 8, requests: 100 },

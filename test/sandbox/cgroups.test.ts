@@ -109,8 +109,9 @@ describe('version 1', () => {
   it('writes the limits into each hierarchy', async () => {
     const root = await hierarchy();
     const cpu = join(root, 'c');
-    const folders = { memory: join(root, 'm'), pids: join(root, 'p'), cpu, cpuacct: cpu };
-    for (const folder of new Set(Object.values(folders))) await mkdir(folder);
+    const hierarchies = { memory: join(root, 'm'), pids: join(root, 'p'), cpu, cpuacct: cpu };
+    for (const folder of new Set(Object.values(hierarchies))) await mkdir(folder);
+    const folders = { ...hierarchies, unified: null };
     await writeFile(join(folders.memory, 'memory.memsw.limit_in_bytes'), '');
     await writeFile(join(folders.cpu, 'cpu.cfs_quota_us'), '-1');
     const cgroup = createCgroupV1(folders).create('slot', LIMITS);
@@ -128,7 +129,13 @@ describe('version 1', () => {
   it('counts the processor where that has a hierarchy of its own', async () => {
     const root = await hierarchy();
     const at = (name: string): string => join(root, name);
-    const folders = { memory: at('m'), pids: at('p'), cpu: at('c'), cpuacct: at('a') };
+    const folders = {
+      memory: at('m'),
+      pids: at('p'),
+      cpu: at('c'),
+      cpuacct: at('a'),
+      unified: null,
+    };
     const driver = createCgroupV1(folders);
     const { processor, procsFiles } = driver.create('slot', LIMITS);
     expect(procsFiles).toHaveLength(4);
@@ -155,7 +162,13 @@ describe('version 1', () => {
   it('has who yields take its weight again afterwards, which the kernel forgets', async () => {
     const root = await hierarchy();
     const at = (name: string): string => join(root, name);
-    const folders = { memory: at('m'), pids: at('p'), cpu: at('c'), cpuacct: at('c') };
+    const folders = {
+      memory: at('m'),
+      pids: at('p'),
+      cpu: at('c'),
+      cpuacct: at('c'),
+      unified: null,
+    };
     const { processor } = createCgroupV1(folders).create('slot', LIMITS);
     const read = (name: string) => readFile(at(`c/slot/${name}`), 'utf8');
     processor.setYielding(true);
@@ -172,7 +185,13 @@ describe('version 1', () => {
   it('removes what a killed supervisor left', async () => {
     const root = await hierarchy();
     await mkdir(join(root, 'm/slot-old'), { recursive: true });
-    createCgroupV1({ memory: join(root, 'm'), pids: join(root, 'p'), cpu: null, cpuacct: null });
+    createCgroupV1({
+      memory: join(root, 'm'),
+      pids: join(root, 'p'),
+      cpu: null,
+      cpuacct: null,
+      unified: null,
+    });
     expect(await readdir(join(root, 'm'))).toEqual(['memory.limit_in_bytes']);
   });
 });

@@ -31,6 +31,7 @@ function counted(broken: Partial<ReturnType<CgroupDriver['create']>> = {}) {
         wasOutOfMemory: () => false,
         workingSetBytes: () => 0,
         processor: noProcessorGroup(),
+        freezer: null,
         kill: () => {},
         remove: () => {
           held.cgroups -= 1;

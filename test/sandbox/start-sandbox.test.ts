@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { ownCgroupPath, parseCgroupMounts } from '../../src/sandbox/detect-cgroups.ts';
 import { randomName } from '../../src/std/ids.ts';
+import { eventually } from '../support/eventually.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { FIRST_TEST_UID, openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
 
@@ -12,6 +14,23 @@ beforeAll(async () => {
   lab = await openSandboxLab();
 });
 afterAll(() => lab.close());
+
+/** The cgroup of version 2 that freezes a sandbox; null where none does. */
+function freezerOf(name: string): string | null {
+  const mounts = parseCgroupMounts(readFileSync('/proc/self/mounts', 'utf8'));
+  const mount = mounts.find(({ type }) => type === 'cgroup2');
+  if (mount === undefined) return null;
+  const own = ownCgroupPath(readFileSync('/proc/self/cgroup', 'utf8'), '');
+  const places = ['', own].flatMap((path) => [
+    `${mount.path}${path}/${lab.base}/${name}`,
+    `${mount.path}${path}/${lab.base}/sandboxes/${name}`,
+  ]);
+  return places.find((place) => existsSync(`${place}/cgroup.freeze`)) ?? null;
+}
+
+function isFrozen(name: string): boolean {
+  return readFileSync(`${freezerOf(name)}/cgroup.events`, 'utf8').includes('frozen 1');
+}
 
 /** Evaluates an expression inside; it may use `fs`, `os` and `net`. */
 async function evaluate(expression: string): Promise<unknown> {
@@ -320,5 +339,52 @@ describe('limits', () => {
       { maxTasks: 32, memoryMib: 512 },
     );
     expect(stderrTail).toContain('EAGAIN');
+  });
+});
+
+describe('a frozen sandbox', () => {
+  /** Sends a byte now and then. */
+  const TICKS = `
+    import net from 'node:net';
+    const socket = new net.Socket({ fd: 5 });
+    setInterval(() => socket.write('x'), 5);
+  `;
+
+  async function startTicking() {
+    const sandbox = await lab.start(TICKS);
+    let bytes = 0;
+    sandbox.socket.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    sandbox.boot();
+    await eventually(() => bytes > 0);
+    return { sandbox, bytes: () => bytes };
+  }
+
+  it('takes no processor until it is thawed', async ({ skip }) => {
+    const { sandbox, bytes } = await startTicking();
+    const name = lab.names().at(-1) ?? '';
+    if (freezerOf(name) === null) skip('nothing freezes here');
+    sandbox.freeze();
+    await eventually(() => isFrozen(name));
+    const before = sandbox.processor.usedUs();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(sandbox.processor.usedUs()).toBe(before);
+    const sent = bytes();
+    sandbox.thaw();
+    await eventually(() => bytes() > sent);
+    sandbox.kill();
+    await sandbox.exited;
+  });
+
+  it('ends when it is killed', async ({ skip }) => {
+    const { sandbox } = await startTicking();
+    const name = lab.names().at(-1) ?? '';
+    if (freezerOf(name) === null) skip('nothing freezes here');
+    sandbox.freeze();
+    await eventually(() => isFrozen(name));
+    sandbox.kill();
+    expect(await sandbox.exited).toMatchObject({ signal: 'SIGKILL' });
+    await sandbox.released;
+    sandbox.freeze();
+    sandbox.thaw();
   });
 });

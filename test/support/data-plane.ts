@@ -34,6 +34,7 @@ const POOL: PoolOptions = {
   queueLength: 100,
   queueMs: 10_000,
   idleMs: 60_000,
+  freezeMs: null,
   initTimeoutMs: 10_000,
   drainMs: 10_000,
 };

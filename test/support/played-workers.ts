@@ -30,6 +30,8 @@ export class PlayedWorker {
   /** Of each CANCEL. */
   readonly cancelled: number[] = [];
   drains = 0;
+  /** What was done to it, in this order. */
+  readonly told: string[] = [];
   readonly #far: net.Socket;
   readonly #whenReady: Buffer | null;
 
@@ -58,10 +60,14 @@ export class PlayedWorker {
     if (type === WORKER_FRAME.SPECIALISE && this.#whenReady !== null) {
       this.#far.write(Buffer.concat([encodeFrame(WORKER_FRAME.READY, 0, '{}'), this.#whenReady]));
     }
-    if (type === WORKER_FRAME.INVOKE) this.streams.push(stream);
+    if (type === WORKER_FRAME.INVOKE) {
+      this.streams.push(stream);
+      this.told.push('invoke');
+    }
     if (type === WORKER_FRAME.CANCEL) this.cancelled.push(stream);
     if (type === WORKER_FRAME.DRAIN) {
       this.drains++;
+      this.told.push('drain');
       this.#far.end();
     }
   }
@@ -72,6 +78,7 @@ const POOL: PoolOptions = {
   queueLength: 100,
   queueMs: 10_000,
   idleMs: 60_000,
+  freezeMs: null,
   initTimeoutMs: 10_000,
   drainMs: 60_000,
 };
@@ -125,12 +132,16 @@ export async function play(options: PlayOptions = {}) {
     const exited = once(socket, 'close').then(() => exit);
     const isFirst = workers.length === 0;
     const isSlow = workers.length < slowStarts;
-    workers.push(new PlayedWorker(far, isSlow ? null : (isFirst && whenReady) || Buffer.alloc(0)));
+    const said = isSlow ? null : (isFirst && whenReady) || Buffer.alloc(0);
+    const worker = new PlayedWorker(far, said);
+    workers.push(worker);
     return {
       socket,
       output: { listen: () => {} },
       specialise: () => {},
       kill: () => void far.destroy(),
+      freeze: () => void worker.told.push('freeze'),
+      thaw: () => void worker.told.push('thaw'),
       exited,
       ...(isFirst && nearMemoryLimit !== undefined && { nearMemoryLimit }),
     };

@@ -40,6 +40,8 @@ export async function createSandboxedWorkers(
         specialise: (deployment) =>
           sandbox.giveEnvironment({ values: environmentOf(deployment), secretNames: [] }),
         kill: () => sandbox.kill(),
+        freeze: () => sandbox.freeze(),
+        thaw: () => sandbox.thaw(),
         exited: sandbox.exited.then(async (exit) => ({
           ...exit,
           stderrTail: await output.finish(),

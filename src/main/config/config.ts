@@ -14,6 +14,7 @@ import {
 } from '../../model/egress-rule.ts';
 import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
+import { MAX_BACKGROUND_MS } from '../../protocol/worker.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
 import type { ServerEnvironment } from './env.ts';
 import { parseRegistry, type RegistrySetting } from './registry-setting.ts';
@@ -70,7 +71,10 @@ const DRAIN_MS = 30_000;
 /** Each that is not needed keeps memory, and a share of what is divided among them. */
 const MAX_DATA_PROCESSES = 16;
 
-const POOL_DEFAULTS: Omit<PoolOptions, 'zygotes'> = {
+/** What `waitUntil` was given may go on for so long after an answer, and is never frozen before its end. */
+const MIN_FREEZE_SECONDS = MAX_BACKGROUND_MS / 1_000 + 1;
+
+const POOL_DEFAULTS: Omit<PoolOptions, 'zygotes' | 'freezeMs'> = {
   queueLength: 1_000,
   queueMs: 10_000,
   idleMs: 5 * 60_000,
@@ -126,6 +130,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     pool: {
       ...POOL_DEFAULTS,
       zygotes: read.integer('FN_ZYGOTES', { fallback: 4, min: 1, max: 250 }),
+      freezeMs: freezeMs(read.integer('FN_FREEZE_AFTER', { fallback: 40, min: 0, max: 3_600 })),
     },
     dataProcesses: read.integer('FN_DATA_PROCESSES', {
       fallback: 1,
@@ -143,6 +148,10 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
   };
   if (problems.length > 0) throw invalidConfig(problems);
   return Object.freeze(config);
+}
+
+function freezeMs(seconds: number): number | null {
+  return seconds === 0 ? null : Math.max(seconds, MIN_FREEZE_SECONDS) * 1_000;
 }
 
 function invalidConfig(problems: string[]): PlatformError {

@@ -28,6 +28,7 @@ const POOL = {
   queueLength: 1_000,
   queueMs: 10_000,
   idleMs: 5 * 60_000,
+  freezeMs: null,
   initTimeoutMs: 10_000,
   drainMs: DRAIN_MS,
 };

@@ -17,7 +17,7 @@ import type { CodeSlots } from './code-slots.ts';
 import type { EgressChannels } from './egress-channels.ts';
 import type { EgressLink } from './egress-link.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
-import { parseSupervisorRequest } from './supervisor-requests.ts';
+import { mayAsk, parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
 
 interface LinkedNetworks {
@@ -67,6 +67,7 @@ interface Slot {
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
 type StartedNotice = Extract<SupervisorNotice, { type: 'sandbox-started' }>;
+type SlotRequest = Extract<SupervisorRequest, { type: 'kill' | 'freeze' | 'thaw' }>;
 type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
@@ -229,8 +230,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         void specialise(request);
       } else if (isKeyRequest(request)) {
         void changeMasterKeys(request);
-      } else if (request.type === 'kill') {
-        slots.get(request.slot)?.sandbox.kill();
+      } else if (isSlotRequest(request)) {
+        slots.get(request.slot)?.sandbox[request.type]();
       } else {
         void start(request);
       }
@@ -261,21 +262,8 @@ function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
   return request.type === 'add-master-key' || request.type === 'retire-master-keys';
 }
 
-/** Data runs functions, control runs builds. */
-function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
-  switch (request.type) {
-    case 'start-zygote':
-    case 'specialise':
-      return kind === 'zygote';
-    case 'start-builder':
-    case 'add-master-key':
-    case 'retire-master-keys':
-      return kind === 'builder';
-    case 'kill':
-      return true;
-    default:
-      return request satisfies never;
-  }
+function isSlotRequest(request: SupervisorRequest): request is SlotRequest {
+  return request.type === 'kill' || request.type === 'freeze' || request.type === 'thaw';
 }
 
 /** The program starts when its sockets have left this process: see `Sandbox.boot`. */

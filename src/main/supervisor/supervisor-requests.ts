@@ -1,5 +1,6 @@
 /** What arrives over a process's channel is data until it was looked at: the sender parses strangers' bytes. */
 import type { SupervisorRequest } from '../../protocol/supervisor.ts';
+import type { SandboxKind } from './sandbox-limits.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
 /** As model/app.ts has it. */
@@ -37,9 +38,30 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
         ...(app !== undefined && { app }),
       };
     case 'kill':
+    case 'freeze':
+    case 'thaw':
       return matches(slot, SLOT_ID) ? { type, slot } : null;
     default:
       return null;
+  }
+}
+
+/** Data runs functions, control runs builds. */
+export function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
+  switch (request.type) {
+    case 'start-zygote':
+    case 'specialise':
+    case 'freeze':
+    case 'thaw':
+      return kind === 'zygote';
+    case 'start-builder':
+    case 'add-master-key':
+    case 'retire-master-keys':
+      return kind === 'builder';
+    case 'kill':
+      return true;
+    default:
+      return request satisfies never;
   }
 }
 
