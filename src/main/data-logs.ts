@@ -18,19 +18,24 @@ interface DataLogs {
 }
 
 /** The data process's half of the logs. */
-export async function startDataLogs(options: DataOptions): Promise<DataLogs> {
+export async function startDataLogs(
+  options: DataOptions,
+  spreadOf?: (appName: string) => number,
+): Promise<DataLogs> {
+  const processes = options.dataSockets.length;
   const call = createRpcClient<ControlForData>(options.sockets.controlForData, 'control');
   const shipper = new LogShipper({
     source: randomName(SOURCE_CHARACTERS),
     send: (batch) => call('storeLogs', batch, { signal: AbortSignal.timeout(SEND_DEADLINE_MS) }),
     spool: await openLogSpool(options.logsDir, () => systemClock.now(), {
       place: options.place,
-      processes: options.dataSockets.length,
+      processes,
     }),
+    processes,
     clock: systemClock,
   });
   return {
-    recorder: new LogRecorder(shipper, systemClock),
+    recorder: new LogRecorder(shipper, systemClock, spreadOf),
     shipper,
     endStreams: async () => {
       const signal = AbortSignal.timeout(SEND_DEADLINE_MS);

@@ -1,7 +1,13 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
 import { totalmem } from 'node:os';
-import { appLimitsOf, createBundleCode, createPool, maxZygotesOf } from '../pool/index.ts';
+import {
+  type AppLimits,
+  appLimitsOf,
+  createBundleCode,
+  createPool,
+  maxZygotesOf,
+} from '../pool/index.ts';
 import type { FunctionLog } from '../pool/ports.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -19,8 +25,9 @@ import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
 import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
+import { createFleetClient, type DataHost, divideHost } from './fleet-client.ts';
 import { createSandboxClient } from './sandbox-client.ts';
-import { startChild, type RunningChild, type SupervisorHost } from './child-process.ts';
+import { startChild, type RunningChild } from './child-process.ts';
 import { dataProcessName } from './data-process-name.ts';
 import type { DataOptions, PoolOptions } from './start-options.ts';
 
@@ -33,22 +40,26 @@ const MAX_LOG_SOURCES = 1_000;
 
 startChild(startData);
 
-async function startData(options: DataOptions, host: SupervisorHost): Promise<RunningChild> {
+async function startData(options: DataOptions, host: DataHost): Promise<RunningChild> {
   const log = createLog('data', options.isVerbose);
-  const logs = await startDataLogs(options);
-  const sandboxClient = createSandboxClient(host);
+  const { ofSandboxes, ofFleet } = divideHost(host);
+  const sandboxClient = createSandboxClient(ofSandboxes);
   const processes = options.dataSockets.length;
+  const fleet = processes === 1 ? null : createFleetClient(ofFleet, systemClock);
+  const logs = await startDataLogs(options, fleet?.spreadOf);
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
       code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES / processes),
       log: logs.recorder,
       clock: systemClock,
-      appLimits: appLimitsOf(totalmem(), processes),
+      appLimits: shareOfStarts(appLimitsOf(totalmem()), processes),
       maxZygotes: maxZygotesOf(totalmem() / processes),
+      ...(fleet !== null && { claims: fleet }),
     },
     shareOfPool(options.pool, processes),
   );
+  fleet?.serve(pool);
   const door = createDoor(
     {
       functions: pool,
@@ -144,6 +155,11 @@ function shareOfPool(
     zygotes: Math.ceil(zygotes / processes),
     queueLength: Math.ceil(queueLength / processes),
   };
+}
+
+/** Workers and memory are counted over all processes, and requests divided among those that have the app's. */
+function shareOfStarts(limits: AppLimits, processes: number): AppLimits {
+  return { ...limits, starts: Math.ceil(limits.starts / processes) };
 }
 
 /** For `/readyz`. */

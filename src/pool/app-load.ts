@@ -16,22 +16,16 @@ export interface AppLimits {
   requests: number;
 }
 
-/**
- * What one app may take of a machine with so much memory: half of it. Where several data processes have pools, a share
- * for each.
- */
-export function appLimitsOf(machineBytes: number, processes: number = 1): AppLimits {
-  const share = (whole: number): number => Math.max(1, Math.floor(whole / processes));
-  return {
-    workers: share(64),
-    memoryMib: share(machineBytes / 2 / (1024 * 1024)),
-    starts: share(8),
-    requests: share(5_000),
-  };
+/** What one app may take of a machine with so much memory: half of it. */
+export function appLimitsOf(machineBytes: number): AppLimits {
+  const memoryMib = Math.floor(machineBytes / 2 / (1024 * 1024));
+  return { workers: 64, memoryMib, starts: 8, requests: 5_000 };
 }
 
 /** The workers of one function, as the others of its app see them. */
 export interface AppMember {
+  /** Names the function. */
+  readonly key: string;
   readonly workerCount: number;
   readonly startingCount: number;
   readonly leavingCount: number;
@@ -42,6 +36,8 @@ export interface AppMember {
   readonly idleSinceMs: number | null;
   /** Ends that one. */
   endIdle(): void;
+  /** Ends the one with the least to do, after that. */
+  endLeastBusy(): void;
   /** There may be room for another worker now. */
   roomMade(): void;
 }
@@ -54,10 +50,15 @@ export class AppLoad {
   #uncounted = 0;
   /** Somebody waits for a worker, and none was idle. */
   #isShort = false;
+  /** Of which functions other data processes wait for one to end, when it is idle; null for any. */
+  readonly #wantedElsewhere: (string | null)[] = [];
+  readonly #spread: () => number;
 
-  constructor(limits: AppLimits, budget: StartBudget) {
+  /** @param spread in how many data processes the app has workers */
+  constructor(limits: AppLimits, budget: StartBudget, spread: () => number = () => 1) {
     this.#limits = limits;
     this.#budget = budget;
+    this.#spread = spread;
   }
 
   get startRate(): StartRate {
@@ -112,19 +113,32 @@ export class AppLoad {
 
   /** Called by a member that may start no worker: the longest idle one of the app ends, if none is ending already. */
   makeRoom(): void {
-    let idlest: AppMember | null = null;
-    for (const member of this.#members) {
-      if (member.leavingCount > 0 || member.startingCount > 0) return;
-      if (member.idleSinceMs === null) continue;
-      if (member.idleSinceMs < (idlest?.idleSinceMs ?? Infinity)) idlest = member;
+    for (const { leavingCount, startingCount } of this.#members) {
+      if (leavingCount > 0 || startingCount > 0) return;
     }
+    const idlest = idlestOf([...this.#members]);
     if (idlest === null) this.#isShort = true;
     else idlest.endIdle();
+  }
+
+  /**
+   * Another data process needs one of the app's workers more, of the function if one is named. An idle one ends, as soon
+   * as there is one; when one must end and none is idle, another ends after what it has.
+   */
+  makeRoomElsewhere({ of, mustEnd }: { of: string | null; mustEnd: boolean }): void {
+    const members = [...this.#members].filter(({ key }) => of === null || key === of);
+    const idlest = idlestOf(members);
+    if (idlest !== null) return idlest.endIdle();
+    const [largest] = members.toSorted((a, b) => b.workerCount - a.workerCount);
+    if (mustEnd) largest?.endLeastBusy();
+    else if (this.#wantedElsewhere.length < this.#limits.workers) this.#wantedElsewhere.push(of);
   }
 
   /** Called by a member one of whose workers has nothing left to do. */
   becameIdle(): void {
     if (this.#isShort) this.roomMade();
+    const of = this.#wantedElsewhere.shift();
+    if (of !== undefined) this.makeRoomElsewhere({ of, mustEnd: false });
   }
 
   /** Called by a member whose worker has ended, or has started. */
@@ -136,7 +150,7 @@ export class AppLoad {
   #roomForRequests(): number {
     let requests = 0;
     for (const member of this.#members) requests += member.inFlight;
-    return Math.max(0, this.#limits.requests - requests);
+    return Math.max(0, Math.floor(this.#limits.requests / this.#spread()) - requests);
   }
 
   #sum(): { workers: number; starting: number; usedMib: number } {
@@ -148,4 +162,14 @@ export class AppLoad {
     }
     return sum;
   }
+}
+
+/** Whose longest idle worker is idle for longest. */
+function idlestOf(members: readonly AppMember[]): AppMember | null {
+  let idlest: AppMember | null = null;
+  for (const member of members) {
+    if (member.idleSinceMs === null) continue;
+    if (member.idleSinceMs < (idlest?.idleSinceMs ?? Infinity)) idlest = member;
+  }
+  return idlest;
 }

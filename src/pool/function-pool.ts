@@ -11,6 +11,7 @@ import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 import { chooseWorker, idleWorkers, mayWait, workersToStart } from './decisions.ts';
 import type { AppLoad, AppMember } from './app-load.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
+import { functionKey } from './function-key.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
 import { startsSpentText } from './start-budget.ts';
@@ -22,6 +23,7 @@ import {
   type StartDeps,
   type StartResult,
 } from './worker-start.ts';
+import type { ZygoteSource } from './zygote-turns.ts';
 import type { Zygote } from './zygotes.ts';
 
 /** A worker that has waited as long as it may still has to exit. */
@@ -41,6 +43,10 @@ const START_TURN_WAIT_MS = 60_000;
 
 export interface FunctionPoolDeps extends StartDeps {
   load: AppLoad;
+  /** For workers that come on top of what the app may have; the same as the others when it is absent. */
+  owedZygotes?: ZygoteSource;
+  /** Told of workers that fail, and of the first success after them. */
+  tellFailures?: (failures: number, forMs: number) => void;
 }
 
 export class FunctionPool implements AppMember {
@@ -81,7 +87,7 @@ export class FunctionPool implements AppMember {
     this.#source = sourceOf(subject);
     this.#options = options;
     // Those who wait get their worker when it opens.
-    this.#gate = new RestartGate(deps.clock, () => this.#pump());
+    this.#gate = new RestartGate(deps.clock, () => this.#pump(), deps.tellFailures);
     this.#waiting = new WaitingLine(deps.clock, {
       length: options.queueLength,
       waitMs: options.queueMs,
@@ -91,6 +97,10 @@ export class FunctionPool implements AppMember {
       },
     });
     deps.load.join(this);
+  }
+
+  get key(): string {
+    return functionKey(this.deployment.id, this.served.name);
   }
 
   get workerCount(): number {
@@ -116,6 +126,18 @@ export class FunctionPool implements AppMember {
   endIdle(): void {
     const worker = this.#longestIdle();
     if (worker !== null) this.#retire(worker);
+  }
+
+  endLeastBusy(): void {
+    const [worker] = this.#workers.toSorted(
+      (a, b) => a.zygote.link.inFlight - b.zygote.link.inFlight,
+    );
+    if (worker !== undefined) this.#retire(worker);
+  }
+
+  /** Of its workers in another data process. */
+  failedElsewhere(failures: number, forMs: number): void {
+    this.#gate.failedElsewhere(failures, forMs);
   }
 
   roomMade(): void {
@@ -199,7 +221,7 @@ export class FunctionPool implements AppMember {
         return { kind: 'unavailable', message: this.#startsSpent(load.startsOpenInMs).message };
       }
       if (turnInMs > 0) await new Promise<void>((resolve) => void clock.after(turnInMs, resolve));
-      const result = await this.#start();
+      const result = await this.#start(this.#owed);
       if (result.kind !== 'outdated') return result;
     }
   }
@@ -216,7 +238,7 @@ export class FunctionPool implements AppMember {
     this.#retireAll();
     // The new environment may be what mends a function that kept failing.
     this.#gate.reset();
-    if (needsAnother) this.#startMore(1);
+    if (needsAnother) this.#startMore(1, this.#owed);
     this.#startWhatIsNeeded();
   }
 
@@ -292,12 +314,16 @@ export class FunctionPool implements AppMember {
       else load.makeRoom();
     }
     if (this.#starting + count > 0) this.#waiting.markStarting();
-    this.#startMore(count);
+    this.#startMore(count, this.#deps.zygotes);
   }
 
-  #startMore(count: number): void {
+  get #owed(): ZygoteSource {
+    return this.#deps.owedZygotes ?? this.#deps.zygotes;
+  }
+
+  #startMore(count: number, zygotes: ZygoteSource): void {
     this.#deps.load.spendStarts(count);
-    for (let started = 0; started < count; started++) void this.#start();
+    for (let started = 0; started < count; started++) void this.#start(zygotes);
   }
 
   /** Those who wait while their app may start no more workers get one when it may. */
@@ -320,18 +346,21 @@ export class FunctionPool implements AppMember {
     });
   }
 
-  async #start(): Promise<StartResult | { kind: 'outdated' }> {
+  async #start(zygotes: ZygoteSource): Promise<StartResult | { kind: 'outdated' }> {
     this.#starting++;
     const epoch = this.#epoch;
     const isAlone = this.#starting === 1 && this.#workers.length === 0;
-    const result = await startFunctionWorker(this.#deps, {
-      deployment: this.deployment,
-      served: this.served,
-      initTimeoutMs: this.#options.initTimeoutMs,
-      // With other workers about, the one that has room first shall have it.
-      promise: (left) => (isAlone && epoch === this.#epoch ? this.#waiting.promise(left) : null),
-      started: (zygote) => this.#started(zygote, epoch),
-    });
+    const result = await startFunctionWorker(
+      { ...this.#deps, zygotes },
+      {
+        deployment: this.deployment,
+        served: this.served,
+        initTimeoutMs: this.#options.initTimeoutMs,
+        // With other workers about, the one that has room first shall have it.
+        promise: (left) => (isAlone && epoch === this.#epoch ? this.#waiting.promise(left) : null),
+        started: (zygote) => this.#started(zygote, epoch),
+      },
+    );
     if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
     this.#lineStands(this.#deps.clock.monotonicMs());
@@ -435,7 +464,7 @@ export class FunctionPool implements AppMember {
     const isNeeded = this.#isHeld || worker.zygote.link.inFlight > 0;
     if (isNeeded && this.#deps.load.startsAllowed(this.memoryMib) > 0) {
       this.#deps.load.spendStarts(1);
-      await this.#start();
+      await this.#start(this.#deps.zygotes);
     }
     this.#retire(worker);
     this.#pump();

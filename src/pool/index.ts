@@ -6,8 +6,9 @@
  * It never starts a process (its Sandboxes port does), never reads a request's meaning (the door does), and knows
  * of no host names. Read ports.ts, then function-pool.ts; the decisions are pure and stand in decisions.ts.
  */
-export { appLimitsOf } from './app-load.ts';
+export { type AppLimits, appLimitsOf } from './app-load.ts';
 export { createBundleCode } from './bundle-code.ts';
-export { createPool } from './pool.ts';
+export { MAX_WORKERS_PER_FUNCTION } from './decisions.ts';
+export { createPool, type Pool } from './pool.ts';
 export { maxZygotesOf } from './zygote-demand.ts';
 export type { InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

@@ -10,8 +10,11 @@ import {
 import type { Clock } from '../std/clock.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
 import { type AppLimits, AppLoad } from './app-load.ts';
-import { FunctionPool } from './function-pool.ts';
-import type { BundleCode, FunctionLog, Sandboxes } from './ports.ts';
+import { functionKey, functionOf } from './function-key.ts';
+import { FunctionPool, type FunctionPoolDeps } from './function-pool.ts';
+import { claimedZygotes } from './claimed-zygotes.ts';
+import { FailuresElsewhere } from './failures-elsewhere.ts';
+import type { BundleCode, ClaimPort, FunctionFailures, FunctionLog, Sandboxes } from './ports.ts';
 import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
 import { StartBudget } from './start-budget.ts';
 import { ZygoteTurns } from './zygote-turns.ts';
@@ -37,6 +40,12 @@ export interface Pool {
   restart(deployments: readonly string[]): void;
   /** To be called after each swap of the route table: drains what is routed to no more. */
   keepOnly(deployments: readonly ServedDeployment[]): void;
+  /** Another data process needs a worker of the app more, see AppLoad. */
+  makeRoom(room: { app: string; of: string | null; mustEnd: boolean }): void;
+  /** Another data process has started a worker of the app. */
+  startedElsewhere(app: string): void;
+  /** Of a function's workers in another data process. */
+  backOff(failures: FunctionFailures): void;
   status(): { zygotes: number; workers: number; inFlight: number };
   /** Finishes what is in flight, then ends all workers and zygotes. */
   close(): Promise<void>;
@@ -50,6 +59,8 @@ interface PoolDeps {
   appLimits: AppLimits;
   /** Zygotes that demand may keep ready beyond `PoolOptions.zygotes`; no more than those when it is absent. */
   maxZygotes?: number;
+  /** Absent when this is the only data process. */
+  claims?: ClaimPort;
 }
 
 interface Entry {
@@ -68,7 +79,8 @@ type Prepared = { name: string } & (Started | Refusal);
 
 export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   const loads = new Map<string, AppLoad>();
-  const { clock } = deps;
+  const { clock, claims } = deps;
+  const elsewhere = new FailuresElsewhere(clock);
   const zygotes = new Zygotes(deps, {
     memoryMib: DEFAULT_LIMITS.memoryMib,
     reserve: options.zygotes,
@@ -90,7 +102,9 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     if (known !== undefined) return known;
     // What an app has started is remembered for longer than its workers, so it is only forgotten here.
     for (const [name, load] of loads) if (load.isForgettable) loads.delete(name);
-    const load = new AppLoad(deps.appLimits, new StartBudget(clock));
+    const load = new AppLoad(deps.appLimits, new StartBudget(clock), () =>
+      claims === undefined ? 1 : claims.spreadOf(appName),
+    );
     loads.set(appName, load);
     return load;
   }
@@ -104,12 +118,28 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     const { functions } = entryOf(deployment.id);
     let pool = functions.get(served.name);
     if (pool === undefined) {
-      const { appName } = deployment;
-      const ofApp = { zygotes: turns.of(appName), load: loadOf(appName) };
-      pool = new FunctionPool({ ...deps, ...ofApp }, { deployment, served }, options);
+      const of = functionKey(deployment.id, served.name);
+      const own = { ...startsOf(deployment.appName, of), load: loadOf(deployment.appName) };
+      pool = new FunctionPool({ ...deps, ...own }, { deployment, served }, options);
       functions.set(served.name, pool);
+      const { failures, forMs } = elsewhere.take(of);
+      pool.failedElsewhere(failures, forMs);
     }
     return pool;
+  }
+
+  /** Claimed, and told to the others, where there are others. */
+  function startsOf(
+    app: string,
+    of: string,
+  ): Pick<FunctionPoolDeps, 'zygotes' | 'owedZygotes' | 'tellFailures'> {
+    const source = turns.of(app);
+    if (claims === undefined) return { zygotes: source };
+    return {
+      zygotes: claimedZygotes(source, claims, { app, of, isOwed: false }),
+      owedZygotes: claimedZygotes(source, claims, { app, of, isOwed: true }),
+      tellFailures: (failures, forMs) => claims.backsOff({ of, failures, forMs }),
+    };
   }
 
   function drop(deployment: string): void {
@@ -171,7 +201,9 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     },
     runReleaseCommand: (run, watcher) => {
       loadOf(run.appName).spendStarts(1);
-      return runReleaseCommand({ ...deps, zygotes: turns.of(run.appName) }, run, watcher);
+      const starts = startsOf(run.appName, functionKey(run.deployment, 'release'));
+      const source = starts.owedZygotes ?? starts.zygotes;
+      return runReleaseCommand({ ...deps, zygotes: source }, run, watcher);
     },
     release: (deployment) => {
       // Only what is held: a deployment that has gone live meanwhile is not ended by a late release.
@@ -179,11 +211,13 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
     },
     restart: (deployments) => {
       for (const id of deployments) {
+        elsewhere.forget((deployment) => deployment === id);
         for (const pool of entries.get(id)?.functions.values() ?? []) pool.restart();
       }
     },
     keepOnly: (deployments) => {
       const kept = new Set(deployments.map(({ id }) => id));
+      elsewhere.forget((deployment) => !kept.has(deployment));
       for (const [id, entry] of entries) {
         if (kept.has(id)) {
           entry.cancelHold?.();
@@ -193,6 +227,14 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
           drop(id);
         }
       }
+    },
+    makeRoom: ({ app, of, mustEnd }) => loads.get(app)?.makeRoomElsewhere({ of, mustEnd }),
+    startedElsewhere: (app) => loadOf(app).spendStarts(1),
+    backOff: ({ of, failures, forMs }) => {
+      const { deployment, name } = functionOf(of);
+      const pool = entries.get(deployment)?.functions.get(name);
+      if (pool === undefined) elsewhere.note({ of, failures, forMs });
+      else pool.failedElsewhere(failures, forMs);
     },
     status: () => {
       const pools = [

@@ -32,6 +32,36 @@ export interface Sandbox {
   readonly exited: Promise<SandboxExit>;
 }
 
+/** One worker of a function, as it is claimed. */
+export interface FunctionClaim {
+  app: string;
+  /** Deployment and function. */
+  of: string;
+  memoryMib: number;
+  /** It comes on top of what the app may have. */
+  isOwed: boolean;
+}
+
+/** How often a function's workers have failed in a row, and for how long none is started. */
+export interface FunctionFailures {
+  of: string;
+  failures: number;
+  forMs: number;
+}
+
+/** The other data processes, which have workers of the same apps. */
+export interface ClaimPort {
+  /**
+   * Resolves when the app may have this one as well, with what is to be called when it is there no more. Rejects with
+   * PlatformError when it may not for a while.
+   */
+  claim(claim: FunctionClaim): Promise<() => void>;
+  /** Tells the others of failures here, and of the first success after them. */
+  backsOff(failures: FunctionFailures): void;
+  /** In how many processes the app has workers. */
+  readonly spreadOf: (app: string) => number;
+}
+
 /** The code of a bundle's file. */
 export interface BundleCode {
   /** Rejects with PlatformError when the file is not there. */

@@ -8,16 +8,25 @@ import { backoffMs } from './decisions.ts';
 export class RestartGate {
   readonly #clock: Clock;
   readonly #onOpened: () => void;
+  readonly #tellFailures: (failures: number, forMs: number) => void;
   #failuresInRow = 0;
   #failedAtMs = -Infinity;
   #backingOffUntilMs = 0;
   #pausedUntilMs = 0;
   #cancelTimer: (() => void) | null = null;
 
-  /** `onOpened` is called when it has been closed and `opensInMs` is zero again. */
-  constructor(clock: Clock, onOpened: () => void) {
+  /**
+   * `onOpened` is called when it has been closed and `opensInMs` is zero again, `tellFailures` with each failure and
+   * with the success that ends them.
+   */
+  constructor(
+    clock: Clock,
+    onOpened: () => void,
+    tellFailures: (failures: number, forMs: number) => void = () => {},
+  ) {
     this.#clock = clock;
     this.#onOpened = onOpened;
+    this.#tellFailures = tellFailures;
   }
 
   /** Zero when workers may be started. */
@@ -32,7 +41,9 @@ export class RestartGate {
   }
 
   succeeded(): void {
+    if (this.#failuresInRow === 0) return;
     this.#failuresInRow = 0;
+    this.#tellFailures(0, 0);
   }
 
   /**
@@ -44,9 +55,15 @@ export class RestartGate {
     this.#failedAtMs = this.#clock.monotonicMs();
     this.#failuresInRow++;
     const closedMs = backoffMs(this.#failuresInRow);
-    if (closedMs === 0) return;
-    this.#backingOffUntilMs = this.#clock.monotonicMs() + closedMs;
-    this.#arm();
+    this.#tellFailures(this.#failuresInRow, closedMs);
+    this.#backOff(closedMs);
+  }
+
+  /** What another data process tells of its workers counts as if they were here. */
+  failedElsewhere(failures: number, forMs: number): void {
+    if (failures === 0) this.#failuresInRow = 0;
+    this.#failuresInRow = Math.max(this.#failuresInRow, failures);
+    this.#backOff(forMs);
   }
 
   /** Opens it at once, and forgets the failures: what failed is no longer what would be started. */
@@ -62,6 +79,13 @@ export class RestartGate {
   /** Closes it for what is no failure of the function. */
   pause(pauseMs: number): void {
     this.#pausedUntilMs = this.#clock.monotonicMs() + pauseMs;
+    this.#arm();
+  }
+
+  #backOff(forMs: number): void {
+    if (forMs <= 0) return;
+    const untilMs = this.#clock.monotonicMs() + forMs;
+    this.#backingOffUntilMs = Math.max(this.#backingOffUntilMs, untilMs);
     this.#arm();
   }
 

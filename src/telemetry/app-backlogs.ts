@@ -7,11 +7,16 @@ const MAX_APP_BYTES = 8 * 1024 * 1024;
 /** What waits of each app. */
 export class AppBacklogs {
   readonly #bytes = new Map<string, number>();
+  readonly #maxBytes: number;
+
+  constructor(processes: number) {
+    this.#maxBytes = MAX_APP_BYTES / processes;
+  }
 
   /** False when that would be more than one app may have waiting. */
   add(appName: string, bytes: number): boolean {
     const sum = (this.#bytes.get(appName) ?? 0) + bytes;
-    if (sum > MAX_APP_BYTES) return false;
+    if (sum > this.#maxBytes) return false;
     this.#bytes.set(appName, sum);
     return true;
   }

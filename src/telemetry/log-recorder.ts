@@ -58,15 +58,18 @@ interface Tally extends LineAllowance {
 export class LogRecorder implements FunctionLog, InvocationLog {
   readonly #sink: LogSink;
   readonly #clock: Clock;
+  readonly #spreadOf: (appName: string) => number;
   /** By deployment, then by function. */
   readonly #tallies = new Map<string, Map<string, Tally>>();
   readonly #apps = new Map<string, AppTally>();
   #sources = 0;
   #ended: { source: FunctionSource; served: ServedFunction; end: InvocationEnd; at: number }[] = [];
 
-  constructor(sink: LogSink, clock: Clock) {
+  /** @param spreadOf in how many data processes the app has workers: what it may print is divided among these */
+  constructor(sink: LogSink, clock: Clock, spreadOf: (appName: string) => number = () => 1) {
     this.#sink = sink;
     this.#clock = clock;
+    this.#spreadOf = spreadOf;
   }
 
   line(source: FunctionSource, line: LogLine, wasAdmitted: boolean = false): void {
@@ -76,7 +79,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     const tellsDroppedOnly = line.text === '' && line.dropped > 0;
     if (tellsDroppedOnly) return;
     const characters = line.text.length + (line.fields?.length ?? 0);
-    if (!wasAdmitted && !hasRoomFor(characters, tally, this.#clock.monotonicMs())) return;
+    if (!wasAdmitted && !this.#hasRoomFor(characters, tally)) return;
     this.#sink.add(source.appName, {
       at: this.#clock.now(),
       kind: 'line',
@@ -90,7 +93,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
 
   admits({ deployment, functionName, appName }: FunctionSource, bytes: number): boolean {
     const tally = this.#tallyOf(deployment, functionName, appName);
-    return tally !== null && hasRoomFor(bytes, tally, this.#clock.monotonicMs());
+    return tally !== null && this.#hasRoomFor(bytes, tally);
   }
 
   leftOut({ deployment, functionName, appName }: FunctionSource, count: number): void {
@@ -101,7 +104,7 @@ export class LogRecorder implements FunctionLog, InvocationLog {
     const tally = this.#tallyOf(deployment.id, served.name, deployment.appName);
     if (tally === null) return;
     const allowance = end.failure === null ? tally.reports : tally.failures;
-    if (!allowance.take(this.#clock.monotonicMs())) return;
+    if (!allowance.take(this.#clock.monotonicMs(), this.#spreadOf(deployment.appName))) return;
     // The worker tells of its memory right behind its answer: what both say is known when this read is done.
     if (this.#ended.length === 0) setImmediate(() => this.#tellEnded());
     this.#ended.push({ source: tally.source, served, end, at: this.#clock.now() });
@@ -119,6 +122,18 @@ export class LogRecorder implements FunctionLog, InvocationLog {
       const report = reportText(served, end);
       this.#sink.add(source.appName, { ...common, kind: 'report', level: 'info', ...report });
     }
+  }
+
+  /** Takes it from the function and from its app; what one of them has no room for is counted there, once. */
+  #hasRoomFor(length: number, tally: Tally): boolean {
+    const { lines, characters, app, source } = tally;
+    const now = this.#clock.monotonicMs();
+    // Who may print half as much pays twice for it.
+    const spread = this.#spreadOf(source.appName);
+    if (!lines.take(now, spread) || !characters.take(now, length * spread)) return false;
+    if (app.lines.take(now, spread) && app.characters.take(now, length * spread)) return true;
+    tally.beyondApp++;
+    return false;
   }
 
   /** Null when too many functions print at once. */
@@ -201,15 +216,6 @@ export class LogRecorder implements FunctionLog, InvocationLog {
       this.#sink.add(source.appName, notice);
     }
   }
-}
-
-/** Takes it from the function and from its app; what one of them has no room for is counted there, once. */
-function hasRoomFor(length: number, tally: Tally, nowMs: number): boolean {
-  const { lines, characters, app } = tally;
-  if (!lines.take(nowMs) || !characters.take(nowMs, length)) return false;
-  if (app.lines.take(nowMs) && app.characters.take(nowMs, length)) return true;
-  tally.beyondApp++;
-  return false;
 }
 
 function nameOf({ deployment, functionName }: FunctionSource) {

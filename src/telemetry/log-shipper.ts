@@ -48,6 +48,8 @@ interface ShipperDeps {
   send(batch: LogBatch): Promise<{ followed: string[] }>;
   spool: LogSpool;
   clock: Clock;
+  /** How many data processes there are, each with a share of what may wait; one when it is absent. */
+  processes?: number;
 }
 
 export class LogShipper implements LogSink {
@@ -55,7 +57,7 @@ export class LogShipper implements LogSink {
   readonly #lost: LostEntries;
   #gathered: Gathered[] = [];
   #gatheredBytes = 0;
-  readonly #backlogs = new AppBacklogs();
+  readonly #backlogs: AppBacklogs;
   /** Of what this process has on disk, batch for batch. */
   readonly #spooled: BytesByApp[] = [];
   #sequence = 0;
@@ -71,13 +73,14 @@ export class LogShipper implements LogSink {
 
   constructor(deps: ShipperDeps) {
     this.#deps = deps;
+    this.#backlogs = new AppBacklogs(deps.processes ?? 1);
     this.#lost = new LostEntries();
     this.#shipIn(0); // What an earlier process left on disk.
   }
 
   add(appName: string, entry: LogEntry): void {
     const bytes = sizeOf(entry);
-    const isRoom = this.#gatheredBytes + bytes <= MAX_GATHERED_BYTES;
+    const isRoom = this.#gatheredBytes + bytes <= MAX_GATHERED_BYTES / (this.#deps.processes ?? 1);
     if (!isRoom || !this.#backlogs.add(appName, bytes)) {
       this.#lost.count(entry);
       return;

@@ -1,4 +1,5 @@
 /** Two doors on one port: what holds of one holds of both. */
+import { totalmem } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { type Answer, ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
@@ -10,7 +11,8 @@ import { descendantsOf, survivors } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
-const env = { FN_DATA_PROCESSES: '2' };
+// Functions may ask for a quarter of what their app may have, whatever this machine has.
+const env = { FN_DATA_PROCESSES: '2', MAX_MEMORY: '1048576' };
 const platform = usePlatform({ env });
 
 /** Tells of the worker that answers, its version and its environment, and prints its worker as well. */
@@ -32,6 +34,26 @@ async function deploy(repository: TestRepository, version: string): Promise<void
   await repository.commit({ 'index.js': teller(version) });
   const { code, output } = await repository.push('main');
   expect(code, output).toBe(0);
+}
+
+/** Twelve requests through each door at once, to a function whose workers take one at a time. */
+async function askMany(app: string): Promise<Answer[]> {
+  const asked: Promise<Answer>[] = [];
+  for (const pid of dataProcessesOf(platform())) {
+    await through(platform(), pid, async () => {
+      for (let count = 0; count < 12; count++) asked.push(ask(platform(), app));
+      // Who answers this has taken the connections before it as well.
+      await ask(platform(), '', { path: '/healthz' });
+    });
+  }
+  return Promise.all(asked);
+}
+
+/** How many of these spans have a moment in common. */
+function mostAtOnce(spans: { from: number; to: number }[]): number {
+  return Math.max(
+    ...spans.map(({ from }) => spans.filter((one) => one.from <= from && from < one.to).length),
+  );
 }
 
 /** What each door answers. */
@@ -89,6 +111,45 @@ describe('with two data processes', () => {
     const tail = await startLogTail(platform(), 'told');
     const workers = workersOf(await askEach('told'));
     await eventually(() => expect(tail.lines()).toEqual(expect.arrayContaining(workers)));
+  });
+
+  it('the workers of an app are as many as it may have, whichever door they are behind', async () => {
+    const repository = await createRepository(platform(), 'bounded');
+    const quarterMib = Math.floor(totalmem() / 2 / 4 / (1024 * 1024));
+    await repository.commit({
+      'fn.json': JSON.stringify({ memory: quarterMib, concurrency: 1 }),
+      'index.js': `export const handler = async () => {
+        const from = Date.now();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        return { statusCode: 200, body: { from, to: Date.now() } };
+      };`,
+    });
+    const { code, output } = await repository.push('main');
+    expect(code, output).toBe(0);
+    const answers = await askMany('bounded');
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    const spans = answers.map(({ body }) => JSON.parse(body) as { from: number; to: number });
+    expect(mostAtOnce(spans)).toBeLessThanOrEqual(4);
+    expect(mostAtOnce(spans)).toBeGreaterThan(2);
+  });
+
+  it('what keeps failing behind one door is not started behind the other either', async () => {
+    const repository = await createRepository(platform(), 'failing');
+    await repository.commit({
+      'index.js': 'export const handler = async () => process.exit(1);\n',
+    });
+    expect(await repository.push('main')).toMatchObject({ code: 0 });
+    const [left = 0, right = 0] = dataProcessesOf(platform());
+    const askBehind = async (pid: number): Promise<number> =>
+      through(platform(), pid, async () => (await ask(platform(), 'failing')).status);
+    // The one that the push has warmed.
+    expect(await askBehind(right)).toBe(502);
+    // Fails until it is not started for seconds.
+    for (let failures = 0; failures < 6;) if ((await askBehind(left)) === 502) failures += 1;
+    // Three in a row are forgiven, so by its own it would begin once more than this.
+    let own = 1;
+    while ((await askBehind(right)) === 502) own += 1;
+    expect(own).toBeLessThan(3);
   });
 
   it('when one dies the other serves, and it comes back with the routes of today', async () => {

@@ -7,6 +7,7 @@ const LIMITS = { workers: 10, memoryMib: 1_000, starts: 4, requests: 100 };
 
 function member(fields: Partial<AppMember>): AppMember & { ended: number } {
   return {
+    key: 'dep/main',
     workerCount: 0,
     startingCount: 0,
     leavingCount: 0,
@@ -17,6 +18,9 @@ function member(fields: Partial<AppMember>): AppMember & { ended: number } {
     ...fields,
     ended: 0,
     endIdle() {
+      this.ended++;
+    },
+    endLeastBusy() {
       this.ended++;
     },
   };
@@ -51,6 +55,40 @@ describe('the load of an app', () => {
     expect([load.startsAllowed(100), load.isForgettable]).toEqual([3, true]);
     load.join(member({}));
     expect(load.isForgettable).toBe(false);
+  });
+
+  it.each([
+    ['the longest idle worker', [{ idleSinceMs: 20 }, { idleSinceMs: 10 }], [0, 1]],
+    [
+      'of the function that is named',
+      [{ key: 'dep/other', idleSinceMs: 5 }, { idleSinceMs: 10 }],
+      [0, 1],
+    ],
+    ['a busy one where there are most', [{ workerCount: 1 }, { workerCount: 3 }], [0, 1]],
+  ])('makes room for another data process by %s', (_, members, ended) => {
+    const all = members.map(member);
+    loadOf(...all).makeRoomElsewhere({ of: 'dep/main', mustEnd: true });
+    expect(all.map((one) => one.ended)).toEqual(ended);
+  });
+
+  it('makes room for another data process when a worker is idle, once, if none has to end', () => {
+    const busy = { ...member({ workerCount: 3 }), idleSinceMs: null as number | null };
+    const load = loadOf(busy);
+    load.makeRoomElsewhere({ of: null, mustEnd: false });
+    expect(busy.ended).toBe(0);
+    busy.idleSinceMs = 1;
+    load.becameIdle();
+    load.becameIdle();
+    expect(busy.ended).toBe(1);
+  });
+
+  it('has a part of the requests that its app may have, where others have workers of it', () => {
+    const load = new AppLoad(LIMITS, new StartBudget(systemClock), () => 2);
+    load.join(member({ inFlight: 49 }));
+    expect(load.takesRequest()).toBe(true);
+    const full = new AppLoad(LIMITS, new StartBudget(systemClock), () => 2);
+    full.join(member({ inFlight: 50 }));
+    expect(full.takesRequest()).toBe(false);
   });
 
   it('counts the requests of all functions', () => {

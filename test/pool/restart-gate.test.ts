@@ -48,6 +48,32 @@ describe('RestartGate', () => {
     expect(gate.opensInMs).toBe(30_000);
   });
 
+  it('counts failures of other data processes with its own, and tells its own', () => {
+    const { clock } = createHandClock();
+    const told: number[][] = [];
+    const gate = new RestartGate(
+      clock,
+      () => {},
+      (...failures) => told.push(failures),
+    );
+    gate.failedElsewhere(2, 0);
+    expect(gate.opensInMs).toBe(0);
+    gate.failed();
+    expect(gate.opensInMs).toBe(250);
+    gate.failedElsewhere(5, 1_000);
+    expect(gate.opensInMs).toBe(1_000);
+    gate.succeeded();
+    gate.succeeded();
+    expect(told).toEqual([
+      [3, 250],
+      [0, 0],
+    ]);
+    gate.failedElsewhere(2, 0);
+    gate.failedElsewhere(0, 0);
+    gate.failed();
+    expect(told.at(-1)).toEqual([1, 0]);
+  });
+
   it('pauses without counting a failure', () => {
     const { clock, fire } = createHandClock();
     let opened = 0;

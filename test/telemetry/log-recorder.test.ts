@@ -22,7 +22,7 @@ const answered: InvocationEnd = {
 };
 
 /** A recorder at a time that only the test moves. */
-function createRecorder() {
+function createRecorder(spread = 1) {
   const entries: LogEntry[] = [];
   const timers: { atMs: number; callback: () => void }[] = [];
   let nowMs = 1_000;
@@ -34,7 +34,8 @@ function createRecorder() {
       return () => {};
     },
   };
-  const recorder = new LogRecorder({ add: (_app, entry) => void entries.push(entry) }, clock);
+  const sink = { add: (_app: string, entry: LogEntry) => void entries.push(entry) };
+  const recorder = new LogRecorder(sink, clock, () => spread);
   const pass = (ms: number): void => {
     nowMs += ms;
     const due = timers.filter(({ atMs }) => atMs <= nowMs);
@@ -66,6 +67,12 @@ it('bounds the lines of a function, counts the rest and tells the count once', (
   expect(entries.filter(({ kind }) => kind === 'notice')).toHaveLength(1);
   // Nothing is kept of functions that print no more.
   expect(timers).toEqual([]);
+});
+
+it('keeps its part of the lines where other data processes have workers of the app', () => {
+  const { recorder, entries } = createRecorder(4);
+  for (let count = 0; count < 5_000; count++) recorder.line(source, line);
+  expect(entries).toHaveLength(500);
 });
 
 it('bounds how much a function prints, so that long lines leave room for those of others', () => {

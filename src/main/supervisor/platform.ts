@@ -8,6 +8,7 @@ import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { openConfinement, UNSAFE_SINGLE_TENANT } from './confinement.ts';
+import { createDataFleet } from './data-fleet.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { openDatabase } from './open-database.ts';
 import { place } from './placement.ts';
@@ -194,13 +195,15 @@ export async function startPlatform(
     say,
     onSpawn: (child) => place(cgroups, child, 'office'),
   });
+  const fleet = config.dataProcesses === 1 ? null : createDataFleet();
   const data = dataSpecs(plan, port.fd()).map(
     (spec) =>
       new SupervisedProcess(spec, {
         say,
         onSpawn: (child) => {
           place(cgroups, child, 'door');
-          return broker.attach(child, 'zygote');
+          const listener = broker.attach(child, 'zygote');
+          return fleet?.attach(child, listener) ?? listener;
         },
       }),
   );

@@ -29,7 +29,7 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
       return isRequest ? { type, request } : null;
     case 'specialise':
       if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
-      if (!isOptional(bundle, BUNDLE) || !isOptional(app, APP_NAME)) return null;
+      if (!isOptional(bundle, BUNDLE) || (app !== undefined && !isAppName(app))) return null;
       return {
         type,
         slot,
@@ -65,7 +65,11 @@ export function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
   }
 }
 
-function isNatural(value: unknown): value is number {
+export function isAppName(value: unknown): value is string {
+  return matches(value, APP_NAME);
+}
+
+export function isNatural(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
@@ -73,6 +77,6 @@ function isOptional(value: unknown, pattern: RegExp): value is string | undefine
   return value === undefined || matches(value, pattern);
 }
 
-function matches(value: unknown, pattern: RegExp): value is string {
+export function matches(value: unknown, pattern: RegExp): value is string {
   return typeof value === 'string' && pattern.test(value);
 }
