@@ -117,7 +117,7 @@ export function createConnections(
     const holders: ConnectionHolder[] = [];
     for (const connection of connections.values()) {
       const { socket, turns } = connection;
-      if (isStalled(connection, now)) socket.destroy();
+      if (isStalled(connection, now)) giveUp(socket);
       const bytes = heldBy(connection);
       if (bytes === 0 || socket.destroyed) continue;
       const { takenAtMs } = connection;
@@ -128,7 +128,7 @@ export function createConnections(
   }
 
   function closeUntaken(untaken: ConnectionHolder[]): void {
-    for (const { socket } of untaken) socket.destroy();
+    for (const { socket } of untaken) giveUp(socket);
     for (const [owner, { length }] of Map.groupBy(untaken, (holder) => holder.owner)) {
       options.closedUntaken(owner, length);
     }
@@ -159,6 +159,11 @@ export function createConnections(
     },
     close: () => cancel?.(),
   };
+}
+
+/** By a reset: an ordinary end waits, and the kernel with all that it was given, until the client has taken the rest. */
+function giveUp(socket: Socket): void {
+  socket.resetAndDestroy();
 }
 
 /** A response may have bytes that its socket has not been given. */

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { MAX_VIEW_BYTES } from '../protocol/framing.ts';
 
 /**
  * The body of one request as it arrives. Each byte that the function takes is reported to `onConsumed`, which
@@ -16,9 +17,9 @@ export class RequestBody {
     this.#onConsumed = onConsumed;
   }
 
-  /** Takes a copy: the frame's memory may be used again. */
+  /** A small payload is copied, as its memory is used again; a longer one has memory of its own, see framing.ts. */
   push(chunk: Buffer): void {
-    this.#waiting.push(Buffer.from(chunk));
+    this.#waiting.push(chunk.length > MAX_VIEW_BYTES ? chunk : Buffer.from(chunk));
     this.#wake?.();
   }
 
@@ -80,11 +81,17 @@ export class RequestBody {
             controller.byobRequest?.respond(0);
             return;
           }
-          // A view of its own: the stream takes the memory away from whoever holds it.
-          controller.enqueue(new Uint8Array(chunk));
+          controller.enqueue(givenAway(chunk));
         },
       },
       { highWaterMark: 0 },
     );
   }
+}
+
+/** The stream takes the memory away from whoever holds it, and small chunks share theirs. */
+function givenAway(chunk: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer } = chunk;
+  const isAlone = chunk.length === buffer.byteLength && buffer instanceof ArrayBuffer;
+  return isAlone ? new Uint8Array(buffer) : new Uint8Array(chunk);
 }

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { HELD_BOUNDS } from '../../src/router/index.ts';
+import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { platformProcesses } from '../support/processes.ts';
@@ -13,21 +15,34 @@ import { keepAsking, type SteadyRequests } from '../support/steady-requests.ts';
 const DEADLINE_MS = 180_000;
 const CONNECTIONS = 1_000;
 const IDLE_CONNECTIONS = 5_000;
+const LARGE_BYTES = 1_000_000;
 /** What data may grow by while they last; each connection may hold a head of 16 KB, and Node's objects for it. */
 const MAX_GROWTH_KIB = 150 * 1024;
+/** What data may grow by when they hold answers: the bound of one app, and what may come before that is looked at. */
+const MAX_HELD_GROWTH_KIB = MAX_GROWTH_KIB + (2 * HELD_BOUNDS.perOwnerBytes) / 1024;
+
+/** LISTEN and TIME_WAIT. */
+const WITHOUT_CLIENT = new Set(['0A', '06']);
 
 let platform: Platform;
 let other: SteadyRequests;
 
 beforeAll(async () => {
   platform = await startPlatform();
-  const repository = await createRepository(platform, 'slow');
-  await repository.commit({
-    'index.js': `export const handler = async () => 'fine';`,
+  await deploy('slow', { 'index.js': `export const handler = async () => 'fine';` });
+  // With more time for an answer than any of these tests lasts.
+  await deploy('large', {
+    'fn.json': '{ "timeout": 600 }',
+    'index.js': `const body = Buffer.alloc(${LARGE_BYTES}, 'x');\nexport default () => new Response(body);`,
   });
+}, DEADLINE_MS);
+
+async function deploy(app: string, files: Record<string, string>): Promise<void> {
+  const repository = await createRepository(platform, app);
+  await repository.commit(files);
   const { code, output } = await repository.push('main');
   expect(code, output).toBe(0);
-}, DEADLINE_MS);
+}
 afterAll(() => platform[Symbol.asyncDispose](), DEADLINE_MS);
 
 beforeEach(() => {
@@ -41,6 +56,18 @@ function dataMemoryKib(): number {
   );
   const status = readFileSync(`/proc/${data?.pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+}
+
+/** What the kernel has of connections to this port, also of those that were closed and have bytes left to send. */
+function connectionsTo(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const sockets = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) =>
+    readFileSync(file, 'utf8').split('\n'),
+  );
+  return sockets.filter((line) => {
+    const [, address = '', , state = ''] = line.trim().split(/\s+/);
+    return address.endsWith(local) && !WITHOUT_CLIENT.has(state);
+  }).length;
 }
 
 /** The most that data grew by while something went on. */
@@ -73,6 +100,27 @@ describe('while slow clients hold connections, others are served:', () => {
     expect(other.failures).toEqual([]);
     expect(other.asked).toBeGreaterThan(20);
     expect(growthKib).toBeLessThan(MAX_GROWTH_KIB);
+  });
+
+  it('large answers that are read by the byte', { timeout: DEADLINE_MS }, async ({ skip }) => {
+    if (missing !== null) skip(missing);
+    const rate = ['-c', String(CONNECTIONS), '-r', '500', '-l', '100', '-p', '10'];
+    const read = ['-X', '-k', '3', '-n', '5', '-z', '8', '-w', '16', '-y', '64'];
+    let isOver = false;
+    const running = runSlowHttpTest({ host: 'large.localhost', port: platform.port, path: '/' }, [
+      ...rate,
+      ...read,
+    ]).finally(() => (isOver = true));
+    const growing = growthDuring(running);
+    await eventually(() => connectionsTo(platform.port) > CONNECTIONS / 2, DEADLINE_MS);
+    // It would take months to see that they end: it has not yet read what came before. So here is where to look.
+    await eventually(() => connectionsTo(platform.port) < CONNECTIONS / 100, DEADLINE_MS);
+    expect(isOver).toBe(false);
+    const answer = await ask(platform, 'large');
+    expect(answer.body.length).toBe(LARGE_BYTES);
+    expect(other.failures).toEqual([]);
+    expect(other.asked).toBeGreaterThan(20);
+    expect(await growing).toBeLessThan(MAX_HELD_GROWTH_KIB);
   });
 
   it(
