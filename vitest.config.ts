@@ -28,6 +28,7 @@ const LONG_SUITES = [
   'test/e2e/dependency-clients.test.ts',
   'test/e2e/egress.test.ts',
   'test/e2e/egress-filter.test.ts',
+  'test/e2e/egress-left-connections.test.ts',
   'test/e2e/egress-machines.test.ts',
   'test/e2e/egress-without-root.test.ts',
   'test/e2e/endless-builds.test.ts',

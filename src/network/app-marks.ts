@@ -6,7 +6,7 @@
 
 export interface AppMarks {
   /** Resolves when the filter knows, or cannot be told. */
-  join(slot: string, app: string): { element: string; written: Promise<unknown> };
+  join(slot: string, app: string): { elements: string[]; written: Promise<unknown> };
   leave(app: string): void;
 }
 
@@ -40,9 +40,10 @@ export function createAppMarks({ write, say }: AppMarksDeps): AppMarks {
       const known = apps.get(app) ?? { mark: ++lastMark, slots: 0 };
       known.slots += 1;
       apps.set(app, known);
-      const element = `apps { "${slot}" : ${known.mark} }`;
-      waiting.push(element);
-      return { element, written: (writing ??= writeSoon()) };
+      const { mark } = known;
+      const elements = [`apps { "${slot}" : ${mark} }`, `owners { "${slot}" . ${mark} }`];
+      waiting.push(...elements);
+      return { elements, written: (writing ??= writeSoon()) };
     },
     leave(app) {
       const known = apps.get(app);

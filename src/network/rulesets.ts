@@ -61,7 +61,14 @@ export function hostTable(block: number): string {
   return `inet gitfn_${block}`;
 }
 
-/** The router's whole table, without a sandbox in it. */
+/**
+ * The router's whole table, without a sandbox in it.
+ *
+ * A connection bears the mark of the app that made it. The kernel remembers one that nobody closed for five days, and
+ * would let whoever has the address of its sandbox by then go on with it, past what that one may reach: so what goes on
+ * is let through for the sandbox's own app alone (`ongoing`). No packet says itself by which hosts it goes (options of
+ * IPv4, routing headers of IPv6): some machines would do as it says.
+ */
 export function routerRuleset(plan: AddressPlan, policy: RouterPolicy): string {
   const special = notPublicNetworks();
   return `
@@ -77,6 +84,7 @@ table ${ROUTER_TABLE} {
   set connections { type ifname; flags dynamic; size ${plan.slots}; }
   set rates { type ifname; flags dynamic, timeout; timeout 1m; size ${plan.slots}; }
   map apps { type ifname : mark; size ${plan.slots}; }
+  set owners { type ifname . mark; size ${plan.slots}; }
   set early { type ifname; flags dynamic; size ${plan.slots}; }
   set appConnections { type mark; flags dynamic; size ${MAX_APPS}; }
   map refused { type ifname : mark; flags dynamic, timeout; timeout ${REFUSAL_REMEMBERED}; size ${plan.slots}; }
@@ -85,6 +93,12 @@ table ${ROUTER_TABLE} {
   chain refuse {
     meta l4proto tcp reject with tcp reset
     reject with icmpx admin-prohibited
+  }
+  chain ongoing {
+    iifname . ct mark @owners accept
+    ct mark 0 meta mark 0 accept
+    ct mark 0 ct mark set meta mark accept
+    goto refuse
   }
   chain opened {
     ip saddr . ip daddr . th dport @openedv4 accept
@@ -101,17 +115,21 @@ table ${ROUTER_TABLE} {
     type filter hook forward priority filter; policy drop;
     meta nfproto ipv4 iifname != "${UPLINK}" iifname . ip saddr != @sourcesv4 drop
     meta nfproto ipv6 iifname != "${UPLINK}" iifname . ip6 saddr != @sourcesv6 drop
-    ct state established,related accept
+    iifname "${UPLINK}" ct state established,related accept
     iifname "${UPLINK}" goto refuse
     oifname != "${UPLINK}" goto refuse
+    ip hdrlength != 5 drop
+    exthdr rt exists drop
+    meta mark set iifname map @apps
+    ct state established,related goto ongoing
     ct state invalid drop
     update @rates { iifname limit rate over ${NEW_CONNECTIONS_PER_SECOND}/second burst ${NEW_CONNECTIONS_AT_ONCE} packets } ${refuseFor(WORKER_FAST)}
     add @connections { iifname ct count over ${MAX_CONNECTIONS} } ${refuseFor(WORKER_MANY)}
-    meta mark set iifname map @apps
     meta mark 0 add @early { iifname ct count over ${MAX_EARLY_CONNECTIONS} } drop
     meta mark != 0 update @appRates { meta mark limit rate over ${APP_NEW_CONNECTIONS_PER_SECOND}/second burst ${APP_NEW_CONNECTIONS_AT_ONCE} packets } ${refuseFor(APP_FAST)}
     meta mark != 0 add @appConnections { meta mark ct count over ${APP_CONNECTIONS} } ${refuseFor(APP_MANY)}
     meta l4proto != { tcp, udp } goto refuse
+    ct mark set meta mark
     ip daddr ${plan.machine.v4} th dport ${DNS_PORT} accept
     ip6 daddr ${plan.machine.v6} th dport ${DNS_PORT} accept
     jump opened

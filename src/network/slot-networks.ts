@@ -201,8 +201,8 @@ export async function createSlotNetworks(
         if (isGone) return;
         joined = app;
         refusals.join(place.name, app, log);
-        const { element, written } = marks.join(place.name, app);
-        opened.add(element);
+        const { elements, written } = marks.join(place.name, app);
+        for (const element of elements) opened.add(element);
         void untilDone(written);
       },
       allow: async (rules) => {
