@@ -1,11 +1,14 @@
 /**
  * What many routes cost: throughput and p99 of one warm function while the door routes ten deployments, a thousand and
- * ten thousand, interleaved, and what it takes the door to replace its routes. The door and the pool run in this process, which is one data process: there are no several yet.
+ * ten thousand, interleaved, and what it takes the door to replace its routes; there the door and the pool run in this
+ * process. And what a second data process brings: the same of two whole platforms, with one and with two, and what a push
+ * feels of the load, and the load of a push. `scale:routes` and `scale:processes` are the parts.
  */
 import type { ServedDeployment } from '../src/model/served.ts';
 import type { Snapshot } from '../src/protocol/snapshot.ts';
 import { type DataPlane, startDataPlane } from '../test/support/data-plane.ts';
 import { servedDeployment } from '../test/support/function-code.ts';
+import { measureProcesses } from './support/process-rounds.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
 import { type LoadResult, runWrk } from './support/wrk.ts';
@@ -13,18 +16,33 @@ import { type LoadResult, runWrk } from './support/wrk.ts';
 const SIZES = [10, 1_000, 10_000] as const;
 const [SMALLEST] = SIZES;
 const ROUNDS = 9;
+/** Each has a push as well. */
+const PROCESS_ROUNDS = 7;
 const SECONDS = 2;
 const CONNECTIONS = 64;
 /** Of an app: production, and the rest branches. */
 const DEPLOYMENTS_PER_APP = 10;
 const CODE = `export const handler = async () => ({ statusCode: 200, body: { message: 'Hello World' } });`;
 const APP = 'warm';
+/** Nobody pushes while routes are measured. */
+const NO_PUSH = { 'p99 ms beside a push': '', 'push to live ms': '', 'failures beside a push': '' };
 
 interface Measured extends LoadResult {
   replaceMs: number;
 }
 
-export async function benchScale(): Promise<BenchResult> {
+export async function benchScale(part?: string): Promise<BenchResult> {
+  return {
+    name: 'scale',
+    about: `one warm hello, ${CONNECTIONS} connections, interleaved rounds of ${SECONDS} s, ${ROUNDS} of routes and ${PROCESS_ROUNDS} of data processes`,
+    rows: [
+      ...(part === 'processes' ? [] : await routeRows()),
+      ...(part === 'routes' ? [] : await processRows()),
+    ],
+  };
+}
+
+async function routeRows(): Promise<BenchRow[]> {
   const plane = await startDataPlane();
   try {
     const warm = await plane.deploy(CODE, { concurrency: CONNECTIONS }, APP);
@@ -36,14 +54,42 @@ export async function benchScale(): Promise<BenchResult> {
         if (round >= 0) runs.get(size)?.push(measured); // The first warms up.
       }
     }
-    return {
-      name: 'scale',
-      about: `one warm hello, ${CONNECTIONS} connections, ${ROUNDS} interleaved rounds of ${SECONDS} s`,
-      rows: [...runs].map(([size, results]) => rowOf(size, results, runs.get(SMALLEST) ?? [])),
-    };
+    const reference = runs.get(SMALLEST) ?? [];
+    return [...runs].map(([size, results]) => {
+      const replaceMs = results.map((result) => result.replaceMs);
+      const { columns, raw } = loadOf(results, reference);
+      return {
+        name: `${size.toLocaleString('en')} routes`,
+        columns: { ...columns, 'replaced in ms': rounded(replaceMs), ...NO_PUSH },
+        raw: { ...raw, replaceMs },
+      };
+    });
   } finally {
     await plane.close();
   }
+}
+
+async function processRows(): Promise<BenchRow[]> {
+  const load = { connections: CONNECTIONS, seconds: SECONDS };
+  const runs = await measureProcesses(PROCESS_ROUNDS, load);
+  const reference = runs.get(1) ?? [];
+  return [...runs].map(([processes, results]) => {
+    const { columns, raw } = loadOf(results, reference);
+    const pushP99Ms = results.map((result) => result.pushP99Ms);
+    const pushToLiveMs = results.map((result) => result.pushToLiveMs);
+    const pushFailures = results.reduce((sum, result) => sum + result.pushFailures, 0);
+    return {
+      name: processes === 1 ? '1 data process' : `${processes} data processes`,
+      columns: {
+        ...columns,
+        'replaced in ms': '',
+        'p99 ms beside a push': rounded(pushP99Ms),
+        'push to live ms': Math.round(median(pushToLiveMs)),
+        'failures beside a push': pushFailures,
+      },
+      raw: { ...raw, pushP99Ms, pushToLiveMs },
+    };
+  });
 }
 
 /** Later ones are greater, and greater than that of the first deploy. */
@@ -79,25 +125,30 @@ async function measure({ door, pool, port }: DataPlane, snapshot: Snapshot): Pro
   };
 }
 
-function rowOf(size: number, results: Measured[], reference: Measured[]): BenchRow {
+/** Beside what the first of its kind had in the same round. */
+function loadOf(
+  results: readonly LoadResult[],
+  reference: readonly LoadResult[],
+): Required<Pick<BenchRow, 'columns' | 'raw'>> {
   const rates = results.map(({ requestsPerSecond }) => requestsPerSecond);
   const p99Ms = results.map((result) => result.p99Ms);
-  const replaceMs = results.map((result) => result.replaceMs);
   const rateRatios = rates.map(
     (rate, round) => rate / (reference[round]?.requestsPerSecond ?? NaN),
   );
   const p99Ratios = p99Ms.map((ms, round) => ms / (reference[round]?.p99Ms ?? NaN));
   return {
-    name: `${size.toLocaleString('en')} routes`,
     columns: {
       'req/s': Math.round(median(rates)),
-      [`× ${SMALLEST} routes`]: Number(median(rateRatios).toFixed(2)),
+      '× first': Number(median(rateRatios).toFixed(2)),
       spread: spread(rateRatios),
       'p99 ms': Number(median(p99Ms).toFixed(2)),
-      [`p99 × ${SMALLEST} routes`]: Number(median(p99Ratios).toFixed(2)),
-      'replaced in ms': Number(median(replaceMs).toFixed(1)),
+      'p99 × first': Number(median(p99Ratios).toFixed(2)),
       failures: results.reduce((sum, { failures }) => sum + failures, 0),
     },
-    raw: { requestsPerSecond: rates, p99Ms, replaceMs },
+    raw: { requestsPerSecond: rates, p99Ms },
   };
+}
+
+function rounded(values: readonly number[]): number {
+  return Number(median(values).toFixed(1));
 }

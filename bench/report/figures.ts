@@ -107,9 +107,19 @@ const FIGURES: readonly Figure[] = [
   ...rowsOf(
     'scale',
     'throughput ÷ that with 10 routes: ',
-    (cells) => `${cells['× 10 routes']} (${cells['spread']})`,
+    (cells) => `${cells['× first']} (${cells['spread']})`,
     ['1,000 routes', '10,000 routes'],
   ),
+  ...rowsOf(
+    'scale',
+    'throughput ÷ that with one data process: ',
+    (cells) =>
+      `${cells['× first']} (${cells['spread']}), p99 × ${cells['p99 × first']}; beside a push p99 ${cells['p99 ms beside a push']} ms, live after ${cells['push to live ms']} ms`,
+    ['2 data processes'],
+  ).map((figure) => ({
+    ...figure,
+    why: 'docs/decisions/0028-data-processes-share-one-listening-socket.md',
+  })),
   ...rowsOf('overload', 'twice as many requests as can be answered: ', overload, [
     'gitfn',
     'nginx → node',
