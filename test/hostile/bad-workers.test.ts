@@ -123,10 +123,11 @@ const LATER: [attack: string, reason: string][] = [
   ['frame-without-end', `${BROKE}frame of 4294967295 bytes`],
   ['exits', 'Worker exited with code 3'],
   ['leaks', 'Worker ran out of memory (limit 128 MB)'],
+  ['floods-its-log', 'lines dropped: a function may print 1000 a second'],
 ];
 
 describe('a worker that, after its answer,', () => {
-  it.each(LATER)('%s is replaced, and its log says why', async (attack, reason) => {
+  it.each(LATER)('%s is held to it or replaced, and its log says why', async (attack, reason) => {
     const since = new Date().toISOString();
     const answer = await ask(platform(), 'bad', { path: `/later/${attack}` });
     expect(answer).toMatchObject({ status: 200, body: 'answered' });

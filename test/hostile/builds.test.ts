@@ -36,14 +36,14 @@ const BUILDS: [name: string, program: string, told: RegExp][] = [
        try { spawn('sh', ['-c', 'sleep 600 # ${MARK}'], { stdio: 'ignore' }).on('error', () => {}); } catch {}
      }
      setTimeout(() => process.exit(7), 500);`,
-    /7|memory|processes|EAGAIN/,
+    /exit code 7|memory|processes|EAGAIN/,
   ],
   [
     'prints without end',
     `const line = 'y'.repeat(1000) + '\\n';
      for (let i = 0; i < 100_000; i += 1) require('node:fs').writeSync(1, line);
      process.exit(8);`,
-    /8/,
+    /exit code 8/,
   ],
   [
     'fills its disk',
