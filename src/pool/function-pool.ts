@@ -36,6 +36,8 @@ const RETRY_AFTER_MS = 1_000;
 const SCALE_UP_WAIT_MS = 5;
 /** What a worker holds when it is younger than this it needs: another would come near its limit as soon. */
 const MIN_REPLACED_AGE_MS = 10_000;
+/** A worker that had a request so short a time ago is in use. */
+const IN_USE_MS = 1_000;
 /** After the platform could not start a worker, the next is tried this much later. */
 const UNAVAILABLE_PAUSE_MS = 500;
 /** How long a release waits for its turn, when the app has started more workers than it may. */
@@ -67,6 +69,8 @@ export class FunctionPool implements AppMember {
   /** Counts the calls of `restart`, so that each start knows whether one came since. */
   #epoch = 0;
   #isHeld = false;
+  /** It has had a request since it was last warmed. */
+  #isWarmable = false;
   #isScaleTimerSet = false;
   /** Since when there is a line with as many workers as now. */
   #standsSinceMs = 0;
@@ -153,6 +157,7 @@ export class FunctionPool implements AppMember {
 
   /** Gives the invocation to a worker, or lets it wait, or fails it; never throws. */
   dispatch(invocation: Invocation): void {
+    this.#isWarmable = true;
     if (!this.#deps.load.takesRequest()) {
       invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
       return;
@@ -248,6 +253,16 @@ export class FunctionPool implements AppMember {
     this.#armIdleTimer(this.#firstLookMs);
   }
 
+  /** Starts a worker for a request that may come; false when there is one, or none may be started. */
+  warm(): boolean {
+    if (!this.#isWarmable || this.#drained !== null) return false;
+    if (this.#workers.length + this.#starting > 0 || this.#gate.opensInMs > 0) return false;
+    if (this.#deps.load.startsAllowed(this.memoryMib) === 0) return false;
+    this.#isWarmable = false;
+    this.#startMore(1, this.#deps.zygotes);
+    return true;
+  }
+
   /** Finishes what is in flight and waiting, then ends all workers; after `drainMs` it ends them regardless. */
   drain(): Promise<void> {
     if (this.#drained === null) {
@@ -262,6 +277,7 @@ export class FunctionPool implements AppMember {
 
   #lease(worker: PooledWorker, invocation: Invocation, next: Next | null): void {
     worker.idleSinceMs = null;
+    worker.requestsLeft -= 1;
     if (worker.isFrozen) this.#thaw(worker);
     const coldStartMs = next?.isForStart === true ? next.waitedMs : null;
     worker.zygote.link.invoke(invocation, coldStartMs, next?.sinceMs);
@@ -393,7 +409,7 @@ export class FunctionPool implements AppMember {
   }
 
   #adopt(zygote: Zygote): PooledWorker {
-    const worker = new PooledWorker(zygote, this.#deps.clock.monotonicMs());
+    const worker = new PooledWorker(zygote, this.#deps.clock.monotonicMs(), Math.random());
     this.#workers.push(worker);
     void zygote.sandbox.nearMemoryLimit?.then(() => this.#replaceWhenOfAge(worker));
     zygote.link.listen({
@@ -438,6 +454,7 @@ export class FunctionPool implements AppMember {
       return;
     }
     if (link.isSpent) this.#retire(worker);
+    else if (worker.requestsLeft <= 0) void this.#renew(worker);
     if (this.#waiting.length > 0) this.#pump();
     if (link.inFlight > 0) return;
     worker.idleSinceMs = this.#deps.clock.monotonicMs();
@@ -453,21 +470,40 @@ export class FunctionPool implements AppMember {
   #replaceWhenOfAge(worker: PooledWorker): void {
     const { clock } = this.#deps;
     const ageMs = clock.monotonicMs() - worker.startedAtMs;
-    clock.after(Math.max(0, MIN_REPLACED_AGE_MS - ageMs), () => void this.#replace(worker));
+    clock.after(Math.max(0, MIN_REPLACED_AGE_MS - ageMs), () => {
+      if (!this.#workers.includes(worker)) return;
+      const text = `Worker is near its memory limit (${this.memoryMib} MB): it ends after its current requests`;
+      this.#deps.log.line(this.#source, { level: 'warn', text, requestId: null, dropped: 0 });
+      void this.#replace(worker);
+    });
   }
 
-  /** A worker near its memory limit ends after its current requests, rather than by the kernel in their middle. */
+  /** One near its memory limit ends after its current requests, rather than by the kernel in their middle. */
   async #replace(worker: PooledWorker): Promise<void> {
-    if (!this.#workers.includes(worker)) return;
-    const text = `Worker is near its memory limit (${this.memoryMib} MB): it ends after its current requests`;
-    this.#deps.log.line(this.#source, { level: 'warn', text, requestId: null, dropped: 0 });
-    const isNeeded = this.#isHeld || worker.zygote.link.inFlight > 0;
-    if (isNeeded && this.#deps.load.startsAllowed(this.memoryMib) > 0) {
-      this.#deps.load.spendStarts(1);
-      await this.#start(this.#deps.zygotes);
-    }
+    await this.#startSuccessor(worker);
     this.#retire(worker);
     this.#pump();
+  }
+
+  /** One that is old, or has had many requests, ends too, unless nobody could take its place: then it is tried again later. */
+  async #renew(worker: PooledWorker): Promise<void> {
+    if (worker.isRenewing) return;
+    worker.isRenewing = true;
+    if (await this.#startSuccessor(worker)) {
+      this.#retire(worker);
+      this.#pump();
+    } else {
+      worker.liveOn();
+    }
+  }
+
+  /** Whether a worker stands beside it then, or none is needed. */
+  async #startSuccessor(worker: PooledWorker): Promise<boolean> {
+    const idledMs = this.#deps.clock.monotonicMs() - (worker.idleSinceMs ?? Infinity);
+    if (!this.#isHeld && idledMs > IN_USE_MS) return true;
+    if (this.#deps.load.startsAllowed(this.memoryMib) === 0) return false;
+    this.#deps.load.spendStarts(1);
+    return (await this.#start(this.#deps.zygotes)).kind === 'started';
   }
 
   /** Of those that may end for want of work; what is held stays. */
@@ -543,6 +579,8 @@ export class FunctionPool implements AppMember {
     const { expired, freezing, lookAgainInMs } = idleWorkers(this.#workers, now, this.#options);
     if (!this.#isHeld) for (const worker of expired) this.#retire(worker);
     for (const worker of freezing) worker.freeze();
+    for (const worker of this.#workers.slice())
+      if (worker.endsAtMs <= now) void this.#renew(worker);
     if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? this.#firstLookMs);
   }
 

@@ -16,14 +16,17 @@ import { claimedZygotes } from './claimed-zygotes.ts';
 import { FailuresElsewhere } from './failures-elsewhere.ts';
 import type { BundleCode, ClaimPort, FunctionFailures, FunctionLog, Sandboxes } from './ports.ts';
 import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
-import { StartBudget } from './start-budget.ts';
+import { StartBudget, type StartRate } from './start-budget.ts';
 import { ZygoteTurns } from './zygote-turns.ts';
-import { Zygotes } from './zygotes.ts';
+import { ZygoteClasses } from './zygote-classes.ts';
 
 /** Workers of one deployment that load at a time: more would compete for the processor with those that serve. */
 const STARTS_AT_ONCE = 4;
 /** A deployment that was prepared and never routed to is let go after this long. */
 const MAX_HOLD_MS = 10 * 60_000;
+
+/** Workers that are started for requests which may not come. */
+const WARM_RATE: StartRate = { atOnce: 10, perMinute: 60 };
 
 export interface Pool {
   /** The workers of a function that is routed to; made on first use. */
@@ -33,6 +36,12 @@ export interface Pool {
    * MAX_HELD_WORKERS end when they have started.
    */
   prepare(deployment: ServedDeployment, functions: readonly string[]): Promise<PrepareResult>;
+  /**
+   * A request for the function seems to come, such as when its host is named in the beginning of a TLS connection: starts
+   * a worker ahead of it, and tells whether it has. Only for a function that had a request before, once until its next
+   * one, and so often a minute for all together, so that who only asks for names wakes next to nothing.
+   */
+  warm(deployment: string, functionName: string): boolean;
   /** Runs a command once, in a worker of its own. */
   runReleaseCommand(run: ReleaseRun, watcher: ReleaseWatcher): Promise<ReleaseRunResult>;
   release(deployment: string): void;
@@ -81,12 +90,13 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
   const loads = new Map<string, AppLoad>();
   const { clock, claims } = deps;
   const elsewhere = new FailuresElsewhere(clock);
-  const zygotes = new Zygotes(deps, {
+  const zygotes = new ZygoteClasses(deps, {
     memoryMib: DEFAULT_LIMITS.memoryMib,
     reserve: options.zygotes,
     maxReserve: deps.maxZygotes ?? options.zygotes,
   });
   const turns = new ZygoteTurns(zygotes);
+  const warmStarts = new StartBudget(clock, WARM_RATE);
   const entries = new Map<string, Entry>();
   const draining = new Set<FunctionPool>();
   zygotes.start();
@@ -199,6 +209,12 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       const { name: _name, ...answer } = refusal;
       return answer;
     },
+    warm: (deployment, functionName) => {
+      if (warmStarts.left === 0) return false;
+      const isStarted = entries.get(deployment)?.functions.get(functionName)?.warm() === true;
+      if (isStarted) warmStarts.spend(1);
+      return isStarted;
+    },
     runReleaseCommand: (run, watcher) => {
       loadOf(run.appName).spendStarts(1);
       const starts = startsOf(run.appName, functionKey(run.deployment, 'release'));
@@ -216,6 +232,7 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       }
     },
     keepOnly: (deployments) => {
+      zygotes.serve(memoriesOf(deployments));
       const kept = new Set(deployments.map(({ id }) => id));
       elsewhere.forget((deployment) => !kept.has(deployment));
       for (const [id, entry] of entries) {
@@ -253,6 +270,10 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
       zygotes.close();
     },
   };
+}
+
+function* memoriesOf(deployments: readonly ServedDeployment[]): Iterable<number> {
+  for (const { functions } of deployments) for (const { memoryMib } of functions) yield memoryMib;
 }
 
 function isRefusal(one: Prepared): one is { name: string } & Refusal {

@@ -3,6 +3,14 @@ import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
 import type { InvocationFailure, Sandbox } from './ports.ts';
 import type { Zygote } from './zygotes.ts';
 
+/**
+ * A worker that is always in use is replaced now and then, so that what its code leaks, or keeps for too long (a name's
+ * address, a connection, a token), does not stay for ever; by so much earlier or later that workers which started together do not all go together.
+ */
+const MAX_AGE_MS = 60 * 60_000;
+const MAX_REQUESTS = 1_000_000;
+const LIFE_SPREAD = 0.2;
+
 /** How long the reason of a worker's end may come after its socket closed. */
 const EXIT_NOTICE_MS = 2_000;
 
@@ -11,6 +19,11 @@ export class PooledWorker {
   readonly zygote: Zygote;
   readonly startedAtMs: number;
   idleSinceMs: number | null;
+  /** By then, or after so many requests more, another takes its place. */
+  endsAtMs: number;
+  requestsLeft: number;
+  /** Its successor is on its way. */
+  isRenewing = false;
   /** Told to end when it has finished. */
   isEnding = false;
   /** Stopped, until it is leased or ends. */
@@ -18,11 +31,22 @@ export class PooledWorker {
   /** Its failure was counted: however it goes on, it is one failed worker. */
   hasFailed = false;
 
-  constructor(zygote: Zygote, nowMs: number) {
+  /** `chance`, from 0 to 1, decides how its life differs from that of others. */
+  constructor(zygote: Zygote, nowMs: number, chance: number) {
+    const life = 1 + LIFE_SPREAD * (2 * chance - 1);
+    this.endsAtMs = nowMs + MAX_AGE_MS * life;
+    this.requestsLeft = Math.round(MAX_REQUESTS * life);
     this.zygote = zygote;
     this.startedAtMs = nowMs;
     // A request may have been sent ahead of its readiness.
     this.idleSinceMs = zygote.link.inFlight > 0 ? null : nowMs;
+  }
+
+  /** Nobody can take its place yet. */
+  liveOn(): void {
+    this.isRenewing = false;
+    this.endsAtMs += MAX_AGE_MS / 10;
+    this.requestsLeft += MAX_REQUESTS / 10;
   }
 
   freeze(): void {

@@ -1,6 +1,6 @@
 /**
  * Zygotes: workers that have booted and belong to nobody, so that a cold start is only the loading of a function's
- * code. Of the usual memory class a few are kept ready, and more after a second in which more were taken; any other
+ * code. Of one memory class a few are kept ready, and more after a second in which more were taken; any other
  * class is booted when it is asked for. Who boots for the reserve leaves the machine to the requests: one at a time,
  * after a pause, as long as one is ready.
  */
@@ -27,7 +27,7 @@ export interface Zygote {
   link: WorkerLink;
 }
 
-interface ZygotesDeps {
+export interface ZygotesDeps {
   sandboxes: Sandboxes;
   clock: Clock;
 }
@@ -47,7 +47,7 @@ interface Waiter {
 export class Zygotes {
   readonly #deps: ZygotesDeps;
   readonly #memoryMib: number;
-  readonly #reserve: number;
+  #reserve: number;
   readonly #maxReserve: number;
   readonly #demand: ZygoteDemand;
   readonly #ready: Zygote[] = [];
@@ -97,6 +97,12 @@ export class Zygotes {
     for (const { sandbox } of this.#ready.splice(0)) sandbox.kill();
     const error = new PlatformError('unavailable', 'the platform is stopping');
     for (const waiter of this.#waiting.splice(0)) waiter.reject(error);
+  }
+
+  /** Who waits still gets one. */
+  keepNone(): void {
+    this.#reserve = 0;
+    for (const { sandbox } of this.#ready.splice(0)) sandbox.kill();
   }
 
   #refillSoon(): void {
@@ -190,6 +196,10 @@ export class Zygotes {
     const waiter = index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
     if (waiter !== undefined) {
       waiter.resolve(zygote);
+      return;
+    }
+    if (this.#reserve === 0) {
+      zygote.sandbox.kill();
       return;
     }
     this.#ready.push(zygote);

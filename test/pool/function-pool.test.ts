@@ -287,6 +287,57 @@ describe('FunctionPool', () => {
     expect(workers).toHaveLength(1);
   });
 
+  it('replaces an old worker that is in use by another, which starts first', async () => {
+    let laterMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+    const { pool, workers } = await play({ clock, concurrency: 2, pool: { idleMs: 30 } });
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    laterMs = 2 * 60 * 60_000;
+    await eventually(() => workers.length === 2 && pool.leavingCount === 1);
+    expect(request.outcome, 'it has its time').toBeNull();
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200' && workers[0]?.drains === 1);
+  });
+
+  it('keeps an old worker as long as no other can be started', async () => {
+    let laterMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + laterMs };
+    const { pool, workers, startCount } = await play({
+      clock,
+      concurrency: 2,
+      pool: { idleMs: 30 },
+      failsStart: (index) => index > 0,
+    });
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    laterMs = 2 * 60 * 60_000;
+    await eventually(() => startCount() === 2);
+    const next = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 2);
+    for (const index of [0, 1]) workers[0]?.reply(index);
+    await eventually(() => request.outcome === '200' && next.outcome === '200');
+  });
+
+  it('is warmed once between two requests, when it had one before', async () => {
+    const { pool, workers } = await play({ pool: { idleMs: 10 } });
+    expect(pool.warm(), 'nobody ever asked for it').toBe(false);
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    expect(pool.warm(), 'it has a worker').toBe(false);
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200' && pool.workerCount === 0);
+    expect(pool.warm()).toBe(true);
+    await eventually(() => workers[1]?.drains === 1 && pool.workerCount === 0);
+    expect(pool.warm(), 'no request came of it').toBe(false);
+    expect(workers).toHaveLength(2);
+    dispatch(pool);
+    await eventually(() => workers[2]?.streams.length === 1);
+    workers[2]?.reply(0);
+    await eventually(() => pool.workerCount === 0);
+    expect(pool.warm()).toBe(true);
+  });
+
   it('gets a worker when its app may have no more, by the end of an idle one of another function', async () => {
     const load = new AppLoad(
       { workers: 1, memoryMib: 1_024, starts: 8, requests: 100 },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sandbox } from '../../src/pool/ports.ts';
 import { maxZygotesOf, ZygoteDemand } from '../../src/pool/zygote-demand.ts';
+import { ZygoteClasses } from '../../src/pool/zygote-classes.ts';
 import { Zygotes } from '../../src/pool/zygotes.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { encodeFrame } from '../../src/protocol/framing.ts';
@@ -85,6 +86,31 @@ async function openZygotes(options: { reserve: number; maxReserve: number }) {
   return { zygotes, clock, counts, far };
 }
 
+async function openClasses() {
+  const path = join(tmpdir(), `zygotes-${randomName(8)}.sock`);
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(encodeFrame(WORKER_FRAME.HELLO, 0, Buffer.alloc(0)));
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  const started: number[] = [];
+  const start = async (memoryMib: number): Promise<Sandbox> => {
+    started.push(memoryMib);
+    const socket = net.connect(path);
+    const exited = new Promise<never>(() => {});
+    const output = { listen: () => {} };
+    return { socket, output, exited, specialise: () => {}, kill: () => socket.destroy() };
+  };
+  const options = { memoryMib: 128, reserve: 1, maxReserve: 1 };
+  const classes = new ZygoteClasses({ clock: new SteppedClock(), sandboxes: { start } }, options);
+  cleanups.push(() => {
+    classes.close();
+    server.close();
+  });
+  return { classes, started };
+}
+
 describe('zygotes', () => {
   it('are kept as many as were taken in the busiest second, up to their limit', async () => {
     const { zygotes, clock } = await openZygotes({ reserve: 2, maxReserve: 4 });
@@ -130,6 +156,23 @@ describe('zygotes', () => {
       clock.pass(1);
     }
     await eventually(() => counts.started === 4);
+  });
+});
+
+describe('zygotes of several classes', () => {
+  it('are kept of the memory that most functions have, and of no other', async () => {
+    const { classes, started } = await openClasses();
+    classes.start();
+    classes.serve([128, 512, 512, 1024, 192, 192, 200, 200, 256, 256]);
+    await eventually(() => classes.readyCount === 5);
+    expect(new Set(started)).toEqual(new Set([128, 192, 200, 256, 512]));
+    await classes.take(512);
+    expect(started).toHaveLength(5);
+    await classes.take(1024);
+    expect(started.at(-1), 'booted when it was asked for').toBe(1024);
+    classes.serve([128, 1024]);
+    await eventually(() => classes.readyCount === 2);
+    expect(started.at(-1)).toBe(1024);
   });
 });
 
