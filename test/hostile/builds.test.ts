@@ -63,6 +63,26 @@ const BUILDS: [name: string, program: string, told: RegExp][] = [
   ],
 ];
 
+/** What esbuild is asked to put into the bundle. */
+it.each([
+  ['/etc/passwd', '/etc/passwd'],
+  ['/etc/shadow', '../../../../../../etc/shadow'],
+  ['its environment', '/proc/self/environ'],
+])('a bundle takes in nothing of %s (B8)', async (name, path) => {
+  const app = `takes${name.replace(/[^a-z]+/g, '-')}`;
+  const repository = await createRepository(platform(), app);
+  const importing = (from: string): string =>
+    `import text from ${JSON.stringify(from)} with { type: 'text' };\nexport default () => new Response(text);\n`;
+  await repository.commit({ 'index.js': importing('./own.txt'), 'own.txt': 'own' });
+  const own = await repository.push('main');
+  expect(own.code, own.output).toBe(0);
+  await repository.commit({ 'index.js': importing(path) });
+  const { code, output } = await repository.push('main');
+  expect(code, output).toBe(1);
+  expect(output).toContain(path);
+  expect(output).not.toMatch(/root:|PATH=/);
+});
+
 it.each(BUILDS)('a build that %s harms itself alone', async (name, program, told) => {
   const repository = await createRepository(platform(), name.replaceAll(' ', '-').slice(0, 30));
   await repository.commit({
