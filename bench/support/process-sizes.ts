@@ -46,7 +46,7 @@ function describe(pid: number): string {
   if (command.includes('esbuild')) return 'esbuild';
   if (/\/runner(?:\.cjs|\/)/.test(command))
     return command.includes('old-space') ? 'workers' : 'builder';
-  return /programs\/(\w+)\.mjs/.exec(command)?.[1] ?? 'other';
+  return /programs\/(\w+)\.[cm]js/.exec(command)?.[1] ?? 'other';
 }
 
 /** A process that has just ended reads as empty. */

@@ -19,7 +19,8 @@ import type {
 
 /** The supervisor, as a child sees it. */
 export interface SupervisorHost<Request = SupervisorRequest, Notice = SupervisorNotice> {
-  send(request: Request): void;
+  /** The socket leaves this process. */
+  send(request: Request, socket?: Socket): void;
   /** `socket` comes with `sandbox-started` and `sandbox-output` only. Listeners are never removed. */
   onNotice(listener: NoticeListener<Notice>): void;
 }
@@ -96,8 +97,8 @@ function failedMessage(error: unknown): FailedMessage {
 }
 
 /** A channel that has closed is no error here: `disconnect` ends this process. */
-function send(message: unknown): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+function send(message: unknown, socket?: Socket): void {
+  if (process.connected) process.send?.(message, socket, undefined, () => {});
 }
 
 /** Resolves when the message has left this process, which may exit then. */

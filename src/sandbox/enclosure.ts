@@ -2,10 +2,10 @@
  * What stands around a program while it runs. There are two: bubblewrap's sandbox, and none at all, for machines where
  * no sandbox can be had and an operator insists (plain-enclosure.ts).
  */
-import type { ChildProcess } from 'node:child_process';
 import { ARGUMENTS_FD, bubblewrapArguments } from './bubblewrap-arguments.ts';
 import type { SandboxCgroup } from './cgroup.ts';
-import { type Killed, killSandbox } from './kill-sandbox.ts';
+import { killSandbox } from './kill-sandbox.ts';
+import type { LaunchedProcess } from './launched-process.ts';
 import type { SandboxLimits, SandboxProgram } from './ports.ts';
 
 export interface EnclosedPlan {
@@ -29,7 +29,7 @@ export interface Enclosed {
   /** What it waits for on the descriptors of that number. */
   input: { arguments: string; filter: Buffer };
   /** Ends it with all that it has started, as far as that can be known. */
-  kill(child: ChildProcess, cgroup: SandboxCgroup): Killed;
+  kill(launched: LaunchedProcess, cgroup: SandboxCgroup): void;
   /** To be called when the program has ended, at once: its pid is still nobody else's. Undefined if it never was one. */
   close(pid: number | undefined): Promise<void>;
 }

@@ -13,6 +13,8 @@ export { bubblewrapEnclosure } from './enclosure.ts';
 export { plainEnclosure } from './plain-enclosure.ts';
 export { findSharedLibraries } from './shared-libraries.ts';
 export { type SelfTest, testSandbox } from './self-test/self-test.ts';
+export { descriptorsOf, launchHere } from './launched-process.ts';
+export type { LaunchedProcess, Launcher, LaunchOrder, ProcessEnd } from './launched-process.ts';
 export { createSandboxes } from './start-sandbox.ts';
 export type { Sandbox, Sandboxes } from './start-sandbox.ts';
 export type { SandboxProgram, SandboxLimits, SlotUids } from './ports.ts';

@@ -49,9 +49,8 @@ export function plainEnclosure({ tools, dir, visibleDir }: PlainOptions): Enclos
         },
         input: { arguments: '\n', filter: Buffer.alloc(0) },
         kill: ({ pid }, cgroup) => {
-          if (pid !== undefined) for (const each of treeOf(pid, MAX_TREE)) end(each);
+          for (const each of treeOf(pid, MAX_TREE)) end(each);
           killCgroup(cgroup);
-          return 'outside';
         },
         close: async (pid) => {
           // The group that it led.

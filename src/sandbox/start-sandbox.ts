@@ -3,25 +3,30 @@
  * arguments, `boot()` sends them and the filter of system calls, the program runs until it ends or is killed; uid and cgroup go back when the
  * kernel says that nothing of it is left.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Socket } from 'node:net';
 import type { DeploymentEnvironment } from '../model/environment.ts';
 import { assert } from '../std/assert.ts';
-import { keepTail } from '../std/output-tail.ts';
-import { streamEnd } from '../std/process-output.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { SandboxExit } from '../protocol/supervisor.ts';
 import { WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
-import { ARGUMENTS_FD, FILTER_FD } from './bubblewrap-arguments.ts';
 import type { CgroupDriver, SandboxCgroup } from './cgroup.ts';
 import { freezing } from './freezing.ts';
 import type { Enclosed, Enclosure } from './enclosure.ts';
+import { readLastWords } from './last-words.ts';
 import { createMemoryWatch, type MemoryWatch } from './memory-watch.ts';
-import { type Killed, killCgroup } from './kill-sandbox.ts';
+import { killCgroup } from './kill-sandbox.ts';
 import { launchCommand } from './launch-chain.ts';
-import { watchMemory } from './sandbox-memory.ts';
+import {
+  type LaunchedProcess,
+  type Launcher,
+  launchHere,
+  type LaunchOrder,
+  type ProcessEnd,
+  STDERR_FD,
+  STDOUT_FD,
+} from './launched-process.ts';
+import { type MemoryOfSandbox, watchMemory } from './sandbox-memory.ts';
 import { sandboxProcessor, type SandboxProcessor } from './sandbox-processor.ts';
 import type { SandboxLimits, SandboxProgram, SandboxTools, SlotUids } from './ports.ts';
 
@@ -49,6 +54,8 @@ interface SandboxSpec {
 export interface Sandboxes {
   /** @throws PlatformError `busy` when every slot is taken, `sandbox-failed` when the system refuses. */
   start(spec: SandboxSpec): Sandbox;
+  /** The same, its process made by another: who calls this is not held up. Rejects where `start` throws. */
+  startBy(launcher: Launcher, spec: SandboxSpec): Promise<Sandbox>;
 }
 
 export interface Sandbox {
@@ -83,17 +90,16 @@ interface SandboxOutput {
   stderr: Socket;
 }
 
-const STDOUT_FD = 1;
-const STDERR_FD = 2;
-const STDERR_TAIL_BYTES = 4 * 1024;
-/** A process that inherited stderr may outlive the program by the time that its namespace takes to end. */
-const STDERR_GRACE_MS = 500;
 /** Each lasts about two seconds when something is left. */
 const RELEASE_ATTEMPTS = 3;
 
 export function createSandboxes(deps: SandboxesDeps): Sandboxes {
   const memoryWatch = createMemoryWatch(deps.cgroups.holds.memory);
-  return { start: (spec) => startSandbox({ ...deps, memoryWatch }, spec) };
+  const all = { ...deps, memoryWatch };
+  return {
+    start: (spec) => startSandbox(all, spec),
+    startBy: (launcher, spec) => startSandboxBy(launcher, all, spec),
+  };
 }
 
 interface StartDeps extends SandboxesDeps {
@@ -101,44 +107,90 @@ interface StartDeps extends SandboxesDeps {
 }
 
 function startSandbox(deps: StartDeps, spec: SandboxSpec): Sandbox {
-  const uid = leaseUid(deps.slotUids);
-  const cgroup = makeCgroup(deps, spec, uid);
-  const launched = launch(deps, { ...spec, uid, cgroup });
-  const { enclosed, child, socket, output, argumentsPipe, filterPipe, environmentPipe } = launched;
-  const lastWords = readLastWords(launched);
+  const placement = placementOf(deps, spec);
+  const enclosed = enclose(deps, placement);
+  try {
+    return sandboxOf(deps, placement, { enclosed, launched: launchHere(enclosed.order) });
+  } catch (error) {
+    return notStarted(deps, placement, { enclosed, error });
+  }
+}
+
+async function startSandboxBy(
+  launcher: Launcher,
+  deps: StartDeps,
+  spec: SandboxSpec,
+): Promise<Sandbox> {
+  const placement = placementOf(deps, spec);
+  const enclosed = enclose(deps, placement);
+  try {
+    return sandboxOf(deps, placement, {
+      enclosed,
+      launched: await launcher.launch(enclosed.order),
+    });
+  } catch (error) {
+    return notStarted(deps, placement, { enclosed, error });
+  }
+}
+
+interface Launched {
+  enclosed: Enclosed;
+  launched: LaunchedProcess;
+}
+
+function sandboxOf(
+  deps: StartDeps,
+  { cgroup, uid, ...spec }: Placement,
+  { enclosed, launched }: Launched,
+): Sandbox {
+  const { pid, descriptors, ended } = launched;
+  const stderr = taken(descriptors.get(STDERR_FD));
+  const output =
+    spec.handsOverOutput === true ? { stdout: taken(descriptors.get(STDOUT_FD)), stderr } : null;
+  const lastWords = readLastWords({ stderr, output });
   let hasEnded = false;
-  let killed: Killed | null = null;
+  let isKilled = false;
   const kill = (): void => {
-    if (!hasEnded && killed === null) killed = enclosed.kill(child, cgroup);
+    if (hasEnded || isKilled) return;
+    isKilled = true;
+    enclosed.kill(launched, cgroup);
   };
-  const { limits } = spec;
-  const memory = watchMemory(deps, { limits, cgroup, pid: child.pid ?? 0, kill });
-  const ended = endOf(child);
-  const closed = ended.then(() => enclosed.close(child.pid));
-  const exited = ended.then(async ({ code, signal }): Promise<SandboxExit> => {
+  const memory = watchMemory(deps, { limits: spec.limits, cgroup, pid, kill });
+  const closed = ended.then(() => enclosed.close(pid));
+  const exited = ended.then((end) => {
     hasEnded = true;
     memory.end();
-    const stderrTail = await lastWords();
-    const wasOutOfMemory = memory.wasOver || wasOutOfMemoryBy(cgroup);
-    const end = killed === 'inside' ? { code: null, signal: 'SIGKILL' } : { code, signal };
-    return { ...end, wasOutOfMemory, stderrTail };
+    return exitOf(end, { memory, cgroup, lastWords });
   });
+  const environmentPipe = taken(descriptors.get(WORKER_ENVIRONMENT_FD));
   return {
-    socket,
-    channel: launched.channel,
+    socket: taken(descriptors.get(WORKER_SOCKET_FD)),
+    channel: descriptors.get(WORKER_CHANNEL_FD) ?? null,
     output,
-    boot: () => {
-      filterPipe.end(enclosed.input.filter);
-      argumentsPipe.end(enclosed.input.arguments);
-    },
+    boot: () => launched.boot(),
     giveEnvironment: (environment) => void environmentPipe.end(`${JSON.stringify(environment)}\n`),
     kill,
-    ...freezing(cgroup, () => hasEnded || killed !== null, kill),
+    ...freezing(cgroup, () => hasEnded || isKilled, kill),
     processor: sandboxProcessor(cgroup.processor, () => hasEnded),
     nearMemoryLimit: memory.near,
     exited,
     released: Promise.all([exited, closed]).then(() => release(deps, uid, cgroup)),
   };
+}
+
+async function exitOf(
+  { wasKilledInside, ...end }: ProcessEnd,
+  of: { memory: MemoryOfSandbox; cgroup: SandboxCgroup; lastWords: () => Promise<string> },
+): Promise<SandboxExit> {
+  const stderrTail = await of.lastWords();
+  const wasOutOfMemory = of.memory.wasOver || wasOutOfMemoryBy(of.cgroup);
+  const seen = wasKilledInside ? { code: null, signal: 'SIGKILL' } : end;
+  return { ...seen, wasOutOfMemory, stderrTail };
+}
+
+function placementOf(deps: SandboxesDeps, spec: SandboxSpec): Placement {
+  const uid = leaseUid(deps.slotUids);
+  return { ...spec, uid, cgroup: makeCgroup(deps, spec, uid) };
 }
 
 function leaseUid(slotUids: SlotUids | null): number | null {
@@ -162,100 +214,56 @@ interface Placement extends SandboxSpec {
   cgroup: SandboxCgroup;
 }
 
-interface Launched {
-  enclosed: Enclosed;
-  child: ChildProcess;
-  stderr: Socket;
-  output: SandboxOutput | null;
-  socket: Socket;
-  channel: Socket | null;
-  argumentsPipe: Socket;
-  filterPipe: Socket;
-  environmentPipe: Socket;
+interface Ordered extends Enclosed {
+  order: LaunchOrder;
 }
 
 /** Gives uid and cgroup back when the system refuses: a shortage of memory or descriptors passes. */
-function launch(deps: SandboxesDeps, placement: Placement): Launched {
+function enclose(deps: SandboxesDeps, placement: Placement): Ordered {
   const { name, program, limits, uid, network } = placement;
-  let enclosed: Enclosed | null = null;
   try {
     const hasNetwork = network !== undefined;
-    enclosed = deps.enclosure.enclose({ name, program, limits, uid, hasNetwork });
-    const child = spawnChain(deps, placement, enclosed);
-    const stderr = descriptor(child, STDERR_FD);
-    const output =
-      placement.handsOverOutput === true ? { stdout: descriptor(child, STDOUT_FD), stderr } : null;
-    return {
-      enclosed,
-      child,
-      stderr,
-      output,
-      socket: descriptor(child, WORKER_SOCKET_FD),
-      channel: placement.hasChannel === true ? descriptor(child, WORKER_CHANNEL_FD) : null,
-      argumentsPipe: descriptor(child, ARGUMENTS_FD),
-      filterPipe: descriptor(child, FILTER_FD),
-      environmentPipe: descriptor(child, WORKER_ENVIRONMENT_FD),
-    };
+    const enclosed = deps.enclosure.enclose({ name, program, limits, uid, hasNetwork });
+    return { ...enclosed, order: orderOf(deps, placement, enclosed) };
   } catch (error) {
-    void enclosed?.close(undefined);
-    void release(deps, uid, placement.cgroup);
-    throw new PlatformError('sandbox-failed', 'a sandbox cannot be started', { cause: error });
+    return notStarted(deps, placement, { enclosed: null, error });
   }
 }
 
-/** @throws when no process was made. */
-function spawnChain(
+function notStarted(
   deps: SandboxesDeps,
-  placement: Placement,
-  { command, environment }: Enclosed,
-): ChildProcess {
-  const { limits, uid, cgroup, handsOverOutput } = placement;
-  const [file, ...args] = launchCommand(deps.tools, {
-    command,
-    limits,
-    uid,
-    cgroupFiles: cgroup.procsFiles,
-    network: placement.network ?? null,
-    isMemoryHeld: deps.cgroups.holds.memory,
-  });
-  const child = spawn(file, args, {
-    cwd: '/',
-    env: { ...environment },
-    // Its own session: a terminal's signals are for the supervisor alone.
-    detached: true,
-    // stdin, stdout, stderr, bubblewrap's arguments, its seccomp filter, the socket, the environment, the channel
-    stdio: [
-      'ignore',
-      handsOverOutput === true ? 'pipe' : 'ignore',
-      'pipe',
-      'pipe',
-      'pipe',
-      'pipe',
-      'pipe',
-      ...(placement.hasChannel === true ? (['pipe'] as const) : []),
-    ],
-  });
-  // Comes later when there is no process, and after a signal that could not be sent; the end says all that matters.
-  child.on('error', () => {});
-  if (child.pid !== undefined) return child;
-  // Short of descriptors, Node has not even made the list.
-  for (const stream of (child.stdio as typeof child.stdio | undefined) ?? []) stream?.destroy();
-  throw new Error('no process could be made');
+  { uid, cgroup }: Placement,
+  { enclosed, error }: { enclosed: Enclosed | null; error: unknown },
+): never {
+  void enclosed?.close(undefined);
+  void release(deps, uid, cgroup);
+  throw new PlatformError('sandbox-failed', 'a sandbox cannot be started', { cause: error });
 }
 
-/** One end of a socketpair that the child inherits under that number. */
-function descriptor(child: ChildProcess, fd: number): Socket {
-  const socket = child.stdio[fd];
-  assert(socket instanceof Socket, `descriptor ${fd} of a sandbox is a socket`);
-  // A peer that has gone is told by the end of the process.
-  socket.on('error', () => {});
+function orderOf(
+  deps: SandboxesDeps,
+  { limits, uid, cgroup, network, ...placement }: Placement,
+  { command, environment, input }: Enclosed,
+): LaunchOrder {
+  return {
+    command: launchCommand(deps.tools, {
+      command,
+      limits,
+      uid,
+      cgroupFiles: cgroup.procsFiles,
+      network: network ?? null,
+      isMemoryHeld: deps.cgroups.holds.memory,
+    }),
+    environment,
+    input,
+    handsOverOutput: placement.handsOverOutput === true,
+    hasChannel: placement.hasChannel === true,
+  };
+}
+
+function taken(socket: Socket | undefined): Socket {
+  assert(socket !== undefined, 'a sandbox has all of its descriptors');
   return socket;
-}
-
-function endOf(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
-  return new Promise((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
 }
 
 /** False as well when the counter cannot be read, for want of a descriptor: the end itself must be told. */
@@ -265,18 +273,6 @@ function wasOutOfMemoryBy(cgroup: SandboxCgroup): boolean {
   } catch {
     return false;
   }
-}
-
-/** To be called when the program has ended: gives the last of its standard error, when that is read here. */
-function readLastWords({ stderr, output }: Launched): () => Promise<string> {
-  if (output !== null) return async () => '';
-  const tail = keepTail(stderr, STDERR_TAIL_BYTES);
-  return async () => {
-    tail.finish();
-    await Promise.race([streamEnd(stderr), delay(STDERR_GRACE_MS)]);
-    stderr.destroy();
-    return tail.text();
-  };
 }
 
 async function release(

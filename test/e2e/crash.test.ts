@@ -68,6 +68,23 @@ describe('kill -9', () => {
     expect((await ask(platform(), app)).body).toBe('after');
   });
 
+  it('of the launcher, with which all sandboxes end: functions serve again, and a push succeeds', async () => {
+    const pattern = /programs\/launcher\.cjs$/;
+    const repository = await createRepository(platform(), 'kill-launcher');
+    await repository.commit({ 'index.ts': greeting('before') });
+    expect(await repository.push('main')).toMatchObject({ code: 0 });
+    const before = pidsOf(platform(), pattern);
+    expect(before).toHaveLength(1);
+    signalAll(before, 'SIGKILL');
+    await eventually(async () => {
+      expect((await ask(platform(), 'kill-launcher')).body).toBe('before');
+      expect(pidsOf(platform(), pattern)).not.toEqual(before);
+    });
+    await repository.commit({ 'index.ts': greeting('after') });
+    await eventually(async () => expect(await repository.push('main')).toMatchObject({ code: 0 }));
+    expect((await ask(platform(), 'kill-launcher')).body).toBe('after');
+  });
+
   it('of the supervisor: the next start serves what was live, with its history', async () => {
     const repository = await createRepository(platform(), 'everything');
     const first = await repository.commit({ 'index.ts': greeting('one') });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createCodeSlots } from '../../src/main/supervisor/code-slots.ts';
+import { createLauncherClient } from '../../src/main/supervisor/launcher-client.ts';
 import { createSandboxBroker } from '../../src/main/supervisor/sandbox-broker.ts';
 import type { SandboxKind } from '../../src/main/supervisor/sandbox-limits.ts';
 import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
@@ -74,6 +75,7 @@ async function openBroker(maxSandboxes = 8) {
   const broker = createSandboxBroker(
     {
       sandboxes: lab.sandboxes,
+      launcher: createLauncherClient(),
       cgroups: lab.cgroups,
       program: () => program,
       networks: null,

@@ -176,10 +176,12 @@ describe('a running server', () => {
   });
 
   it.runIf(IS_ROOT)(
-    'runs nothing below it as root, and control, git, data and database apart',
+    'runs nothing below it as root but what makes its sandboxes, and control, git, data and database apart',
     () => {
-      const below = descendantsOf(platform.pid);
-      expect(below.filter(({ uid }) => uid === 0)).toEqual([]);
+      const asRoot = descendantsOf(platform.pid).filter(({ uid }) => uid === 0);
+      expect(asRoot.map(({ commandLine }) => commandLine)).toEqual([
+        expect.stringMatching(/programs\/launcher\.cjs$/),
+      ]);
       const uids = [/control\.mjs/, /git\.mjs/, /data\.mjs/, /bin\/postgres/].map(
         (p) => findProcess(p)?.uid,
       );
@@ -216,7 +218,7 @@ describe('a running server', () => {
     }
   });
 
-  it.each([/control\.mjs/, /git\.mjs/, /bin\/postgres/])(
+  it.each([/control\.mjs/, /git\.mjs/, /launcher\.cjs/, /bin\/postgres/])(
     'starts %s again when it is killed, and serves meanwhile',
     async (pattern) => {
       const before = findProcess(pattern);

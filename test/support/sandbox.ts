@@ -26,7 +26,7 @@ const TOOLS = {
   prlimit: '/usr/bin/prlimit',
 };
 
-const SMALL_LIMITS: SandboxLimits = {
+export const SMALL_LIMITS: SandboxLimits = {
   memoryMib: 128,
   maxTasks: 64,
   tmpMib: 16,
@@ -66,6 +66,12 @@ export async function openSandboxLab(instead: LabParts = {}) {
   const sandboxes: Sandboxes = {
     start: (spec) => {
       const sandbox = real.start(spec);
+      running.add(sandbox);
+      names.push(spec.name);
+      return sandbox;
+    },
+    startBy: async (launcher, spec) => {
+      const sandbox = await real.startBy(launcher, spec);
       running.add(sandbox);
       names.push(spec.name);
       return sandbox;

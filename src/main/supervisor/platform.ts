@@ -17,7 +17,15 @@ import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
 import { openOutwards, type Outwards } from './outwards.ts';
 import { bindPort } from './port.ts';
-import { controlSpec, dataSpecs, egressSpec, gitSpec, type ProcessPlan } from './process-specs.ts';
+import {
+  controlSpec,
+  dataSpecs,
+  egressSpec,
+  gitSpec,
+  launcherSpec,
+  type ProcessPlan,
+} from './process-specs.ts';
+import { createLauncherClient } from './launcher-client.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime } from './runtime-root.ts';
@@ -140,9 +148,20 @@ export async function startPlatform(
     clients: packagedClients(layout.projectDir),
     system,
   });
+  const launcher = createLauncherClient();
+  const launching = new SupervisedProcess(launcherSpec({ tools, node, programs }), {
+    say,
+    onSpawn: (child) => {
+      place(cgroups, child, 'door');
+      return launcher.attach(child);
+    },
+  });
+  // Before the broker, so stopped when every sandbox has gone.
+  stack.defer(() => launching.stop(STOP_GRACE_MS));
   const broker = createSandboxBroker(
     {
       sandboxes,
+      launcher,
       cgroups,
       program: (kind, memoryMib) =>
         kind === 'builder' ? builder : workerProgram(worker, memoryMib, outwards),
@@ -218,6 +237,8 @@ export async function startPlatform(
     git.start(),
     ...data.map((one) => one.start()),
     egress?.start(),
+    // What is no sandbox does not end with it.
+    isPlain ? null : launching.start(),
   ]);
 
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));

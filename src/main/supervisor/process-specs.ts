@@ -186,6 +186,15 @@ export function egressSpec(plan: ProcessPlan, listen: readonly string[]): Proces
   };
 }
 
+/** As privileged as the supervisor, which alone tells it what to do. */
+export function launcherSpec(plan: Pick<ProcessPlan, 'tools' | 'node' | 'programs'>): ProcessSpec {
+  return {
+    name: 'launcher',
+    command: [plan.tools.setpriv, ...asUid(null), ...run(plan, 'launcher')],
+    options: () => null,
+  };
+}
+
 /** setpriv's arguments; a supervisor that is killed takes the process along. */
 function asUid(uid: number | null): string[] {
   const id = String(uid);
@@ -193,7 +202,10 @@ function asUid(uid: number | null): string[] {
   return [...drop, '--no-new-privs', '--pdeathsig', 'KILL', '--'];
 }
 
-function run(plan: ProcessPlan, program: 'control' | 'git' | 'data' | 'egress'): string[] {
+function run(
+  plan: Pick<ProcessPlan, 'node' | 'programs'>,
+  program: 'control' | 'git' | 'data' | 'egress' | 'launcher',
+): string[] {
   return [plan.node, ...QUIET, plan.programs.files[program]];
 }
 

@@ -15,6 +15,7 @@ const ENTRIES = {
   git: 'main/git.ts',
   data: 'main/data.ts',
   egress: 'main/egress.ts',
+  launcher: 'main/launcher.ts',
 } as const;
 
 export type ProgramName = keyof typeof ENTRIES;
@@ -40,9 +41,9 @@ const MODULE_FORMAT_BRIDGE = [
 
 export async function bundlePrograms(projectDir: string, outDir: string): Promise<Programs> {
   const names = Object.keys(ENTRIES) as ProgramName[];
-  const others = names.filter((name) => name !== 'builder' && name !== 'worker');
+  const others = names.filter((name) => !['builder', 'worker', 'launcher'].includes(name));
   const files = await bundleAll(projectDir, [
-    { names: ['worker'], outDir, isCommonJs: true },
+    { names: ['worker', 'launcher'], outDir, isCommonJs: true },
     { names: others, outDir },
     // What few builds need stays on disk for the others, and for the builder that waits for one.
     { names: ['builder'], outDir: `${outDir}/builder`, isSplit: true },

@@ -7,7 +7,13 @@ import { MIN_MEMORY_MIB } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { SlotId, SupervisorNotice, SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { SlotNetwork, SlotNetworks } from '../../network/index.ts';
-import type { CgroupDriver, Sandbox, SandboxProgram, Sandboxes } from '../../sandbox/index.ts';
+import type {
+  CgroupDriver,
+  Launcher,
+  Sandbox,
+  SandboxProgram,
+  Sandboxes,
+} from '../../sandbox/index.ts';
 import type { SealedEnvironment } from '../../model/environment.ts';
 import { systemClock } from '../../std/clock.ts';
 import { randomName } from '../../std/ids.ts';
@@ -16,6 +22,7 @@ import { AppShares } from './app-shares.ts';
 import type { CodeSlots } from './code-slots.ts';
 import type { EgressChannels } from './egress-channels.ts';
 import type { EgressLink } from './egress-link.ts';
+import { handOver } from './hand-over.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
 import { mayAsk, parseSupervisorRequest } from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
@@ -26,7 +33,9 @@ interface LinkedNetworks {
 }
 
 interface BrokerDeps {
-  sandboxes: Sandboxes;
+  sandboxes: Pick<Sandboxes, 'startBy'>;
+  /** Makes their processes: who waits for an environment must not wait for that. */
+  launcher: Launcher;
   /** Its processor, for which apps have shares. */
   cgroups: Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'>;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
@@ -66,7 +75,6 @@ interface Slot {
 
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
-type StartedNotice = Extract<SupervisorNotice, { type: 'sandbox-started' }>;
 type SlotRequest = Extract<SupervisorRequest, { type: 'kill' | 'freeze' | 'thaw' }>;
 type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
@@ -82,7 +90,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
   });
   const releases = new Set<Promise<void>>();
   const attached = new Set<ProcessListener>();
-  /** With starts that wait for a network. */
+  /** With those that are being started. */
   const counts = { zygote: 0, builder: 0 };
 
   function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
@@ -102,25 +110,18 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
       const slot = `slot-${randomName(12)}`;
       let network: SlotNetwork | null = null;
-      try {
-        if (kind === 'zygote' && deps.networks !== null) network = await lease(deps.networks);
-        if (hasEnded) network?.close();
-        else run(slot, request, network);
-      } catch (error) {
-        network?.close();
-        if (!(error instanceof PlatformError)) throw error;
-        void deps.codeSlots.remove(slot).catch(sayFailure);
-        deps.say(`a sandbox did not start: ${error.message}`);
-        notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
-      }
-    }
-
-    async function lease({ networks }: LinkedNetworks): Promise<SlotNetwork> {
       counts[kind] += 1;
       try {
-        return await networks.lease();
-      } finally {
+        if (kind === 'zygote') network = (await deps.networks?.networks.lease()) ?? null;
+        if (hasEnded) throw new PlatformError('unavailable', 'who asked for it has ended');
+        await run(slot, request, network);
+      } catch (error) {
+        network?.close();
         counts[kind] -= 1;
+        if (!(error instanceof PlatformError)) throw error;
+        void deps.codeSlots.remove(slot).catch(sayFailure);
+        if (!hasEnded) deps.say(`a sandbox did not start: ${error.message}`);
+        notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
       }
     }
 
@@ -131,12 +132,12 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       return `${memoryMib} MB of memory are not within ${MIN_MEMORY_MIB} to ${max} MB`;
     }
 
-    function run(
+    async function run(
       slot: SlotId,
       { request, memoryMib }: StartRequest,
       network: SlotNetwork | null,
-    ): void {
-      const sandbox = deps.sandboxes.start({
+    ): Promise<void> {
+      const starting = deps.sandboxes.startBy(deps.launcher, {
         name: slot,
         program: programOf(slot, memoryMib),
         limits: sandboxLimits(kind, memoryMib, options.cores),
@@ -144,8 +145,11 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         ...(network !== null && { network: network.file }),
         hasChannel: kind === 'zygote' && deps.channels !== null,
       });
+      const settled = starting.then(nothing, nothing).finally(() => releases.delete(settled));
+      releases.add(settled);
+      const sandbox = await starting;
       slots.set(slot, { sandbox, network, isSpecialised: false });
-      counts[kind] += 1;
+      if (hasEnded) sandbox.kill();
       shares.joinUnowned(kind === 'zygote' ? 'zygotes' : 'builds', sandbox);
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
       void reportExit(slot, sandbox);
@@ -253,10 +257,13 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
     attach,
     close: async () => {
       for (const listener of attached) listener.ended();
-      await Promise.all(releases);
+      // Those that were being started join it when they have.
+      while (releases.size > 0) await Promise.all(releases);
     },
   };
 }
+
+function nothing(): void {}
 
 function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
   return request.type === 'add-master-key' || request.type === 'retire-master-keys';
@@ -264,24 +271,4 @@ function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
 
 function isSlotRequest(request: SupervisorRequest): request is SlotRequest {
   return request.type === 'kill' || request.type === 'freeze' || request.type === 'thaw';
-}
-
-/** The program starts when its sockets have left this process: see `Sandbox.boot`. */
-function handOver(child: ChildProcess, notice: StartedNotice, sandbox: Sandbox): void {
-  if (sandbox.output !== null) {
-    const { stdout, stderr } = sandbox.output;
-    for (const [descriptor, socket] of [
-      [1, stdout],
-      [2, stderr],
-    ] as const) {
-      const output: SupervisorNotice = { type: 'sandbox-output', slot: notice.slot, descriptor };
-      child.send(output, socket, () => {}); // A channel that has closed is told by the last.
-    }
-  }
-  child.send(notice, sandbox.socket, (error) => {
-    if (error === null) return sandbox.boot();
-    sandbox.kill();
-    sandbox.output?.stdout.destroy();
-    sandbox.output?.stderr.destroy();
-  });
 }
