@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseEgressRequest } from '../../src/main/supervisor/egress-requests.ts';
+import { parseFleetRequest } from '../../src/main/supervisor/fleet-requests.ts';
 import { parseSupervisorRequest } from '../../src/main/supervisor/supervisor-requests.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import type { LogBatch } from '../../src/protocol/logs.ts';
@@ -50,6 +51,30 @@ describe('the supervisor', () => {
         const request = parseSupervisorRequest(message);
         for (const value of Object.values(request ?? {})) {
           expect(String(value)).toMatch(/^[a-z0-9-]+$/);
+        }
+      });
+      fc.assert(property, effort());
+    },
+    FUZZ_TIMEOUT_MS,
+  );
+
+  const claims = shaped({
+    type: fc.constantFrom('claim', 'unclaim', 'backs-off'),
+    claim: fc.nat(),
+    app: fc.constantFrom('shop', '../shop', ''),
+    of: fc.constantFrom('dep-abcdefghijkl/main', 'dep-abcdefghijkl/../main', 'main'),
+    memoryMib: fc.nat(),
+    isOwed: fc.boolean(),
+    failures: fc.nat(),
+    forMs: fc.nat(),
+  });
+
+  it(
+    'takes of what data processes tell one another names and numbers only',
+    () => {
+      const property = fc.property(claims, (message) => {
+        for (const value of Object.values(parseFleetRequest(message) ?? {})) {
+          expect(String(value)).toMatch(/^(?:dep-[a-z2-7]{12}\/)?[a-z0-9-]+$/);
         }
       });
       fc.assert(property, effort());
