@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchBurst } from './burst.ts';
+import { benchColdBundle } from './cold-bundle.ts';
 import { benchCold } from './cold.ts';
 import { benchConfinement } from './confinement.ts';
 import { benchDensity } from './density.ts';
@@ -46,6 +47,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   swap: benchSwap,
   servers: benchServers,
   cold: benchCold,
+  'cold-bundle': benchColdBundle,
   burst: benchBurst,
   confinement: benchConfinement,
   idle: benchIdle,

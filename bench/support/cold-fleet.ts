@@ -20,13 +20,14 @@ export type SourceOf = (number: number) => string;
 /** Pushes `count` functions and returns the hosts at which they answer. Their workers run: see `putToSleep`. */
 export async function deployFleet(
   platform: Platform,
-  { name, count }: { name: string; count: number },
+  { name, count, files = {} }: { name: string; count: number; files?: Record<string, string> },
   sourceOf: SourceOf,
 ): Promise<string[]> {
   const hosts: string[] = [];
   for (let first = 0; first < count; first += BRANCHES_PER_APP) {
     const app = await DeployedApp.create(platform, `${name}-${first}`);
     try {
+      await app.write(files);
       const numbers = Array.from(
         { length: Math.min(BRANCHES_PER_APP, count - first) },
         (_, index) => first + index,

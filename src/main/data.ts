@@ -7,6 +7,7 @@ import {
   createBundleCode,
   createPool,
   maxZygotesOf,
+  openCodeCaches,
 } from '../pool/index.ts';
 import type { FunctionLog } from '../pool/ports.ts';
 import type { DataForControl } from '../protocol/data-plane.ts';
@@ -32,7 +33,8 @@ import { dataProcessName } from './data-process-name.ts';
 import type { DataOptions, PoolOptions } from './start-options.ts';
 
 const UNTAKEN_MIB = HELD_BOUNDS.perOwnerBytes / (1024 * 1024);
-const CODE_CACHE_BYTES = 64 * 1024 * 1024;
+/** Of functions' code, in memory. */
+const CODE_BYTES = 64 * 1024 * 1024;
 /** Of each deployment's failures that are the platform's own. */
 const MAX_LINES_PER_SECOND = 200;
 /** Deployments that are told apart within a second; lines of any more are dropped. */
@@ -50,7 +52,12 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
-      code: createBundleCode(options.bundlesDir, CODE_CACHE_BYTES / processes),
+      code: createBundleCode(options.bundlesDir, CODE_BYTES / processes),
+      caches: await openCodeCaches(
+        options.codeCachesDir,
+        { place: options.place, processes },
+        (error) => log.warn({ err: error }, 'a code cache is not kept'),
+      ),
       log: logs.recorder,
       clock: systemClock,
       appLimits: shareOfStarts(appLimitsOf(totalmem()), processes),

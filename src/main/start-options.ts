@@ -50,6 +50,8 @@ export interface DataOptions {
   bundlesDir: string;
   /** Data's own, for log entries that control has not taken yet. */
   logsDir: string;
+  /** Another, for V8's code caches of functions. */
+  codeCachesDir: string;
   trustedProxies: string[];
   pool: PoolOptions;
   /** For `/readyz`. */

@@ -10,6 +10,7 @@ import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 import { chooseWorker, idleWorkers, mayWait, workersToStart } from './decisions.ts';
 import type { AppLoad, AppMember } from './app-load.ts';
+import { CacheMaking, type CodeUse } from './cache-making.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import { functionKey } from './function-key.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
@@ -59,6 +60,7 @@ export class FunctionPool implements AppMember {
   readonly #source: FunctionSource;
   readonly #waiting: WaitingLine;
   readonly #gate: RestartGate;
+  readonly #cacheMaking: CacheMaking;
   /** Those that may be leased, oldest first. */
   readonly #workers: PooledWorker[] = [];
   /** Those that finish what they have. */
@@ -90,6 +92,7 @@ export class FunctionPool implements AppMember {
     this.served = subject.served;
     this.#source = sourceOf(subject);
     this.#options = options;
+    this.#cacheMaking = new CacheMaking(deps, this.#source);
     // Those who wait get their worker when it opens.
     this.#gate = new RestartGate(deps.clock, () => this.#pump(), deps.tellFailures);
     this.#waiting = new WaitingLine(deps.clock, {
@@ -267,6 +270,7 @@ export class FunctionPool implements AppMember {
   drain(): Promise<void> {
     if (this.#drained === null) {
       this.#isHeld = false;
+      this.#cacheMaking.close();
       this.#drained = Promise.withResolvers<void>();
       const cancel = this.#deps.clock.after(this.#options.drainMs, () => this.#killAll());
       void this.#drained.promise.then(cancel);
@@ -374,7 +378,7 @@ export class FunctionPool implements AppMember {
         initTimeoutMs: this.#options.initTimeoutMs,
         // With other workers about, the one that has room first shall have it.
         promise: (left) => (isAlone && epoch === this.#epoch ? this.#waiting.promise(left) : null),
-        started: (zygote) => this.#started(zygote, epoch),
+        started: (zygote, use) => this.#started(zygote, { epoch, use }),
       },
     );
     if (epoch !== this.#epoch) return this.#throwAway(result);
@@ -387,8 +391,11 @@ export class FunctionPool implements AppMember {
   }
 
   /** At once: what it was sent ahead may be answered in the same breath. */
-  #started(zygote: Zygote, epoch: number): void {
-    if (epoch === this.#epoch) return void this.#adopt(zygote);
+  #started(zygote: Zygote, { epoch, use }: { epoch: number; use: CodeUse }): void {
+    if (epoch === this.#epoch) {
+      this.#cacheMaking.started(zygote, use);
+      return void this.#adopt(zygote);
+    }
     // A request from before `restart` is finished, as those of workers that ran then are.
     if (zygote.link.inFlight > 0) this.#retire(this.#adopt(zygote));
   }
@@ -449,6 +456,7 @@ export class FunctionPool implements AppMember {
     if (succeeded) this.#gate.succeeded();
     this.#endedSince += 1;
     const { link } = worker.zygote;
+    if (succeeded) this.#cacheMaking.answered(worker.zygote);
     if (this.#leaving.has(worker)) {
       this.#endIfDone(worker);
       return;

@@ -10,5 +10,6 @@ export { type AppLimits, appLimitsOf } from './app-load.ts';
 export { createBundleCode } from './bundle-code.ts';
 export { MAX_WORKERS_PER_FUNCTION } from './decisions.ts';
 export { createPool, type Pool } from './pool.ts';
+export { NO_CODE_CACHES, openCodeCaches } from './code-caches.ts';
 export { maxZygotesOf } from './zygote-demand.ts';
 export type { InvocationFailure, Sandbox, Sandboxes } from './ports.ts';

@@ -14,7 +14,14 @@ import { functionKey, functionOf } from './function-key.ts';
 import { FunctionPool, type FunctionPoolDeps } from './function-pool.ts';
 import { claimedZygotes } from './claimed-zygotes.ts';
 import { FailuresElsewhere } from './failures-elsewhere.ts';
-import type { BundleCode, ClaimPort, FunctionFailures, FunctionLog, Sandboxes } from './ports.ts';
+import type {
+  BundleCode,
+  ClaimPort,
+  CodeCaches,
+  FunctionFailures,
+  FunctionLog,
+  Sandboxes,
+} from './ports.ts';
 import { runReleaseCommand, type ReleaseWatcher } from './release-command.ts';
 import { StartBudget, type StartRate } from './start-budget.ts';
 import { ZygoteTurns } from './zygote-turns.ts';
@@ -63,6 +70,7 @@ export interface Pool {
 interface PoolDeps {
   sandboxes: Sandboxes;
   code: BundleCode;
+  caches: CodeCaches;
   log: FunctionLog;
   clock: Clock;
   appLimits: AppLimits;
@@ -244,6 +252,8 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
           drop(id);
         }
       }
+      // Those that are held, too, which are routed to soon.
+      deps.caches.keepOnly(new Set([...kept, ...entries.keys()]));
     },
     makeRoom: ({ app, of, mustEnd }) => loads.get(app)?.makeRoomElsewhere({ of, mustEnd }),
     startedElsewhere: (app) => loadOf(app).spendStarts(1),

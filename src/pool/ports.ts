@@ -70,6 +70,25 @@ export interface BundleCode {
   hasPackages(bundle: string): Promise<boolean>;
 }
 
+/** What a worker had done when it made a code cache: only what had been called by then is in it. */
+export type CacheStage = 'started' | 'answered';
+
+/** V8's code caches, each of one function of one deployment. Nothing rejects: there is one, or there is none. */
+export interface CodeCaches {
+  /** Null when none is kept. */
+  stageOf(source: FunctionSource): CacheStage | null;
+  read(source: FunctionSource): Promise<Uint8Array | null>;
+  /** Keeps what `makeOne` gives, in place of an earlier one. One at a time is made: another is `busy`. */
+  make(
+    source: FunctionSource,
+    stage: CacheStage,
+    makeOne: () => Promise<Uint8Array | null>,
+  ): Promise<'made' | 'none' | 'busy'>;
+  drop(source: FunctionSource): void;
+  /** Drops those of all other deployments. */
+  keepOnly(deployments: ReadonlySet<string>): void;
+}
+
 /** Where what functions say goes. Called often: must be quick and must bound what it keeps. */
 export interface FunctionLog {
   /** `wasAdmitted`: there was room for it before it was parsed, and it has taken it. */

@@ -11,8 +11,8 @@ import {
   BODY_CHUNK_BYTES,
   CANCEL_REASON,
   decodeResponseHead,
-  encodeSpecialise,
   MAX_WORKER_FRAME_BYTES,
+  specialiseParts,
   WINDOW_BYTES,
   windowCharge,
   WORKER_FRAME,
@@ -23,6 +23,7 @@ import {
   type SpecialiseHead,
 } from '../protocol/worker.ts';
 import type { Clock } from '../std/clock.ts';
+import { CacheReception } from './cache-reception.ts';
 import { LogBudget } from './log-budget.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from './ports.ts';
 import { RecentRequests } from './recent-requests.ts';
@@ -93,6 +94,7 @@ export class WorkerLink implements InvocationLink {
   #cancelPing: (() => void) | null = null;
   readonly #logBudget = new LogBudget();
   readonly #requests = new RecentRequests();
+  readonly #cacheReception: CacheReception;
   #peakMemoryKib = 0;
   #isReady = false;
   #ahead: (AheadInvocation & { stream: number }) | null = null;
@@ -106,6 +108,7 @@ export class WorkerLink implements InvocationLink {
     this.#clock = clock;
     this.#writer = new FrameWriter(socket);
     this.#decoder = new FrameDecoder((frame) => this.#receive(frame), MAX_WORKER_FRAME_BYTES);
+    this.#cacheReception = new CacheReception(clock);
     socket.on('data', (chunk: Buffer) => {
       try {
         this.#decoder.push(chunk);
@@ -149,15 +152,24 @@ export class WorkerLink implements InvocationLink {
     return this.#peakMemoryKib;
   }
 
-  specialise(head: SpecialiseHead, code: Uint8Array): void {
+  /** `cache` is what another worker of the same function made of the same code. */
+  specialise(head: SpecialiseHead, code: Uint8Array, cache: Uint8Array | null = null): void {
     this.#slots = new StreamSlots(head.concurrency);
     this.#timeoutMs = head.timeoutMs;
     const streamsBytes = Math.min(head.concurrency * STREAM_BACKLOG_BYTES, MAX_BACKLOG_BYTES);
     // It may not yet have read its code.
-    this.#writer.limitBacklog(streamsBytes + code.length + BODY_CHUNK_BYTES, () =>
+    const codeBytes = code.length + (cache?.length ?? 0);
+    this.#writer.limitBacklog(streamsBytes + codeBytes + BODY_CHUNK_BYTES, () =>
       this.#broken('it does not read what it is sent'),
     );
-    this.#writer.bytes(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(head, code));
+    this.#writer.bytes(WORKER_FRAME.SPECIALISE, 0, ...specialiseParts(head, code, cache));
+  }
+
+  /** Resolves to V8's cache of its code, or to null. A worker that makes one answers nothing else meanwhile. */
+  async makeCodeCache(maxBytes: number): Promise<Buffer | null> {
+    if (this.#isClosed || this.#cacheReception.isExpected) return null;
+    this.#writer.u32(WORKER_FRAME.MAKE_CODE_CACHE, 0, maxBytes);
+    return this.#cacheReception.begin(maxBytes);
   }
 
   /**
@@ -278,6 +290,9 @@ export class WorkerLink implements InvocationLink {
         return this.#log(stream, payload);
       case WORKER_FRAME.PONG:
         return this.#pong();
+      case WORKER_FRAME.CODE_CACHE:
+        if (this.#cacheReception.push(payload) === 'taken') return;
+        return this.#broken('a code cache beyond what was asked for');
       case WORKER_FRAME.MEMORY:
         if (payload.length !== 4) return this.#broken('malformed memory figure');
         this.#peakMemoryKib = payload.readUInt32BE(0);
@@ -437,6 +452,7 @@ export class WorkerLink implements InvocationLink {
 
   #broken(reason: string): void {
     if (this.#brokenReason !== null) return;
+    this.#cacheReception.abandon();
     this.#brokenReason = `Worker broke the protocol: ${reason}`;
     this.#socket.pause();
     this.#listener.unusable?.(this.#brokenReason);
@@ -444,6 +460,7 @@ export class WorkerLink implements InvocationLink {
 
   #closed(): void {
     this.#isClosed = true;
+    this.#cacheReception.abandon();
     this.#disarm();
     this.#listener.closed?.();
   }

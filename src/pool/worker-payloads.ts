@@ -31,7 +31,8 @@ export function parseInitFailedHead(payload: Buffer): InitFailedHead {
 
 export function parseReadyHead(payload: Buffer): ReadyHead {
   const value = parseObject(payload);
-  return { initMs: count(value['initMs']), convention: text(value['convention']) };
+  const ready = { initMs: count(value['initMs']), convention: text(value['convention']) };
+  return value['isCacheRejected'] === true ? { ...ready, isCacheRejected: true } : ready;
 }
 
 export function parseLogLine(payload: Buffer, requestId: string | null): LogLine {

@@ -5,8 +5,9 @@ import type { SandboxExit } from '../protocol/supervisor.ts';
 import type { LogLine, ReadyHead, SpecialiseHead } from '../protocol/worker.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
+import type { CodeUse } from './cache-making.ts';
 import { describeExit, isOutOfMemory, outOfMemoryText } from './exit-text.ts';
-import type { BundleCode, FunctionLog, FunctionSource, Sandbox } from './ports.ts';
+import type { BundleCode, CodeCaches, FunctionLog, FunctionSource, Sandbox } from './ports.ts';
 import type { Promised } from './waiting-line.ts';
 import type { WorkerLink, WorkerListener } from './worker-link.ts';
 import type { ZygoteSource } from './zygote-turns.ts';
@@ -15,6 +16,7 @@ import type { Zygote } from './zygotes.ts';
 export interface StartDeps {
   zygotes: ZygoteSource;
   code: BundleCode;
+  caches: CodeCaches;
   log: FunctionLog;
   clock: Clock;
 }
@@ -26,7 +28,7 @@ export interface StartRequest {
   /** Asked when a worker starts: one that waits, and is sent along with the code. Null when it is to start first. */
   promise?(left: () => void): Promised | null;
   /** Called before anything is heard of what was sent along; the worker has another listener then. */
-  started?(zygote: Zygote): void;
+  started?(zygote: Zygote, use: CodeUse): void;
 }
 
 export type StartResult =
@@ -35,23 +37,42 @@ export type StartResult =
   /** No fault of the function. */
   | { kind: 'unavailable'; message: string };
 
+const NO_CACHE = Promise.resolve(null);
+
+/** One that ends while it starts with a code cache is followed by one without: it may be the cache's fault. */
 export async function startFunctionWorker(
   deps: StartDeps,
   request: StartRequest,
 ): Promise<StartResult> {
-  let zygote: Zygote;
-  let code: Uint8Array;
-  let packagesOf: string | undefined;
+  const source = sourceOf(request);
+  let hadCache = false;
+  const reading = deps.caches.read(source).then((cache) => {
+    hadCache = cache !== null;
+    return cache;
+  });
+  const first = await startOne(deps, request, { cache: reading, isAfterCrash: false });
+  if (first.kind !== 'init-failed' || first.failure.reason !== 'exited' || !hadCache) return first;
+  deps.caches.drop(source);
+  return startOne(deps, request, { cache: NO_CACHE, isAfterCrash: true });
+}
+
+async function startOne(
+  deps: StartDeps,
+  request: StartRequest,
+  { cache, isAfterCrash }: { cache: Promise<Uint8Array | null>; isAfterCrash: boolean },
+): Promise<StartResult> {
+  let taken: ZygoteWithCode;
   try {
     const { deployment, served } = request;
     const { bundle } = deployment;
-    const wanted = { bundle, file: served.file, memoryMib: served.memoryMib };
-    ({ zygote, code, packagesOf } = await takeWithCode(deps, wanted));
+    const wanted = { bundle, file: served.file, memoryMib: served.memoryMib, cache };
+    taken = await takeWithCode(deps, wanted);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     return { kind: 'unavailable', message: error.message };
   }
-  const outcome = await initialise(deps, request, { zygote, code, packagesOf });
+  const { zygote } = taken;
+  const outcome = await initialise(deps, request, { ...taken, isAfterCrash });
   if ('ready' in outcome) return { kind: 'started', zygote, ready: outcome.ready };
   zygote.sandbox.kill();
   zygote.link.destroy();
@@ -61,8 +82,16 @@ export async function startFunctionWorker(
 export interface ZygoteWithCode {
   zygote: Zygote;
   code: Uint8Array;
+  cache: Uint8Array | null;
   /** The bundle, when a worker must see its packages. */
   packagesOf: string | undefined;
+}
+
+interface CodeRequest {
+  bundle: string;
+  file: string;
+  memoryMib: number;
+  cache?: Promise<Uint8Array | null>;
 }
 
 /**
@@ -71,7 +100,7 @@ export interface ZygoteWithCode {
  */
 export async function takeWithCode(
   { zygotes, code }: Pick<StartDeps, 'zygotes' | 'code'>,
-  { bundle, file, memoryMib }: { bundle: string; file: string; memoryMib: number },
+  { bundle, file, memoryMib, cache = NO_CACHE }: CodeRequest,
 ): Promise<ZygoteWithCode> {
   const reading = code.read(bundle, file);
   const hasPackages = code.hasPackages(bundle);
@@ -79,7 +108,7 @@ export async function takeWithCode(
   try {
     const bytes = await reading;
     const packagesOf = (await hasPackages) ? bundle : undefined;
-    return { zygote: await taking, code: bytes, packagesOf };
+    return { zygote: await taking, code: bytes, cache: await cache, packagesOf };
   } catch (error) {
     taking.then(
       ({ sandbox }) => sandbox.kill(),
@@ -94,8 +123,9 @@ type InitOutcome = { ready: ReadyHead } | { failure: InitFailure };
 function initialise(
   { clock, log }: StartDeps,
   request: StartRequest,
-  { zygote, code, packagesOf }: ZygoteWithCode,
+  taken: ZygoteWithCode & { isAfterCrash: boolean },
 ): Promise<InitOutcome> {
+  const { zygote, code, cache, packagesOf } = taken;
   const { sandbox, link } = zygote;
   const source = sourceOf(request);
   let promised: Promised | null = null;
@@ -105,7 +135,7 @@ function initialise(
       cancelDeadline();
       // Lines that came along with READY are heard; whatever else did, the link keeps for who adopts it.
       link.listen('ready' in outcome ? heard : {});
-      if ('ready' in outcome) request.started?.(zygote);
+      if ('ready' in outcome) request.started?.(zygote, useOf(taken, outcome.ready));
       else promised?.giveBack();
       resolve(outcome);
     };
@@ -136,10 +166,20 @@ function initialise(
     );
     const { id, appName } = request.deployment;
     sandbox.specialise(id, packagesOf, appName);
-    link.specialise(specialiseHead(request), code);
+    link.specialise(specialiseHead(request), code, cache);
     promised = request.promise?.(() => link.cancelAhead()) ?? null;
     if (promised !== null) sendAhead(link, promised);
   });
+}
+
+function useOf(
+  { code, cache, isAfterCrash }: ZygoteWithCode & { isAfterCrash: boolean },
+  { isCacheRejected }: ReadyHead,
+): CodeUse {
+  const codeBytes = code.length;
+  if (isAfterCrash) return { codeBytes, cache: 'crashed' };
+  if (cache === null) return { codeBytes, cache: 'none' };
+  return { codeBytes, cache: isCacheRejected === true ? 'rejected' : 'used' };
 }
 
 function sendAhead(link: WorkerLink, { invocation, claim }: Promised): void {

@@ -20,6 +20,8 @@
  *       CREDIT  u32            ↔                            flow control: the receiver consumed so many body bytes
  *       PING → PONG                                         an answer proves that the event loop turns
  *       DRAIN                  →                            finish what you have, then exit
+ *       MAKE_CODE_CACHE  u32   →                            of the code, now, of at most so many bytes
+ *                              ←   CODE_CACHE  bytes …      each BODY_CHUNK_BYTES but the last; an empty one ends them
  *                              ←   RETIRING                 lease me no more: something went wrong in here
  *                              ←   LOG  LogFrame
  *                              ←   MEMORY  u32              the most that it ever had resident, in KiB
@@ -61,6 +63,8 @@ export const WORKER_FRAME = {
   LOG: 23,
   RETIRING: 24,
   MEMORY: 25,
+  MAKE_CODE_CACHE: 26,
+  CODE_CACHE: 27,
 } as const;
 
 export const WINDOW_BYTES = 256 * 1024;
@@ -89,7 +93,10 @@ export const CANCEL_REASON = { CLIENT_GONE: 0, TIMED_OUT: 1 } as const;
 /** How long after its answer a worker stays for what a handler gave to `waitUntil`, also when it is to end. */
 export const MAX_BACKGROUND_MS = 30_000;
 
-/** SPECIALISE payload: u32 length of this JSON, the JSON, then the code. */
+/** V8's code cache of a function's code is some 1.1 times as large; a larger one is not worth its way. */
+export const MAX_CODE_CACHE_BYTES = 8 * 1024 * 1024;
+
+/** SPECIALISE payload: u32 length of this JSON, the JSON, the code cache if there is one, then the code. */
 export interface SpecialiseHead {
   functionName: string;
   /** `v7`, or the commit for an unnumbered deployment. */
@@ -112,19 +119,44 @@ export interface SpecialiseHead {
   event: 'lambda' | null;
   /** The code is no function but a release command, which gets these arguments. */
   releaseArgs?: string[];
+  /** Of V8's cache for the code, made by an earlier worker of the same function; absent when none comes along. */
+  cacheBytes?: number;
 }
 
-export function encodeSpecialise(head: SpecialiseHead, code: Uint8Array): Buffer {
-  const json = Buffer.from(JSON.stringify(head));
-  const length = Buffer.allocUnsafe(4);
-  length.writeUInt32BE(json.length);
-  return Buffer.concat([length, json, code]);
+/** V8 copies a cache that does not begin at a multiple of this. */
+const CACHE_ALIGNMENT = 8;
+
+/** The payload in parts, of which the large ones are what was given. */
+export function specialiseParts(
+  head: SpecialiseHead,
+  code: Uint8Array,
+  cache: Uint8Array | null = null,
+): Uint8Array[] {
+  if (cache === null) return [lengthAndJson(JSON.stringify(head)), code];
+  const json = JSON.stringify({ ...head, cacheBytes: cache.length });
+  const end = 4 + Buffer.byteLength(json);
+  return [lengthAndJson(json + ' '.repeat(-end & (CACHE_ALIGNMENT - 1))), cache, code];
 }
 
-export function decodeSpecialise(payload: Buffer): { head: SpecialiseHead; code: Buffer } {
-  const end = 4 + payload.readUInt32BE(0);
-  const head = JSON.parse(payload.toString('utf8', 4, end)) as SpecialiseHead;
-  return { head, code: payload.subarray(end) };
+function lengthAndJson(json: string): Buffer {
+  const bytes = Buffer.allocUnsafe(4 + Buffer.byteLength(json));
+  bytes.writeUInt32BE(bytes.length - 4);
+  bytes.write(json, 4);
+  return bytes;
+}
+
+/** Views into the payload. */
+export function decodeSpecialise(payload: Buffer): {
+  head: SpecialiseHead;
+  code: Buffer;
+  cache: Buffer | null;
+} {
+  const cacheAt = 4 + payload.readUInt32BE(0);
+  const head = JSON.parse(payload.toString('utf8', 4, cacheAt)) as SpecialiseHead;
+  const codeAt = cacheAt + (head.cacheBytes ?? 0);
+  if (codeAt > payload.length) throw new RangeError('the code cache ends outside of its frame');
+  const cache = codeAt === cacheAt ? null : payload.subarray(cacheAt, codeAt);
+  return { head, code: payload.subarray(codeAt), cache };
 }
 
 /** READY payload. */
@@ -132,6 +164,8 @@ export interface ReadyHead {
   initMs: number;
   /** The handler convention that was found: `web`, `methods`, `lambda`, … */
   convention: string;
+  /** The code cache that came along was none of this V8 and its flags: the code was compiled without. */
+  isCacheRejected?: true;
 }
 
 /** INIT_FAILED payload. */

@@ -6,7 +6,7 @@ import { applyEnvironment, type EnvironmentSource } from './environment.ts';
 import { IDLE, settledOrIdle } from './event-loop.ts';
 import type { HandlerHost } from './handlers.ts';
 import { provideAwsLambda } from './lambda-stream.ts';
-import { compileBundle, type LoadedModule } from './load-bundle.ts';
+import { compileBundle, type CompiledBundle, type LoadedModule } from './load-bundle.ts';
 import { noHandlerMessage } from './no-handler.ts';
 import { parameterReader } from './path-parameters.ts';
 import { redactSecretsOf } from './redact.ts';
@@ -22,23 +22,25 @@ export interface InitialiseHost {
   environment: EnvironmentSource;
   socket: Pick<Socket, 'ref' | 'unref'>;
   waitUntil: (promise: unknown) => void;
+  compiled: (bundle: CompiledBundle) => void;
 }
 
 /** @throws NoHandler, or whatever the module's own top level throws. */
 export async function initialise(
   head: SpecialiseHead,
-  code: string,
+  { code, cache }: { code: string; cache: Buffer | null },
   host: InitialiseHost,
 ): Promise<FoundHandler> {
   const deadlineMs = performance.now() + head.initTimeoutMs * (1 - FAREWELL_SHARE);
-  const evaluate = compileBundle({ file: head.file, code });
+  const bundle = compileBundle({ file: head.file, code, cache });
+  host.compiled(bundle);
   const environment = host.environment();
   redactSecretsOf(environment);
   applyEnvironment(environment, head);
   provideAwsLambda();
   const registry = createRegistry();
   try {
-    const loaded = await settledOrIdle(evaluate(registry.modules), host.socket);
+    const loaded = await settledOrIdle(bundle.evaluate(registry.modules), host.socket);
     if (loaded === IDLE) throw new Error(neverLoads(head.entry));
     const { registrations } = registry;
     const handlerHost = handlerHostOf(head, { environment, registrations, host });

@@ -24,7 +24,12 @@ export function provideAwsLambda(): void {
       from: (stream: LambdaResponseStream, head: ResultObject) => stream.withHead(head),
     },
   };
-  Object.defineProperty(globalThis, 'awslambda', { value: awslambda, configurable: true });
+  // Writable: AWS's own clients assign it, to itself.
+  Object.defineProperty(globalThis, 'awslambda', {
+    value: awslambda,
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** What a handler writes is sent as it comes; the head goes with the first of it, or with the end. */

@@ -31,17 +31,39 @@ export const CODE_FOLDER = process.argv[2] ?? '/code';
 /** Runs the bundle's own code. Rejects with whatever its top level throws. */
 type EvaluateBundle = (modules: Readonly<Record<string, unknown>>) => Promise<LoadedModule>;
 
+export interface CompiledBundle {
+  evaluate: EvaluateBundle;
+  /** Its cache was of another V8 or of other flags. */
+  isCacheRejected: boolean;
+  /** V8's cache of what has been compiled by now: functions that were called are in it. */
+  makeCache: () => Buffer;
+}
+
 /**
- * Nothing of the bundle runs before its environment has come; compiling it need not wait.
+ * Nothing of the bundle runs before its environment has come; compiling it need not wait. `cache` is what an earlier
+ * worker made of the same code: V8 looks at its version, its flags and the length of the code, and believes the rest.
  * @throws SyntaxError
  */
-export function compileBundle({ file, code }: { file: string; code: string }): EvaluateBundle {
+export function compileBundle({
+  file,
+  code,
+  cache = null,
+}: {
+  file: string;
+  code: string;
+  cache?: Buffer | null;
+}): CompiledBundle {
   const filename = `${CODE_FOLDER}/${file}`;
   const script = new vm.Script(code, {
     filename,
+    ...(cache !== null && { cachedData: cache }),
     importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
-  return (modules) => evaluateBundle(script, filename, modules);
+  return {
+    evaluate: (modules) => evaluateBundle(script, filename, modules),
+    isCacheRejected: script.cachedDataRejected === true,
+    makeCache: () => script.createCachedData(),
+  };
 }
 
 async function evaluateBundle(

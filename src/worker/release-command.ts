@@ -54,7 +54,7 @@ async function load({ file, code, args }: ReleaseProgram, host: ReleaseHost): Pr
   const registry = createRegistry();
   registry.close(); // Nobody sends it requests: a server that it starts is its own.
   host.socket.unref(); // Only what the program has begun keeps the process.
-  await compileBundle({ file, code })(registry.modules);
+  await compileBundle({ file, code }).evaluate(registry.modules);
 }
 
 /** @returns to be called when the module has run to its end */

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { encodeFrame, FrameDecoder, type Frame } from '../protocol/framing.ts';
 import { invokeClientText, invokeText } from '../protocol/invoke.ts';
-import { encodeSpecialise, WORKER_FRAME, type SpecialiseHead } from '../protocol/worker.ts';
+import { specialiseParts, WORKER_FRAME, type SpecialiseHead } from '../protocol/worker.ts';
 import type { EnvironmentSource } from './environment.ts';
 import { nodeHttp } from './node-http.ts';
 import { webStreams } from './web/web-streams.ts';
@@ -76,7 +76,7 @@ async function rehearseOne(makeWorker: MakeWorker, handler: string): Promise<voi
   // In one piece, as the first request of a function comes along with its code.
   frames.push(
     Buffer.concat([
-      encodeFrame(WORKER_FRAME.SPECIALISE, 0, encodeSpecialise(HEAD, code)),
+      encodeFrame(WORKER_FRAME.SPECIALISE, 0, Buffer.concat(specialiseParts(HEAD, code))),
       encodeFrame(WORKER_FRAME.INVOKE, STREAM, invoke),
     ]),
   );

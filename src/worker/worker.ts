@@ -1,4 +1,8 @@
-/** The worker's side of protocol/worker.ts: from zygote to the worker of one function, and its end. */
+/**
+ * The worker's side of protocol/worker.ts: from zygote to the worker of one function, and its end.
+ *
+ * Over 300 lines: what each frame does depends on how far this one worker has come.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OnReadOpts, Socket } from 'node:net';
 import { FrameWriter } from '../protocol/frame-writer.ts';
@@ -11,6 +15,7 @@ import type { FoundHandler } from './conventions.ts';
 import type { EnvironmentSource } from './environment.ts';
 import type { Handle } from './handlers.ts';
 import { createIdleCollection, ownHeap } from './idle-collection.ts';
+import { CodeCacheMaker } from './code-cache-maker.ts';
 import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
 import { createLogCapture, type LogCapture } from './log-capture.ts';
@@ -78,6 +83,7 @@ class Worker {
     () => performance.now(),
   );
   #early: EarlyInvocation[] = [];
+  readonly #cacheMaker = new CodeCacheMaker();
   #handle: Handle | null = null;
   #isInitialising = false;
   #concurrency = 1;
@@ -141,6 +147,8 @@ class Worker {
         return this.#drain();
       case WORKER_FRAME.SPECIALISE:
         return this.#specialise(payload);
+      case WORKER_FRAME.MAKE_CODE_CACHE:
+        return this.#cacheMaker.make(payload.readUInt32BE(0), this.#writer);
       default:
         throw new Error(`unknown frame ${type}`);
     }
@@ -154,7 +162,7 @@ class Worker {
   #specialise(payload: Buffer): void {
     this.#cancelWarmUp();
     const startedAtMs = performance.now();
-    const { head, code } = decodeSpecialise(payload);
+    const { head, code, cache } = decodeSpecialise(payload);
     this.#isInitialising = true;
     if (head.releaseArgs !== undefined) {
       return this.#runReleaseCommand(head, head.releaseArgs, code.toString());
@@ -164,8 +172,9 @@ class Worker {
       environment: this.#environment,
       socket: this.#socket,
       waitUntil: (promise) => this.#background.waitUntil(promise),
+      compiled: (bundle) => this.#cacheMaker.compiled(bundle),
     };
-    initialise(head, code.toString(), host).then(
+    initialise(head, { code: code.toString(), cache }, host).then(
       (found) => this.#initialised(found, startedAtMs),
       (error: unknown) => this.#initFailed(error),
     );
@@ -191,7 +200,7 @@ class Worker {
     this.#isInitialising = false;
     this.#handle = handle;
     const initMs = performance.now() - startedAtMs;
-    this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention });
+    this.#writer.json(WORKER_FRAME.READY, 0, { initMs, convention, ...this.#cacheMaker.rejection });
     if (this.#isRetiring) this.#writer.empty(WORKER_FRAME.RETIRING, 0);
     // Whoever has not heard READY takes it that nothing was begun: so that is out before a handler can end the process.
     if (this.#early.length > 0) this.#writer.flushThen(() => this.#beginEarly());

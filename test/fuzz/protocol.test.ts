@@ -13,7 +13,7 @@ import {
   decodeResponseHead,
   decodeSpecialise,
   encodeResponseHead,
-  encodeSpecialise,
+  specialiseParts,
 } from '../../src/protocol/worker.ts';
 import { readFunctionHeaders } from '../../src/router/response-head.ts';
 import { bytes, effort, FUZZ_TIMEOUT_MS, nearly } from './fuzz.ts';
@@ -189,14 +189,23 @@ describe('what the platform sends to a worker', () => {
   it(
     'is a specialisation as it was sent, or an error and never a part of it',
     () => {
-      const property = fc.property(fc.string(), bytes(), fc.nat(), (name, code, cut) => {
-        const head = { functionName: name } as Parameters<typeof encodeSpecialise>[0];
-        const payload = encodeSpecialise(head, code);
-        expect(decodeSpecialise(payload)).toEqual({ head, code });
-        const headBytes = payload.length - code.length;
-        const part = payload.subarray(0, cut % headBytes);
-        expect(() => decodeSpecialise(part)).toThrow(/JSON|outside/);
-      });
+      const caches = fc.option(bytes().filter(({ length }) => length > 0));
+      const property = fc.property(
+        fc.string(),
+        bytes(),
+        caches,
+        fc.nat(),
+        (name, code, cache, cut) => {
+          const head = { functionName: name } as Parameters<typeof specialiseParts>[0];
+          const payload = Buffer.concat(specialiseParts(head, code, cache));
+          const cacheBytes = cache?.length;
+          const sent = { ...head, ...(cacheBytes !== undefined && { cacheBytes }) };
+          expect(decodeSpecialise(payload)).toEqual({ head: sent, code, cache });
+          const headBytes = payload.length - code.length;
+          const part = payload.subarray(0, cut % headBytes);
+          expect(() => decodeSpecialise(part)).toThrow(/JSON|outside/);
+        },
+      );
       fc.assert(property, effort());
     },
     FUZZ_TIMEOUT_MS,

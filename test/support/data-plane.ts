@@ -10,12 +10,14 @@ import {
   appLimitsOf,
   createBundleCode,
   createPool,
+  NO_CODE_CACHES,
   type InvocationFailure,
   type Sandboxes,
 } from '../../src/pool/index.ts';
+import type { CodeCaches } from '../../src/pool/ports.ts';
 import type { LogLine } from '../../src/protocol/worker.ts';
 import { createDoor } from '../../src/router/index.ts';
-import { systemClock } from '../../src/std/clock.ts';
+import { systemClock, type Clock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction, storeBundle, wrapModule } from './function-code.ts';
 import { createWorkerProcesses } from './worker-process.ts';
 
@@ -27,6 +29,10 @@ interface DataPlaneOptions {
   trustedProxies?: string[];
   /** Instead of plain processes; closed by who made them. */
   sandboxes?: Sandboxes;
+  /** None are kept otherwise. */
+  caches?: CodeCaches;
+  /** Of the pool. */
+  clock?: Clock;
 }
 
 const POOL: PoolOptions = {
@@ -55,8 +61,9 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
     {
       sandboxes: options.sandboxes ?? processes,
       code: createBundleCode(bundlesDir, 1024 * 1024),
+      caches: options.caches ?? NO_CODE_CACHES,
       log: { line: (_source, line) => void lines.push(line) },
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       appLimits: appLimitsOf(totalmem()),
     },
     { ...POOL, ...options.pool },

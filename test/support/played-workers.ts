@@ -7,6 +7,7 @@ import { afterEach } from 'vitest';
 import type { PoolOptions } from '../../src/main/start-options.ts';
 import { AppLoad, appLimitsOf } from '../../src/pool/app-load.ts';
 import { StartBudget } from '../../src/pool/start-budget.ts';
+import { NO_CODE_CACHES } from '../../src/pool/code-caches.ts';
 import { FunctionPool } from '../../src/pool/function-pool.ts';
 import type { Invocation, InvocationFailure, Sandbox } from '../../src/pool/ports.ts';
 import { Zygotes } from '../../src/pool/zygotes.ts';
@@ -154,6 +155,7 @@ export async function play(options: PlayOptions = {}) {
         { sandboxes: { start }, clock },
         { memoryMib: 128, reserve: 0, maxReserve: 0 },
       ),
+      caches: NO_CODE_CACHES,
       code: { hasPackages: async () => false, read: async () => Buffer.alloc(0) },
       log: { line: (_source, line) => void lines.push(line) },
       clock,

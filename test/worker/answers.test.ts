@@ -5,7 +5,7 @@ import { invokeClientText, invokeText } from '../../src/protocol/invoke.ts';
 import {
   BODY_CHUNK_BYTES,
   decodeResponseHead,
-  encodeSpecialise,
+  specialiseParts,
   WINDOW_BYTES,
   WORKER_FRAME,
 } from '../../src/protocol/worker.ts';
@@ -47,7 +47,7 @@ async function startWorker(source: string) {
     encodeFrame(
       WORKER_FRAME.SPECIALISE,
       0,
-      encodeSpecialise({ ...names, ...limits, ...choices }, code),
+      Buffer.concat(specialiseParts({ ...names, ...limits, ...choices }, code)),
     ),
   );
   const has = (type: number): boolean => received.some((frame) => frame.type === type);

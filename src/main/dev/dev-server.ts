@@ -10,6 +10,7 @@ import {
   createBundleCode,
   createPool,
   type InvocationFailure,
+  NO_CODE_CACHES,
 } from '../../pool/index.ts';
 import type { ServedDeployment } from '../../model/served.ts';
 import { PlatformError } from '../../protocol/errors.ts';
@@ -51,6 +52,7 @@ export function createDevServer({ workers, output, bundlesDir, appName }: DevSer
 
   const pool = createPool(
     {
+      caches: NO_CODE_CACHES,
       sandboxes: workers,
       code: createBundleCode(bundlesDir, CODE_CACHE_BYTES),
       log: {

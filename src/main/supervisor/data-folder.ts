@@ -85,6 +85,7 @@ function ownerships(uids: UidBlock): Record<keyof DataFolders, Ownership> {
     routes: byControlForData,
     sealed: alone(uids.control),
     logs: alone(uids.data),
+    codeCaches: alone(uids.data),
     postgres: alone(uids.postgres),
   };
 }

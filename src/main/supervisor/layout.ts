@@ -18,6 +18,8 @@ export interface DataFolders {
   sealed: string;
   /** Log entries that wait for control. */
   logs: string;
+  /** V8's, of functions, as their workers have made them. */
+  codeCaches: string;
   gitState: string;
   postgres: string;
 }
@@ -90,6 +92,7 @@ export function dataFolders(dataDir: string): DataFolders {
     routes: `${dataDir}/routes`,
     sealed: `${dataDir}/sealed`,
     logs: `${dataDir}/logs`,
+    codeCaches: `${dataDir}/code-caches`,
     gitState: `${dataDir}/git`,
     postgres: `${dataDir}/postgres`,
   };

@@ -121,6 +121,7 @@ function dataSpec(
     snapshotFile: layout.snapshotFile,
     bundlesDir: layout.bundlesDir,
     logsDir: layout.data.logs,
+    codeCachesDir: layout.data.codeCaches,
     trustedProxies: [...config.trustedProxies],
     pool: config.pool,
     protections: protectionStatuses(plan.protections),
