@@ -252,7 +252,6 @@ export function createPool(deps: PoolDeps, options: PoolOptions): Pool {
           drop(id);
         }
       }
-      // Those that are held, too, which are routed to soon.
       deps.caches.keepOnly(new Set([...kept, ...entries.keys()]));
     },
     makeRoom: ({ app, of, mustEnd }) => loads.get(app)?.makeRoomElsewhere({ of, mustEnd }),

@@ -1,4 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { CODE_FOLDER } from './load-bundle.ts';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
 
@@ -35,9 +36,21 @@ export function readEnvironment(fd: number): WorkerEnvironment {
   return JSON.parse(Buffer.concat(chunks).toString()) as WorkerEnvironment;
 }
 
+/** A sandbox's user has no name and no home: `homedir` throws there, and clients that look for files in it with it. */
+const HOME = homeOf();
+
+function homeOf(): { HOME?: string } {
+  try {
+    homedir();
+    return {};
+  } catch {
+    return { HOME: '/tmp' };
+  }
+}
+
 /** A release command is no function: it sees its own environment and nothing that belongs to Lambda. */
 export function applyReleaseEnvironment({ values }: WorkerEnvironment): void {
-  Object.assign(process.env, { NODE_ENV: 'production' }, values);
+  Object.assign(process.env, HOME, { NODE_ENV: 'production' }, values);
 }
 
 /**
@@ -45,7 +58,7 @@ export function applyReleaseEnvironment({ values }: WorkerEnvironment): void {
  * Lambda learn where they run.
  */
 export function applyEnvironment({ values }: WorkerEnvironment, head: SpecialiseHead): void {
-  Object.assign(process.env, { NODE_ENV: 'production', PORT: DEFAULT_PORT }, values, {
+  Object.assign(process.env, HOME, { NODE_ENV: 'production', PORT: DEFAULT_PORT }, values, {
     AWS_LAMBDA_FUNCTION_NAME: head.functionName,
     AWS_LAMBDA_FUNCTION_VERSION: head.version,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(head.memoryMib),

@@ -72,7 +72,7 @@ it('a sandbox holds nothing of the platform and reaches nothing', async () => {
         loopback: await connect({ host: '127.0.0.1', port: ${platform().port} }),
         outside: await connect({ host: '192.0.2.1', port: 80 }),
         uid: process.getuid(),
-        names: Object.keys(process.env).filter((name) => !/^(FN_|GIT_REV|NODE_ENV|PORT|AWS_|PWD|LAMBDA_|_|TZ|PATH|LANG)/.test(name)),
+        names: Object.keys(process.env).filter((name) => !/^(FN_|GIT_REV|HOME|NODE_ENV|PORT|AWS_|PWD|LAMBDA_|_|TZ|PATH|LANG)/.test(name)),
       });`,
   });
   const pushed = await repository.push('main');
