@@ -25,6 +25,10 @@ const added = (cells: Cells): string =>
   `p50 ${cells['added p50 ms']} ms (${cells['p50 spread']}), p99 ${cells['added p99 ms']} ms (${cells['p99 spread']})`;
 const overload = (cells: Cells): string =>
   `${cells['goodput ÷ capacity']} of the capacity answered within a second; refusals p99 ${cells['refused p99 ms']} ms, recovered after ${cells['recovered s']} s, ${cells['unanswered']} unanswered`;
+const large = (cells: Cells): string =>
+  `p50 ${cells['p50 ms']} ms, of which ${cells['rest p50']} ms are not its own evaluation and call`;
+const each = (cells: Cells): string =>
+  cells['spread'] === '' ? String(cells['each']) : `${cells['each']} (${cells['spread']})`;
 const asleep = (cells: Cells): string =>
   `p50 ${cells['cold p50 ms']} ms, p90 ${cells['cold p90 ms']} ms`;
 const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['all rounds']})`;
@@ -104,6 +108,14 @@ const FIGURES: readonly Figure[] = [
     'gitfn, Lambda handler',
     'nginx → node',
   ]),
+  ...rowsOf('cold-bundle', 'first request to a function with a cloud SDK, 1.5 MB: ', large, [
+    'gitfn, with a code cache',
+    'gitfn, without',
+    'node spawned for the request',
+  ]).map((figure) => ({
+    ...figure,
+    why: 'docs/decisions/0026-workers-make-the-code-cache-of-their-function.md',
+  })),
   ...rowsOf(
     'scale',
     'throughput ÷ that with 10 routes: ',
@@ -144,6 +156,12 @@ const FIGURES: readonly Figure[] = [
     ...figure,
     why: 'docs/decisions/0017-who-takes-much-of-the-processor-yields.md',
   })),
+  ...rowsOf('density', 'memory of ', each, [
+    'an idle worker, hello',
+    'an idle worker, after 10000 requests',
+    'a bare node:http server',
+    'each of 10000 sleeping deployments',
+  ]),
   {
     title: 'idle platform, functions without a network (PSS)',
     bench: 'idle',

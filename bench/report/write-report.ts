@@ -41,7 +41,7 @@ const PLOTS: readonly Plot[] = [
   {
     name: 'cold',
     bench: 'peers',
-    title: 'First request to who sleeps, median (all)',
+    title: 'First request to who sleeps (median; the line: all)',
     unit: 'ms',
     barOf: coldBar,
   },
