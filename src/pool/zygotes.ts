@@ -38,8 +38,12 @@ interface ZygoteOptions {
   maxReserve: number;
 }
 
+/** For who waits: what ended one boot, such as a process of the platform that was killed, rarely ends the next. */
+const BOOTS_PER_WAITER = 2;
+
 interface Waiter {
   memoryMib: number;
+  bootsLeft: number;
   resolve(zygote: Zygote): void;
   reject(error: unknown): void;
 }
@@ -76,7 +80,7 @@ export class Zygotes {
     this.#refill();
   }
 
-  /** Rejects with PlatformError when none can be booted. */
+  /** Rejects with PlatformError when none can be booted, also not in a second try. */
   take(memoryMib: number): Promise<Zygote> {
     if (memoryMib === this.#memoryMib) {
       this.#demand.took();
@@ -87,7 +91,7 @@ export class Zygotes {
       }
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ memoryMib, resolve, reject });
+      this.#waiting.push({ memoryMib, bootsLeft: BOOTS_PER_WAITER, resolve, reject });
       this.#refill();
     });
   }
@@ -154,7 +158,7 @@ export class Zygotes {
       else waiter.resolve(zygote);
     } catch (error) {
       if (waiter === undefined) this.#onReserveFailed(error);
-      else waiter.reject(error);
+      else this.#waitsOn(waiter, error);
     } finally {
       this.#boots--;
       if (waiter === undefined) this.#bootsForReserve--;
@@ -216,11 +220,19 @@ export class Zygotes {
     this.#retryLater();
   }
 
-  /** Who waited for it is told; the reserve is tried again after a while. */
+  /** Who waited for it waits for another; the reserve is tried again after a while. */
   #onReserveFailed(error: unknown): void {
     const index = this.#waiting.findIndex(({ memoryMib }) => memoryMib === this.#memoryMib);
-    if (index !== -1) this.#waiting.splice(index, 1)[0]?.reject(error);
+    const waiter = index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
+    if (waiter !== undefined) this.#waitsOn(waiter, error);
     this.#retryLater();
+  }
+
+  /** In front of the others, unless enough was tried for it. */
+  #waitsOn(waiter: Waiter, error: unknown): void {
+    waiter.bootsLeft -= 1;
+    if (waiter.bootsLeft > 0 && !this.#isClosed) this.#waiting.unshift(waiter);
+    else waiter.reject(error);
   }
 
   #retryLater(): void {

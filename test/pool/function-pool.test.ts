@@ -120,7 +120,8 @@ describe('FunctionPool', () => {
   );
 
   it('never blames the function when the platform can start no worker', async () => {
-    const { pool, workers } = await play({ failsStart: (index) => index < 4 });
+    // Two boots are tried for each.
+    const { pool, workers } = await play({ failsStart: (index) => index < 8 });
     for (let times = 0; times < 4; times++) {
       const request = dispatch(pool);
       await eventually(() => request.outcome !== null);
@@ -312,7 +313,7 @@ describe('FunctionPool', () => {
     const request = dispatch(pool);
     await eventually(() => workers[0]?.streams.length === 1);
     laterMs = 2 * 60 * 60_000;
-    await eventually(() => startCount() === 2);
+    await eventually(() => startCount() === 3);
     const next = dispatch(pool);
     await eventually(() => workers[0]?.streams.length === 2);
     for (const index of [0, 1]) workers[0]?.reply(index);

@@ -144,6 +144,19 @@ describe('zygotes', () => {
     expect(counts.started).toBe(3);
   });
 
+  it('are booted a second time for who waits, and not a third', async () => {
+    const { zygotes, counts } = await openZygotes({ reserve: 0, maxReserve: 0 });
+    counts.failing = true;
+    const taking = zygotes.take(128);
+    expect(counts.started).toBe(1);
+    counts.failing = false;
+    await taking;
+    expect(counts.started).toBe(2);
+    counts.failing = true;
+    await expect(zygotes.take(128)).rejects.toThrow(PlatformError);
+    expect(counts.started).toBe(4);
+  });
+
   it('that do not boot are tried again ever later', async () => {
     const { zygotes, clock, counts } = await openZygotes({ reserve: 1, maxReserve: 1 });
     counts.failing = true;
