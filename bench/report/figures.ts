@@ -1,3 +1,4 @@
+import { AIMS } from './aims.ts';
 import type { StoredResult } from '../support/result.ts';
 
 type Cells = Readonly<Record<string, string | number>>;
@@ -86,18 +87,18 @@ const FIGURES: readonly Figure[] = [
     'gitfn, lambda handler',
     'gitfn, web handler',
     'node spawned for the request',
-  ]),
+  ]).map(ofColdStarts),
   ...rowsOf('peers', 'the same beside who else sleeps: ', asleep, [
     'gitfn, Lambda handler',
     'nginx → php-fpm ondemand',
     'nginx → uWSGI cheap, Python',
     'Apache → Passenger, Node',
     'node spawned per request',
-  ]),
+  ]).map(ofColdStarts),
   ...rowsOf('burst', '50 first requests at once: ', burst, [
     'gitfn, 8 zygotes',
     'gitfn, 50 zygotes',
-  ]),
+  ]).map(ofColdStarts),
   ...rowsOf(
     'payload',
     '',
@@ -173,12 +174,19 @@ const FIGURES: readonly Figure[] = [
   },
 ];
 
+function ofColdStarts(figure: Figure): Figure {
+  return { ...figure, why: 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md' };
+}
+
 function rowsOf(bench: string, title: string, say: Figure['say'], rows: string[]): Figure[] {
   return rows.map((row) => ({ title: title + row, bench, row, say }));
 }
 
 /** Markdown; what was not measured has no line, and every line says when and on what it was. */
 export function figuresTable(results: ReadonlyMap<string, StoredResult>): string {
+  const titles = new Set(FIGURES.map(({ title }) => title));
+  const lost = Object.keys(AIMS).find((title) => !titles.has(title));
+  if (lost !== undefined) throw new Error(`no figure has the title of this aim: ${lost}`);
   const usual = usualMachine([...results.values()]);
   const lines = FIGURES.flatMap(({ title, bench, row, say, why }) => {
     const result = results.get(bench);
@@ -189,9 +197,9 @@ export function figuresTable(results: ReadonlyMap<string, StoredResult>): string
     const more = why === undefined ? '' : ` ([why](${why}))`;
     const machine = machineOf(result);
     const when = machine === usual ? whenOf(result) : `${whenOf(result)}, on ${machine}`;
-    return [`| ${title}${more} | ${measured} | ${when} |`];
+    return [`| ${title}${more} | ${measured} | ${AIMS[title] ?? ''} | ${when} |`];
   });
-  const head = ['| figure | measured | when |', '| --- | --- | --- |'];
+  const head = ['| figure | measured | aim | when |', '| --- | --- | --- | --- |'];
   return [`Measured on ${usual}.`, '', ...head, ...lines].join('\n');
 }
 
