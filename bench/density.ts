@@ -97,7 +97,7 @@ async function measureSleeping(platform: Platform): Promise<BenchRow[]> {
   const app = await DeployedApp.create(platform, 'like');
   try {
     await app.commitCode(sourceOf('like', 0), 'like');
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
   } finally {
     await app.dispose();
   }

@@ -79,7 +79,7 @@ export async function benchDependencies(): Promise<BenchResult> {
 async function pushed(app: DeployedApp, label: string, code: string): Promise<number> {
   const commit = await app.commitCode(code, 'Change');
   await new Promise((resolve) => setTimeout(resolve, REST_MS));
-  return app.untilLive(label, commit, () => app.git('push', '-q', 'fn', 'main'));
+  return app.untilLive(label, commit, () => app.push());
 }
 
 function plainCode(round: number): string {

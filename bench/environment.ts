@@ -26,7 +26,7 @@ export async function benchEnvironment(): Promise<BenchResult> {
   const liveMs: number[] = [];
   try {
     await app.commitCode(CODE, 'first');
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
     for (let round = 0; round < ROUNDS; round++) {
       await new Promise((resolve) => setTimeout(resolve, REST_MS));
       const value = `round ${round}`;

@@ -14,7 +14,7 @@ export async function benchIdle(): Promise<BenchResult> {
   const app = await DeployedApp.create(platform, 'idle');
   try {
     await app.commit('main');
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
     const before = await measureIdle(platform, app);
     for (let first = 0; first < BRANCHES; first += REFS_PER_PUSH) {
       await app.commit(`from ${first}`);

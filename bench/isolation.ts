@@ -94,7 +94,7 @@ export async function benchIsolation(only?: string): Promise<BenchResult> {
     cleanup.defer(() => app.dispose());
     await app.write({ 'fn.json': JSON.stringify(manifest) });
     await app.commitCode(code, name);
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
   }
   const elsewhere = await startUntilReady(process.execPath, ['-e', HOLDING_SERVER]);
   cleanup.defer(() => void elsewhere.child.kill());

@@ -63,7 +63,7 @@ async function startTargets(cleanup: AsyncDisposableStack): Promise<Record<strin
   const app = await DeployedApp.create(platform, 'lambda');
   cleanup.defer(() => app.dispose());
   await app.commitCode(LAMBDA, 'Hello');
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   return {
     [REFERENCE]: await startAlone(cleanup, 'node-server.ts'),
     'nginx → node': await startBehindNginx(cleanup, 'node-server.ts'),

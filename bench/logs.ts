@@ -32,7 +32,7 @@ export async function benchLogs(): Promise<BenchResult> {
       const app = await DeployedApp.create(platform, `logs-${number}`);
       apps.push(app);
       await app.commitCode(CODE, 'print');
-      await app.git('push', '-q', 'fn', 'main');
+      await app.push();
     }
     const times = await lineTimes(platform);
     const { stored, sent } = await storedLines(platform);

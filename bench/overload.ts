@@ -68,7 +68,7 @@ async function startTargets(cleanup: AsyncDisposableStack): Promise<Map<string, 
   // A function that keeps the processor gains nothing from having several requests at a time.
   await app.write({ 'fn.json': '{ "concurrency": 1 }\n' });
   await app.commitCode(BUSY, 'busy');
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   return new Map<string, LoadTarget>([
     ['gitfn', { port: platform.port, host: app.host }],
     ['bare node:http', await startAlone(cleanup, 'busy-server.ts')],

@@ -39,7 +39,7 @@ export async function benchParts(): Promise<BenchResult> {
   const app = await DeployedApp.create(platform, 'parts');
   cleanup.defer(() => app.dispose());
   await app.commitCode(LAMBDA, 'parts');
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   const targets: Record<string, LoadTarget> = {
     'bare node:http': bare,
     'nginx → node': behindNginx,

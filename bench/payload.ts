@@ -42,7 +42,7 @@ export async function benchPayload(): Promise<BenchResult> {
   cleanup.defer(() => app.dispose());
   await app.write({ 'fn.json': JSON.stringify({ memory: 128, maxBodyBytes: 2 * UPLOAD_BYTES }) });
   await app.commitCode(CODE, NAME);
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   const own = { port: platform.port, host: app.host };
   const held = (): number => heldMib(platform.pid);
 

@@ -92,7 +92,7 @@ async function startOurs(cleanup: AsyncDisposableStack): Promise<Subject> {
   const app = await DeployedApp.create(platform, 'hello');
   cleanup.defer(() => app.dispose());
   await app.commitCode(LAMBDA, 'Hello');
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   const branches = Array.from({ length: COLD_ROUNDS }, (_, index) => `main:cold-${index}`);
   await app.git('push', '-q', 'fn', ...branches);
   await platform.restart();

@@ -26,7 +26,7 @@ export async function benchPush(): Promise<BenchResult> {
   try {
     await app.git('remote', 'add', 'bare', `http://127.0.0.1:${line.split(' ')[1]}/bench.git`);
     let previous = await app.commit('first');
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
     await app.git('push', '-q', 'bare', 'main');
     for (let round = 0; round < ROUNDS; round++) {
       const commit = await app.commit(`round ${round}`);

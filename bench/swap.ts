@@ -51,7 +51,7 @@ interface Released {
 async function deploy(app: DeployedApp, released: Released, number: number): Promise<void> {
   const commit = await app.commit(`deploy ${number}`);
   released.order.set(commit, number);
-  await app.git('push', '-q', 'fn', 'main');
+  await app.push();
   released.newest = number;
 }
 

@@ -61,7 +61,7 @@ async function startTargets(cleanup: AsyncDisposableStack): Promise<Map<string, 
     const app = await DeployedApp.create(platform, name);
     cleanup.defer(() => app.dispose());
     await app.commitCode(code, name);
-    await app.git('push', '-q', 'fn', 'main');
+    await app.push();
   }
 
   return new Map<string, LoadTarget>([

@@ -1,15 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { findTools, type HostTools } from '../../src/main/supervisor/host-tools.ts';
-import { createSlotNetworks, planAddresses, type SlotNetwork } from '../../src/network/index.ts';
+import { planAddresses, type SlotNetwork } from '../../src/network/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { openTestNetwork, PORTS, type TestNetwork } from '../support/test-network.ts';
+import { type FilteredNetworks, openFilteredNetworks } from '../support/filtered-networks.ts';
+import { PORTS } from '../support/test-network.ts';
 
 const START_DEADLINE_MS = 60_000;
 const CROWD_DEADLINE_MS = 120_000;
@@ -42,45 +38,21 @@ interface Counts {
   ECONNREFUSED?: number;
 }
 
-let network: TestNetwork;
-let networks: Awaited<ReturnType<typeof createSlotNetworks>>;
-let folder: string;
+let filtered: FilteredNetworks;
 const said: string[] = [];
 /** What the logs of apps are told. */
 const refusals: string[] = [];
 beforeAll(async () => {
-  network = await openTestNetwork();
-  folder = mkdtempSync(join(tmpdir(), 'gitfn-filter-'));
-  const sh = join(folder, 'sh');
-  // What a script starts by it stays where it was started.
-  writeFileSync(
-    sh,
-    `#!/bin/sh\n[ -n "$ENTERED" ] && exec sh "$@"\nENTERED=1 exec ${network.enter.join(' ')} sh "$@"\n`,
-  );
-  chmodSync(sh, 0o755);
-  network.run('echo 1 > /proc/sys/net/ipv4/ip_forward');
-  const found = findTools(readHostEnvironment().toolFolders) as HostTools;
-  const tools = { ...found, ip: found.ip ?? '', nft: found.nft ?? '', sh };
-  networks = await createSlotNetworks(
-    {
-      context: { tools, plan: PLAN, folder, hasIpv6: true },
-      say: (line) => void said.push(line),
-    },
-    { isPublicAllowed: true },
-  );
+  filtered = await openFilteredNetworks(PLAN, (line) => void said.push(line));
 }, START_DEADLINE_MS);
-afterAll(async () => {
-  await networks.close();
-  await network.close();
-  rmSync(folder, { recursive: true });
-}, START_DEADLINE_MS);
+afterAll(() => filtered.close(), START_DEADLINE_MS);
 
 /** A sandbox of an app, of which the filter knows it. */
 async function joined(app: string): Promise<SlotNetwork> {
-  const slot = await networks.lease();
+  const slot = await filtered.networks.lease();
   onTestFinished(() => slot.close());
   slot.join(app, (text) => void refusals.push(`${app}: ${text}`));
-  await eventually(() => marked(slot));
+  await eventually(() => filtered.isMarked(slot));
   return slot;
 }
 
@@ -89,13 +61,8 @@ async function told(line: RegExp): Promise<void> {
   await eventually(() => expect(refusals.join('\n')).toMatch(line), TOLD_DEADLINE_MS);
 }
 
-function marked(slot: SlotNetwork): boolean {
-  const map = network.run(`nsenter --net=${folder}/router nft list map inet filter apps`);
-  return map.includes(`"${slot.file.split('/').at(-1)}"`);
-}
-
 function start(slot: SlotNetwork): { open: (count: number) => Promise<Counts> } {
-  const [file = '', ...args] = network.enter;
+  const [file = '', ...args] = filtered.network.enter;
   const words = [...args, 'nsenter', `--net=${slot.file}`, process.execPath, '-e', OPENS];
   const child: ChildProcess = spawn(file, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill());
@@ -170,16 +137,16 @@ it(
 it(
   'a sandbox of which the filter knows no app has few, and all as soon as it knows',
   async () => {
-    const slot = await networks.lease();
+    const slot = await filtered.networks.lease();
     onTestFinished(() => slot.close());
     const worker = start(slot);
     expect(await worker.open(100)).toEqual({ made: 64, late: 36 });
     slot.join('late', () => {});
-    await eventually(() => marked(slot));
+    await eventually(() => filtered.isMarked(slot));
     expect(await worker.open(100)).toEqual({ made: 100 });
     // Nothing of it stays for the next one of its name.
     slot.close();
-    await eventually(() => !marked(slot));
+    await eventually(() => !filtered.isMarked(slot));
     expect(said).toEqual([]);
   },
   CROWD_DEADLINE_MS,

@@ -1,15 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { findTools, type HostTools } from '../../src/main/supervisor/host-tools.ts';
-import { createSlotNetworks, planAddresses, type SlotNetwork } from '../../src/network/index.ts';
+import { planAddresses, type SlotNetwork } from '../../src/network/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { openTestNetwork, PORTS, type TestNetwork } from '../support/test-network.ts';
+import { type FilteredNetworks, openFilteredNetworks } from '../support/filtered-networks.ts';
+import { PORTS } from '../support/test-network.ts';
 
 /**
  * What the filter may not be led to. The kernel remembers a connection that nobody closed for five days. Whoever gets the address of the sandbox that had it
@@ -38,53 +34,26 @@ process.stdin.on('data', (word) => socket.write(word));
 socket.on('data', (answer) => console.log(String(answer))).on('error', ({ code }) => console.log(code));
 `;
 
-let network: TestNetwork;
-let networks: Awaited<ReturnType<typeof createSlotNetworks>>;
-let folder: string;
+let filtered: FilteredNetworks;
 beforeAll(async () => {
-  network = await openTestNetwork();
-  folder = mkdtempSync(join(tmpdir(), 'gitfn-left-'));
-  const sh = join(folder, 'sh');
-  // What a script starts by it stays where it was started.
-  writeFileSync(
-    sh,
-    `#!/bin/sh\n[ -n "$ENTERED" ] && exec sh "$@"\nENTERED=1 exec ${network.enter.join(' ')} sh "$@"\n`,
-  );
-  chmodSync(sh, 0o755);
-  network.run('echo 1 > /proc/sys/net/ipv4/ip_forward');
-  const found = findTools(readHostEnvironment().toolFolders) as HostTools;
-  const tools = { ...found, ip: found.ip ?? '', nft: found.nft ?? '', sh };
-  const plan = { ...PLAN, slots: SLOTS, slot: (index: number) => PLAN.slot(index % SLOTS) };
-  networks = await createSlotNetworks(
-    { context: { tools, plan, folder, hasIpv6: true }, say: () => {} },
-    { isPublicAllowed: true },
-  );
+  filtered = await openFilteredNetworks({
+    ...PLAN,
+    slots: SLOTS,
+    slot: (index) => PLAN.slot(index % SLOTS),
+  });
 }, DEADLINE_MS);
-afterAll(async () => {
-  await networks.close();
-  await network.close();
-  rmSync(folder, { recursive: true });
-}, DEADLINE_MS);
+afterAll(() => filtered.close(), DEADLINE_MS);
 
 async function joined(app: string): Promise<SlotNetwork> {
-  const slot = await networks.lease();
+  const slot = await filtered.networks.lease();
   slot.join(app, () => {});
-  await eventually(() => isMarked(slot));
+  await eventually(() => filtered.isMarked(slot));
   return slot;
-}
-
-function inRouter(): string {
-  return `nsenter --net=${folder}/router`;
-}
-
-function isMarked(slot: SlotNetwork): boolean {
-  const map = network.run(`${inRouter()} nft list map inet filter apps`);
-  return map.includes(`"${slot.file.split('/').at(-1)}"`);
 }
 
 /** Packets that came out of all sandboxes. */
 function packets(): number {
-  const line = /gitfn8:\s*\d+\s+(\d+)/.exec(network.run('cat /proc/net/dev'));
+  const line = /gitfn8:\s*\d+\s+(\d+)/.exec(filtered.network.run('cat /proc/net/dev'));
   return Number(line?.[1]);
 }
 
@@ -93,7 +62,7 @@ function run(
   slot: SlotNetwork,
   code: string,
 ): { child: ChildProcess; line: () => Promise<string> } {
-  const [file = '', ...args] = network.enter;
+  const [file = '', ...args] = filtered.network.enter;
   const words = [...args, 'nsenter', `--net=${slot.file}`, process.execPath, '-e', code];
   const child: ChildProcess = spawn(file, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -115,7 +84,7 @@ it(
     // Its interface goes before the kernel could say that the connection ended.
     first.close();
     for (;;) {
-      const next = await networks.lease();
+      const next = await filtered.networks.lease();
       if (next.addresses.v4 !== first.addresses.v4) {
         next.close();
         continue;
@@ -123,7 +92,7 @@ it(
       const before = packets();
       expect(await connectFrom(next)).toBe('ECONNREFUSED');
       next.join('other', () => {});
-      await eventually(() => isMarked(next));
+      await eventually(() => filtered.isMarked(next));
       expect(await connectFrom(next)).toBe('ECONNREFUSED');
       expect(packets()).toBe(before);
       next.close();
@@ -136,7 +105,7 @@ it(
 it(
   'a sandbox goes on with its own, also with what it began before the filter knew its app',
   async () => {
-    const slot = await networks.lease();
+    const slot = await filtered.networks.lease();
     const { child, line } = run(slot, TALKS);
     const talk = (word: string): Promise<string> => {
       child.stdin?.write(word);
@@ -144,7 +113,7 @@ it(
     };
     expect(await talk('early')).toBe('got early');
     slot.join('late', () => {});
-    await eventually(() => isMarked(slot));
+    await eventually(() => filtered.isMarked(slot));
     for (const word of ['later', 'again']) expect(await talk(word)).toBe(`got ${word}`);
     slot.close();
   },
@@ -157,9 +126,9 @@ it(
     const slot = await joined('odd');
     // As on the machines that would do as it says.
     const settings = '/proc/sys/net/ipv4/conf/*/accept_source_route';
-    network.run(`${inRouter()} sh -c 'for file in ${settings}; do echo 1 > $file; done'`);
+    filtered.inRouter(`sh -c 'for file in ${settings}; do echo 1 > $file; done'`);
     const send = (options: number[]): string =>
-      network.run(
+      filtered.network.run(
         `nsenter --net=${slot.file} perl -MSocket -e 'socket(S, PF_INET, SOCK_DGRAM, 17); ` +
           `setsockopt(S, 0, 4, pack("C*", ${options.join()})) or die "$!"; ` +
           `send(S, "x", 0, sockaddr_in(53, inet_aton("${PLAN.machine.v4}"))) or die "$!"'`,
