@@ -15,11 +15,11 @@ export interface PublicAddress {
 const COMMIT_DIGITS = 12;
 
 export function productionUrl(address: PublicAddress, appName: string): string {
-  return urlOf(address, `${appName}.${address.baseDomain}`);
+  return hostUrl(address, `${appName}.${address.baseDomain}`);
 }
 
 export function refUrl(address: PublicAddress, appName: string, slug: string): string {
-  return urlOf(address, `${slug}${SLUG_SEPARATOR}${appName}.${address.baseDomain}`);
+  return hostUrl(address, `${slug}${SLUG_SEPARATOR}${appName}.${address.baseDomain}`);
 }
 
 export function commitUrl(address: PublicAddress, appName: string, sha: string): string {
@@ -27,10 +27,11 @@ export function commitUrl(address: PublicAddress, appName: string, sha: string):
 }
 
 export function controlUrl(address: PublicAddress): string {
-  return urlOf(address, address.controlHost);
+  return hostUrl(address, address.controlHost);
 }
 
-function urlOf(address: PublicAddress, host: string): string {
+/** Where a host answers, whichever it is; without a path. */
+export function hostUrl(address: PublicAddress, host: string): string {
   const isDefaultPort = address.port === (address.scheme === 'https' ? 443 : 80);
   return `${address.scheme}://${host}${isDefaultPort ? '' : `:${address.port}`}`;
 }

@@ -19,4 +19,16 @@ export interface SnapshotApp {
   slugs: Record<string, string>;
   /** Full SHA of a commit that was the tip of a push → deployment id. */
   commits: Record<string, string>;
+  /** Host names of the app beside those below the base domain; absent when it has none. */
+  domains?: SnapshotDomain[];
+}
+
+/** A verified domain: no two of a snapshot have the same name. */
+export interface SnapshotDomain {
+  /** In A-labels and lower case, or `*.` and such a name for all that are one label below it. */
+  name: string;
+  /** Slug of the branch or tag that it serves; null for production. */
+  target: string | null;
+  /** Name of the app's domain that it redirects to. */
+  redirectTo: string | null;
 }

@@ -63,9 +63,20 @@ export function isBodyPending(request: IncomingMessage): boolean {
   return coding !== undefined || (length !== undefined && Number(length) > 0);
 }
 
+/** How long a browser goes to the other host without asking again: whoever chose it may choose anew. */
+const REDIRECT_MAX_AGE_S = 600;
+
+/** Sends a client to the same path and query at another host; 308 keeps the method and the body (RFC 9110, 15.4.9). */
+export function redirectAnswer(to: string, target: string): Answer {
+  // The target of OPTIONS may be an asterisk.
+  const location = target.startsWith('/') ? to + target : `${to}/`;
+  const headers = { location, 'cache-control': `max-age=${REDIRECT_MAX_AGE_S}` };
+  return { status: 308, body: `This is at ${to} now.\n`, headers };
+}
+
 /** Why there is nothing at a host. */
 export function missingRouteText(
-  route: Exclude<Route, { kind: 'control' | 'deployment' }>,
+  route: Exclude<Route, { kind: 'control' | 'deployment' | 'redirect' }>,
 ): string {
   switch (route.kind) {
     case 'unknown-host':

@@ -7,6 +7,7 @@ import { DEPLOYMENT_KINDS } from '../model/deployment.ts';
 import { MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY, MIN_MEMORY_MIB } from '../model/limits.ts';
 import { FUNCTION_NAME, MAX_FUNCTIONS } from '../protocol/builder.ts';
 import { parsePathPattern } from '../protocol/path-pattern.ts';
+import type { SnapshotApp } from '../protocol/snapshot.ts';
 
 /** Null when all is well; otherwise what is not, after the value's own place: `.timeoutMs is no …`. */
 type Check = (value: unknown) => string | null;
@@ -20,6 +21,10 @@ const METHOD = /^[A-Z]{1,20}$/;
 const CONVENTION = /^[a-z]{1,20}$/;
 /** A part of a host name. */
 const SLUG = /^[a-z0-9-]{1,63}$/;
+/** A host name in A-labels and lower case, of at least two. */
+const DOMAIN_LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const EXACT_DOMAIN = new RegExp(`^(?=.{1,253}$)(?:${DOMAIN_LABEL}\\.)+${DOMAIN_LABEL}$`);
+const DOMAIN = new RegExp(`^(?:\\*\\.)?${EXACT_DOMAIN.source.slice(1)}`);
 const MAX_PATH_CHARACTERS = 1_024;
 const MAX_METHODS = 20;
 /** Timers of Node fire at once for more (2 ** 31 - 1). */
@@ -54,16 +59,23 @@ const SERVED_DEPLOYMENT: Fields = {
   hasPublicFiles: optional(oneOf([true, false])),
 };
 
+const SNAPSHOT_DOMAIN: Fields = {
+  name: matches(DOMAIN),
+  target: orNull(matches(SLUG)),
+  redirectTo: orNull(matches(EXACT_DOMAIN)),
+};
+
 const SNAPSHOT_APP: Fields = {
   name: matches(APP_NAME),
   production: orNull(matches(DEPLOYMENT_ID)),
   slugs: record(SLUG, matches(DEPLOYMENT_ID)),
   commits: record(SHA1, matches(DEPLOYMENT_ID)),
+  domains: optional(list(object(SNAPSHOT_DOMAIN))),
 };
 
 const SNAPSHOT: Fields = {
   generation: whole(0, Number.MAX_SAFE_INTEGER),
-  apps: both(list(object(SNAPSHOT_APP)), distinct('name')),
+  apps: both(both(list(object(SNAPSHOT_APP)), distinct('name')), distinctDomains),
   // Each is looked at by itself: one that is wrong must not stop the others.
   deployments: list(object({})),
 };
@@ -134,6 +146,14 @@ function distinct(field: string): Check {
     const all = (value as Record<string, unknown>[]).map((entry) => entry[field]);
     return new Set(all).size === all.length ? null : ` has the same ${field} twice`;
   };
+}
+
+/** Whoever comes first must not decide whose a host is. */
+function distinctDomains(apps: unknown): string | null {
+  const all = (apps as SnapshotApp[]).flatMap(({ domains = [] }) => domains);
+  return new Set(all.map(({ name }) => name)).size === all.length
+    ? null
+    : ' have the same domain twice';
 }
 
 function both(first: Check, second: Check): Check {

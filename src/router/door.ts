@@ -5,7 +5,7 @@ import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
-import { missingRouteText, sendAnswer } from './answers.ts';
+import { missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
 import { HttpClient } from './client.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
@@ -121,6 +121,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       toSite(route.site, { client, head, clientText: clientTextOf(request.socket, head) });
     } else if (route.kind === 'control') {
       toControl({ request, response, head });
+    } else if (route.kind === 'redirect') {
+      sendAnswer(request, response, redirectAnswer(route.to, request.url ?? ''));
     } else {
       sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
     }

@@ -1,8 +1,10 @@
 /** From host name to deployment. Pure: made whole from a snapshot, and replaced whole. */
 import { isIP } from 'node:net';
+import { hostUrl } from '../model/address.ts';
+import { wildcardAbove } from '../model/domain.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import { SLUG_SEPARATOR } from '../model/slug.ts';
-import type { Snapshot, SnapshotApp } from '../protocol/snapshot.ts';
+import type { Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
 import type { PublicAddress } from '../main/start-options.ts';
 
 const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;
@@ -10,6 +12,8 @@ const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;
 export type Route =
   | { kind: 'control' }
   | { kind: 'deployment'; deployment: ServedDeployment }
+  /** Another host answers in its place: a URL without path. */
+  | { kind: 'redirect'; to: string }
   | { kind: 'unknown-host' }
   | { kind: 'unknown-app'; app: string }
   | { kind: 'nothing-deployed'; app: string }
@@ -29,32 +33,53 @@ interface AppRoutes {
   commits: string[];
 }
 
-export function createRouteTable(
-  snapshot: Snapshot,
-  address: Pick<PublicAddress, 'baseDomain' | 'controlHost'>,
-): RouteTable {
+interface DomainRoute {
+  app: SnapshotApp;
+  domain: SnapshotDomain;
+}
+
+export function createRouteTable(snapshot: Snapshot, address: PublicAddress): RouteTable {
   const deployments = new Map(snapshot.deployments.map((one) => [one.id, one]));
   const apps = new Map<string, AppRoutes>();
+  const domains = new Map<string, DomainRoute>();
   for (const app of snapshot.apps) {
     apps.set(app.name, { app, commits: Object.keys(app.commits).sort() });
+    for (const domain of app.domains ?? []) domains.set(domain.name, { app, domain });
   }
   const suffix = `.${address.baseDomain}`;
+
+  /** An exact name goes before the wildcard that covers it, whichever apps they belong to. */
+  function findByDomain(host: string): Route {
+    const found = domains.get(host) ?? domains.get(wildcardAbove(host));
+    if (found === undefined) return { kind: 'unknown-host' };
+    const { app, domain } = found;
+    if (domain.redirectTo !== null) {
+      return { kind: 'redirect', to: hostUrl(address, domain.redirectTo) };
+    }
+    return domain.target === null ? findProduction(app) : findBranch(app, domain.target);
+  }
 
   function findInApp(label: string): Route {
     const cut = label.indexOf(SLUG_SEPARATOR);
     const name = cut === -1 ? label : label.slice(cut + SLUG_SEPARATOR.length);
     const routes = apps.get(name);
     if (routes === undefined) return { kind: 'unknown-app', app: name };
-    if (cut === -1) {
-      return served(routes.app.production) ?? { kind: 'nothing-deployed', app: name };
-    }
+    if (cut === -1) return findProduction(routes.app);
     return findPreview(routes, label.slice(0, cut));
   }
 
-  function findPreview({ app, commits }: AppRoutes, slug: string): Route {
+  function findProduction(app: SnapshotApp): Route {
+    return served(app.production) ?? { kind: 'nothing-deployed', app: app.name };
+  }
+
+  function findBranch(app: SnapshotApp, slug: string): Route {
     const bySlug = Object.hasOwn(app.slugs, slug) ? served(app.slugs[slug]) : null;
-    if (bySlug !== null) return bySlug;
-    if (!COMMIT_PREFIX.test(slug)) return { kind: 'unknown-branch', app: app.name, slug };
+    return bySlug ?? { kind: 'unknown-branch', app: app.name, slug };
+  }
+
+  function findPreview({ app, commits }: AppRoutes, slug: string): Route {
+    const bySlug = findBranch(app, slug);
+    if (bySlug.kind === 'deployment' || !COMMIT_PREFIX.test(slug)) return bySlug;
     const first = lowerBound(commits, slug);
     const sha = commits[first];
     if (sha === undefined || !sha.startsWith(slug)) {
@@ -77,7 +102,7 @@ export function createRouteTable(
       if (host === address.controlHost || host === 'localhost' || isIP(host) !== 0) {
         return { kind: 'control' };
       }
-      if (!host.endsWith(suffix)) return { kind: 'unknown-host' };
+      if (!host.endsWith(suffix)) return findByDomain(host);
       const label = host.slice(0, -suffix.length);
       if (label === '' || label.includes('.')) return { kind: 'unknown-host' };
       return findInApp(label);

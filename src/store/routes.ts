@@ -1,6 +1,7 @@
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import type { Snapshot, SnapshotApp } from '../protocol/snapshot.ts';
+import type { Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
 import type { Queryable } from './database.ts';
+import { readSnapshotDomains } from './domains.ts';
 
 /** One URL of an app: its production host, the host of a branch or tag, or that of a commit. */
 export interface RouteTarget {
@@ -88,7 +89,7 @@ export async function readSnapshot(db: Queryable): Promise<Snapshot> {
   );
   return {
     generation: Number(numbers[0]?.generation),
-    apps: groupByApp(rows, await listAppNames(db)),
+    apps: withDomains(groupByApp(rows, await listAppNames(db)), await readSnapshotDomains(db)),
     // Several routes may point at one deployment.
     deployments: [...new Map(rows.map((row) => [row.id, toServed(row)])).values()],
   };
@@ -111,6 +112,13 @@ function groupByApp(rows: RouteRow[], names: string[]): SnapshotApp[] {
     else app.commits[row.target] = row.id;
   }
   return [...apps.values()];
+}
+
+function withDomains(apps: SnapshotApp[], domains: Map<string, SnapshotDomain[]>): SnapshotApp[] {
+  return apps.map((app) => {
+    const own = domains.get(app.name);
+    return own === undefined ? app : { ...app, domains: own };
+  });
 }
 
 function toServed(row: RouteRow): ServedDeployment {

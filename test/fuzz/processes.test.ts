@@ -216,6 +216,11 @@ describe('data', () => {
     functions: fc.array(served, { maxLength: 3 }),
     hasPublicFiles: fc.option(fc.boolean(), { nil: undefined }),
   });
+  const domain = shaped({
+    name: fc.constantFrom('www.example.com', '*.example.com', 'WWW.example.com', '*.*.example.com'),
+    target: fc.option(fc.constantFrom('topic', 'a/b')),
+    redirectTo: fc.option(fc.constantFrom('example.com', '*.example.com', 'example.com/\r\nx: y')),
+  });
   const snapshot = shaped({
     generation: fc.nat(),
     apps: fc.array(
@@ -224,12 +229,18 @@ describe('data', () => {
         production: fc.option(fc.constant('dep-abcdefghij23')),
         slugs: fc.dictionary(fc.string(), fc.constant('dep-abcdefghij23'), { maxKeys: 2 }),
         commits: fc.constant({ ['c'.repeat(40)]: 'dep-abcdefghij23' }),
+        domains: fc.option(fc.array(domain, { maxLength: 2 }), { nil: undefined }),
       }),
       { maxLength: 2 },
     ),
     deployments: fc.array(deployment, { maxLength: 3 }),
   });
-  const address = { baseDomain: 'localhost', controlHost: 'localhost' };
+  const address = {
+    baseDomain: 'localhost',
+    controlHost: 'localhost',
+    scheme: 'https',
+    port: 443,
+  } as const;
 
   it(
     'routes by what is a snapshot whole, or says that it is none',
@@ -246,6 +257,7 @@ describe('data', () => {
           const table = createRouteTable(taken, address);
           for (const host of HOSTS) {
             const route = table.find(host);
+            if (route.kind === 'redirect') expect(route.to).toBe('https://example.com');
             if (route.kind !== 'deployment') continue;
             const { id, bundle, functions } = route.deployment;
             expect(`${id} ${bundle}`).toMatch(/^dep-[a-z2-7]{12} [0-9a-f]{64}$/);

@@ -5,7 +5,12 @@ import type { ServedDeployment } from '../../src/model/served.ts';
 import { createRouteTable } from '../../src/router/route-table.ts';
 import { servedDeployment } from '../support/function-code.ts';
 
-const ADDRESS = { baseDomain: 'fn.example.com', controlHost: 'ctl.example.com' };
+const ADDRESS = {
+  baseDomain: 'fn.example.com',
+  controlHost: 'ctl.example.com',
+  scheme: 'https',
+  port: 443,
+} as const;
 const SHA_A = `abcdef1234${'0'.repeat(30)}`;
 const SHA_B = `abcdef1299${'0'.repeat(30)}`;
 const SHA_C = '7'.repeat(40);
@@ -23,8 +28,26 @@ const table = createRouteTable(
         production: 'dep-p',
         slugs: { 'feature-x': 'dep-x', gone: 'dep-missing' },
         commits: { [SHA_A]: 'dep-a', [SHA_B]: 'dep-b', [SHA_C]: 'dep-c' },
+        domains: [
+          { name: 'shop.com', target: null, redirectTo: null },
+          { name: 'www.shop.com', target: null, redirectTo: 'shop.com' },
+          { name: '*.shop.com', target: 'feature-x', redirectTo: null },
+          { name: 'gone.shop.com', target: 'abcdef1', redirectTo: null },
+          { name: 'xn--bcher-kva.shop.com', target: 'feature-x', redirectTo: 'www.shop.com' },
+        ],
       },
-      { name: 'empty', production: null, slugs: {}, commits: {} },
+      {
+        name: 'empty',
+        production: null,
+        slugs: {},
+        commits: {},
+        domains: [
+          { name: 'empty.shop.com', target: null, redirectTo: null },
+          // The platform's own hosts come first, whatever a snapshot says.
+          { name: 'ctl.example.com', target: null, redirectTo: null },
+          { name: 'hello.fn.example.com', target: null, redirectTo: null },
+        ],
+      },
     ],
     deployments: ['dep-p', 'dep-x', 'dep-a', 'dep-b', 'dep-c'].map(deployment),
   },
@@ -33,6 +56,7 @@ const table = createRouteTable(
 
 function describeRoute(host: string): string {
   const route = table.find(host);
+  if (route.kind === 'redirect') return route.to;
   return route.kind === 'deployment' ? route.deployment.id : route.kind;
 }
 
@@ -66,12 +90,43 @@ describe('route table', () => {
     ['::1', 'control'],
     ['192.0.2.7', 'control'],
     ['localhost', 'control'],
+    ['shop.com', 'dep-p'],
+    ['www.shop.com', 'https://shop.com'],
+    ['any.shop.com', 'dep-x'],
+    ['a.any.shop.com', 'unknown-host'],
+    ['*.shop.com', 'dep-x'],
+    ['xn--bcher-kva.shop.com', 'https://www.shop.com'],
+    // An exact name of another app, below the wildcard; nothing falls back to the wildcard.
+    ['empty.shop.com', 'nothing-deployed'],
+    ['gone.shop.com', 'unknown-branch'],
+    ['theshop.com', 'unknown-host'],
+    ['com', 'unknown-host'],
+    ['', 'unknown-host'],
   ])('%s → %s', (host, expected) => {
     expect(describeRoute(host)).toBe(expected);
   });
 
   it('says which generation it was made from', () => {
     expect(table.generation).toBe(3);
+  });
+
+  it('redirects to the port where the platform is reached', () => {
+    const snapshot = {
+      generation: 1,
+      deployments: [],
+      apps: [
+        {
+          name: 'hello',
+          production: null,
+          slugs: {},
+          commits: {},
+          domains: [{ name: 'www.shop.com', target: null, redirectTo: 'shop.com' }],
+        },
+      ],
+    };
+    const address = { ...ADDRESS, scheme: 'http', port: 8080 } as const;
+    const route = createRouteTable(snapshot, address).find('www.shop.com');
+    expect(route).toEqual({ kind: 'redirect', to: 'http://shop.com:8080' });
   });
 
   it('answers any host without throwing', () => {
