@@ -1,6 +1,6 @@
 /**
  * Everybody's hello in one run: warm throughput, and for those who sleep the first request to a process that is not
- * there. Rounds are interleaved; the ratio is taken within each. What else is measured of gitfn's cold starts, and how
+ * there. Rounds are interleaved, in changing order; the ratio is taken within each. What else is measured of gitfn's cold starts, and how
  * much a bundle adds, is in `cold`.
  */
 import { startPlatform } from '../test/support/platform.ts';
@@ -21,9 +21,10 @@ import {
 import { median, percentile, spread } from './support/statistics.ts';
 import { type LoadTarget, runWrk } from './support/wrk.ts';
 
-const ROUNDS = 5;
-const SECONDS = 1;
+const SECONDS = 2;
 const CONNECTIONS = 64;
+/** One after the other each subject is first, so that none always follows the same one, whose last requests it would pay for. */
+const ROUNDS = 10;
 /** Each takes a branch of its own, and a push carries so many. */
 const COLD_ROUNDS = 20;
 const REST_MS = 300;
@@ -51,8 +52,9 @@ export async function benchPeers(): Promise<BenchResult> {
   // A process for each request: 64 at once take the machine for longer than the round that began them.
   const warm = subjects.filter(({ name }) => name !== SPAWNED_PER_REQUEST);
   for (let round = -1; round < ROUNDS; round++) {
-    for (const subject of warm) {
+    for (const subject of inTurn(warm, round)) {
       const { target, rates, p99Ms } = subject;
+      await rest();
       const result = await runWrk(target, { connections: CONNECTIONS, seconds: SECONDS });
       if (round < 0) continue; // Warms up.
       subject.failures += result.failures;
@@ -83,6 +85,11 @@ async function startSubjects(cleanup: AsyncDisposableStack): Promise<Subject[]> 
     ...awake.map(([name, target]) => subjectOf(name, target, null)),
     ...asleep.map((peer) => subjectOf(peer.name, peer.target, () => coldStart(peer))),
   ];
+}
+
+function inTurn(subjects: Subject[], round: number): Subject[] {
+  const first = (round + subjects.length) % subjects.length;
+  return [...subjects.slice(first), ...subjects.slice(0, first)];
 }
 
 function subjectOf(name: string, target: LoadTarget, cold: Subject['cold']): Subject {
