@@ -7,15 +7,17 @@
  */
 import type { PoolOptions } from '../main/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
-import { chooseWorker, idleWorkers, mayWait, workersToStart } from './decisions.ts';
+import { chooseWorker, workersToStart } from './decisions.ts';
 import type { AppLoad, AppMember } from './app-load.ts';
 import { CacheMaking, type CodeUse } from './cache-making.ts';
 import { failureOfExit, PooledWorker, textOf } from './pooled-worker.ts';
 import { functionKey } from './function-key.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { LinePatience } from './line-patience.ts';
 import type { FunctionSource, Invocation, InvocationFailure } from './ports.ts';
 import { RestartGate } from './restart-gate.ts';
 import { startsSpentText } from './start-budget.ts';
+import { Succession } from './succession.ts';
 import { WaitingLine, type Next } from './waiting-line.ts';
 import {
   linesOf,
@@ -24,21 +26,16 @@ import {
   type StartDeps,
   type StartResult,
 } from './worker-start.ts';
+import { WorkerSet } from './worker-set.ts';
 import type { ZygoteSource } from './zygote-turns.ts';
 import type { Zygote } from './zygotes.ts';
 
-/** A worker that has waited as long as it may still has to exit. */
-const FAREWELL_MS = 1_000;
 const RETRY_AFTER_MS = 1_000;
 /**
  * Requests that wait no longer than this while workers run get no further worker: quick handlers leave room again
  * in less, and each worker costs memory and a share of the batching.
  */
 const SCALE_UP_WAIT_MS = 5;
-/** What a worker holds when it is younger than this it needs: another would come near its limit as soon. */
-const MIN_REPLACED_AGE_MS = 10_000;
-/** A worker that had a request so short a time ago is in use. */
-const IN_USE_MS = 1_000;
 /** After the platform could not start a worker, the next is tried this much later. */
 const UNAVAILABLE_PAUSE_MS = 500;
 /** How long a release waits for its turn, when the app has started more workers than it may. */
@@ -59,12 +56,12 @@ export class FunctionPool implements AppMember {
   readonly #options: PoolOptions;
   readonly #source: FunctionSource;
   readonly #waiting: WaitingLine;
+  readonly #patience = new LinePatience();
   readonly #gate: RestartGate;
   readonly #cacheMaking: CacheMaking;
-  /** Those that may be leased, oldest first. */
-  readonly #workers: PooledWorker[] = [];
-  /** Those that finish what they have. */
-  readonly #leaving = new Set<PooledWorker>();
+  readonly #workers: WorkerSet;
+  readonly #idleWatch: IdleWatch;
+  readonly #succession: Succession;
   #starting = 0;
   /** Starts that `restart` overtook: what comes of them is thrown away. */
   #outdatedStarts = 0;
@@ -74,12 +71,7 @@ export class FunctionPool implements AppMember {
   /** It has had a request since it was last warmed. */
   #isWarmable = false;
   #isScaleTimerSet = false;
-  /** Since when there is a line with as many workers as now. */
-  #standsSinceMs = 0;
-  /** Requests that ended since then. */
-  #endedSince = 0;
   #isTurnTimerSet = false;
-  #cancelIdleTimer: (() => void) | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
 
   constructor(
@@ -103,6 +95,17 @@ export class FunctionPool implements AppMember {
         this.#afterQueueShrank();
       },
     });
+    this.#workers = new WorkerSet(deps.clock);
+    this.#idleWatch = new IdleWatch(deps.clock, this.#workers, options, {
+      maySleep: () => !this.#isHeld,
+      renew: (worker) => void this.#succession.renew(worker),
+    });
+    this.#succession = new Succession(deps.clock, this.#workers, {
+      isHeld: () => this.#isHeld,
+      startAnother: () => this.#startAnother(),
+      replaced: () => this.#pump(),
+      log: (text) => this.#log('warn', text),
+    });
     deps.load.join(this);
   }
 
@@ -111,7 +114,7 @@ export class FunctionPool implements AppMember {
   }
 
   get workerCount(): number {
-    return this.#workers.length + this.#leaving.size;
+    return this.#workers.count;
   }
 
   get startingCount(): number {
@@ -119,7 +122,7 @@ export class FunctionPool implements AppMember {
   }
 
   get leavingCount(): number {
-    return this.#leaving.size;
+    return this.#workers.leavingCount;
   }
 
   get memoryMib(): number {
@@ -132,14 +135,12 @@ export class FunctionPool implements AppMember {
 
   endIdle(): void {
     const worker = this.#longestIdle();
-    if (worker !== null) this.#retire(worker);
+    if (worker !== null) this.#workers.retire(worker);
   }
 
   endLeastBusy(): void {
-    const [worker] = this.#workers.toSorted(
-      (a, b) => a.zygote.link.inFlight - b.zygote.link.inFlight,
-    );
-    if (worker !== undefined) this.#retire(worker);
+    const worker = this.#workers.leastBusy();
+    if (worker !== null) this.#workers.retire(worker);
   }
 
   /** Of its workers in another data process. */
@@ -152,10 +153,7 @@ export class FunctionPool implements AppMember {
   }
 
   get inFlight(): number {
-    let count = this.#waiting.length;
-    for (const { zygote } of this.#workers) count += zygote.link.inFlight;
-    for (const { zygote } of this.#leaving) count += zygote.link.inFlight;
-    return count;
+    return this.#waiting.length + this.#workers.inFlight;
   }
 
   /** Gives the invocation to a worker, or lets it wait, or fails it; never throws. */
@@ -165,12 +163,12 @@ export class FunctionPool implements AppMember {
       invocation.failed({ kind: 'queue-full', retryAfterMs: RETRY_AFTER_MS });
       return;
     }
-    const worker = this.#waiting.unpromised === 0 ? chooseWorker(this.#workers) : null;
+    const worker = this.#waiting.unpromised === 0 ? chooseWorker(this.#workers.leasable) : null;
     if (worker !== null) {
       this.#lease(worker, invocation, null);
       return;
     }
-    const blockage = this.#workers.length + this.#starting > 0 ? null : this.#blockage();
+    const blockage = this.#workers.leasable.length + this.#starting > 0 ? null : this.#blockage();
     if (blockage !== null) {
       invocation.failed(blockage);
     } else if (this.#mayWait() && this.#waiting.push(invocation)) {
@@ -183,20 +181,10 @@ export class FunctionPool implements AppMember {
   /** Who waits for a start waits for something better; else a line that stands for long takes nobody more in. */
   #mayWait(): boolean {
     const { firstSinceMs } = this.#waiting;
-    const now = this.#deps.clock.monotonicMs();
-    if (firstSinceMs === null) this.#lineStands(now);
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (firstSinceMs === null) this.#patience.restart(nowMs);
     if (firstSinceMs === null || this.#starting > 0) return true;
-    return mayWait({
-      firstWaitedMs: now - Math.max(firstSinceMs, this.#standsSinceMs),
-      standsForMs: now - this.#standsSinceMs,
-      ended: this.#endedSince,
-      inFlight: this.inFlight - this.#waiting.length,
-    });
-  }
-
-  #lineStands(sinceMs: number): void {
-    this.#standsSinceMs = sinceMs;
-    this.#endedSince = 0;
+    return this.#patience.allows({ firstSinceMs, nowMs, inFlight: this.#workers.inFlight });
   }
 
   /** Why no worker would be started for a request that comes now; null when one would be. */
@@ -222,7 +210,7 @@ export class FunctionPool implements AppMember {
   async hold(): Promise<StartResult | { kind: 'running' }> {
     this.#isHeld = true;
     for (;;) {
-      if (this.#workers.length > 0) return { kind: 'running' };
+      if (this.#workers.leasable.length > 0) return { kind: 'running' };
       const { load, clock } = this.#deps;
       const turnInMs = load.reserveStart(START_TURN_WAIT_MS);
       if (turnInMs === null) {
@@ -242,8 +230,8 @@ export class FunctionPool implements AppMember {
     this.#epoch++;
     this.#outdatedStarts += this.#starting;
     this.#starting = 0;
-    const needsAnother = this.#isHeld && this.#workers.length > 0;
-    this.#retireAll();
+    const needsAnother = this.#isHeld && this.#workers.leasable.length > 0;
+    this.#workers.retireAll();
     // The new environment may be what mends a function that kept failing.
     this.#gate.reset();
     if (needsAnother) this.#startMore(1, this.#owed);
@@ -253,13 +241,14 @@ export class FunctionPool implements AppMember {
   /** What was held may idle out. */
   unhold(): void {
     this.#isHeld = false;
-    this.#armIdleTimer(this.#firstLookMs);
+    this.#idleWatch.arm();
   }
 
   /** Starts a worker for a request that may come; false when there is one, or none may be started. */
   warm(): boolean {
     if (!this.#isWarmable || this.#drained !== null) return false;
-    if (this.#workers.length + this.#starting > 0 || this.#gate.opensInMs > 0) return false;
+    if (this.#workers.leasable.length + this.#starting > 0 || this.#gate.opensInMs > 0)
+      return false;
     if (this.#deps.load.startsAllowed(this.memoryMib) === 0) return false;
     this.#isWarmable = false;
     this.#startMore(1, this.#deps.zygotes);
@@ -272,7 +261,7 @@ export class FunctionPool implements AppMember {
       this.#isHeld = false;
       this.#cacheMaking.close();
       this.#drained = Promise.withResolvers<void>();
-      const cancel = this.#deps.clock.after(this.#options.drainMs, () => this.#killAll());
+      const cancel = this.#deps.clock.after(this.#options.drainMs, () => this.#workers.killAll());
       void this.#drained.promise.then(cancel);
       this.#afterQueueShrank();
     }
@@ -282,24 +271,16 @@ export class FunctionPool implements AppMember {
   #lease(worker: PooledWorker, invocation: Invocation, next: Next | null): void {
     worker.idleSinceMs = null;
     worker.requestsLeft -= 1;
-    if (worker.isFrozen) this.#thaw(worker);
+    if (worker.isFrozen) this.#idleWatch.thaw(worker);
     const coldStartMs = next?.isForStart === true ? next.waitedMs : null;
     worker.zygote.link.invoke(invocation, coldStartMs, next?.sinceMs);
-  }
-
-  /** Once it is idle again it is looked at as early as if it had just started, and not only at its end. */
-  #thaw(worker: PooledWorker): void {
-    worker.thaw();
-    this.#cancelIdleTimer?.();
-    this.#cancelIdleTimer = null;
-    this.#armIdleTimer(this.#firstLookMs);
   }
 
   /** Gives waiting invocations to workers with room. */
   #pump(): void {
     for (;;) {
       if (this.#waiting.length === 0) break;
-      const worker = chooseWorker(this.#workers);
+      const worker = chooseWorker(this.#workers.leasable);
       if (worker === null) break;
       const next = this.#waiting.shift();
       if (next === null) break;
@@ -312,14 +293,14 @@ export class FunctionPool implements AppMember {
   /** A pool that drains is done with its workers once nobody waits for one. */
   #afterQueueShrank(): void {
     if (this.#drained === null || this.#waiting.length > 0) return;
-    this.#retireAll();
+    this.#workers.retireAll();
     this.#checkDrained();
   }
 
   #startWhatIsNeeded(): void {
     if (this.#waiting.length === 0) return;
     if (this.#gate.opensInMs > 0) return;
-    const isServing = this.#workers.some(({ isSuspect }) => !isSuspect);
+    const isServing = this.#workers.leasable.some(({ isSuspect }) => !isSuspect);
     if (isServing) this.#armScaleTimer();
     const wanted = workersToStart({
       waiting: isServing ? this.#waiting.countSince(SCALE_UP_WAIT_MS) : this.#waiting.length,
@@ -369,7 +350,7 @@ export class FunctionPool implements AppMember {
   async #start(zygotes: ZygoteSource): Promise<StartResult | { kind: 'outdated' }> {
     this.#starting++;
     const epoch = this.#epoch;
-    const isAlone = this.#starting === 1 && this.#workers.length === 0;
+    const isAlone = this.#starting === 1 && this.#workers.leasable.length === 0;
     const result = await startFunctionWorker(
       { ...this.#deps, zygotes },
       {
@@ -383,7 +364,7 @@ export class FunctionPool implements AppMember {
     );
     if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
-    this.#lineStands(this.#deps.clock.monotonicMs());
+    this.#patience.restart(this.#deps.clock.monotonicMs());
     if (result.kind !== 'started') this.#startFailed(result);
     this.#pump();
     this.#deps.load.roomMade();
@@ -397,13 +378,13 @@ export class FunctionPool implements AppMember {
       return void this.#adopt(zygote);
     }
     // A request from before `restart` is finished, as those of workers that ran then are.
-    if (zygote.link.inFlight > 0) this.#retire(this.#adopt(zygote));
+    if (zygote.link.inFlight > 0) this.#workers.retire(this.#adopt(zygote));
   }
 
   /** What started with an environment that is no longer the deployment's. */
   #throwAway(result: StartResult): { kind: 'outdated' } {
     this.#outdatedStarts--;
-    if (result.kind === 'started' && !this.#has(result.zygote)) {
+    if (result.kind === 'started' && !this.#workers.has(result.zygote)) {
       result.zygote.sandbox.kill();
       result.zygote.link.destroy();
     }
@@ -411,14 +392,12 @@ export class FunctionPool implements AppMember {
     return { kind: 'outdated' };
   }
 
-  #has(zygote: Zygote): boolean {
-    return [...this.#workers, ...this.#leaving].some((worker) => worker.zygote === zygote);
-  }
-
   #adopt(zygote: Zygote): PooledWorker {
     const worker = new PooledWorker(zygote, this.#deps.clock.monotonicMs(), Math.random());
-    this.#workers.push(worker);
-    void zygote.sandbox.nearMemoryLimit?.then(() => this.#replaceWhenOfAge(worker));
+    this.#workers.add(worker);
+    void zygote.sandbox.nearMemoryLimit?.then(() =>
+      this.#succession.nearMemoryLimit(worker, this.memoryMib),
+    );
     zygote.link.listen({
       settled: (succeeded) => this.#settled(worker, succeeded),
       nacked: (invocation, waitedSinceMs) => {
@@ -427,14 +406,14 @@ export class FunctionPool implements AppMember {
       },
       retiring: () => {
         this.#failed(worker);
-        this.#retire(worker);
+        this.#workers.retire(worker);
         this.#pump();
       },
       ...linesOf(this.#deps.log, this.#source),
       unusable: (reason) => void this.#discard(worker, reason),
       closed: () => void this.#discard(worker, null),
     });
-    this.#armIdleTimer(this.#firstLookMs);
+    this.#idleWatch.arm();
     return worker;
   }
 
@@ -442,7 +421,7 @@ export class FunctionPool implements AppMember {
   #startFailed(result: Exclude<StartResult, { kind: 'started' }>): void {
     if (result.kind === 'init-failed') this.#gate.failed();
     else this.#gate.pause(UNAVAILABLE_PAUSE_MS);
-    if (this.#workers.length > 0 || this.#starting > 0) return;
+    if (this.#workers.leasable.length > 0 || this.#starting > 0) return;
     const failure: InvocationFailure =
       result.kind === 'init-failed'
         ? { kind: 'init-failed', failure: result.failure }
@@ -454,15 +433,15 @@ export class FunctionPool implements AppMember {
 
   #settled(worker: PooledWorker, succeeded: boolean): void {
     if (succeeded) this.#gate.succeeded();
-    this.#endedSince += 1;
+    this.#patience.requestEnded();
     const { link } = worker.zygote;
     if (succeeded) this.#cacheMaking.answered(worker.zygote);
-    if (this.#leaving.has(worker)) {
-      this.#endIfDone(worker);
+    if (this.#workers.isLeaving(worker)) {
+      this.#workers.endIfDone(worker);
       return;
     }
-    if (link.isSpent) this.#retire(worker);
-    else if (worker.requestsLeft <= 0) void this.#renew(worker);
+    if (link.isSpent) this.#workers.retire(worker);
+    else if (worker.requestsLeft <= 0) void this.#succession.renew(worker);
     if (this.#waiting.length > 0) this.#pump();
     if (link.inFlight > 0) return;
     worker.idleSinceMs = this.#deps.clock.monotonicMs();
@@ -475,40 +454,7 @@ export class FunctionPool implements AppMember {
     this.#gate.failed(worker.startedAtMs);
   }
 
-  #replaceWhenOfAge(worker: PooledWorker): void {
-    const { clock } = this.#deps;
-    const ageMs = clock.monotonicMs() - worker.startedAtMs;
-    clock.after(Math.max(0, MIN_REPLACED_AGE_MS - ageMs), () => {
-      if (!this.#workers.includes(worker)) return;
-      const text = `Worker is near its memory limit (${this.memoryMib} MB): it ends after its current requests`;
-      this.#deps.log.line(this.#source, { level: 'warn', text, requestId: null, dropped: 0 });
-      void this.#replace(worker);
-    });
-  }
-
-  /** One near its memory limit ends after its current requests, rather than by the kernel in their middle. */
-  async #replace(worker: PooledWorker): Promise<void> {
-    await this.#startSuccessor(worker);
-    this.#retire(worker);
-    this.#pump();
-  }
-
-  /** One that is old, or has had many requests, ends too, unless nobody could take its place: then it is tried again later. */
-  async #renew(worker: PooledWorker): Promise<void> {
-    if (worker.isRenewing) return;
-    worker.isRenewing = true;
-    if (await this.#startSuccessor(worker)) {
-      this.#retire(worker);
-      this.#pump();
-    } else {
-      worker.liveOn();
-    }
-  }
-
-  /** Whether a worker stands beside it then, or none is needed. */
-  async #startSuccessor(worker: PooledWorker): Promise<boolean> {
-    const idledMs = this.#deps.clock.monotonicMs() - (worker.idleSinceMs ?? Infinity);
-    if (!this.#isHeld && idledMs > IN_USE_MS) return true;
+  async #startAnother(): Promise<boolean> {
     if (this.#deps.load.startsAllowed(this.memoryMib) === 0) return false;
     this.#deps.load.spendStarts(1);
     return (await this.#start(this.#deps.zygotes)).kind === 'started';
@@ -516,45 +462,19 @@ export class FunctionPool implements AppMember {
 
   /** Of those that may end for want of work; what is held stays. */
   #longestIdle(): PooledWorker | null {
-    const idle = this.#workers.filter(({ zygote }) => zygote.link.inFlight === 0);
-    if (this.#waiting.length > 0 || (this.#isHeld && this.#workers.length === 1)) return null;
-    return idle.toSorted((a, b) => (a.idleSinceMs ?? 0) - (b.idleSinceMs ?? 0))[0] ?? null;
+    if (this.#waiting.length > 0 || (this.#isHeld && this.#workers.leasable.length === 1))
+      return null;
+    return this.#workers.longestIdle();
   }
 
-  #retireAll(): void {
-    for (const worker of this.#workers.slice()) this.#retire(worker);
-  }
-
-  /** No more leases; it ends when it has nothing left. */
-  #retire(worker: PooledWorker): void {
-    const index = this.#workers.indexOf(worker);
-    if (index === -1) return;
-    this.#workers.splice(index, 1);
-    this.#leaving.add(worker);
-    this.#endIfDone(worker);
-  }
-
-  #endIfDone(worker: PooledWorker): void {
-    const { link, sandbox } = worker.zygote;
-    if (link.inFlight > 0 || worker.isEnding) return;
-    worker.isEnding = true;
-    worker.thaw();
-    link.drain();
-    // It may still finish what it was asked to wait for, however short requests have to be.
-    const cancel = this.#deps.clock.after(MAX_BACKGROUND_MS + FAREWELL_MS, () => sandbox.kill());
-    void sandbox.exited.then(cancel);
-  }
-
-  #logEnd(text: string): void {
-    this.#deps.log.line(this.#source, { level: 'error', text, requestId: null, dropped: 0 });
+  #log(level: 'warn' | 'error', text: string): void {
+    this.#deps.log.line(this.#source, { level, text, requestId: null, dropped: 0 });
   }
 
   /** A worker that has ended or must: its invocations fail with the reason. */
   async #discard(worker: PooledWorker, reason: string | null): Promise<void> {
-    const wasLeaving = this.#leaving.has(worker);
-    const index = this.#workers.indexOf(worker);
-    if (index !== -1) this.#workers.splice(index, 1);
-    this.#leaving.add(worker);
+    const wasLeaving = this.#workers.isLeaving(worker);
+    this.#workers.exclude(worker);
     const { link, sandbox } = worker.zygote;
     link.listen({});
     // One that hung up by itself is about to tell with which code it exited.
@@ -569,45 +489,18 @@ export class FunctionPool implements AppMember {
     link.destroy();
     const told = link.failAll(failure);
     // No request's log will tell: it ended between two, or after it had answered.
-    if (told === 0 && (!wasLeaving || reason !== null)) this.#logEnd(textOf(failure));
-    this.#leaving.delete(worker);
+    if (told === 0 && (!wasLeaving || reason !== null)) this.#log('error', textOf(failure));
+    this.#workers.forget(worker);
     this.#pump();
     this.#deps.load.roomMade();
     this.#checkDrained();
-  }
-
-  #armIdleTimer(delayMs: number): void {
-    if (this.#cancelIdleTimer !== null) return;
-    this.#cancelIdleTimer = this.#deps.clock.after(delayMs, () => this.#endIdle());
-  }
-
-  #endIdle(): void {
-    this.#cancelIdleTimer = null;
-    const now = this.#deps.clock.monotonicMs();
-    const { expired, freezing, lookAgainInMs } = idleWorkers(this.#workers, now, this.#options);
-    if (!this.#isHeld) for (const worker of expired) this.#retire(worker);
-    for (const worker of freezing) worker.freeze();
-    for (const worker of this.#workers.slice())
-      if (worker.endsAtMs <= now) void this.#renew(worker);
-    if (this.#workers.length > 0) this.#armIdleTimer(lookAgainInMs ?? this.#firstLookMs);
-  }
-
-  get #firstLookMs(): number {
-    return Math.min(this.#options.idleMs, this.#options.freezeMs ?? Infinity);
-  }
-
-  /** Those that have only background work left have a deadline of their own. */
-  #killAll(): void {
-    for (const { zygote, isEnding } of [...this.#workers, ...this.#leaving]) {
-      if (!isEnding) zygote.sandbox.kill();
-    }
   }
 
   #checkDrained(): void {
     const isEmpty =
       this.workerCount + this.#starting + this.#outdatedStarts === 0 && this.#waiting.length === 0;
     if (!isEmpty || this.#drained === null) return;
-    this.#cancelIdleTimer?.();
+    this.#idleWatch.close();
     this.#drained.resolve();
   }
 }
