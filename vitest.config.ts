@@ -23,6 +23,8 @@ const MODULES = [
 /** Commands of their own (see package.json), so that `npm test` takes minutes on two cores. */
 const LONG_SUITES = [
   'test/conformance/**/*.test.ts',
+  'test/docs/getting-started.test.ts',
+  'test/docs/pages.test.ts',
   'test/e2e/code-cache.test.ts',
   'test/e2e/data-processes.test.ts',
   'test/e2e/dependencies.test.ts',
