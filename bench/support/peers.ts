@@ -63,7 +63,10 @@ export async function startNginx(
 
 /** Cloudflare's runtime, with a Worker. */
 export async function startWorkerd(cleanup: Cleanup): Promise<LoadTarget> {
-  const file = providePackage('workerd/package.json').replace(/package\.json$/, 'bin/workerd');
+  // The program itself: the script that workerd has in its place does not pass on that it shall end.
+  const file = providePackage(
+    `@cloudflare/workerd-linux-${process.arch === 'x64' ? '64' : 'arm64'}/bin/workerd`,
+  );
   const port = await freePort();
   const args = ['serve', join(PEERS, 'workerd.capnp'), `--socket-addr=http=127.0.0.1:${port}`];
   return startOnPort(cleanup, [file, ...args], port);
