@@ -24,6 +24,7 @@ import {
 import { systemClock } from '../std/clock.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
+import { openCertificates } from './data-certificates.ts';
 import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
 import { createFleetClient, type DataHost, divideHost } from './fleet-client.ts';
@@ -67,6 +68,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     shareOfPool(options.pool, processes),
   );
   fleet?.serve(pool);
+  const certificates = await openCertificates(options, ofSandboxes, log);
   const door = createDoor(
     {
       functions: pool,
@@ -108,6 +110,10 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   const rpc = createRpcServer<DataForControl>(
     {
       applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
+      applyCertificates: async ({ generation }) => ({
+        // Without HTTPS there is nothing to take over.
+        generation: (await certificates?.load(generation)) ?? generation,
+      }),
       prepare: async ({ deployment, functions }) => {
         refuse(deploymentFault(deployment));
         return pool.prepare(deployment, functions);

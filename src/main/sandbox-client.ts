@@ -86,7 +86,9 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
         return ended(notice.slot, notice.exit);
       case 'master-keys':
       case 'master-keys-failed':
-        return; // For whoever asked: master-key-client.ts.
+      case 'certificate-key':
+      case 'certificate-key-failed':
+        return; // For whoever asked: master-key-client.ts, certificate-key-client.ts.
       default:
         return notice satisfies never;
     }

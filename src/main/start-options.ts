@@ -45,8 +45,12 @@ export interface DataOptions {
   place: number;
   /** Bound by the supervisor; it listens when the first of them does. */
   listenFd: number;
+  /** The same for HTTPS; null when it is off. */
+  httpsListenFd: number | null;
   address: PublicAddress;
   snapshotFile: string;
+  /** Holds a CertificateIndex. */
+  certificatesFile: string;
   bundlesDir: string;
   /** Data's own, for log entries that control has not taken yet. */
   logsDir: string;
@@ -105,6 +109,8 @@ export interface ControlOptions {
   bundlesDir: string;
   /** One sealed environment file per deployment. */
   sealedDir: string;
+  /** What data serves HTTPS with: see protocol/certificates.ts. */
+  certificatesDir: string;
   snapshotFile: string;
   maxMemoryMib: number;
   maxTimeoutMs: number;

@@ -30,6 +30,7 @@ import { createRpcServer } from '../protocol/rpc.ts';
 import {
   createMasterKeys,
   createRotation,
+  createSealedCertificates,
   createSealedFiles,
   createVault,
 } from '../secrets/index.ts';
@@ -86,7 +87,9 @@ export async function wireControl(
   const masterKeys = createMasterKeys(options.masterKeys.map((key) => Buffer.from(key, 'base64')));
   const seal = createSealedFiles(masterKeys, options.sealedDir);
   const masterKeyFile = createMasterKeyClient(supervisor);
-  const rotation = createRotation({ db, masterKeys, sealedFiles: seal, file: masterKeyFile });
+  const certificateKeys = createSealedCertificates(masterKeys, options.certificatesDir);
+  const sealedFiles = [seal, certificateKeys];
+  const rotation = createRotation({ db, masterKeys, sealedFiles, file: masterKeyFile });
   // Before anything is encrypted.
   await rotation.settle();
   const vault = createVault({ db, masterKeys });

@@ -59,6 +59,11 @@ export interface DataForControl {
    */
   applySnapshot: { params: { generation: number }; result: { generation: number } };
   /**
+   * Loads the certificates and challenges from their file; resolves when every new handshake and challenge is answered
+   * by them. The answer is the generation that is served then.
+   */
+  applyCertificates: { params: { generation: number }; result: { generation: number } };
+  /**
    * Starts one worker for each function that is named, and holds the first MAX_HELD_WORKERS of them until the deployment
    * is routed to or released; the others have shown that they start, and end.
    */

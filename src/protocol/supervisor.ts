@@ -22,6 +22,8 @@ export type SupervisorRequest =
   | { type: 'kill'; slot: SlotId }
   /** Data's alone: stops a worker that nobody asks, where the machine can, until it is asked again. */
   | { type: 'freeze' | 'thaw'; slot: SlotId }
+  /** Data's alone: the private key of a certificate that it serves. Answered by `certificate-key`. */
+  | { type: 'open-certificate'; request: number; certificate: string }
   /** Control's alone: puts a new master key before the old one, or leaves only the newest. Answered by `master-keys`. */
   | { type: 'add-master-key' | 'retire-master-keys'; request: number };
 
@@ -43,7 +45,10 @@ export type SupervisorNotice =
   | { type: 'exited'; slot: SlotId; exit: SandboxExit }
   /** What the master key's file holds now: base64, newest first. */
   | { type: 'master-keys'; request: number; keys: string[] }
-  | { type: 'master-keys-failed'; request: number; reason: string };
+  | { type: 'master-keys-failed'; request: number; reason: string }
+  /** PKCS #8 in PEM. */
+  | { type: 'certificate-key'; request: number; key: string }
+  | { type: 'certificate-key-failed'; request: number; reason: string };
 
 /** How a sandboxed process ended. */
 export interface SandboxExit {

@@ -8,10 +8,22 @@ import { MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY, MIN_MEMORY_MIB } from '../mode
 import { FUNCTION_NAME, MAX_FUNCTIONS } from '../protocol/builder.ts';
 import { parsePathPattern } from '../protocol/path-pattern.ts';
 import type { SnapshotApp } from '../protocol/snapshot.ts';
-
-/** Null when all is well; otherwise what is not, after the value's own place: `.timeoutMs is no …`. */
-type Check = (value: unknown) => string | null;
-type Fields = Readonly<Record<string, Check>>;
+import {
+  both,
+  distinct,
+  type Fields,
+  list,
+  matches,
+  named,
+  object,
+  oneOf,
+  optional,
+  orNull,
+  record,
+  shown,
+  text,
+  whole,
+} from './field-checks.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
 const APP_NAME = /^[a-z][a-z0-9-]{0,39}$/;
@@ -96,96 +108,12 @@ export const deploymentFault = named('the deployment', object(SERVED_DEPLOYMENT)
 /** And for a `ReleaseRun`. */
 export const releaseRunFault = named('the release command', object(RELEASE_RUN));
 
-function named(name: string, check: Check): Check {
-  return (value) => {
-    const fault = check(value);
-    return fault === null ? null : name + fault;
-  };
-}
-
-function object(fields: Fields): Check {
-  const checks = Object.entries(fields);
-  return (value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return ' is no object';
-    for (const [name, check] of checks) {
-      const own = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
-      const fault = check(own);
-      if (fault !== null) return `.${name}${fault}`;
-    }
-    return null;
-  };
-}
-
-function list(check: Check, max = Infinity): Check {
-  return (value) => {
-    if (!Array.isArray(value)) return ' is no list';
-    if (value.length > max) return ` has ${value.length} entries, more than ${max}`;
-    for (const [index, entry] of value.entries()) {
-      const fault = check(entry);
-      if (fault !== null) return `[${index}]${fault}`;
-    }
-    return null;
-  };
-}
-
-function record(key: RegExp, check: Check): Check {
-  return (value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return ' is no object';
-    for (const [name, entry] of Object.entries(value)) {
-      if (!key.test(name)) return ` has the name ${shown(name)}`;
-      const fault = check(entry);
-      if (fault !== null) return `.${name}${fault}`;
-    }
-    return null;
-  };
-}
-
-/** For lists of objects that one field tells apart. */
-function distinct(field: string): Check {
-  return (value) => {
-    const all = (value as Record<string, unknown>[]).map((entry) => entry[field]);
-    return new Set(all).size === all.length ? null : ` has the same ${field} twice`;
-  };
-}
-
 /** Whoever comes first must not decide whose a host is. */
 function distinctDomains(apps: unknown): string | null {
   const all = (apps as SnapshotApp[]).flatMap(({ domains = [] }) => domains);
   return new Set(all.map(({ name }) => name)).size === all.length
     ? null
     : ' have the same domain twice';
-}
-
-function both(first: Check, second: Check): Check {
-  return (value) => first(value) ?? second(value);
-}
-
-function optional(check: Check): Check {
-  return (value) => (value === undefined ? null : check(value));
-}
-
-function orNull(check: Check): Check {
-  return (value) => (value === null ? null : check(value));
-}
-
-function oneOf(values: readonly unknown[]): Check {
-  return (value) => (values.includes(value) ? null : ` is ${shown(value)}`);
-}
-
-function matches(pattern: RegExp): Check {
-  return (value) =>
-    typeof value === 'string' && pattern.test(value) ? null : ` is ${shown(value)}`;
-}
-
-function whole(min: number, max: number): Check {
-  return (value) =>
-    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max
-      ? null
-      : ` is ${shown(value)}, no whole number from ${min} to ${max}`;
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? null : ` is ${shown(value)}`;
 }
 
 function bundleFile(value: unknown): string | null {
@@ -204,10 +132,4 @@ function pathPattern(value: unknown): string | null {
     return ` ${(error as Error).message}`;
   }
   return typeof value === 'string' ? null : ` is ${shown(value)}`;
-}
-
-const MAX_SHOWN_CHARACTERS = 100;
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'missing').slice(0, MAX_SHOWN_CHARACTERS);
 }

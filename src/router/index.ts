@@ -11,3 +11,4 @@ export { createDoor } from './door.ts';
 export type { DoorDeps } from './ports.ts';
 export { readSnapshotFile } from './snapshot-file.ts';
 export { HELD_BOUNDS } from './held-answers.ts';
+export { type Certificates, createCertificates } from './tls/certificates.ts';

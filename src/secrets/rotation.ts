@@ -41,7 +41,7 @@ export interface MasterKeyFile {
 interface Deps {
   db: Database;
   masterKeys: MasterKeys;
-  sealedFiles: Pick<SealedFiles, 'resealAll'>;
+  sealedFiles: readonly Pick<SealedFiles, 'resealAll'>[];
   file: MasterKeyFile;
 }
 
@@ -63,7 +63,7 @@ export function createRotation({ db, masterKeys, sealedFiles, file }: Deps): Rot
 
   async function complete(): Promise<void> {
     await rewrapDataKeys();
-    await sealedFiles.resealAll();
+    for (const folder of sealedFiles) await folder.resealAll();
     await masterKeys.replace(await file.retireOld());
   }
 

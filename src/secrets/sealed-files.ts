@@ -4,16 +4,21 @@ import type { SealedEnvironment } from '../model/environment.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import type { MasterKeys } from './master-keys.ts';
-import { openEnvironment, sealEnvironment } from './sealed.ts';
+import {
+  openCertificateKey,
+  openEnvironment,
+  sealCertificateKey,
+  sealEnvironment,
+} from './sealed.ts';
 
-/** The sealed environment of each deployment, as control writes it. */
-export interface SealedFiles {
-  seal(deploymentId: string, environment: SealedEnvironment): Promise<void>;
+/** Sealed files of one kind, as control writes them, by the id of what each belongs to. */
+interface SealedFolder<Content> {
+  seal(id: string, content: Content): Promise<void>;
   /** Null when there is none that opens. */
-  open(deploymentId: string): Promise<SealedEnvironment | null>;
+  open(id: string): Promise<Content | null>;
   /** No harm where there is none. */
-  remove(deploymentIds: string[]): Promise<void>;
-  /** The deployments that have one. Cheap, however many there are. */
+  remove(ids: string[]): Promise<void>;
+  /** The ids of all that there are. Cheap, however many. */
   list(): Promise<string[]>;
   /** Those that were sealed at least so long ago. */
   listOlderThan(ageMs: number): Promise<string[]>;
@@ -24,9 +29,34 @@ export interface SealedFiles {
   resealAll(): Promise<void>;
 }
 
+/** The environment of each deployment. */
+export type SealedFiles = SealedFolder<SealedEnvironment>;
+/** The private key of each certificate, PKCS #8 in PEM. */
+export type SealedCertificates = SealedFolder<string>;
+
+interface Box<Content> {
+  seal(masterKey: Buffer, id: string, content: Content): Buffer;
+  open(masterKeys: readonly Buffer[], id: string, sealed: Buffer): Content;
+}
+
 const ENDING = '.sealed';
 
 export function createSealedFiles(masterKeys: MasterKeys, folder: string): SealedFiles {
+  return createFolder(masterKeys, folder, { seal: sealEnvironment, open: openEnvironment });
+}
+
+export function createSealedCertificates(
+  masterKeys: MasterKeys,
+  folder: string,
+): SealedCertificates {
+  return createFolder(masterKeys, folder, { seal: sealCertificateKey, open: openCertificateKey });
+}
+
+function createFolder<Content>(
+  masterKeys: MasterKeys,
+  folder: string,
+  box: Box<Content>,
+): SealedFolder<Content> {
   const turns = new KeyedMutex();
   const fileOf = (id: string): string => join(folder, id + ENDING);
 
@@ -37,25 +67,23 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
       .map((name) => name.slice(0, -ENDING.length));
   }
 
-  async function open(id: string): Promise<SealedEnvironment | null> {
+  async function open(id: string): Promise<Content | null> {
     try {
-      return openEnvironment(masterKeys.all, id, await readFile(fileOf(id)));
+      return box.open(masterKeys.all, id, await readFile(fileOf(id)));
     } catch {
       return null; // It is missing, cut, or sealed with a key that is gone: all the same to who asks.
     }
   }
 
   /** The caller has the turn of the file. */
-  function write(id: string, environment: SealedEnvironment): Promise<void> {
-    return masterKeys.use((key) =>
-      writeFileAtomically(fileOf(id), sealEnvironment(key, id, environment)),
-    );
+  function write(id: string, content: Content): Promise<void> {
+    return masterKeys.use((key) => writeFileAtomically(fileOf(id), box.seal(key, id, content)));
   }
 
   return {
     open,
     list,
-    seal: (id, environment) => turns.run(id, () => write(id, environment)),
+    seal: (id, content) => turns.run(id, () => write(id, content)),
     remove: async (ids) => {
       await Promise.all(ids.map((id) => turns.run(id, () => rm(fileOf(id), { force: true }))));
     },
@@ -70,8 +98,8 @@ export function createSealedFiles(masterKeys: MasterKeys, folder: string): Seale
     resealAll: async () => {
       for (const id of await list()) {
         await turns.run(id, async () => {
-          const environment = await open(id);
-          if (environment !== null) await write(id, environment);
+          const content = await open(id);
+          if (content !== null) await write(id, content);
           else await rm(fileOf(id), { force: true });
         });
       }

@@ -8,9 +8,9 @@ import { createCodeSlots } from '../../src/main/supervisor/code-slots.ts';
 import { createLauncherClient } from '../../src/main/supervisor/launcher-client.ts';
 import { createSandboxBroker } from '../../src/main/supervisor/sandbox-broker.ts';
 import type { SandboxKind } from '../../src/main/supervisor/sandbox-limits.ts';
-import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
+import { openSealedEnvironment, openSealedKey } from '../../src/main/supervisor/open-sealed.ts';
 import type { SupervisorNotice } from '../../src/protocol/supervisor.ts';
-import { sealEnvironment } from '../../src/secrets/sealed.ts';
+import { sealCertificateKey, sealEnvironment } from '../../src/secrets/sealed.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSandboxLab, type SandboxLab } from '../support/sandbox.ts';
 
@@ -86,6 +86,7 @@ async function openBroker(maxSandboxes = 8) {
         visibleDir: join(storeDir, 'slots'),
       }),
       openSealed: (deployment) => openSealedEnvironment(sealedDir, () => [MASTER_KEY], deployment),
+      openSealedKey: (certificate) => openSealedKey(sealedDir, () => [MASTER_KEY], certificate),
       masterKeyFile: { keys: [MASTER_KEY], add: async () => {}, retireOld: async () => {} },
       say: (line) => void said.push(line),
     },
@@ -285,6 +286,30 @@ describe('the supervisor', () => {
     const released = lab.released();
     data.child.kill('SIGKILL');
     await released;
+  });
+});
+
+describe('the key of a certificate', () => {
+  it('is opened for data, and for nobody else', async () => {
+    const sealed = sealCertificateKey(MASTER_KEY, 'cert1', 'the key');
+    await writeFile(join(sealedDir, 'cert1.sealed'), sealed);
+    await writeFile(join(sealedDir, 'cert2.sealed'), sealed);
+    const { connect } = await openBroker();
+    const data = connect('zygote');
+    for (const [request, certificate] of ['cert1', 'cert2', 'cert3'].entries()) {
+      data.ask({ type: 'open-certificate', request, certificate });
+    }
+    const reason = 'its key cannot be opened';
+    await eventually(() => data.heard.notices.length === 3);
+    expect(data.heard.notices).toEqual([
+      { type: 'certificate-key', request: 0, key: 'the key' },
+      { type: 'certificate-key-failed', request: 1, reason },
+      { type: 'certificate-key-failed', request: 2, reason },
+    ]);
+    const control = connect('builder');
+    control.ask({ type: 'open-certificate', request: 1, certificate: 'cert1' });
+    await once(control.child, 'exit');
+    expect(control.heard.notices).toEqual([]);
   });
 });
 

@@ -14,6 +14,7 @@ describe('a request to the supervisor', () => {
     { type: 'kill', slot: SLOT },
     { type: 'freeze', slot: SLOT },
     { type: 'thaw', slot: SLOT },
+    { type: 'open-certificate', request: 1, certificate: 'abc123' },
     { type: 'add-master-key', request: 1 },
     { type: 'retire-master-keys', request: 2 },
   ])('is taken: $type', (request) => {
@@ -43,6 +44,9 @@ describe('a request to the supervisor', () => {
     { type: 'specialise', slot: SLOT, deployment: ['dep-abcdefghij23'] },
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23', bundle: '../../etc' },
     { type: 'specialise', slot: '../x', deployment: 'dep-abcdefghij23' },
+    { type: 'open-certificate', request: 1, certificate: '../sealed/dep-abcdefghij23' },
+    { type: 'open-certificate', request: 1, certificate: 'a'.repeat(41) },
+    { type: 'open-certificate', request: 1 },
     { type: 'kill', slot: 'slot-ABCDEFGHIJ23' },
     { type: 'kill' },
   ])('is refused: %j', (message) => {

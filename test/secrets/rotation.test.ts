@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { openSealedEnvironment } from '../../src/main/supervisor/sealed-environments.ts';
+import { openSealedEnvironment } from '../../src/main/supervisor/open-sealed.ts';
 import {
   createMasterKeys,
   createRotation,
@@ -52,7 +52,7 @@ class Installation {
     const rotation = createRotation({
       db,
       masterKeys,
-      sealedFiles: { resealAll: () => this.#step(() => files.resealAll()) },
+      sealedFiles: [{ resealAll: () => this.#step(() => files.resealAll()) }],
       file: {
         add: () =>
           this.#step(async () => (this.keys = [randomBytes(32), ...this.keys].slice(0, 2))),

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { openEnvironment, sealEnvironment } from '../../src/secrets/sealed.ts';
+import {
+  openCertificateKey,
+  openEnvironment,
+  sealCertificateKey,
+  sealEnvironment,
+} from '../../src/secrets/sealed.ts';
 
 const KEY = randomBytes(32);
 const ENVIRONMENT = {
@@ -33,4 +38,11 @@ it('refuses a file of which any byte was changed, and one that was cut', () => {
     expect(() => openEnvironment([KEY], 'dep-1', changed)).toThrow();
     expect(() => openEnvironment([KEY], 'dep-1', sealed.subarray(0, at))).toThrow();
   }
+});
+
+it('opens the key of a certificate with the master key and for the certificate it was sealed for', () => {
+  const sealed = sealCertificateKey(KEY, 'cert1', 'the key');
+  expect(openCertificateKey([randomBytes(32), KEY], 'cert1', sealed)).toBe('the key');
+  expect(() => openCertificateKey([KEY], 'cert2', sealed)).toThrow();
+  expect(() => openEnvironment([KEY], 'cert1', sealed)).toThrow('no sealed environment');
 });

@@ -23,7 +23,7 @@ export interface Config {
   readonly host: string;
   /** 0 lets the kernel choose. */
   readonly port: number;
-  /** Null until certificates are wanted. */
+  /** Null without HTTPS; 0 lets the kernel choose. */
   readonly httpsPort: number | null;
   readonly isVerbose: boolean;
   readonly dataDir: string;
@@ -181,7 +181,7 @@ function createReaders(environment: ServerEnvironment, problems: string[]) {
     },
     optionalPort(name: Name): number | null {
       if (environment[name] === undefined) return null;
-      return this.integer(name, { fallback: 443, min: 1, max: 65_535 });
+      return this.integer(name, { fallback: 443, min: 0, max: 65_535 });
     },
     flag(name: Name): boolean {
       const text = environment[name]?.toLowerCase() ?? 'false';

@@ -84,6 +84,8 @@ function ownerships(uids: UidBlock): Record<keyof DataFolders, Ownership> {
     cache: alone(uids.control),
     routes: byControlForData,
     sealed: alone(uids.control),
+    // The group reads the index; a sealed key is its owner's.
+    certificates: byControlForData,
     logs: alone(uids.data),
     codeCaches: alone(uids.data),
     postgres: alone(uids.postgres),

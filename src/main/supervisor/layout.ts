@@ -16,6 +16,8 @@ export interface DataFolders {
   cache: string;
   routes: string;
   sealed: string;
+  /** The index of those that data serves, and their sealed keys. */
+  certificates: string;
   /** Log entries that wait for control. */
   logs: string;
   /** V8's, of functions, as their workers have made them. */
@@ -44,6 +46,7 @@ export interface Layout {
   /** Where sandboxes reach the folders that they see as /code; the supervisor makes them in `store/slots`. */
   visibleSlotsDir: string;
   snapshotFile: string;
+  certificatesFile: string;
   socketFolders: SocketFolders;
   sockets: Sockets;
 }
@@ -91,6 +94,7 @@ export function dataFolders(dataDir: string): DataFolders {
     cache: `${dataDir}/cache`,
     routes: `${dataDir}/routes`,
     sealed: `${dataDir}/sealed`,
+    certificates: `${dataDir}/certificates`,
     logs: `${dataDir}/logs`,
     codeCaches: `${dataDir}/code-caches`,
     gitState: `${dataDir}/git`,
@@ -129,6 +133,7 @@ function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layo
     bundlesDir: `${data.store}/bundles`,
     visibleSlotsDir: slotsDir(data),
     snapshotFile: `${data.routes}/snapshot.json`,
+    certificatesFile: `${data.certificates}/index.json`,
     socketFolders: folders,
     sockets: {
       controlApi: `${folders.controlForData}/api.sock`,

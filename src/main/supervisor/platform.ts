@@ -31,7 +31,7 @@ import { bundlePrograms } from './programs.ts';
 import { openRootRuntime, openUserRuntime } from './runtime-root.ts';
 import { createCodeSlots } from './code-slots.ts';
 import { createSandboxBroker } from './sandbox-broker.ts';
-import { openSealedEnvironment } from './sealed-environments.ts';
+import { openSealedEnvironment, openSealedKey } from './open-sealed.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 interface PlatformDeps {
@@ -78,11 +78,13 @@ export async function startPlatform(
   const secrets = await loadSecrets({
     masterKeyFile: config.masterKeyFile,
     adminTokenFile: dataFolder.adminTokenFile,
-    isSealed: holdsFiles(dataFolder.folders.sealed),
+    isSealed: holdsFiles(dataFolder.folders.sealed) || holdsFiles(dataFolder.folders.certificates),
   });
   const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
   const port = bindPort(config.host, config.port);
   stack.defer(() => port.close());
+  const httpsPort = config.httpsPort === null ? null : bindPort(config.host, config.httpsPort);
+  stack.defer(() => httpsPort?.close());
   const address: PublicAddress = {
     baseDomain: config.baseDomain,
     controlHost: config.controlHost,
@@ -175,6 +177,8 @@ export async function startPlatform(
       channels: outwards.channels,
       openSealed: (deployment) =>
         openSealedEnvironment(layout.data.sealed, () => masterKeyFile.keys, deployment),
+      openSealedKey: (certificate) =>
+        openSealedKey(layout.data.certificates, () => masterKeyFile.keys, certificate),
       masterKeyFile,
       say,
     },
@@ -215,7 +219,8 @@ export async function startPlatform(
     onSpawn: (child) => place(cgroups, child, 'office'),
   });
   const fleet = config.dataProcesses === 1 ? null : createDataFleet();
-  const data = dataSpecs(plan, port.fd()).map(
+  const ports = { http: port.fd(), https: httpsPort?.fd() ?? null };
+  const data = dataSpecs(plan, ports).map(
     (spec) =>
       new SupervisedProcess(spec, {
         say,

@@ -75,6 +75,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     builderVersion: plan.programs.builderVersion,
     bundlesDir: layout.bundlesDir,
     sealedDir: layout.data.sealed,
+    certificatesDir: layout.data.certificates,
     snapshotFile: layout.snapshotFile,
     maxMemoryMib: config.maxMemoryMib,
     maxTimeoutMs: config.maxTimeoutMs,
@@ -97,15 +98,22 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
   };
 }
 
-/** All listen on one descriptor, so a connection that waits in its line is there for whoever is left. */
-export function dataSpecs(plan: ProcessPlan, listenFd: number): ProcessSpec[] {
+/** Of the ports that data serves. */
+interface PortDescriptors {
+  http: number;
+  https: number | null;
+}
+
+/** All listen on the same descriptors, so a connection that waits in its line is there for whoever is left. */
+export function dataSpecs(plan: ProcessPlan, ports: PortDescriptors): ProcessSpec[] {
   const all = dataSockets(plan.layout, plan.config.dataProcesses);
-  return all.map((_, place) => dataSpec(plan, { listenFd, dataSockets: all, place }));
+  return all.map((_, place) => dataSpec(plan, ports, { dataSockets: all, place }));
 }
 
 function dataSpec(
   plan: ProcessPlan,
-  { listenFd, ...fleet }: Pick<DataOptions, 'listenFd' | 'dataSockets' | 'place'>,
+  { http, https }: PortDescriptors,
+  fleet: Pick<DataOptions, 'dataSockets' | 'place'>,
 ): ProcessSpec {
   const { config, layout } = plan;
   const { sockets } = layout;
@@ -117,8 +125,10 @@ function dataSpec(
     },
     ...fleet,
     listenFd: FIRST_EXTRA_FD,
+    httpsListenFd: https === null ? null : FIRST_EXTRA_FD + 1,
     address: plan.address,
     snapshotFile: layout.snapshotFile,
+    certificatesFile: layout.certificatesFile,
     bundlesDir: layout.bundlesDir,
     logsDir: layout.data.logs,
     codeCachesDir: layout.data.codeCaches,
@@ -131,7 +141,7 @@ function dataSpec(
   return {
     name: dataProcessName(fleet),
     command: [plan.tools.setpriv, ...asUid(plan.uids?.data ?? null), ...run(plan, 'data')],
-    descriptors: [listenFd],
+    descriptors: https === null ? [http] : [http, https],
     options: () => options,
     prepare: () => rmSync(fleet.dataSockets[fleet.place] ?? '', { force: true }),
   };

@@ -46,6 +46,8 @@ interface BrokerDeps {
   channels: Pick<EgressChannels, 'open'> | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => SealedEnvironment;
+  /** PEM. @throws when there is no sealed key of the certificate, or it does not open. */
+  openSealedKey: (certificate: string) => string;
   masterKeyFile: MasterKeyFile;
   say: (line: string) => void;
 }
@@ -76,6 +78,7 @@ interface Slot {
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
 type SlotRequest = Extract<SupervisorRequest, { type: 'kill' | 'freeze' | 'thaw' }>;
+type CertificateRequest = Extract<SupervisorRequest, { type: 'open-certificate' }>;
 type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
@@ -213,6 +216,16 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
     }
 
+    function openCertificate({ request, certificate }: CertificateRequest): void {
+      try {
+        const key = deps.openSealedKey(certificate);
+        notify({ type: 'certificate-key', request, key });
+      } catch (error) {
+        deps.say(`the key of certificate ${certificate} cannot be opened: ${String(error)}`);
+        notify({ type: 'certificate-key-failed', request, reason: 'its key cannot be opened' });
+      }
+    }
+
     async function changeMasterKeys({ type, request }: KeyRequest): Promise<void> {
       const file = deps.masterKeyFile;
       try {
@@ -232,6 +245,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         child.kill('SIGKILL');
       } else if (request.type === 'specialise') {
         void specialise(request);
+      } else if (request.type === 'open-certificate') {
+        openCertificate(request);
       } else if (isKeyRequest(request)) {
         void changeMasterKeys(request);
       } else if (isSlotRequest(request)) {

@@ -1,4 +1,5 @@
 /** What arrives over a process's channel is data until it was looked at: the sender parses strangers' bytes. */
+import { CERTIFICATE_ID } from '../../protocol/certificates.ts';
 import type { SupervisorRequest } from '../../protocol/supervisor.ts';
 import type { SandboxKind } from './sandbox-limits.ts';
 
@@ -15,7 +16,7 @@ const SLOT_ID = /^slot-[a-z2-7]{12}$/;
 export function parseSupervisorRequest(message: unknown): SupervisorRequest | null {
   if (typeof message !== 'object' || message === null) return null;
   const fields = message as Record<string, unknown>;
-  const { type, request, runtime, memoryMib, slot, deployment, bundle, app } = fields;
+  const { type, request, runtime, memoryMib, slot, deployment, bundle, app, certificate } = fields;
   const isMemory = isNatural(memoryMib);
   const isRequest = isNatural(request);
   switch (type) {
@@ -27,6 +28,10 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
     case 'add-master-key':
     case 'retire-master-keys':
       return isRequest ? { type, request } : null;
+    case 'open-certificate':
+      return isRequest && matches(certificate, CERTIFICATE_ID)
+        ? { type, request, certificate }
+        : null;
     case 'specialise':
       if (!matches(slot, SLOT_ID) || !matches(deployment, DEPLOYMENT_ID)) return null;
       if (!isOptional(bundle, BUNDLE) || (app !== undefined && !isAppName(app))) return null;
@@ -53,6 +58,7 @@ export function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
     case 'specialise':
     case 'freeze':
     case 'thaw':
+    case 'open-certificate':
       return kind === 'zygote';
     case 'start-builder':
     case 'add-master-key':
