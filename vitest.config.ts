@@ -9,6 +9,7 @@ const MODULES = [
   'build',
   'builder',
   'bundles',
+  'certs',
   'egress',
   'fuzz',
   'git',
@@ -42,6 +43,7 @@ const LONG_SUITES = [
   'test/e2e/workspaces.test.ts',
   'test/git/limits.test.ts',
   'test/hostile/**/*.test.ts',
+  'test/https/**/*.test.ts',
   'test/main/unconfined.test.ts',
 ];
 

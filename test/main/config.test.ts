@@ -81,7 +81,6 @@ describe('the configuration', () => {
         },
       },
     ],
-    ['ACME_EMAIL', 'ops@example.com', { acmeEmail: 'ops@example.com' }],
   ];
   it.each(accepted)('takes %s=%s', (name, value, expected) => {
     expect(parse({ [name]: value })).toMatchObject(expected);
@@ -94,7 +93,6 @@ describe('the configuration', () => {
     ['PORT', 'http'],
     ['HOST', 'example.com'],
     ['VERBOSE', 'perhaps'],
-    ['HTTPS_PORT', '0'],
     ['MAX_MEMORY', '127'],
     ['MAX_MEMORY', '512MB'],
     ['MAX_TIMEOUT', '999'],
@@ -105,8 +103,6 @@ describe('the configuration', () => {
     ['FN_TRUSTED_PROXIES', 'proxy.internal'],
     ['DATABASE_URL', 'mysql://db'],
     ['REDIS_URL', 'localhost:6379'],
-    ['ACME_DIRECTORY_URL', 'http://ca.example'],
-    ['ACME_EMAIL', 'ops'],
     ['FN_EGRESS', 'private'],
     ['FN_EGRESS_ALLOW', 'db.internal'],
     ['FN_EGRESS_ALLOW', 'db.internal:0'],

@@ -16,6 +16,7 @@ import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { MAX_BACKGROUND_MS } from '../../protocol/worker.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
+import { type CertificateSettings, readCertificateSettings } from './certificate-settings.ts';
 import type { ServerEnvironment } from './env.ts';
 import { parseRegistry, type RegistrySetting } from './registry-setting.ts';
 
@@ -35,8 +36,7 @@ export interface Config {
   /** Null starts the embedded server. */
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
-  readonly acmeDirectoryUrl: string | null;
-  readonly acmeEmail: string | null;
+  readonly certificates: CertificateSettings;
   readonly maxMemoryMib: number;
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
@@ -103,8 +103,12 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     trustedProxies: read.networks('FN_TRUSTED_PROXIES'),
     databaseUrl: read.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
-    acmeDirectoryUrl: read.url('ACME_DIRECTORY_URL', ['https:']),
-    acmeEmail: read.email('ACME_EMAIL'),
+    certificates: readCertificateSettings(environment, {
+      baseDomain,
+      isHttps: environment.HTTPS_PORT !== undefined,
+      workingDir: host.workingDir,
+      problems,
+    }),
     maxMemoryMib: read.integer('MAX_MEMORY', {
       fallback: 10_240,
       // A function that asks for nothing must fit.
@@ -246,12 +250,6 @@ function createReaders(environment: ServerEnvironment, problems: string[]) {
         `${name}: a URL that starts with ${schemes.map((s) => `${s}//`).join(' or ')} is needed`,
       );
       return null;
-    },
-    email(name: Name): string | null {
-      const text = environment[name];
-      if (text !== undefined && !/^[^\s@]+@[^\s@]+$/.test(text))
-        wrong(name, 'a mail address is needed');
-      return text ?? null;
     },
   };
 }

@@ -3,7 +3,6 @@
  * inherited, shown by process listings and copied into crash reports.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PlatformError } from '../../protocol/errors.ts';
 import {
@@ -14,6 +13,7 @@ import {
 import { KEY_BYTES } from '../../secrets/sealed-box.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import { randomName } from '../../std/ids.ts';
+import { readPrivateFile } from './private-file.ts';
 
 export interface Secrets {
   /** The newest first; two while it is being replaced. */
@@ -31,7 +31,6 @@ interface SecretFiles {
 
 const ADMIN_TOKEN = /^fn_[a-z2-7]{40}$/;
 const ADMIN_TOKEN_CHARACTERS = 40;
-const MAX_SECRET_FILE_BYTES = 4096;
 const SECRET_MODE = 0o600;
 
 /** Reads both secrets, and makes each at the first start. */
@@ -111,32 +110,8 @@ async function readOrCreate(path: string, make: () => string): Promise<string> {
   return content;
 }
 
-/** The content, or null when there is no such file. */
-async function readPrivateFile(path: string): Promise<string | null> {
-  try {
-    await using file = await open(path, 'r');
-    const status = await file.stat();
-    if ((status.mode & 0o077) !== 0) throw tooOpen(path, status.mode);
-    if (!status.isFile() || status.size > MAX_SECRET_FILE_BYTES) {
-      throw new PlatformError('data-folder', `${path} is no secret of ours`);
-    }
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    if (error instanceof PlatformError) throw error;
-    throw new PlatformError('data-folder', `${path} cannot be read`, { cause: error });
-  }
-}
-
 function lostKey(path: string): PlatformError {
   return new PlatformError('master-key', `the master key is gone: there is no ${path}`, {
     hint: 'nothing was changed; put the file back from a backup, since only its key opens the stored values',
-  });
-}
-
-function tooOpen(path: string, mode: number): PlatformError {
-  const shown = (mode & 0o777).toString(8).padStart(4, '0');
-  return new PlatformError('data-folder', `${path} has mode ${shown}: other users can read it`, {
-    hint: `run: chmod 600 ${path}`,
   });
 }
