@@ -58,7 +58,8 @@ export function endLingering(response: ServerResponse): boolean {
 
 /** A request without a body is not `complete` while it is being announced, though nothing will follow. */
 export function isBodyPending(request: IncomingMessage): boolean {
-  if (request.complete) return false;
+  // A stream of HTTP/2 ends alone, and tells its client to send no more.
+  if (request.complete || request.httpVersionMajor === 2) return false;
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
   return coding !== undefined || (length !== undefined && Number(length) > 0);
 }

@@ -8,7 +8,7 @@ export interface Client {
   readonly target: string;
   /** The whole body when it has come with the head; null when there is none, or it is read from `request`. */
   readonly body: Buffer | null;
-  /** Whether not all of the body has arrived. */
+  /** Whether what has not arrived of the body stands in the way of the connection's next request. */
   readonly isBodyPending: boolean;
   /** Node's own objects. On the fast path they are made when they are first asked for, which most requests never do. */
   readonly request: IncomingMessage;

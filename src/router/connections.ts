@@ -48,6 +48,8 @@ export interface ConnectionsOptions {
   isExempt(address: string): boolean;
   /** Whose answers the connection has: an app's name, or what else may have a share. Only asked when it holds some. */
   ownerOf(socket: Socket, response: ServerResponse | null): string;
+  /** What else holds answers that are not taken, and counts towards the same bounds. */
+  otherHolders(): ClosableHolder[];
   /** So many connections were closed, as their clients did not take what the owner had answered. */
   closedUntaken(owner: string, connections: number): void;
   /** Called for each request when it is its turn. */
@@ -56,6 +58,8 @@ export interface ConnectionsOptions {
 }
 
 export interface Connections {
+  /** Counts a connection that is read by somebody else; false, and closed, when its peer has too many. */
+  admitOther(socket: Socket): boolean;
   came(question: Question): void;
   /** Undefined for a connection that was refused. */
   turnsOf(socket: Duplex): Turns | undefined;
@@ -72,8 +76,9 @@ interface Connection {
   takenAtMs: number;
 }
 
-interface ConnectionHolder extends Holder {
-  socket: Socket;
+/** One that can be made to hold no more. */
+export interface ClosableHolder extends Holder {
+  giveUp(): void;
 }
 
 export function createConnections(
@@ -87,22 +92,27 @@ export function createConnections(
   let isDraining = false;
   let cancel: (() => void) | null = null;
 
-  function admit(socket: Socket): void {
+  function mayCome(socket: Socket): boolean {
     const peer = plainAddress(socket.remoteAddress ?? '');
     const count = (countByPeer.get(peer) ?? 0) + 1;
     if (count > limits.maxPerPeer && !options.isExempt(peer)) {
       socket.destroy();
-      return;
+      return false;
     }
     countByPeer.set(peer, count);
+    socket.on('close', () => forget(socket, peer));
+    cancel ??= clock.after(limits.lookEveryMs, look);
+    return true;
+  }
+
+  function admit(socket: Socket): void {
+    if (!mayCome(socket)) return;
     connections.set(socket, {
       socket,
       turns: new Turns(socket, options.begin),
       taken: 0,
       takenAtMs: clock.monotonicMs(),
     });
-    socket.on('close', () => forget(socket, peer));
-    cancel ??= clock.after(limits.lookEveryMs, look);
   }
 
   function forget(socket: Socket, peer: string): void {
@@ -114,21 +124,25 @@ export function createConnections(
 
   function look(): void {
     const now = clock.monotonicMs();
-    const holders: ConnectionHolder[] = [];
+    const holders = options.otherHolders();
     for (const connection of connections.values()) {
       const { socket, turns } = connection;
       if (isStalled(connection, now)) giveUp(socket);
       const bytes = heldBy(connection);
       if (bytes === 0 || socket.destroyed) continue;
-      const { takenAtMs } = connection;
-      holders.push({ owner: options.ownerOf(socket, turns.response), bytes, takenAtMs, socket });
+      holders.push({
+        owner: options.ownerOf(socket, turns.response),
+        bytes,
+        takenAtMs: connection.takenAtMs,
+        giveUp: () => giveUp(socket),
+      });
     }
     closeUntaken(beyondBounds(holders, limits.held));
-    cancel = connections.size > 0 ? clock.after(limits.lookEveryMs, look) : null;
+    cancel = countByPeer.size > 0 ? clock.after(limits.lookEveryMs, look) : null;
   }
 
-  function closeUntaken(untaken: ConnectionHolder[]): void {
-    for (const { socket } of untaken) giveUp(socket);
+  function closeUntaken(untaken: ClosableHolder[]): void {
+    for (const holder of untaken) holder.giveUp();
     for (const [owner, { length }] of Map.groupBy(untaken, (holder) => holder.owner)) {
       options.closedUntaken(owner, length);
     }
@@ -148,6 +162,7 @@ export function createConnections(
   server.on('connection', admit);
 
   return {
+    admitOther: mayCome,
     came: (question) => {
       if (isDraining) question.response.shouldKeepAlive = false;
       connections.get(question.request.socket)?.turns.came(question);

@@ -1,13 +1,14 @@
 /** The HTTP server on the public port, and what becomes of each request. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
-import { HttpClient } from './client.ts';
+import { type Client, HttpClient } from './client.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
 import type { ExchangeTools } from './function-exchange.ts';
 import {
@@ -18,12 +19,13 @@ import {
   type SiteRequest,
 } from './function-requests.ts';
 import { type Probed, readReadiness } from './health.ts';
+import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { createReplyHead } from './reply-head.ts';
-import { readRequestHead, type RequestHead } from './request-head.ts';
+import { readRequestHead, type RefusedRequest, type RequestHead } from './request-head.ts';
 import {
   createLocalRouteTable,
   createRouteTable,
@@ -54,6 +56,8 @@ export interface DoorOptions {
 
 export interface Door {
   readonly server: Server;
+  /** A connection that has agreed on HTTP/2. */
+  acceptH2(socket: TLSSocket): void;
   readonly generation: number;
   /** Requests that come from now on are routed by this snapshot, and no later one by the one before. */
   applySnapshot(snapshot: Snapshot): void;
@@ -106,26 +110,30 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       httpVersion: request.httpVersion,
       rawHeaders: request.rawHeaders,
     });
-    if (head.kind === 'refused') {
-      sendAnswer(request, response, {
-        status: head.status,
-        body: `${head.message}\n`,
-        headers: { connection: 'close', ...(head.status === 426 && { upgrade: 'websocket' }) },
-      });
-      return;
-    }
-    if (head.hasBody) bodyRate.watch(request);
+    const client = new HttpClient(request, response, quickReply);
+    answer(client, head, (accepted) => clientTextOf(request.socket, accepted));
+  }
+
+  function onStream(client: StreamClient, { head, clientText }: StreamAsked): void {
+    answer(client, head, () => clientText);
+  }
+
+  function answer(
+    client: Client,
+    head: RequestHead | RefusedRequest,
+    textOf: (head: RequestHead) => string,
+  ): void {
+    if (head.kind === 'refused') return sendRefusal(client, head);
+    if (head.hasBody) bodyRate.watch(client.request);
     const route = routeOf(head);
-    if (route.kind === 'site') {
-      const client = new HttpClient(request, response, quickReply);
-      toSite(route.site, { client, head, clientText: clientTextOf(request.socket, head) });
-    } else if (route.kind === 'control') {
-      toControl({ request, response, head });
-    } else if (route.kind === 'redirect') {
-      sendAnswer(request, response, redirectAnswer(route.to, request.url ?? ''));
-    } else {
-      sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
+    if (route.kind === 'site')
+      return toSite(route.site, { client, head, clientText: textOf(head) });
+    const { request, response } = client;
+    if (route.kind === 'control') return toControl({ request, response, head });
+    if (route.kind === 'redirect') {
+      return sendAnswer(request, response, redirectAnswer(route.to, client.target));
     }
+    sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
   }
 
   /** The fast path knows functions only. */
@@ -212,10 +220,12 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     clientTextOf,
     replyHead,
     onRequest,
+    onStream,
   });
 
   return {
     server: publicServer.server,
+    acceptH2: (socket) => publicServer.acceptH2(socket),
     get generation() {
       return routing.table.generation;
     },
@@ -227,6 +237,11 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       bodyRate.close();
     },
   };
+}
+
+function sendRefusal({ request, response }: Client, { status, message }: RefusedRequest): void {
+  const headers = { connection: 'close', ...(status === 426 && { upgrade: 'websocket' }) };
+  sendAnswer(request, response, { status, body: `${message}\n`, headers });
 }
 
 interface Incoming {

@@ -1,9 +1,11 @@
 /** The HTTP server of the public port, with the limits that do not depend on what is asked of it. */
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../std/clock.ts';
 import { createConnections, shareOfConnections, type Connections } from './connections.ts';
 import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
+import { createH2Sessions, shareOfStreams, type H2Options } from './h2/index.ts';
 import type { Question } from './turns.ts';
 
 export const KEEP_ALIVE_MS = 5_000;
@@ -17,6 +19,8 @@ const CLOSE_IDLE_EVERY_MS = 50;
 
 export interface PublicServer {
   readonly server: http.Server;
+  /** A connection that has agreed on HTTP/2. */
+  acceptH2(socket: TLSSocket): void;
   /** Stops accepting and resolves when all responses are out, or the time is up. */
   close(drainMs: number): Promise<void>;
 }
@@ -33,6 +37,8 @@ export interface PublicServerOptions extends Pick<
   processes: number;
   /** For what the fast path does not accept. */
   onRequest: http.RequestListener;
+  /** For streams of HTTP/2. */
+  onStream: H2Options['answer'];
 }
 
 export function createPublicServer(clock: Clock, options: PublicServerOptions): PublicServer {
@@ -58,8 +64,14 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     firstRequestMs: HEADERS_TIMEOUT_MS,
     maxRequests: MAX_REQUESTS_PER_SOCKET,
   });
+  const h2 = createH2Sessions(clock, {
+    ...options,
+    limits: shareOfStreams(options.processes),
+    answer: options.onStream,
+  });
   const connections = createConnections(server, clock, {
     ...options,
+    otherHolders: () => h2.holders(),
     ownerOf: (socket, response) =>
       options.ownerOf(response?.req.headers.host ?? fastPath.hostOf(socket) ?? ''),
     begin: (question) => begin(question, options.onRequest),
@@ -81,10 +93,16 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   });
   return {
     server,
+    acceptH2: (socket) => {
+      if (connections.admitOther(socket)) h2.accept(socket);
+    },
     close: async (drainMs) => {
-      await closeServer({ server, connections, fastPath }, drainMs);
+      const giveUp = setTimeout(() => h2.destroy(), drainMs);
+      await Promise.all([closeServer({ server, connections, fastPath }, drainMs), h2.drain()]);
+      clearTimeout(giveUp);
       connections.close();
       fastPath.destroy();
+      h2.destroy();
     },
   };
 }

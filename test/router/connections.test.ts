@@ -26,6 +26,7 @@ async function startServer(options: { limits: ConnectionLimits; exempt?: string 
   });
   const closed: Record<string, number> = {};
   const connections = createConnections(server, systemClock, {
+    otherHolders: () => [],
     isExempt: (address) => address === options.exempt,
     ownerOf: (_socket, response) => response?.req.headers.host ?? '',
     closedUntaken: (owner, count) => void (closed[owner] = (closed[owner] ?? 0) + count),
