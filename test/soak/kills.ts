@@ -4,6 +4,7 @@
  * - of a worker: those that were open to its app at that instant and that no other worker had begun. The ones that it
  *   had begun itself must fail. No request begins between the look and the end of the process.
  * - of data: those that were open to it at that instant, and what begins until /readyz is answered again.
+ * - of the launcher, with which all sandboxes end: the same, until a function answers again.
  * - of egress: what connects by it, until something does so again.
  * - of anything else: none.
  */
@@ -23,6 +24,7 @@ const LOTTERY: Target[] = [
   'git',
   'data',
   'egress',
+  'launcher',
   'postgres',
 ];
 /** Restarts wait for up to ten seconds when they were many. */
@@ -44,7 +46,7 @@ export class Kills {
   readonly #counts = new Map<Target, number>();
   readonly #excused = new Set<string>();
   readonly #mustFail = new Set<string>();
-  readonly #doorAbsences: Absence[] = [];
+  readonly #functionAbsences: Absence[] = [];
   readonly #egressAbsences: Absence[] = [];
   readonly #recoveries = new Set<Promise<void>>();
   /** When each was killed last. */
@@ -98,23 +100,26 @@ export class Kills {
 
   #strikeOther(traffic: Traffic, target: Target, pid: number): void {
     const absence = { fromMs: performance.now(), toMs: Infinity };
-    if (target === 'data') {
+    const endsSandboxes = target === 'data' || target === 'launcher';
+    const [someApp = ''] = traffic.apps;
+    if (endsSandboxes) {
       for (const id of traffic.open.keys()) this.#excused.add(id);
-      this.#doorAbsences.push(absence);
+      this.#functionAbsences.push(absence);
     } else if (target === 'egress') {
       this.#egressAbsences.push(absence);
     }
     signal(pid, 'SIGKILL');
     if (!waitUntilGone(pid)) this.#problem(`${target} ${pid} outlives its kill`);
-    if (target === 'data') this.#watchRecovery(absence);
+    if (target === 'data') this.#watchRecovery(absence, { app: '', path: '/readyz' });
+    if (target === 'launcher') this.#watchRecovery(absence, { app: someApp, path: '/work' });
   }
 
-  #watchRecovery(absence: Absence): void {
+  #watchRecovery(absence: Absence, { app, path }: { app: string; path: string }): void {
     const recovery = eventually(async () => {
-      const { status } = await ask(this.#platform, '', { path: '/readyz' });
+      const { status } = await ask(this.#platform, app, { path });
       return status === 200;
     }, RECOVERY_DEADLINE_MS)
-      .catch(() => this.#problem('data is not ready again'))
+      .catch(() => this.#problem(`${app}${path} does not answer again`))
       .then(() => void (absence.toMs = performance.now()));
     this.#recoveries.add(recovery);
     void recovery.then(() => this.#recoveries.delete(recovery));
@@ -165,7 +170,7 @@ export class Kills {
     if (failure === null || failure.startsWith('answered')) return false;
     if (failure.startsWith('not reached'))
       return this.#byEgress.has(app) && isWithin(this.#egressAbsences, fromMs);
-    return this.#excused.has(id) || isWithin(this.#doorAbsences, fromMs);
+    return this.#excused.has(id) || isWithin(this.#functionAbsences, fromMs);
   }
 }
 

@@ -2,7 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { descendantsOf, type ProcessFacts } from '../support/processes.ts';
 
 /** What is ended at random. */
-export type Target = 'worker' | 'builder' | 'control' | 'data' | 'git' | 'egress' | 'postgres';
+export type Target =
+  | 'worker'
+  | 'builder'
+  | 'control'
+  | 'data'
+  | 'git'
+  | 'egress'
+  | 'launcher'
+  | 'postgres';
 
 const COMMAND_LINES: Record<Target, RegExp> = {
   // A worker of a function, or one that belongs to nobody yet: they look the same from outside.
@@ -13,6 +21,7 @@ const COMMAND_LINES: Record<Target, RegExp> = {
   // In a bubblewrap of its own, whose command line ends alike.
   git: /^(?!\S*bwrap).*\/node .*\/git\.m?js$/,
   egress: /\/node .*\/egress\.m?js$/,
+  launcher: /\/node .*\/launcher\.cjs$/,
   postgres: /bin\/postgres -D/,
 };
 

@@ -21,6 +21,7 @@ export class Traffic {
   asked = 0;
   /** Sent and not yet answered, by id. */
   readonly open = new Map<string, OpenRequest>();
+  readonly apps = new Set<string>();
   readonly #server: { port: number };
   readonly #released = new Map<string, number>();
   readonly #stopping = new AbortController();
@@ -33,6 +34,7 @@ export class Traffic {
   }
 
   start(app: string): void {
+    this.apps.add(app);
     for (let i = 0; i < CLIENTS_PER_APP; i += 1) this.#clients.push(this.#client(app));
   }
 
