@@ -89,8 +89,7 @@ export const SESSION_OPTIONS: SessionOptions = {
   // Acknowledgements that the client leaves untaken.
   maxOutstandingPings: 10,
   maxSettings: 32,
-  // Frames that are none, and streams beyond what was granted: a correct client sends neither.
-  maxSessionInvalidFrames: 20,
+  // Beyond what was granted: a correct client opens none of them.
   maxSessionRejectedStreams: 100,
   // nghttp2's own count of resets, above the one of ResetBudget, which sees each earlier.
   streamResetBurst: 400,
