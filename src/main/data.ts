@@ -1,5 +1,6 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
+import type { Server } from 'node:net';
 import { totalmem } from 'node:os';
 import {
   type AppLimits,
@@ -24,7 +25,7 @@ import {
 import { systemClock } from '../std/clock.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
-import { openCertificates } from './data-certificates.ts';
+import { openHttps } from './data-https.ts';
 import { startDataLogs } from './data-logs.ts';
 import { createLog, type Logger } from './log.ts';
 import { createFleetClient, type DataHost, divideHost } from './fleet-client.ts';
@@ -68,16 +69,18 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     shareOfPool(options.pool, processes),
   );
   fleet?.serve(pool);
-  const certificates = await openCertificates(options, ofSandboxes, log);
+  const https = await openHttps(options, ofSandboxes, log);
   const door = createDoor(
     {
       functions: pool,
       failures: failureLog(log, logs.recorder),
       invocations: logs.recorder,
       clock: systemClock,
+      ...(https !== null && { https }),
     },
     { ...options, others: othersOf(options) },
   );
+  https?.serve(door);
 
   let areRoutesWhole = true;
 
@@ -112,7 +115,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       applySnapshot: async ({ generation }) => ({ generation: await applySnapshot(generation) }),
       applyCertificates: async ({ generation }) => ({
         // Without HTTPS there is nothing to take over.
-        generation: (await certificates?.load(generation)) ?? generation,
+        generation: (await https?.certificates.load(generation)) ?? generation,
       }),
       prepare: async ({ deployment, functions }) => {
         refuse(deploymentFault(deployment));
@@ -142,8 +145,10 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   // What was published between the first look and now was told to nobody.
   await applyStored();
   const stopAsking = areRoutesWhole ? () => {} : askForRoutes(options.sockets.controlForData, log);
-  door.server.listen({ fd: options.listenFd });
-  await once(door.server, 'listening');
+  await listenOn(door.server, options.listenFd);
+  if (door.tls !== null && options.httpsListenFd !== null) {
+    await listenOn(door.tls.server, options.httpsListenFd);
+  }
 
   return {
     close: async () => {
@@ -156,6 +161,11 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       await logs.shipper.close();
     },
   };
+}
+
+async function listenOn(server: Server, fd: number): Promise<void> {
+  server.listen({ fd });
+  await once(server, 'listening');
 }
 
 /** What all data processes have together is divided among them. */

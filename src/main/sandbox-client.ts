@@ -88,7 +88,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
       case 'master-keys-failed':
       case 'certificate-key':
       case 'certificate-key-failed':
-        return; // For whoever asked: master-key-client.ts, certificate-key-client.ts.
+      case 'ticket-keys':
+        return; // For others: master-key-client.ts, certificate-key-client.ts, data-https.ts.
       default:
         return notice satisfies never;
     }

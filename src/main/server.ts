@@ -86,6 +86,7 @@ function endOnSignals(): { closeWith: (platform: Platform) => void } {
 function readyBanner(platform: Platform): string {
   return banner({
     address: platform.address,
+    ports: platform.ports,
     adminTokenFile: platform.adminTokenFile,
     dataDir: platform.dataDir,
     fn: `${PROJECT_DIR}/bin/fn`,

@@ -51,6 +51,8 @@ export interface DataOptions {
   snapshotFile: string;
   /** Holds a CertificateIndex. */
   certificatesFile: string;
+  /** Of session tickets, as they were when this process started; base64. */
+  ticketKeys: string;
   bundlesDir: string;
   /** Data's own, for log entries that control has not taken yet. */
   logsDir: string;

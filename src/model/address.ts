@@ -35,3 +35,8 @@ export function hostUrl(address: PublicAddress, host: string): string {
   const isDefaultPort = address.port === (address.scheme === 'https' ? 443 : 80);
   return `${address.scheme}://${host}${isDefaultPort ? '' : `:${address.port}`}`;
 }
+
+/** Names that always mean this machine (RFC 6761 section 6.3); the resolver need not know them. */
+export function isLocalName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost');
+}

@@ -48,7 +48,9 @@ export type SupervisorNotice =
   | { type: 'master-keys-failed'; request: number; reason: string }
   /** PKCS #8 in PEM. */
   | { type: 'certificate-key'; request: number; key: string }
-  | { type: 'certificate-key-failed'; request: number; reason: string };
+  | { type: 'certificate-key-failed'; request: number; reason: string }
+  /** Those that session tickets are made with from now on; base64. */
+  | { type: 'ticket-keys'; keys: string };
 
 /** How a sandboxed process ended. */
 export interface SandboxExit {

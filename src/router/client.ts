@@ -1,8 +1,11 @@
 /** Who asked: the client's end of one request, whichever way it came in. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { QuickReply, WholeReply } from './quick-reply.ts';
 
 export interface Client {
+  /** The connection that the request came by. */
+  readonly socket: Socket;
   readonly method: string;
   /** Path and query, as received. */
   readonly target: string;
@@ -30,6 +33,10 @@ export class HttpClient implements Client {
     this.request = request;
     this.response = response;
     this.#quickReply = quickReply;
+  }
+
+  get socket(): Socket {
+    return this.request.socket;
   }
 
   get method(): string {

@@ -11,6 +11,8 @@ import { beyondBounds, HELD_BOUNDS, type HeldBounds, type Holder } from './held-
 import { Turns, type Question } from './turns.ts';
 
 export interface ConnectionLimits {
+  /** Of all addresses, those that are not encrypted yet among them. */
+  maxInAll: number;
   /** Of one address. Generous: whole offices share one. */
   maxPerPeer: number;
   /**
@@ -26,6 +28,7 @@ export interface ConnectionLimits {
 }
 
 const LIMITS: ConnectionLimits = {
+  maxInAll: 20_000,
   maxPerPeer: 1_000,
   stallMs: 60_000,
   minTakenBytes: 16 * 1024,
@@ -38,6 +41,7 @@ export function shareOfConnections(processes: number): ConnectionLimits {
   const { perOwnerBytes, inAllBytes } = LIMITS.held;
   return {
     ...LIMITS,
+    maxInAll: Math.floor(LIMITS.maxInAll / processes),
     maxPerPeer: Math.floor(LIMITS.maxPerPeer / processes),
     held: { perOwnerBytes: perOwnerBytes / processes, inAllBytes: inAllBytes / processes },
   };
@@ -46,6 +50,8 @@ export function shareOfConnections(processes: number): ConnectionLimits {
 export interface ConnectionsOptions {
   /** Peers that stand for many, such as a proxy. */
   isExempt(address: string): boolean;
+  /** Connections that were counted by `admit` when they were not encrypted yet. */
+  isAdmitted(socket: Socket): boolean;
   /** Whose answers the connection has: an app's name, or what else may have a share. Only asked when it holds some. */
   ownerOf(socket: Socket, response: ServerResponse | null): string;
   /** What else holds answers that are not taken, and counts towards the same bounds. */
@@ -58,8 +64,8 @@ export interface ConnectionsOptions {
 }
 
 export interface Connections {
-  /** Counts a connection that is read by somebody else; false, and closed, when its peer has too many. */
-  admitOther(socket: Socket): boolean;
+  /** Counts a connection until it closes, once; false when it was closed, because there are too many. */
+  admit(socket: Socket): boolean;
   came(question: Question): void;
   /** Undefined for a connection that was refused. */
   turnsOf(socket: Duplex): Turns | undefined;
@@ -89,37 +95,41 @@ export function createConnections(
   const { limits } = options;
   const connections = new Map<Duplex, Connection>();
   const countByPeer = new Map<string, number>();
+  let countInAll = 0;
   let isDraining = false;
   let cancel: (() => void) | null = null;
 
-  function mayCome(socket: Socket): boolean {
+  function admit(socket: Socket): boolean {
+    if (options.isAdmitted(socket)) return true;
     const peer = plainAddress(socket.remoteAddress ?? '');
     const count = (countByPeer.get(peer) ?? 0) + 1;
-    if (count > limits.maxPerPeer && !options.isExempt(peer)) {
+    const isTooMany = count > limits.maxPerPeer && !options.isExempt(peer);
+    if (isTooMany || countInAll >= limits.maxInAll) {
       socket.destroy();
       return false;
     }
+    countInAll += 1;
     countByPeer.set(peer, count);
-    socket.on('close', () => forget(socket, peer));
+    socket.on('close', () => discount(peer));
     cancel ??= clock.after(limits.lookEveryMs, look);
     return true;
   }
 
-  function admit(socket: Socket): void {
-    if (!mayCome(socket)) return;
+  function discount(peer: string): void {
+    countInAll -= 1;
+    const left = (countByPeer.get(peer) ?? 1) - 1;
+    if (left === 0) countByPeer.delete(peer);
+    else countByPeer.set(peer, left);
+  }
+
+  function watch(socket: Socket): void {
     connections.set(socket, {
       socket,
       turns: new Turns(socket, options.begin),
       taken: 0,
       takenAtMs: clock.monotonicMs(),
     });
-  }
-
-  function forget(socket: Socket, peer: string): void {
-    connections.delete(socket);
-    const left = (countByPeer.get(peer) ?? 1) - 1;
-    if (left === 0) countByPeer.delete(peer);
-    else countByPeer.set(peer, left);
+    socket.on('close', () => connections.delete(socket));
   }
 
   function look(): void {
@@ -159,10 +169,12 @@ export function createConnections(
     return nowMs - connection.takenAtMs >= limits.stallMs;
   }
 
-  server.on('connection', admit);
+  server.on('connection', (socket: Socket) => {
+    if (admit(socket)) watch(socket);
+  });
 
   return {
-    admitOther: mayCome,
+    admit,
     came: (question) => {
       if (isDraining) question.response.shouldKeepAlive = false;
       connections.get(question.request.socket)?.turns.came(question);
@@ -178,7 +190,9 @@ export function createConnections(
 
 /** By a reset: an ordinary end waits, and the kernel with all that it was given, until the client has taken the rest. */
 function giveUp(socket: Socket): void {
-  socket.resetAndDestroy();
+  // A private field: the connection that carries an encrypted one, which alone can be reset.
+  const { _parent: carrier } = socket as { _parent?: Socket | null };
+  (carrier ?? socket).resetAndDestroy();
 }
 
 /** A response may have bytes that its socket has not been given. */

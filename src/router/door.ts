@@ -33,6 +33,9 @@ import {
   type RouteTable,
 } from './route-table.ts';
 import { createStaticRequests } from './static-requests.ts';
+import { createHttpsRules } from './tls/https-rules.ts';
+import { createPreWarm } from './tls/pre-warm.ts';
+import type { TlsListener } from './tls/tls-listener.ts';
 import { forwardToUpstream } from './upstream.ts';
 
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
@@ -42,6 +45,7 @@ const MAX_REMEMBERED_HOSTS = 4_096;
 const GIT_PATH = /^\/[^/?]+\.git\//;
 
 export interface DoorOptions {
+  /** That of HTTPS where there is one. */
   address: PublicAddress;
   sockets: Pick<Sockets, 'controlApi' | 'gitHttp'>;
   bundlesDir: string;
@@ -58,6 +62,8 @@ export interface Door {
   readonly server: Server;
   /** A connection that has agreed on HTTP/2. */
   acceptH2(socket: TLSSocket): void;
+  /** Null without HTTPS. */
+  readonly tls: TlsListener | null;
   readonly generation: number;
   /** Requests that come from now on are routed by this snapshot, and no later one by the one before. */
   applySnapshot(snapshot: Snapshot): void;
@@ -94,6 +100,16 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     maxBodyBytes: QUICK_BODY_BYTES,
   });
   const toStatic = createStaticRequests({ failures, quickReply, toFunction }, options.bundlesDir);
+  const https =
+    deps.https === undefined
+      ? null
+      : createHttpsRules(
+          {
+            certificates: deps.https.certificates,
+            schemeOf: (socket, head) => peerOf(socket, head).scheme,
+          },
+          options.address,
+        );
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
@@ -126,9 +142,12 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     if (head.kind === 'refused') return sendRefusal(client, head);
     if (head.hasBody) bodyRate.watch(client.request);
     const route = routeOf(head);
-    if (route.kind === 'site')
-      return toSite(route.site, { client, head, clientText: textOf(head) });
     const { request, response } = client;
+    const first = https?.answerTo(client, head, route.kind) ?? null;
+    if (first !== null) return sendAnswer(request, response, first);
+    if (route.kind === 'site') {
+      return toSite(route.site, { client, head, clientText: textOf(head) });
+    }
     if (route.kind === 'control') return toControl({ request, response, head });
     if (route.kind === 'redirect') {
       return sendAnswer(request, response, redirectAnswer(route.to, client.target));
@@ -144,6 +163,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   ): boolean {
     const route = routeOf(head);
     if (route.kind !== 'site' || route.site.deployment.hasPublicFiles === true) return false;
+    if (https !== null && https.answerTo(client, head, route.kind) !== null) return false;
     toSite(route.site, { client, head, clientText });
     return true;
   }
@@ -173,6 +193,9 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   function toControl({ request, response, head }: Incoming): void {
     const target = request.url ?? '';
+    for (const [name, value] of Object.entries(https?.controlHeaders(request.socket, head) ?? {})) {
+      response.setHeader(name, value);
+    }
     if (target === '/healthz') {
       sendAnswer(request, response, { status: 200, body: 'ok\n' });
     } else if (target === '/readyz') {
@@ -202,12 +225,20 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   }
 
   function peerOf(socket: Socket, head: RequestHead): Peer {
-    return peers.read(socket.remoteAddress, {
-      for: head.forwardedFor,
-      proto: head.forwardedProto,
-    });
+    const forwarded = { for: head.forwardedFor, proto: head.forwardedProto };
+    const { encrypted = false } = socket as Partial<TLSSocket>;
+    const scheme = encrypted ? 'https' : 'http';
+    return peers.read(socket.remoteAddress, forwarded, scheme);
   }
 
+  const preWarm = createPreWarm({
+    deploymentOf: (host) => {
+      const route = routing.table.find(host);
+      return route.kind === 'deployment' ? route.deployment : null;
+    },
+    warm: (deployment, name) => deps.functions.warm?.(deployment, name) ?? false,
+    clock: deps.clock,
+  });
   const publicServer = createPublicServer(deps.clock, {
     isExempt: (address) => peers.standsForMany(address),
     ownerOf: (host) => routing.sitesByHost.get(host)?.site.deployment.appName ?? host,
@@ -221,11 +252,13 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     replyHead,
     onRequest,
     onStream,
+    https: deps.https === undefined ? null : { ...deps.https, heardOf: preWarm },
   });
 
   return {
     server: publicServer.server,
     acceptH2: (socket) => publicServer.acceptH2(socket),
+    tls: publicServer.tls,
     get generation() {
       return routing.table.generation;
     },

@@ -9,8 +9,15 @@ export interface Peer {
 const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
 
 export interface PeerReader {
-  /** Who really sent the request; `X-Forwarded-*` count only when they come from a trusted proxy. */
-  read(socketAddress: string | undefined, forwarded: { for: string; proto: string }): Peer;
+  /**
+   * Who really sent the request; `X-Forwarded-*` count only when they come from a trusted proxy. `scheme` is that of the
+   * connection itself.
+   */
+  read(
+    socketAddress: string | undefined,
+    forwarded: { for: string; proto: string },
+    scheme?: Peer['scheme'],
+  ): Peer;
   /** Whether connections from this address need not be one client's: a trusted proxy's, or this machine's own. */
   standsForMany(address: string): boolean;
 }
@@ -20,13 +27,16 @@ export function createPeerReader(trustedProxies: readonly string[]): PeerReader 
   const trusted = createAddressList(trustedProxies);
 
   return {
-    read: (socketAddress, forwarded) => {
+    read: (socketAddress, forwarded, scheme = 'http') => {
       const address = plainAddress(socketAddress ?? '');
       if (trustedProxies.length === 0 || !trusted.has(address)) {
-        return { address, scheme: 'http' };
+        return { address, scheme };
       }
-      const scheme = forwarded.proto.trim().toLowerCase() === 'https' ? 'https' : 'http';
-      return { address: lastUntrusted(trusted, forwarded.for) ?? address, scheme };
+      const told = forwarded.proto.trim().toLowerCase();
+      return {
+        address: lastUntrusted(trusted, forwarded.for) ?? address,
+        scheme: told === 'http' || told === 'https' ? told : scheme,
+      };
     },
     standsForMany: (address) => LOOPBACK.has(address) || trusted.has(address),
   };

@@ -1,10 +1,13 @@
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { Clock } from '../std/clock.ts';
+import type { Certificates } from './tls/certificates.ts';
 import type { Invocation, InvocationFailure, InvocationLink } from '../pool/ports.ts';
 
 /** The pool, as the door sees it. */
 export interface FunctionSide {
   functionPool(deployment: ServedDeployment, served: ServedFunction): Dispatcher;
+  /** Starts a worker of a function that sleeps, for a request that seems to come; tells whether it has. */
+  warm?(deployment: string, functionName: string): boolean;
 }
 
 /** The workers of one function. */
@@ -54,4 +57,12 @@ export interface DoorDeps {
   failures: FailureLog;
   invocations: InvocationLog;
   clock: Clock;
+  /** Absent without HTTPS. */
+  https?: HttpsDeps;
+}
+
+export interface HttpsDeps {
+  certificates: Pick<Certificates, 'table' | 'challenges'>;
+  /** Of all data processes: see TlsListener. */
+  ticketKeys: Buffer;
 }

@@ -1,18 +1,20 @@
 /** The HTTP server of the public port, with the limits that do not depend on what is asked of it. */
 import http from 'node:http';
+import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../std/clock.ts';
 import { createConnections, shareOfConnections, type Connections } from './connections.ts';
 import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
 import { createH2Sessions, shareOfStreams, type H2Options } from './h2/index.ts';
+import { secureConnectionOf } from './tls/secure-connection.ts';
+import { createTlsListener, type TlsListener, type TlsListenerDeps } from './tls/tls-listener.ts';
 import type { Question } from './turns.ts';
 
 export const KEEP_ALIVE_MS = 5_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECK_EVERY_MS = 2_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_CONNECTIONS = 20_000;
 const MAX_REQUESTS_PER_SOCKET = 1_000;
 /** How often connections that became idle are closed while the server closes. */
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -21,6 +23,8 @@ export interface PublicServer {
   readonly server: http.Server;
   /** A connection that has agreed on HTTP/2. */
   acceptH2(socket: TLSSocket): void;
+  /** Null without HTTPS. */
+  readonly tls: TlsListener | null;
   /** Stops accepting and resolves when all responses are out, or the time is up. */
   close(drainMs: number): Promise<void>;
 }
@@ -39,6 +43,13 @@ export interface PublicServerOptions extends Pick<
   onRequest: http.RequestListener;
   /** For streams of HTTP/2. */
   onStream: H2Options['answer'];
+  https: SecurePort | null;
+}
+
+/** Of the port of HTTPS, whose connections are served as those of the other one once they are encrypted. */
+export interface SecurePort extends Pick<TlsListenerDeps, 'certificates' | 'heardOf'> {
+  /** See TlsListener. */
+  ticketKeys: Buffer;
 }
 
 export function createPublicServer(clock: Clock, options: PublicServerOptions): PublicServer {
@@ -52,7 +63,8 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     optimizeEmptyRequests: true, // No stream machinery for bodies that are not there.
     requireHostHeader: false, // The door asks for it, in its turn.
   });
-  server.maxConnections = Math.floor(MAX_CONNECTIONS / options.processes);
+  const limits = shareOfConnections(options.processes);
+  server.maxConnections = limits.maxInAll;
   server.maxRequestsPerSocket = MAX_REQUESTS_PER_SOCKET;
   server.maxHeadersCount = 0; // Node would drop what is above it silently; they are counted instead.
   server.timeout = 0;
@@ -75,7 +87,8 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
     ownerOf: (socket, response) =>
       options.ownerOf(response?.req.headers.host ?? fastPath.hostOf(socket) ?? ''),
     begin: (question) => begin(question, options.onRequest),
-    limits: shareOfConnections(options.processes),
+    isAdmitted: (socket) => secureConnectionOf(socket) !== null,
+    limits,
   });
   const came: http.RequestListener = (request, response) => {
     connections.came({ request, response, expectsContinue: false });
@@ -91,14 +104,30 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   server.on('connect', (request) => {
     endBroken(connections, request.socket, '405 Method Not Allowed');
   });
+  const acceptH2 = (socket: TLSSocket): void => {
+    if (connections.admit(socket)) h2.accept(socket);
+  };
+  const { https } = options;
+  const tls =
+    https === null
+      ? null
+      : createTlsListener(
+          {
+            ...https,
+            admit: (socket) => connections.admit(socket),
+            accept: (socket) => void server.emit('connection', socket),
+            acceptH2,
+          },
+          https.ticketKeys,
+        );
+  if (tls !== null) tls.server.maxConnections = limits.maxInAll;
   return {
     server,
-    acceptH2: (socket) => {
-      if (connections.admitOther(socket)) h2.accept(socket);
-    },
+    tls,
+    acceptH2,
     close: async (drainMs) => {
       const giveUp = setTimeout(() => h2.destroy(), drainMs);
-      await Promise.all([closeServer({ server, connections, fastPath }, drainMs), h2.drain()]);
+      await Promise.all([closeServer({ server, tls, connections, fastPath }, drainMs), h2.drain()]);
       clearTimeout(giveUp);
       connections.close();
       fastPath.destroy();
@@ -137,23 +166,29 @@ function endRaw(socket: Duplex, status: string): void {
   );
 }
 
-function closeServer(
-  parts: { server: http.Server; connections: Connections; fastPath: FastPath },
-  drainMs: number,
-): Promise<void> {
-  const { server, connections, fastPath } = parts;
-  return new Promise((resolve) => {
-    const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
-    const giveUp = setTimeout(() => {
-      server.closeAllConnections();
-      fastPath.destroy();
-    }, drainMs);
-    connections.drain();
-    fastPath.drain();
-    server.close(() => {
-      clearInterval(closeIdle);
-      clearTimeout(giveUp);
-      resolve();
-    });
-  });
+interface ServerParts {
+  server: http.Server;
+  tls: TlsListener | null;
+  connections: Connections;
+  fastPath: FastPath;
+}
+
+async function closeServer(parts: ServerParts, drainMs: number): Promise<void> {
+  const { server, tls, connections, fastPath } = parts;
+  const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+  const giveUp = setTimeout(() => {
+    server.closeAllConnections();
+    fastPath.destroy();
+    tls?.destroy();
+  }, drainMs);
+  connections.drain();
+  fastPath.drain();
+  await Promise.all([closed(server), tls === null ? null : closed(tls.server)]);
+  clearInterval(closeIdle);
+  clearTimeout(giveUp);
+}
+
+/** When it accepts no more, and all that it had accepted are closed. One that never listened is closed already. */
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
 }

@@ -9,6 +9,7 @@ import { RawConnection } from '../support/raw-connection.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS: ConnectionLimits = {
+  maxInAll: 1_000,
   maxPerPeer: 3,
   stallMs: 500,
   minTakenBytes: 1,
@@ -28,6 +29,7 @@ async function startServer(options: { limits: ConnectionLimits; exempt?: string 
   const connections = createConnections(server, systemClock, {
     otherHolders: () => [],
     isExempt: (address) => address === options.exempt,
+    isAdmitted: () => false,
     ownerOf: (_socket, response) => response?.req.headers.host ?? '',
     closedUntaken: (owner, count) => void (closed[owner] = (closed[owner] ?? 0) + count),
     begin: ({ response }) => response.end(answer),
@@ -92,6 +94,7 @@ describe('connections', () => {
   it('of hundreds that take nothing are closed until what is held is within bounds, and no neighbour of theirs', async () => {
     const { server, port, closed } = await startServer({
       limits: {
+        ...LIMITS,
         maxPerPeer: 1_000,
         stallMs: 60_000,
         minTakenBytes: 1,

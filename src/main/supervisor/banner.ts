@@ -1,9 +1,11 @@
 /** What the server prints when it is ready. */
-import { controlUrl, type PublicAddress } from '../../model/address.ts';
+import { controlUrl, isLocalName, type PublicAddress } from '../../model/address.ts';
 import type { Protection } from '../../protocol/protections.ts';
+import type { OfPorts } from './port.ts';
 
 interface BannerFacts {
   address: PublicAddress;
+  ports: OfPorts;
   adminTokenFile: string;
   dataDir: string;
   /** `fn` as the reader can call it. */
@@ -12,14 +14,22 @@ interface BannerFacts {
 }
 
 export function banner(facts: BannerFacts): string {
-  const url = controlUrl(facts.address);
+  const { address, ports } = facts;
+  const url = controlUrl(address);
+  // On this very machine, where nobody listens in, certificates that no public CA gives are not needed.
+  const init = isLocalName(address.controlHost)
+    ? controlUrl({ ...address, scheme: 'http', port: ports.http })
+    : url;
   const lines = [
     `gitfn is ready: ${url}`,
+    ...(ports.https === null
+      ? []
+      : [`  ports         ${ports.https} for https, ${ports.http} for http`]),
     `  data folder   ${facts.dataDir}`,
     `  admin token   ${facts.adminTokenFile}`,
     '',
     'Deploy a first function, from a git repository with an index.js or index.ts:',
-    `  ${facts.fn} init --server ${url} --token-file ${facts.adminTokenFile}`,
+    `  ${facts.fn} init --server ${init} --token-file ${facts.adminTokenFile}`,
     '  git push fn main',
   ];
   const missing = facts.protections.filter(({ status }) => status !== 'on');

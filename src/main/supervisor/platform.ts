@@ -16,7 +16,7 @@ import type { HostTools } from './host-tools.ts';
 import { findBuildSystem } from './build-system.ts';
 import { instanceName, slotsDir } from './layout.ts';
 import { openOutwards, type Outwards } from './outwards.ts';
-import { bindPort } from './port.ts';
+import { openPublicPorts, type OfPorts } from './port.ts';
 import {
   controlSpec,
   dataSpecs,
@@ -33,6 +33,7 @@ import { createCodeSlots } from './code-slots.ts';
 import { createSandboxBroker } from './sandbox-broker.ts';
 import { openSealedEnvironment, openSealedKey } from './open-sealed.ts';
 import { SupervisedProcess } from './supervised-process.ts';
+import { createTicketKeys } from './ticket-keys.ts';
 
 interface PlatformDeps {
   tools: HostTools;
@@ -51,6 +52,7 @@ interface PlatformOptions {
 
 export interface Platform {
   address: PublicAddress;
+  ports: OfPorts;
   dataDir: string;
   adminTokenFile: string;
   protections: readonly Protection[];
@@ -81,16 +83,9 @@ export async function startPlatform(
     isSealed: holdsFiles(dataFolder.folders.sealed) || holdsFiles(dataFolder.folders.certificates),
   });
   const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
-  const port = bindPort(config.host, config.port);
-  stack.defer(() => port.close());
-  const httpsPort = config.httpsPort === null ? null : bindPort(config.host, config.httpsPort);
-  stack.defer(() => httpsPort?.close());
-  const address: PublicAddress = {
-    baseDomain: config.baseDomain,
-    controlHost: config.controlHost,
-    scheme: 'http',
-    port: port.address().port,
-  };
+  const ports = openPublicPorts(config);
+  stack.defer(() => ports.close());
+  const { address } = ports;
 
   const runtime = (isRoot ? openRootRuntime : openUserRuntime)({
     tools,
@@ -190,10 +185,13 @@ export async function startPlatform(
   );
   stack.defer(() => broker.close());
 
+  const ticketKeys = createTicketKeys();
+  stack.defer(() => ticketKeys.close());
   const plan: ProcessPlan = {
     config,
     secrets,
     masterKeyFile,
+    ticketKeys,
     tools,
     layout,
     node,
@@ -219,14 +217,13 @@ export async function startPlatform(
     onSpawn: (child) => place(cgroups, child, 'office'),
   });
   const fleet = config.dataProcesses === 1 ? null : createDataFleet();
-  const ports = { http: port.fd(), https: httpsPort?.fd() ?? null };
-  const data = dataSpecs(plan, ports).map(
+  const data = dataSpecs(plan, ports.descriptors).map(
     (spec) =>
       new SupervisedProcess(spec, {
         say,
         onSpawn: (child) => {
           place(cgroups, child, 'door');
-          const listener = broker.attach(child, 'zygote');
+          const listener = ticketKeys.attach(child, broker.attach(child, 'zygote'));
           return fleet?.attach(child, listener) ?? listener;
         },
       }),
@@ -247,14 +244,16 @@ export async function startPlatform(
   ]);
 
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
+  const { http, https } = ports.numbers;
   await writeFileAtomically(
     dataFolder.serverFile,
-    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: address.port })}\n`,
+    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: http, httpsPort: https })}\n`,
     0o644,
   );
   const running = stack.move();
   return {
     address,
+    ports: ports.numbers,
     dataDir: dataFolder.path,
     adminTokenFile: dataFolder.adminTokenFile,
     protections,

@@ -1,25 +1,84 @@
 import { BoundSocket } from 'node:net';
+import type { PublicAddress } from '../../model/address.ts';
 import { PlatformError } from '../../protocol/errors.ts';
+import type { Config } from '../config/config.ts';
 
-/** Bound but not listening: data listens on it, and it outlives a restart of data, so that no client is refused. */
-export function bindPort(host: string, port: number): BoundSocket {
+type PortVariable = 'PORT' | 'HTTPS_PORT';
+
+/** That every user may take. */
+const FREE_PORTS: Record<PortVariable, number> = { PORT: 3000, HTTPS_PORT: 8443 };
+
+/** Of each port that data serves; null without HTTPS. */
+export interface OfPorts {
+  http: number;
+  https: number | null;
+}
+
+export interface PublicPorts {
+  /** That of HTTPS where there is one. */
+  address: PublicAddress;
+  /** As the kernel has them. */
+  numbers: OfPorts;
+  descriptors: OfPorts;
+  close(): void;
+}
+
+/** @throws PlatformError when one of them cannot be had */
+export function openPublicPorts(
+  config: Pick<Config, 'host' | 'port' | 'httpsPort' | 'baseDomain' | 'controlHost'>,
+): PublicPorts {
+  const { baseDomain, controlHost } = config;
+  const http = bindPort('PORT', config.host, config.port);
+  const https = config.httpsPort === null ? null : bindSecond(http, config.host, config.httpsPort);
+  const numbers = { http: http.address().port, https: https?.address().port ?? null };
+  return {
+    address: {
+      baseDomain,
+      controlHost,
+      scheme: https === null ? 'http' : 'https',
+      port: numbers.https ?? numbers.http,
+    },
+    numbers,
+    descriptors: { http: http.fd(), https: https?.fd() ?? null },
+    close: () => {
+      http.close();
+      https?.close();
+    },
+  };
+}
+
+function bindSecond(first: BoundSocket, host: string, port: number): BoundSocket {
   try {
-    return new BoundSocket({ host, port });
+    return bindPort('HTTPS_PORT', host, port);
   } catch (error) {
-    throw bindFailure(error as NodeJS.ErrnoException, host, port);
+    first.close();
+    throw error;
   }
 }
 
-function bindFailure(error: NodeJS.ErrnoException, host: string, port: number): PlatformError {
+/** Bound but not listening: data listens on it, and it outlives a restart of data, so that no client is refused. */
+function bindPort(name: PortVariable, host: string, port: number): BoundSocket {
+  try {
+    return new BoundSocket({ host, port });
+  } catch (error) {
+    throw bindFailure(error as NodeJS.ErrnoException, name, { host, port });
+  }
+}
+
+function bindFailure(
+  error: NodeJS.ErrnoException,
+  name: PortVariable,
+  { host, port }: { host: string; port: number },
+): PlatformError {
   switch (error.code ?? '') {
     case 'EADDRINUSE':
       return new PlatformError('port-in-use', `port ${port} on ${host} is in use`, {
-        hint: `take another: PORT=${port === 65_535 ? port - 1 : port + 1} fn server; who has it: ss -ltnp 'sport = :${port}'`,
+        hint: `take another: ${name}=${port === 65_535 ? port - 1 : port + 1} fn server; who has it: ss -ltnp 'sport = :${port}'`,
         cause: error,
       });
     case 'EACCES':
       return new PlatformError('port-in-use', `port ${port} may not be used by this user`, {
-        hint: 'take a port from 1024 on: PORT=3000 fn server; or start the server as root',
+        hint: `take a port from 1024 on: ${name}=${FREE_PORTS[name]} fn server; or start the server as root`,
         cause: error,
       });
     case 'EADDRNOTAVAIL':

@@ -14,15 +14,18 @@ import type {
 import { dataProcessName } from '../data-process-name.ts';
 import type { HostTools } from './host-tools.ts';
 import { dataSockets, type Layout } from './layout.ts';
+import type { OfPorts } from './port.ts';
 import type { Programs } from './programs.ts';
 import { clearFolder } from './runtime-folder.ts';
 import type { ProcessSpec } from './supervised-process.ts';
+import type { TicketKeys } from './ticket-keys.ts';
 import type { UidBlock } from './uid-blocks.ts';
 
 export interface ProcessPlan {
   config: Config;
   secrets: Secrets;
   masterKeyFile: MasterKeyFile;
+  ticketKeys: Pick<TicketKeys, 'current'>;
   tools: HostTools;
   layout: Layout;
   /** The pinned runtime, at a path that every uid can reach. */
@@ -98,26 +101,20 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
   };
 }
 
-/** Of the ports that data serves. */
-interface PortDescriptors {
-  http: number;
-  https: number | null;
-}
-
 /** All listen on the same descriptors, so a connection that waits in its line is there for whoever is left. */
-export function dataSpecs(plan: ProcessPlan, ports: PortDescriptors): ProcessSpec[] {
+export function dataSpecs(plan: ProcessPlan, ports: OfPorts): ProcessSpec[] {
   const all = dataSockets(plan.layout, plan.config.dataProcesses);
   return all.map((_, place) => dataSpec(plan, ports, { dataSockets: all, place }));
 }
 
 function dataSpec(
   plan: ProcessPlan,
-  { http, https }: PortDescriptors,
+  { http, https }: OfPorts,
   fleet: Pick<DataOptions, 'dataSockets' | 'place'>,
 ): ProcessSpec {
   const { config, layout } = plan;
   const { sockets } = layout;
-  const options: DataOptions = {
+  const options = (): DataOptions => ({
     sockets: {
       controlApi: sockets.controlApi,
       controlForData: sockets.controlForData,
@@ -129,6 +126,8 @@ function dataSpec(
     address: plan.address,
     snapshotFile: layout.snapshotFile,
     certificatesFile: layout.certificatesFile,
+    // They may have been renewed since the last start.
+    ticketKeys: plan.ticketKeys.current,
     bundlesDir: layout.bundlesDir,
     logsDir: layout.data.logs,
     codeCachesDir: layout.data.codeCaches,
@@ -137,12 +136,12 @@ function dataSpec(
     protections: protectionStatuses(plan.protections),
     drainMs: config.drainMs,
     isVerbose: config.isVerbose,
-  };
+  });
   return {
     name: dataProcessName(fleet),
     command: [plan.tools.setpriv, ...asUid(plan.uids?.data ?? null), ...run(plan, 'data')],
     descriptors: https === null ? [http] : [http, https],
-    options: () => options,
+    options,
     prepare: () => rmSync(fleet.dataSockets[fleet.place] ?? '', { force: true }),
   };
 }

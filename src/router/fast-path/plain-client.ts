@@ -38,6 +38,10 @@ export class PlainClient implements Client {
     this.#rawHeaders = headers.rawHeaders;
   }
 
+  get socket(): Socket {
+    return this.#connection.socket;
+  }
+
   get request(): IncomingMessage {
     this.#request ??= this.#makeRequest();
     return this.#request;

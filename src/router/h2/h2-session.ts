@@ -103,7 +103,7 @@ export class H2Session {
     if (stream.destroyed) return this.#countReset();
     if (!this.#host.mayOpen(this)) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const head = this.#headOf(raw, stream.endAfterHeaders);
-    const client = new StreamClient(stream, head, this.#host.nowMs());
+    const client = new StreamClient({ stream, socket: this.socket }, head, this.#host.nowMs());
     this.clients.add(client);
     stream.on('close', () => this.#closed(client, stream));
     this.#host.begin(client, { head: head.head, clientText: this.#clientText });

@@ -1,6 +1,7 @@
 /** The client of a stream's request. Node's objects of HTTP/1.1 are stood in for only when an answer needs them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import { MAX_VIEW_BYTES } from '../../protocol/framing.ts';
 import type { Client } from '../client.ts';
 import type { WholeReply } from '../quick-reply.ts';
@@ -10,6 +11,7 @@ import { StreamRequest } from './stream-request.ts';
 import { endRequest, isOver, StreamResponse } from './stream-response.ts';
 
 export class StreamClient implements Client {
+  readonly socket: Socket;
   readonly method: string;
   readonly target: string;
   readonly body = null;
@@ -26,8 +28,13 @@ export class StreamClient implements Client {
   #response: StreamResponse | null = null;
   #wholeBytes = 0;
 
-  constructor(stream: ServerHttp2Stream, head: StreamHead, nowMs: number) {
+  constructor(
+    { stream, socket }: { stream: ServerHttp2Stream; socket: Socket },
+    head: StreamHead,
+    nowMs: number,
+  ) {
     this.#stream = stream;
+    this.socket = socket;
     this.#head = head;
     this.takenAtMs = nowMs;
     this.method = head.method;

@@ -1,4 +1,5 @@
 /** From the name that a client asks for in its first message to a certificate. Pure: made whole, and replaced whole. */
+import { isIP } from 'node:net';
 import { canonicalHost, wildcardOf } from './certificate-names.ts';
 
 /** What the table needs to know of a certificate. */
@@ -11,6 +12,8 @@ interface Named {
 export interface CertificateTable<Certificate> {
   /** For a server name (RFC 6066 section 3), or the address that a client without one has connected to. */
   find(host: string): Certificate | null;
+  /** One for an address, whichever; null when there is none. */
+  readonly anyOfAddress: Certificate | null;
   readonly all: readonly Certificate[];
 }
 
@@ -33,6 +36,7 @@ export function createCertificateTable<Certificate extends Named>(
       if (canonical.startsWith('*')) return null;
       return byName.get(canonical) ?? byName.get(wildcardOf(canonical) ?? '') ?? null;
     },
+    anyOfAddress: byName.get([...byName.keys()].find((name) => isIP(name) !== 0) ?? '') ?? null,
     all: [...new Set(byName.values())],
   };
 }

@@ -1,6 +1,6 @@
 /** The certificates that are served, in memory: loaded from the index that control writes, their keys opened elsewhere. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import type { AcmeChallenge, ServedCertificate } from '../../protocol/certificates.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
 import { readCertificateIndex } from './certificate-index.ts';
@@ -14,6 +14,8 @@ export interface LoadedCertificate {
   readonly names: ReadonlySet<string>;
   readonly notAfter: number;
   readonly context: SecureContext;
+  /** What the context was made of. */
+  readonly options: SecureContextOptions;
 }
 
 export interface CertificatesDeps {
@@ -84,14 +86,14 @@ export function createCertificates(deps: CertificatesDeps, file: string): Certif
   };
 }
 
-function makeLoaded({ id, names, chain, notAfter }: ServedCertificate, key: string) {
+function makeLoaded(
+  { id, names, chain, notAfter }: ServedCertificate,
+  key: string,
+): LoadedCertificate {
   if (!new X509Certificate(chain).checkPrivateKey(createPrivateKey(key))) {
     throw new Error('the key is not the one of the certificate');
   }
-  return {
-    id,
-    names: new Set(names.map(canonicalHost)),
-    notAfter,
-    context: createSecureContext({ ...CONTEXT_OPTIONS, cert: chain, key }),
-  };
+  const options = { ...CONTEXT_OPTIONS, cert: chain, key };
+  const canonical = new Set(names.map(canonicalHost));
+  return { id, names: canonical, notAfter, context: createSecureContext(options), options };
 }

@@ -24,6 +24,9 @@ const SESSION_CONTEXT = 'gitfn';
 /** A ticket is good for so long; the keys that open it are replaced daily. */
 const SESSION_SECONDS = 2 * 60 * 60;
 
+/** How long a client may take until the connection is encrypted. */
+export const HANDSHAKE_MS = 10_000;
+
 export const CONTEXT_OPTIONS: SecureContextOptions = {
   minVersion: 'TLSv1.2',
   ciphers: CIPHERS,

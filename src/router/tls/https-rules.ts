@@ -1,0 +1,91 @@
+/** What is answered before anything else where there is HTTPS: challenges of a CA, misdirected requests, redirects to it. */
+import { isIPv6, type Socket } from 'node:net';
+import { hostUrl, isLocalName, type PublicAddress } from '../../model/address.ts';
+import { createAddressList } from '../../std/address-list.ts';
+import { type Answer, redirectAnswer } from '../answers.ts';
+import type { Client } from '../client.ts';
+import type { RequestHead } from '../request-head.ts';
+import type { Route } from '../route-table.ts';
+import type { Certificates } from './certificates.ts';
+import { httpChallengeAnswer } from './challenge-answers.ts';
+import { secureConnectionOf } from './secure-connection.ts';
+
+type Question = Pick<Client, 'method' | 'target' | 'socket'>;
+/** What was found for a host. */
+type RouteKind = Route['kind'] | 'site';
+
+export interface HttpsRules {
+  /** Null when the request is to be answered as any other. */
+  answerTo(question: Question, head: RequestHead, kind: RouteKind): Answer | null;
+  /** Of all that the control host answers on a connection. */
+  controlHeaders(socket: Socket, head: RequestHead): Record<string, string>;
+}
+
+export interface HttpsRulesDeps {
+  certificates: Pick<Certificates, 'table' | 'challenges'>;
+  /** What a client's end of a connection is, which a trusted proxy may tell. */
+  schemeOf: (socket: Socket, head: RequestHead) => 'http' | 'https';
+}
+
+const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
+const CREDENTIALS = '\nauthorization\n';
+const GIT_PATH = /^\/[^/?]+\.git\//;
+const HEALTH_PATHS = new Set(['/healthz', '/readyz']);
+/** A year, as RFC 6797 section 6.1.2 shows it. */
+const HSTS = 'max-age=31536000';
+
+/** `address` is that of HTTPS. */
+export function createHttpsRules(
+  { certificates, schemeOf }: HttpsRulesDeps,
+  address: PublicAddress,
+): HttpsRules {
+  /** Names of this very machine are shared by whatever is developed on it, and must not be pinned to HTTPS. */
+  const isPinned = !isLocalName(address.controlHost);
+
+  function redirectOf(question: Question, head: RequestHead, kind: RouteKind): Answer | null {
+    const isSomewhere = kind === 'site' || kind === 'deployment' || kind === 'redirect';
+    const moves = isSomewhere || (kind === 'control' && !staysPlain(question, head));
+    if (!moves || certificates.table.find(head.host) === null) return null;
+    if (schemeOf(question.socket, head) === 'https') return null;
+    // Not the Host header as it came: the name that was found, and the port that is ours.
+    const host = isIPv6(head.host) ? `[${head.host}]` : head.host;
+    return redirectAnswer(hostUrl(address, host), question.target);
+  }
+
+  return {
+    answerTo: (question, head, kind) => {
+      const challenge = httpChallengeAnswer(question, head.host, certificates.challenges);
+      if (challenge !== null) return challenge;
+      const secure = secureConnectionOf(question.socket);
+      if (secure === null) return redirectOf(question, head, kind);
+      return secure.covers(head.host) ? null : misdirectedAnswer(head.host);
+    },
+    controlHeaders: (socket, { host }): Record<string, string> => {
+      const isForControl = isPinned && host === address.controlHost;
+      if (!isForControl || secureConnectionOf(socket) === null) return {};
+      return { 'strict-transport-security': HSTS };
+    },
+  };
+}
+
+/**
+ * Of the control host: what a program on this machine asks, what looks whether it is alive, and what carries a token, which is
+ * refused instead (protocol/peer.ts): a redirect would hide that it went over the wire in clear.
+ */
+function staysPlain({ target, socket }: Question, { headerLines }: RequestHead): boolean {
+  return (
+    LOOPBACK.has(socket.remoteAddress ?? '') ||
+    HEALTH_PATHS.has(target) ||
+    GIT_PATH.test(target) ||
+    headerLines.includes(CREDENTIALS)
+  );
+}
+
+function misdirectedAnswer(host: string): Answer {
+  return {
+    status: 421,
+    body:
+      `This connection was made for another host: its certificate is not one of ${host}.\n` +
+      'Open a connection of its own for each host, with the host as server name (SNI).\n',
+  };
+}
