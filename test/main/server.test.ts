@@ -159,6 +159,7 @@ describe('a running server', () => {
       url: `http://localhost:${platform.port}`,
       pid: platform.pid,
       port: platform.port,
+      httpsPort: null,
     });
   });
 

@@ -5,6 +5,7 @@ import { servedDeployment, servedFunction } from './function-code.ts';
 import { listen } from './listen.ts';
 
 type DoorDeps = Parameters<typeof createDoor>[0];
+type DoorOptions = Parameters<typeof createDoor>[1];
 type Door = ReturnType<typeof createDoor>;
 
 interface HelloDoorOptions {
@@ -15,21 +16,37 @@ interface HelloDoorOptions {
   /** Nobody listens there when they are absent. */
   sockets?: { controlApi: string; gitHttp: string };
   trustedProxies?: string[];
+  /** Absent without HTTPS. */
+  https?: DoorDeps['https'];
+  /** Those of this machine's loopback otherwise. */
+  address?: DoorOptions['address'];
+  warm?: DoorDeps['functions']['warm'];
 }
 
-/** A door that routes `hello.localhost` to one function, which the test plays. */
+const LOOPBACK = {
+  baseDomain: 'localhost',
+  controlHost: 'localhost',
+  scheme: 'http',
+  port: 0,
+} as const;
+
+/** A door that routes the app `hello` to one function, which the test plays. */
 export async function startHelloDoor(
   options: HelloDoorOptions,
 ): Promise<{ door: Door; port: number }> {
   const door = createDoor(
     {
-      functions: { functionPool: options.functionPool },
+      functions: {
+        functionPool: options.functionPool,
+        ...(options.warm && { warm: options.warm }),
+      },
       failures: { unreadable: () => {}, untaken: () => {} },
       invocations: options.invocations ?? { ended: () => {} },
       clock: systemClock,
+      ...(options.https && { https: options.https }),
     },
     {
-      address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },
+      address: options.address ?? LOOPBACK,
       sockets: options.sockets ?? { controlApi: '/nowhere', gitHttp: '/nowhere' },
       bundlesDir: '/nowhere',
       trustedProxies: options.trustedProxies ?? [],

@@ -21,13 +21,15 @@ export interface Seen {
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 const MAX_BODY_BYTES = 1024 * 1024;
 
-export interface RecordedDoorOptions {
-  trustedProxies?: string[];
+export interface RecordedDoorOptions extends Pick<
+  Parameters<typeof startHelloDoor>[0],
+  'trustedProxies' | 'https' | 'address' | 'warm'
+> {
   /** What the function says to the question of this place, when it has come whole; `ok` otherwise. */
-  reply?(invocation: Invocation, seen: Seen): void;
+  reply?: (invocation: Invocation, seen: Seen) => void;
 }
 
-export async function startRecordedDoor(options: RecordedDoorOptions = {}) {
+export async function startRecordedDoor({ reply, ...settings }: RecordedDoorOptions = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'recorded-door-'));
   const seen: Seen[] = [];
   const upstreams = [new Upstream(), new Upstream()] as const;
@@ -42,7 +44,7 @@ export async function startRecordedDoor(options: RecordedDoorOptions = {}) {
       seen.push(one);
       const answer = (): void => {
         one.isWhole = true;
-        if (options.reply) options.reply(invocation, one);
+        if (reply) reply(invocation, one);
         else invocation.replied(200, '', Buffer.from('ok'));
       };
       invocation.begun(linkOf(invocation, one, answer), 1, null);
@@ -54,7 +56,7 @@ export async function startRecordedDoor(options: RecordedDoorOptions = {}) {
     functionPool: () => dispatcher,
     served: { maxBodyBytes: MAX_BODY_BYTES },
     sockets,
-    ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
+    ...settings,
   });
   return {
     port,

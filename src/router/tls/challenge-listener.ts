@@ -28,7 +28,7 @@ export function createChallengeListener(
     },
     (socket) => {
       socket.on('error', () => {}); // The CA has seen what it came for.
-      socket.end();
+      socket.destroySoon();
     },
   );
 

@@ -41,8 +41,10 @@ export interface TlsListener {
 
 const H1 = 'http/1.1';
 const H2 = 'h2';
-/** Has no certificate: a handshake with it ends in an alert. */
+/** Has no certificate: a handshake ends in an alert, where it has no other. */
 const NO_CERTIFICATE = createSecureContext(CONTEXT_OPTIONS);
+/** Ends the connection at once. */
+const UNKNOWN_NAME = new Error('a server name that is not served');
 /** Certificates of addresses, each with a server of its own, before those that are gone are forgotten. */
 const MAX_ADDRESS_SERVERS = 16;
 
@@ -62,8 +64,10 @@ export function createTlsListener(deps: TlsListenerDeps, firstTicketKeys: Buffer
       handshakeTimeout: HANDSHAKE_MS,
       SNICallback: (name, answer) => {
         const found = certificates.table.find(name);
-        if (found !== null) deps.heardOf(name);
-        answer(null, found?.context ?? NO_CERTIFICATE);
+        if (found === null)
+          return answer(certificate === null ? null : UNKNOWN_NAME, NO_CERTIFICATE);
+        deps.heardOf(name);
+        answer(null, found.context);
       },
       ALPNCallback: ({ servername, protocols }) => {
         // Of a session that goes on no certificate is chosen, so this is the first that is heard of its name.
