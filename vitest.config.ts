@@ -9,6 +9,7 @@ const MODULES = [
   'build',
   'builder',
   'bundles',
+  'domains',
   'certs',
   'egress',
   'fuzz',

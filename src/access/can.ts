@@ -14,6 +14,8 @@ const NEEDED_ROLE = {
   /** The values of plain ones. Those of secrets nobody can read. */
   'environment.read': 'deploy',
   'environment.change': 'deploy',
+  'domain.read': 'read',
+  'domain.change': 'deploy',
   'master-key.rotate': 'admin',
   'token.read': 'admin',
   'token.create': 'admin',

@@ -5,6 +5,7 @@ import type {
   PushJournal,
   RollbackRequest,
 } from '../deploy/index.ts';
+import type { Domains } from '../domains/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { LogFollowers } from '../telemetry/index.ts';
 import type { Rotation, Vault } from '../secrets/index.ts';
@@ -23,6 +24,7 @@ export interface ApiDeps {
   journal: Pick<PushJournal, 'find' | 'list'>;
   vault: Pick<Vault, 'describe'>;
   environmentChanges: EnvironmentChanges;
+  domains: Pick<Domains, 'list' | 'find' | 'add' | 'verify' | 'remove'>;
   rotation: Pick<Rotation, 'rotate'>;
   address: PublicAddress;
   /** Milliseconds since the Unix epoch. */
@@ -30,6 +32,8 @@ export interface ApiDeps {
   logFollowers: LogFollowers;
   /** Answers within a second, either way. */
   isDatabaseUp: () => Promise<boolean>;
+  /** What somebody should look after, for `/readyz`; a bounded list. */
+  warnings: () => Promise<string[]>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */
   onBug: (error: unknown, requestId: string) => void;
 }

@@ -8,6 +8,7 @@ import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.t
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
+import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
 import type { ApiDeps } from './ports.ts';
@@ -29,11 +30,14 @@ declare module 'fastify' {
 export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+const MAX_PARAMETER_CHARACTERS = 2_000;
 const PUBLIC_PATHS = new Set(['/openapi.json', '/readyz', '/schema/fn.json']);
 
 function createInstance() {
   return fastify({
     bodyLimit: BODY_LIMIT_BYTES,
+    // Names of domains are the longest; what is none is said by whoever reads them.
+    routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS },
     genReqId: () => newId('req'),
     // Unknown fields are an error, not silently dropped: a typing mistake must not look like success.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
@@ -67,13 +71,15 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     pushRoutes(typed, deps);
     logRoutes(typed, deps);
     environmentRoutes(typed, deps);
+    domainRoutes(typed, deps);
     masterKeyRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.
-  api.get('/readyz', { schema: { hide: true } }, async () => ({
-    degraded: (await deps.isDatabaseUp()) ? [] : ['database'],
-  }));
+  api.get('/readyz', { schema: { hide: true } }, async () => {
+    if (!(await deps.isDatabaseUp())) return { degraded: ['database'], warnings: [] };
+    return { degraded: [], warnings: await deps.warnings() };
+  });
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   api.get('/schema/fn.json', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/schema+json').send(FnManifestSchema),

@@ -20,6 +20,7 @@ import {
 } from '../protocol/builder.ts';
 import { MAX_PATTERN_CHARACTERS, parsePathPattern } from '../protocol/path-pattern.ts';
 import { printableLine } from '../std/printable.ts';
+import { Domains, isDomain } from './check-domains.ts';
 import { cleanWish, EgressWishes, isOneSpelling } from './check-egress.ts';
 
 const MAX_MESSAGE_CHARACTERS = 1000;
@@ -132,6 +133,7 @@ const Result = Type.Union([
       }),
     ),
     egress: Type.Optional(EgressWishes),
+    domains: Type.Optional(Domains),
     publicFiles: PublicFiles,
     releaseCommand: Type.Union([Type.Null(), Release]),
     reused: Type.Array(FileName, { maxItems: MAX_UNITS }),
@@ -157,6 +159,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
   if (!value.functions.every((built) => isWithin(built, maxima))) return null;
   if (bytesOf(value.variables ?? {}) > MAX_VARIABLES_BYTES) return null;
   if (!(value.egress ?? []).every(isOneSpelling)) return null;
+  if (!(value.domains ?? []).every(isDomain)) return null;
   if (!hasOwnNames(value.functions) || !isConsistent(value.inputs)) return null;
   const { runtime, reused, releaseCommand: release } = value;
   return {
@@ -166,6 +169,7 @@ export function checkResult(json: string, maxima: FunctionLimits): BuildResult |
     environment: cleanNeeds(value.environment),
     ...(value.variables !== undefined && { variables: value.variables }),
     ...(value.egress !== undefined && { egress: value.egress.map(cleanWish) }),
+    ...(value.domains !== undefined && { domains: value.domains }),
     publicFiles: value.publicFiles.map(cleanPublicFile),
     releaseCommand: release && {
       entry: printableLine(release.entry, MAX_PATH_CHARACTERS),

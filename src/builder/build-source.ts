@@ -16,6 +16,7 @@ import { prepareProject } from './install/prepare-project.ts';
 import { environmentReads } from './environment-reads.ts';
 import { type Code, makeCode } from './make-code.ts';
 import {
+  domainsOf,
   egressOf,
   emptyManifest,
   MANIFEST_FILE,
@@ -112,6 +113,7 @@ async function assemble(context: BuildContext): Promise<Omit<BuildOutput, 'pendi
       environment: await environmentNeeds(code, context),
       variables: context.manifest.values.env ?? {},
       egress: egressOf(context.manifest),
+      domains: domainsOf(context.manifest),
       publicFiles: served.publicFiles,
       releaseCommand: release.command,
       reused: code.reused,

@@ -1,4 +1,5 @@
 import { EGRESS_RULE_FORMS, formatEgressRule, parseEgressRule } from '../model/egress-rule.ts';
+import { readDomainName } from '../model/domain-name.ts';
 import { type FnManifest, FnManifestSchema } from '../model/manifest.ts';
 import type { BuildProblem, EgressWish, FunctionLimits } from '../protocol/builder.ts';
 import { codeFrame } from '../protocol/code-frame.ts';
@@ -26,7 +27,7 @@ export type ManifestReading =
   | { kind: 'failed'; problems: BuildProblem[] };
 
 /** Fields that are checked and do not act: they are named, so that nobody believes them to work. */
-const INACTIVE_FIELDS = ['scaling', 'rateLimit', 'domains'] as const;
+const INACTIVE_FIELDS = ['scaling', 'rateLimit'] as const;
 
 /** What those who come from other platforms write. */
 const SYNONYMS = {
@@ -83,7 +84,7 @@ export function readManifest(source: string, maxima: FunctionLimits): ManifestRe
     problemAt: (path, message, hint) =>
       problemAtOffset(source, offsetOf(root, path), message, hint),
   };
-  const problems = unreadableEgress(manifest);
+  const problems = [...unreadableEgress(manifest), ...unreadableDomains(manifest)];
   if (problems.length > 0) return { kind: 'failed', problems };
   return { kind: 'read', manifest, warnings: inactiveFields(manifest) };
 }
@@ -93,6 +94,23 @@ function unreadableEgress({ values, problemAt }: Manifest): BuildProblem[] {
     if (parseEgressRule(text) !== null) return [];
     return problemAt(['egress', index], `"egress[${index}]" must be ${EGRESS_RULE_FORMS}`);
   });
+}
+
+function unreadableDomains({ values, problemAt }: Manifest): BuildProblem[] {
+  return (values.domains ?? []).flatMap((text, index) => {
+    const reading = readDomainName(text);
+    if (reading.kind === 'name') return [];
+    return problemAt(['domains', index], `"domains[${index}]": ${reading.reason}`);
+  });
+}
+
+/** The domains of fn.json in their one spelling, each once. */
+export function domainsOf({ values }: Manifest): string[] {
+  const names = (values.domains ?? []).flatMap((text) => {
+    const reading = readDomainName(text);
+    return reading.kind === 'name' ? reading.name : [];
+  });
+  return [...new Set(names)];
 }
 
 /** What fn.json asks for, in its one spelling, and where: whether it may be is for the operator to say. */

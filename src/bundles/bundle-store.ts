@@ -164,6 +164,7 @@ export function createBundleStore(bundlesDir: string): BundleStore {
 function describe(bundle: NewBundle): BundleManifest {
   const { appId, runtime, functions, environment, variables, egress, releaseCommand, warnings } =
     bundle;
+  const { domains = [] } = bundle;
   checkFilePaths(bundle.files.map(({ path }) => path));
   const bytes = bundle.files.reduce((sum, { content }) => sum + content.length, 0);
   if (bytes > MAX_BUNDLE_BYTES) {
@@ -177,7 +178,11 @@ function describe(bundle: NewBundle): BundleManifest {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const served = describePublic(bundle.publicFiles, files);
   const facts = { format: 1 as const, appId, runtime, functions, environment };
-  const given = { ...(variables && { variables }), ...(egress && { egress }) };
+  const given = {
+    ...(variables && { variables }),
+    ...(egress && { egress }),
+    ...(domains.length > 0 && { domains }),
+  };
   return { ...facts, ...given, public: served, releaseCommand, files, warnings };
 }
 

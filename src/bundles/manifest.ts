@@ -25,6 +25,8 @@ export interface BundleManifest {
   variables?: Record<string, string>;
   /** `egress` of fn.json. */
   egress?: EgressWish[];
+  /** `domains` of fn.json. */
+  domains?: string[];
   /** What the door serves by itself, sorted by path. */
   public: PublicFile[];
   releaseCommand: ReleaseCommand | null;
@@ -93,6 +95,7 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
       },
       variables,
       egress: manifest.egress?.map(({ rule, line, column }) => ({ rule, line, column })),
+      domains: manifest.domains,
       public: manifest.public
         .map(({ path, file, bytes, sha256: hash, encodings: { br, gzip } }) => {
           return { path, file, bytes, sha256: hash, encodings: { br, gzip } };

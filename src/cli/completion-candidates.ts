@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { AppView, DeploymentView, Page } from '../protocol/control-api.ts';
+import type { DomainView } from '../protocol/domains-api.ts';
 import { appPath, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { runGit } from './git.ts';
 import { LOCAL_COMMANDS } from './local-commands.ts';
@@ -14,6 +15,8 @@ const VALUES: Record<string, (ctx: CommandContext, app: string | undefined) => P
     app: listApps,
     branch: listBranches,
     push: listBranches,
+    domain: listDomains,
+    redirectTo: listDomains,
     target: async (ctx, app) => [...(await listVersions(ctx, app)), ...(await listBranches(ctx))],
   };
 
@@ -100,6 +103,17 @@ async function listVersions(ctx: CommandContext, app: string | undefined): Promi
   } as const;
   const { items } = await client.call<Page<DeploymentView>>(call).catch(() => ({ items: [] }));
   return items.map(({ version }) => formatVersion(version));
+}
+
+async function listDomains(ctx: CommandContext, app: string | undefined): Promise<string[]> {
+  const client = await connect(ctx);
+  const appName = await chooseApp(ctx, app === undefined ? {} : { app });
+  const call = {
+    method: 'GET',
+    path: `${appPath(appName)}/domains`,
+    timeoutMs: SERVER_MS,
+  } as const;
+  return (await client.call<Page<DomainView>>(call)).items.map(({ name }) => name);
 }
 
 async function listBranches(ctx: CommandContext): Promise<string[]> {

@@ -11,6 +11,7 @@ import { cancel } from './cancel.ts';
 import { completion } from './completion.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { deploy } from './deploy.ts';
+import { domains } from './domains.ts';
 import { env } from './env-command.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
@@ -42,6 +43,7 @@ const COMMANDS = [
   logs,
   open,
   env,
+  domains,
   apps,
   tokens,
   masterKey,

@@ -7,11 +7,8 @@ export { createActivePushes } from './active-pushes.ts';
 export { createArchives, type Archives } from './archives.ts';
 export { createCommitDeployer } from './commit-deployer.ts';
 export { createLiveRefs } from './live-refs.ts';
-export {
-  createEnvironmentChanges,
-  type ChangedEnvironment,
-  type EnvironmentChanges,
-} from './environment-changes.ts';
+export { createEnvironmentChanges } from './environment-changes.ts';
+export type { ChangedEnvironment, EnvironmentChanges } from './environment-changes.ts';
 export { createEnvironmentReleases } from './environment-releases.ts';
 export { createEnvironments } from './environments.ts';
 export type * from './ports.ts';
@@ -24,6 +21,7 @@ export { createRedactors } from './redactors.ts';
 export { createReleaseCommands } from './release-command.ts';
 export { createReleases } from './release.ts';
 export { createReservations } from './reservation.ts';
+export { createDeclareDomains } from './declare-domains.ts';
 export { createDeployAgain, type DeployedAgain } from './deploy-again.ts';
 export { createRedeploys } from './redeploy.ts';
 export { createRollbacks, type RollbackRequest } from './rollback.ts';

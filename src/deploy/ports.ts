@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { DeclaredDomain } from '../domains/index.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
@@ -10,6 +11,7 @@ import type {
   ValueKind,
 } from '../model/environment.ts';
 import type { EnvironmentNeeds, ReleaseCommand } from '../protocol/builder.ts';
+import type { App } from '../store/apps.ts';
 
 /** Lines for the terminal of whoever waits: a pusher, or nobody. */
 export type Report = (line: string) => void;
@@ -122,7 +124,15 @@ export interface BundlePort {
     variables: Record<string, string>;
     /** `egress` of fn.json. */
     egress: string[];
+    /** `domains` of fn.json. */
+    domains: string[];
   }>;
+}
+
+/** The host names of apps' own. */
+export interface DomainsPort {
+  /** Adds those that the app has not; what is wrong with one is an answer. */
+  declare(app: App, names: readonly string[]): Promise<DeclaredDomain[]>;
 }
 
 /** The repositories. */

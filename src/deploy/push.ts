@@ -13,6 +13,7 @@ import { findDeployment, findReserved, type Deployment } from '../store/deployme
 import { findRecordedSha, findSlug } from '../store/refs.ts';
 import { findRoute, PRODUCTION_ROUTE, type RouteTarget } from '../store/routes.ts';
 import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
+import type { DeclareDomains } from './declare-domains.ts';
 import type { Environments } from './environments.ts';
 import type { Report } from './ports.ts';
 import type { PushJournal } from './push-journal.ts';
@@ -52,6 +53,7 @@ interface Deps {
   /** One settlement of a ref at a time, by `refKey`: the hook's or the reconciler's. */
   refLocks: KeyedMutex;
   journal: PushJournal;
+  declareDomains: DeclareDomains;
   clock: Clock;
 }
 
@@ -148,6 +150,7 @@ export function createPushes(deps: Deps): Pushes {
       }
       const totalMs = clock.monotonicMs() - beganAt;
       summaryLines(address, app.name, { ...released, totalMs }).forEach(report);
+      await deps.declareDomains(app, released.deployment, report);
       return true;
     } finally {
       reservations.letGo(deploymentId);

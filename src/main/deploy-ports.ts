@@ -41,8 +41,9 @@ export function createBundlePort(bundles: Pick<BundleStore, 'readManifest'>): Bu
 type Needs = Awaited<ReturnType<BundlePort['readNeeds']>>;
 
 async function readNeeds(bundles: Pick<BundleStore, 'readManifest'>, hash: string): Promise<Needs> {
-  const { environment, variables = {}, egress = [] } = await bundles.readManifest(hash);
-  return { needs: environment, variables, egress: egress.map(({ rule }) => rule) };
+  const manifest = await bundles.readManifest(hash);
+  const { environment, variables = {}, egress = [], domains = [] } = manifest;
+  return { needs: environment, variables, egress: egress.map(({ rule }) => rule), domains };
 }
 
 export function createBuildPort(builds: Builds): BuildPort {

@@ -129,5 +129,7 @@ export interface ControlOptions {
   /** False where the operator insists on running functions that a self-test could not confine. */
   isConfined: boolean;
   logs: LogRetention;
+  /** `address` or `address:port` of the name servers that domains are looked up at; empty: the machine's. */
+  dnsServers: string[];
   isVerbose: boolean;
 }

@@ -7,6 +7,7 @@ import {
   createActivePushes,
   createArchives,
   createCommitDeployer,
+  createDeclareDomains,
   createDeployAgain,
   createEnvironmentChanges,
   createEnvironmentReleases,
@@ -48,6 +49,7 @@ import {
   createExplain,
   createRepositories,
 } from './deploy-ports.ts';
+import { createControlDomains } from './control-domains.ts';
 import { startControlLogs } from './control-logs.ts';
 import { createDataPlane } from './data-plane.ts';
 import { createGitMethods } from './git-methods.ts';
@@ -140,7 +142,8 @@ export async function wireControl(
   const refLocks = new KeyedMutex();
   const liveRefs = createLiveRefs(repository, onError);
   const archives = createArchives(repository);
-  const environments = createEnvironments({ vault, bundles: createBundlePort(bundles), address });
+  const bundlePort = createBundlePort(bundles);
+  const environments = createEnvironments({ vault, bundles: bundlePort, address });
   const reservations = createReservations({ db, data, seal, environments });
   const releases = createReleases({
     db,
@@ -170,6 +173,10 @@ export async function wireControl(
     isConfined: options.isConfined,
   });
   const journal = createPushJournal(clock);
+  const domains = createControlDomains(
+    { db, clock, routes: publisher, certificates: { lookAgain: () => {} }, onError },
+    options,
+  );
   const pushes = createPushes({
     db,
     deployer,
@@ -179,6 +186,11 @@ export async function wireControl(
     address,
     refLocks,
     journal,
+    declareDomains: createDeclareDomains({
+      bundles: bundlePort,
+      domains: domains.registry,
+      onError,
+    }),
     clock,
   });
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
@@ -227,11 +239,13 @@ export async function wireControl(
     journal,
     vault,
     environmentChanges,
+    domains: domains.registry,
     rotation,
     address,
     logFollowers,
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
+    warnings: () => domains.registry.warnings(),
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });
   stack.defer(() => api.close());
@@ -251,5 +265,6 @@ export async function wireControl(
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
   reconciler.start(stopping.signal);
+  domains.start(stopping.signal);
   return stack;
 }

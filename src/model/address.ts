@@ -15,11 +15,19 @@ export interface PublicAddress {
 const COMMIT_DIGITS = 12;
 
 export function productionUrl(address: PublicAddress, appName: string): string {
-  return hostUrl(address, `${appName}.${address.baseDomain}`);
+  return hostUrl(address, productionHost(address, appName));
+}
+
+export function productionHost({ baseDomain }: PublicAddress, appName: string): string {
+  return `${appName}.${baseDomain}`;
 }
 
 export function refUrl(address: PublicAddress, appName: string, slug: string): string {
-  return hostUrl(address, `${slug}${SLUG_SEPARATOR}${appName}.${address.baseDomain}`);
+  return hostUrl(address, refHost(address, appName, slug));
+}
+
+export function refHost(address: PublicAddress, appName: string, slug: string): string {
+  return `${slug}${SLUG_SEPARATOR}${productionHost(address, appName)}`;
 }
 
 export function commitUrl(address: PublicAddress, appName: string, sha: string): string {

@@ -118,6 +118,14 @@ export function isHostOfApp(host: string, appName: string, baseDomain: string): 
   return (cut === -1 ? label : label.slice(cut + SLUG_SEPARATOR.length)) === appName;
 }
 
+/** A record that somebody has to create. `both`: it proves the name and leads it here. */
+export interface DomainRecord {
+  type: 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'ALIAS';
+  name: string;
+  value: string;
+  purpose: 'proof' | 'pointing' | 'both';
+}
+
 /** Where the name leads. */
 export type DomainPointing = 'here' | 'elsewhere' | 'nowhere' | 'unknown';
 
@@ -137,4 +145,6 @@ export interface DomainReport {
   proof: DomainProof | null;
   pointing: DomainPointing;
   findings: DomainFinding[];
+  /** Addresses of the app's own host; empty when they could not be found out. */
+  own: string[];
 }

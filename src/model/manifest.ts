@@ -150,7 +150,12 @@ export const FnManifestSchema = Type.Object(
     scaling: Type.Optional(Scaling),
     rateLimit: Type.Optional(RateLimit),
     domains: Type.Optional(
-      names('Domains', 'Host names of your own. Checked, without effect yet.', 'example.com'),
+      names(
+        'Domains',
+        'Host names of your own at which production answers. Those that the app has not are added by a push to ' +
+          'production, which prints the DNS record that each wants; none is ever removed by one: see: fn domains.',
+        'example.com',
+      ),
     ),
     egress: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: MAX_EGRESS_RULE_CHARACTERS }), {

@@ -238,6 +238,8 @@ export type BuildResult =
       /** `env` of fn.json. */
       variables?: Record<string, string>;
       egress?: EgressWish[];
+      /** `domains` of fn.json. */
+      domains?: string[];
       publicFiles: BuiltPublicFile[];
       releaseCommand: ReleaseCommand | null;
       /** Units of the previous build that are unchanged: control takes their code and source maps from its bundle. */

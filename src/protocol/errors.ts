@@ -15,6 +15,8 @@ export const ERROR_TABLE = {
   unauthenticated: { status: 401, exit: 3, retryable: false, fault: 'user' },
   forbidden: { status: 403, exit: 3, retryable: false, fault: 'user' },
   'not-found': { status: 404, exit: 2, retryable: false, fault: 'user' },
+  /** A domain waits for its proof. */
+  unverified: { status: 409, exit: 1, retryable: true, fault: 'user' },
   conflict: { status: 409, exit: 8, retryable: false, fault: 'user' },
   'too-large': { status: 413, exit: 2, retryable: false, fault: 'user' },
   'build-failed': { status: 422, exit: 4, retryable: false, fault: 'user' },

@@ -9,6 +9,8 @@ export interface Readiness {
   generation: number;
   /** What is away; functions run without any of it. */
   degraded: string[];
+  /** What somebody should look after, though all is served: domains that lead elsewhere now. */
+  warnings: string[];
 }
 
 export interface Probed {
@@ -26,9 +28,9 @@ export async function readReadiness(
     ask(peers.control),
     Promise.all(silent.map((peer) => ask(peer))),
   ]);
-  const degraded = control === null ? [peers.control.name] : degradedOf(control);
+  const { degraded, warnings } = control === null ? away(peers.control) : told(control);
   degraded.push(...silent.filter((_, at) => answers[at] === null).map(({ name }) => name));
-  return { serving: true, generation, degraded };
+  return { serving: true, generation, degraded, warnings };
 }
 
 /** The body of any answer, whatever its status: a process whose event loop turns. Null when there is none in time. */
@@ -45,7 +47,13 @@ async function ask({ socketPath }: Probed): Promise<string | null> {
   }
 }
 
-function degradedOf(answer: string): string[] {
-  const { degraded } = JSON.parse(answer) as { degraded?: string[] };
-  return degraded ?? [];
+type Told = Pick<Readiness, 'degraded' | 'warnings'>;
+
+function away({ name }: Probed): Told {
+  return { degraded: [name], warnings: [] };
+}
+
+function told(answer: string): Told {
+  const { degraded = [], warnings = [] } = JSON.parse(answer) as Partial<Told>;
+  return { degraded, warnings };
 }

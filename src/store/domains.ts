@@ -1,5 +1,11 @@
 import { isWildcard, wildcardAbove } from '../model/domain.ts';
-import type { DomainProof, DomainReport, DomainState, OtherClaim } from '../model/domain.ts';
+import type {
+  DomainPointing,
+  DomainProof,
+  DomainReport,
+  DomainState,
+  OtherClaim,
+} from '../model/domain.ts';
 import type { SnapshotDomain } from '../protocol/snapshot.ts';
 import type { Database, Queryable } from './database.ts';
 
@@ -217,6 +223,20 @@ export async function listVerifiedDomains(
 ): Promise<Pick<Domain, 'appId' | 'name' | 'redirectTo' | 'report'>[]> {
   const { rows } = await db.query<Domain>(
     `SELECT ${COLUMNS} FROM domains WHERE state = 'verified' ORDER BY verified_at, name`,
+  );
+  return rows;
+}
+
+/** Verified domains that did not lead here when DNS was last asked, of all apps; at most so many. */
+export async function listStrayDomains(
+  db: Queryable,
+  limit: number,
+): Promise<{ name: string; pointing: DomainPointing }[]> {
+  const { rows } = await db.query<{ name: string; pointing: DomainPointing }>(
+    `SELECT name, report->>'pointing' AS pointing FROM domains
+     WHERE state = 'verified' AND report->>'pointing' IN ('elsewhere', 'nowhere')
+     ORDER BY name LIMIT $1`,
+    [limit],
   );
   return rows;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { egressOf, readManifest } from '../../src/builder/manifest.ts';
+import { domainsOf, egressOf, readManifest } from '../../src/builder/manifest.ts';
 import { MAXIMA } from '../build/build-harness.ts';
 
 function problems(source: string): string[] {
@@ -114,14 +114,25 @@ test('what is no place to reach is refused with its line', () => {
   ]);
 });
 
+test('domains are read in one spelling, each once; what is none is refused with its line', () => {
+  const reading = readManifest('{ "domains": ["Bücher.Example", "a.de.", "A.de"] }', MAXIMA);
+  if (reading.kind !== 'read') throw new Error(JSON.stringify(reading.problems));
+  expect(domainsOf(reading.manifest)).toEqual(['xn--bcher-kva.example', 'a.de']);
+  const refused = readManifest('{\n  "domains": ["a.de",\n    "https://a.de"]\n}', MAXIMA);
+  if (refused.kind !== 'failed') throw new Error('it was read');
+  expect(refused.problems).toMatchObject([
+    { message: expect.stringContaining('"domains[1]": "https://a.de" is a URL'), at: { line: 3 } },
+  ]);
+});
+
 test('what does not act yet is taken, and named', () => {
   const reading = readManifest(
-    '{ "domains": ["example.com"], "functions": { "a": { "triggers": [{ "type": "queue" }] } } }',
+    '{ "rateLimit": { "maxRequests": 1, "windowMs": 1 }, "functions": { "a": { "triggers": [{ "type": "queue" }] } } }',
     MAXIMA,
   );
   if (reading.kind !== 'read') throw new Error(JSON.stringify(reading.problems));
   expect(reading.warnings.map(({ message }) => message)).toEqual([
-    '"domains" has no effect in this version',
+    '"rateLimit" has no effect in this version',
     'a trigger of type "queue" has no effect in this version',
   ]);
 });

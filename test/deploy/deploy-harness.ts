@@ -116,7 +116,12 @@ export class DeployHarness {
     const masterKeys = createMasterKeys([Buffer.alloc(32, 7)]);
     const vault = createVault({ db, masterKeys });
     const bundles = {
-      readNeeds: async () => ({ needs: this.needs, variables: {}, egress: this.egress }),
+      readNeeds: async () => ({
+        needs: this.needs,
+        variables: {},
+        egress: this.egress,
+        domains: [],
+      }),
     };
     const environments = createEnvironments({ vault, bundles, address });
     const reservations = createReservations({ db, data, seal, environments });
@@ -156,6 +161,7 @@ export class DeployHarness {
       address,
       refLocks,
       journal: this.journal,
+      declareDomains: async () => {},
       clock,
     });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });

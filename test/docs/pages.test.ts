@@ -8,6 +8,7 @@ const PAGES: [name: string, shown: number][] = [
   ['handlers.md', 0],
   ['environment.md', 0],
   ['logs.md', 0],
+  ['domains.md', 0],
 ];
 
 it.each(PAGES)(

@@ -276,6 +276,7 @@ describe('the control host', () => {
       serving: true,
       generation: data.door.generation,
       degraded: ['control', 'git'],
+      warnings: [],
       protections: { 'memory-limit': 'on' },
     });
   });

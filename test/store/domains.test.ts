@@ -22,8 +22,8 @@ import { usePlatform } from '../support/use-platform.ts';
 const platform = usePlatform();
 const NOW = new Date('2026-01-31T12:00:00Z');
 const LATER = new Date('2026-02-28T12:00:00Z');
-const PROVED: DomainReport = { proof: 'txt', pointing: 'here', findings: [] };
-const UNPROVED: DomainReport = { proof: null, pointing: 'nowhere', findings: [] };
+const PROVED: DomainReport = { proof: 'txt', pointing: 'here', findings: [], own: [] };
+const UNPROVED: DomainReport = { proof: null, pointing: 'nowhere', findings: [], own: [] };
 
 async function openDomains(): Promise<Database> {
   const db = await createDatabase(platform());

@@ -91,6 +91,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     drainMs: config.drainMs,
     isConfined: plan.isConfined,
     logs: config.logs,
+    dnsServers: [...config.certificates.dnsServers],
     isVerbose: config.isVerbose,
   });
   return {

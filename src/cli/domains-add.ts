@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import type { DomainRequestBody, DomainView } from '../protocol/domains-api.ts';
+import { newCommand } from './command.ts';
+import { type AppOptions, type CommandContext, connect } from './command-context.ts';
+import { domainsPath, showDomain } from './domains-show.ts';
+
+interface AddOptions extends AppOptions {
+  branch?: string;
+  redirectTo?: string;
+}
+
+export function addDomain(ctx: CommandContext): Command {
+  return newCommand('add', 'add a domain, or change what one leads to')
+    .argument('<name>', 'such as www.example.com, or "*.example.com" for all names one level below')
+    .option('--app <name>', 'the app, when not that of this repository')
+    .option('--branch <branch>', 'serve this branch or tag instead of production')
+    .option('--redirect-to <domain>', 'send visitors to another domain of the app')
+    .action(async (name: string, options: AddOptions) => {
+      const client = await connect(ctx);
+      const path = await domainsPath(ctx, options);
+      const body: DomainRequestBody = { name };
+      if (options.branch !== undefined) body.branch = options.branch;
+      if (options.redirectTo !== undefined) body.redirectTo = options.redirectTo;
+      const domain = await client.call<DomainView>({ method: 'POST', path, body });
+      if (options.json) return ctx.output.json(domain);
+      showDomain(ctx, domain);
+      if (domain.state === 'verified') return;
+      ctx.output.line('');
+      ctx.output.line(`Then: fn domains verify ${quoted(domain.name)} --wait`);
+    });
+}
+
+/** A star means something to shells. */
+function quoted(name: string): string {
+  return name.includes('*') ? `"${name}"` : name;
+}

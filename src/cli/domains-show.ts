@@ -1,0 +1,65 @@
+/** A domain as the commands show it. */
+import type { DomainView } from '../protocol/domains-api.ts';
+import { printableLine } from '../std/printable.ts';
+import { appPath, chooseApp, type AppOptions, type CommandContext } from './command-context.ts';
+import { formatTable } from './output.ts';
+
+const PURPOSES = {
+  both: 'proves it and leads it here',
+  proof: 'proves it',
+  pointing: 'leads it here',
+} as const;
+
+/** What DNS holds belongs to others. */
+const MAX_SHOWN_CHARACTERS = 300;
+
+/** The API's path of the domains of the app that the options or the repository name. */
+export async function domainsPath(ctx: CommandContext, options: AppOptions): Promise<string> {
+  return `${appPath(await chooseApp(ctx, options))}/domains`;
+}
+
+/** What a domain serves, in words. */
+export function describeTarget({ branch, redirectTo }: DomainView): string {
+  if (redirectTo !== null) return `redirect to ${redirectTo}`;
+  return branch === null ? 'production' : `branch ${branch}`;
+}
+
+/** How it is with a domain, and what is to be done. */
+export function showDomain(ctx: CommandContext, domain: DomainView): void {
+  const { output } = ctx;
+  if (domain.state === 'verified') {
+    output.line(`${nameOf(domain)} is verified: ${domain.url} serves ${describeTarget(domain)}.`);
+    if (domain.problem !== null) output.aside(`warning: ${shown(domain.problem)}`);
+    return;
+  }
+  output.line(`${nameOf(domain)} waits for its proof.`);
+  if (domain.records.length === 0) return;
+  const [first] = domain.records;
+  const which = first?.purpose === 'both' ? 'the first of these records is enough' : 'create these';
+  output.line('');
+  output.line(`In DNS, ${which}:`);
+  for (const line of recordLines(domain)) output.line(`  ${line}`);
+  output.line('');
+  output.line('DNS has now:');
+  for (const { type, name, message } of domain.findings) {
+    output.line(`  ${type.padEnd(5)}  ${name} ${shown(message)}`);
+  }
+}
+
+function recordLines({ records }: DomainView): string[] {
+  const rows = records.map(({ type, name, value, purpose }) => {
+    return [type, name, value, PURPOSES[purpose]];
+  });
+  return formatTable(['TYPE', 'NAME', 'VALUE', 'WHAT FOR'], rows);
+}
+
+function nameOf({ name, displayName }: DomainView): string {
+  return name === displayName
+    ? name
+    : `${printableLine(displayName, MAX_SHOWN_CHARACTERS)} (${name})`;
+}
+
+/** On one line; what could steer a terminal is taken out. */
+export function shown(text: string): string {
+  return printableLine(text, MAX_SHOWN_CHARACTERS);
+}

@@ -1,0 +1,31 @@
+/** The domains of apps, as control has them. */
+import { createDomainChecks, createDomains, type Domains } from '../domains/index.ts';
+import type { Clock } from '../std/clock.ts';
+import { KeyedMutex } from '../std/mutex.ts';
+import type { Database } from '../store/database.ts';
+import { createDnsLookup } from './dns-lookup.ts';
+import type { ControlOptions } from './start-options.ts';
+
+interface Deps {
+  db: Database;
+  clock: Clock;
+  routes: { publish(): Promise<void> };
+  certificates: { lookAgain(): void };
+  onError: (error: unknown) => void;
+}
+
+export interface ControlDomains {
+  registry: Domains;
+  /** Asks DNS when the time of a domain has come, until the signal aborts. */
+  start(signal: AbortSignal): void;
+}
+
+export function createControlDomains(
+  deps: Deps,
+  { address, dnsServers }: Pick<ControlOptions, 'address' | 'dnsServers'>,
+): ControlDomains {
+  const dns = createDnsLookup(dnsServers);
+  const checks = createDomainChecks({ ...deps, dns, address });
+  const registry = createDomains({ ...deps, checks, address, locks: new KeyedMutex() });
+  return { registry, start: (signal) => checks.start(signal) };
+}
