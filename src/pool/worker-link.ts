@@ -96,6 +96,7 @@ export class WorkerLink implements InvocationLink {
   readonly #requests = new RecentRequests();
   readonly #cacheReception: CacheReception;
   #peakMemoryKib = 0;
+  #isGreeted = false;
   #isReady = false;
   #ahead: (AheadInvocation & { stream: number }) | null = null;
   #isRefusing = false;
@@ -152,6 +153,15 @@ export class WorkerLink implements InvocationLink {
     return this.#peakMemoryKib;
   }
 
+  /**
+   * Asks one that still boots for a sign of life. Its answer, right behind HELLO, tells nothing new: but by then both ends
+   * have read and written once, and the first request finds compiled what that takes.
+   */
+  greet(): void {
+    this.#isGreeted = true;
+    this.#writer.empty(WORKER_FRAME.PING, 0);
+  }
+
   /** `cache` is what another worker of the same function made of the same code. */
   specialise(head: SpecialiseHead, code: Uint8Array, cache: Uint8Array | null = null): void {
     this.#slots = new StreamSlots(head.concurrency);
@@ -182,6 +192,11 @@ export class WorkerLink implements InvocationLink {
     this.#ahead = { ...ahead, stream };
     this.#requests.note(stream, invocation.requestId);
     this.#writer.text(WORKER_FRAME.INVOKE, stream, invocation.hasBody ? 1 : 0, invocation.text);
+  }
+
+  /** What it was told goes out now and not at the end of this turn: somebody waits for its start. */
+  sendNow(): void {
+    this.#writer.flush();
   }
 
   /** Nobody waits any more for what was sent ahead. */
@@ -343,6 +358,7 @@ export class WorkerLink implements InvocationLink {
   }
 
   #pong(): void {
+    if (this.#isGreeted) return void (this.#isGreeted = false);
     if (this.#cancelPing === null) return this.#broken('an answer to no ping');
     this.#cancelPing();
     this.#cancelPing = null;

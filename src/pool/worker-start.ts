@@ -169,6 +169,7 @@ function initialise(
     link.specialise(specialiseHead(request), code, cache);
     promised = request.promise?.(() => link.cancelAhead()) ?? null;
     if (promised !== null) sendAhead(link, promised);
+    link.sendNow();
   });
 }
 

@@ -179,6 +179,7 @@ export class Zygotes {
       closed: () => fail('a worker ended while it booted'),
       unusable: fail,
     });
+    link.greet();
     try {
       await promise;
     } catch (error) {

@@ -18,7 +18,7 @@
  *       CANCEL    u8           →                            CANCEL_REASON
  *
  *       CREDIT  u32            ↔                            flow control: the receiver consumed so many body bytes
- *       PING → PONG                                         an answer proves that the event loop turns
+ *       PING → PONG                                         an answer proves that the event loop turns; one waits for HELLO
  *       DRAIN                  →                            finish what you have, then exit
  *       MAKE_CODE_CACHE  u32   →                            of the code, now, of at most so many bytes
  *                              ←   CODE_CACHE  bytes …      each BODY_CHUNK_BYTES but the last; an empty one ends them

@@ -50,6 +50,9 @@ export const ownHeap: Heap = {
   collect: () => openCollector()({ type: 'major', execution: 'sync', flavor: 'last-resort' }),
 };
 
+/** For a rehearsal, which leaves nothing to collect. */
+export const NO_HEAP: Heap = { totalBytes: () => 0, collect: () => {} };
+
 /** V8 shows it to new contexts alone, and as long as it is told to: the function's own never has it. */
 function openCollector(): Collect {
   const v8 = process.getBuiltinModule('node:v8');

@@ -3,12 +3,14 @@
  * the first specialisation and the first request of a process call some hundreds of them. So each zygote rehearses both
  * with a function of its own, before it says that it has booted, and leaves nothing of it behind.
  */
+import { openSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { devNull } from 'node:os';
 import { Writable } from 'node:stream';
 import { encodeFrame, FrameDecoder, type Frame } from '../protocol/framing.ts';
 import { invokeClientText, invokeText } from '../protocol/invoke.ts';
 import { specialiseParts, WORKER_FRAME, type SpecialiseHead } from '../protocol/worker.ts';
-import type { EnvironmentSource } from './environment.ts';
+import { readEnvironment, type EnvironmentSource } from './environment.ts';
 import { nodeHttp } from './node-http.ts';
 import { webStreams } from './web/web-streams.ts';
 
@@ -66,7 +68,7 @@ export async function rehearse(makeWorker: MakeWorker): Promise<void> {
 
 async function rehearseOne(makeWorker: MakeWorker, handler: string): Promise<void> {
   const answers = createAnswers();
-  const worker = makeWorker(answers.socket, () => ({ values: {}, secretNames: [] }));
+  const worker = makeWorker(answers.socket, () => readEnvironment(openSync(devNull, 'r')));
   const frames = new FrameDecoder((frame) => worker.receive(frame));
   const code = Buffer.from(
     `(async function (__builtin, __meta, __export, require) { "use strict"; __export(${handler}); })`,

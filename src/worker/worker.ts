@@ -14,7 +14,7 @@ import { captureOutput } from './capture-output.ts';
 import type { FoundHandler } from './conventions.ts';
 import type { EnvironmentSource } from './environment.ts';
 import type { Handle } from './handlers.ts';
-import { createIdleCollection, ownHeap } from './idle-collection.ts';
+import { createIdleCollection, NO_HEAP, ownHeap } from './idle-collection.ts';
 import { CodeCacheMaker } from './code-cache-maker.ts';
 import { initialise, NoHandler, type InitialiseHost } from './initialise.ts';
 import { describeError, Invocation, InvocationCancelled } from './invocation.ts';
@@ -35,7 +35,7 @@ export async function startWorker(
   environment: EnvironmentSource,
 ): Promise<Pick<Worker, 'retire' | 'warn'>> {
   // Before anything can come that is not its own.
-  await rehearse((mirror, nothing) => new Worker(mirror, nothing));
+  await rehearse((mirror, nothing) => new Worker(mirror, nothing, createIdleCollection(NO_HEAP)));
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const decoder = new FrameDecoder((frame) => worker.receive(frame));
   const socket = openSocket({
@@ -46,6 +46,7 @@ export async function startWorker(
     },
   });
   const worker = new Worker(socket, environment, createIdleCollection(ownHeap));
+  socket.unref().ref(); // As each start does: rehearsed, too.
   socket.resume(); // Or the end of the stream would never be seen.
   socket.on('error', () => process.exit(0));
   socket.on('close', () => process.exit(0));

@@ -72,11 +72,19 @@ async function openBroker(maxSandboxes = 8) {
   onTestFinished(() => rm(storeDir, { recursive: true }));
   const program = await lab.program(SANDBOXED);
   const said: string[] = [];
+  /** What of a start was done, in this order. */
+  const done: string[] = [];
   const broker = createSandboxBroker(
     {
       sandboxes: lab.sandboxes,
       launcher: createLauncherClient(),
-      cgroups: lab.cgroups,
+      cgroups: {
+        ...lab.cgroups,
+        openLevel: () => {
+          done.push('share');
+          return lab.cgroups.openLevel();
+        },
+      },
       program: () => program,
       networks: null,
       channels: null,
@@ -85,7 +93,10 @@ async function openBroker(maxSandboxes = 8) {
         slotsDir: join(storeDir, 'slots'),
         visibleDir: join(storeDir, 'slots'),
       }),
-      openSealed: (deployment) => openSealedEnvironment(sealedDir, () => [MASTER_KEY], deployment),
+      openSealed: (deployment) => {
+        done.push('environment');
+        return openSealedEnvironment(sealedDir, () => [MASTER_KEY], deployment);
+      },
       openSealedKey: (certificate) => openSealedKey(sealedDir, () => [MASTER_KEY], certificate),
       masterKeyFile: { keys: [MASTER_KEY], add: async () => {}, retireOld: async () => {} },
       say: (line) => void said.push(line),
@@ -127,7 +138,7 @@ async function openBroker(maxSandboxes = 8) {
     };
     return { child, heard, ask, startSandbox };
   }
-  return { connect, said, storeDir };
+  return { connect, said, done, storeDir };
 }
 
 /** A bundle with one package; returns the package's folder. */
@@ -152,7 +163,7 @@ describe('the supervisor', () => {
   });
 
   it('gives a sandbox the environment of a deployment, once', async () => {
-    const { connect } = await openBroker();
+    const { connect, done } = await openBroker();
     const data = connect('zygote');
     const slot = await data.startSandbox();
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
@@ -160,6 +171,8 @@ describe('the supervisor', () => {
     const environment = { values: { SECRET: 'of-the-deployment' }, secretNames: ['SECRET'] };
     const expected = `up;environment ${JSON.stringify(environment)}\n;`;
     await eventually(() => data.heard.data[slot] === expected);
+    // Its start waits for this and not for its share.
+    expect(done).toEqual(['environment', 'share']);
   });
 
   it('shows a sandbox the packages of a bundle before its environment, without copying them', async () => {

@@ -210,6 +210,19 @@ describe('WorkerLink', () => {
     await eventually(() => reasons.length === 1);
   });
 
+  it('takes one answer to its greeting, and no second', async () => {
+    const { link, received, send } = await openLink(1);
+    const reasons: string[] = [];
+    link.listen({ unusable: (reason) => reasons.push(reason) });
+    link.greet();
+    await eventually(() => received.some(({ type }) => type === WORKER_FRAME.PING));
+    expect(link.isSuspect).toBe(false);
+    send(WORKER_FRAME.PONG, 0);
+    send(WORKER_FRAME.PONG, 0);
+    await eventually(() => reasons.length === 1);
+    expect(reasons[0]).toContain('an answer to no ping');
+  });
+
   it('takes the largest reply that a worker may send', async () => {
     const { send, stream, recorder } = await openBusyLink(1);
     send(WORKER_FRAME.REPLY, stream, reply(filler(BODY_CHUNK_BYTES)));

@@ -8,7 +8,7 @@ import { maxZygotesOf, ZygoteDemand } from '../../src/pool/zygote-demand.ts';
 import { ZygoteClasses } from '../../src/pool/zygote-classes.ts';
 import { Zygotes } from '../../src/pool/zygotes.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
-import { encodeFrame } from '../../src/protocol/framing.ts';
+import { encodeFrame, FrameDecoder } from '../../src/protocol/framing.ts';
 
 import { WORKER_FRAME } from '../../src/protocol/worker.ts';
 import type { Clock } from '../../src/std/clock.ts';
@@ -53,8 +53,11 @@ class SteppedClock implements Clock {
 async function openZygotes(options: { reserve: number; maxReserve: number }) {
   const path = join(tmpdir(), `zygotes-${randomName(8)}.sock`);
   const far: net.Socket[] = [];
+  const heard: number[] = [];
   const server = net.createServer((socket) => {
     far.push(socket);
+    const decoder = new FrameDecoder(({ type }) => heard.push(type));
+    socket.on('data', (chunk: Buffer) => decoder.push(chunk));
     socket.write(encodeFrame(WORKER_FRAME.HELLO, 0, Buffer.alloc(0)));
   });
   server.listen(path);
@@ -83,7 +86,7 @@ async function openZygotes(options: { reserve: number; maxReserve: number }) {
     zygotes.close();
     for (const socket of far) socket.destroy();
   });
-  return { zygotes, clock, counts, far };
+  return { zygotes, clock, counts, far, heard };
 }
 
 async function openClasses() {
@@ -155,6 +158,13 @@ describe('zygotes', () => {
     counts.failing = true;
     await expect(zygotes.take(128)).rejects.toThrow(PlatformError);
     expect(counts.started).toBe(4);
+  });
+
+  it('are asked for a sign of life each while they boot, and are ready without one', async () => {
+    const { zygotes, heard } = await openZygotes({ reserve: 2, maxReserve: 2 });
+    zygotes.start();
+    await eventually(() => zygotes.readyCount === 2 && heard.length === 2);
+    expect(heard).toEqual([WORKER_FRAME.PING, WORKER_FRAME.PING]);
   });
 
   it('that do not boot are tried again ever later', async () => {

@@ -195,7 +195,6 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       const slot = slots.get(id);
       if (slot === undefined || slot.isSpecialised) return; // It has just ended, which the process will hear.
       slot.isSpecialised = true;
-      shares.join(app, slot.sandbox);
       try {
         // Where it may connect to is nothing that the code is told.
         const { egress = [], ...environment } = deps.openSealed(deployment);
@@ -208,6 +207,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
           await deps.channels?.open(id, slot.sandbox.channel, { app, egress, lost });
         }
         slot.sandbox.giveEnvironment(environment);
+        // Afterwards: its start waits for the environment, and not for this.
+        shares.join(app, slot.sandbox);
       } catch (error) {
         deps.say(`the environment or packages of ${deployment} cannot be given: ${String(error)}`);
         const reason = 'its environment or its packages cannot be opened';
