@@ -1,0 +1,93 @@
+/** Knot DNS (the Debian package): an authoritative name server with zones that a key may change, on a free port. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDnsLookup, type DnsLookup } from '../../src/std/dns-lookup.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+
+const PROGRAM = '/usr/sbin/knotd';
+
+export interface Knot {
+  port: number;
+  /** Asks this server alone. */
+  lookup: DnsLookup;
+  close(): Promise<void>;
+}
+
+export interface KnotOptions {
+  /** Domain → the lines of its zone after SOA and NS, with names relative to it. */
+  zones: Record<string, string>;
+  /** May change TXT records of all zones. */
+  key?: { name: string; algorithm: string; secret: Buffer };
+}
+
+/** Installs it where that is possible. @throws where it is not */
+export function provideKnot(): void {
+  if (existsSync(PROGRAM)) return;
+  const parameters = ['install', '-y', '--no-install-recommends', 'knot'];
+  spawnSync('apt-get', parameters, { stdio: 'ignore' });
+  if (!existsSync(PROGRAM)) throw new Error('needs the Debian package knot');
+}
+
+export async function startKnot(options: KnotOptions): Promise<Knot> {
+  provideKnot();
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-knot-'));
+  const port = await freePort();
+  await writeFile(join(folder, 'knot.conf'), configuration(folder, port, options));
+  for (const [domain, lines] of Object.entries(options.zones)) {
+    const head = `$ORIGIN ${domain}.\n$TTL 60\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n`;
+    await writeFile(join(folder, `${domain}.zone`), `${head}${lines}\n`);
+  }
+  const child = spawn(PROGRAM, ['-c', join(folder, 'knot.conf')], { stdio: 'ignore' });
+  const exited = once(child, 'exit');
+  const lookup = createDnsLookup({ servers: [`127.0.0.1:${port}`], deadlineMs: 1_000 });
+  const [domain = ''] = Object.keys(options.zones);
+  await eventually(async () => (await lookup.nameServers(domain)).kind === 'found');
+  return {
+    port,
+    lookup,
+    async close() {
+      child.kill('SIGKILL');
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function configuration(folder: string, port: number, { zones, key }: KnotOptions): string {
+  const keys =
+    key === undefined
+      ? ''
+      : `key:
+  - id: ${key.name}
+    algorithm: ${key.algorithm}
+    secret: ${key.secret.toString('base64')}
+acl:
+  - id: by-key
+    key: ${key.name}
+    action: [update, query]
+    update-type: [TXT]
+`;
+  const acl = key === undefined ? '' : '    acl: [by-key]\n';
+  const domains = Object.keys(zones).map((domain) => {
+    return `  - domain: ${domain}\n    file: ${domain}.zone\n${acl}`;
+  });
+  return `server:
+    rundir: ${folder}
+    listen: 127.0.0.1@${port}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: ${folder}
+${keys}template:
+  - id: default
+    storage: ${folder}
+    semantic-checks: off
+zone:
+${domains.join('')}`;
+}
