@@ -74,8 +74,11 @@ export function createDomainChecks(deps: Deps): DomainChecks {
     const nextCheckAt = nextCheck(state, report, { failedChecks, nowMs });
     const checked = { report, checkedAt: new Date(nowMs), nextCheckAt, failedChecks };
     const after = await recordCheck(db, before, checked);
-    // Another app may have been verified in between; then this one waits as before.
-    if (after === null) return findDomain(db, app.id, name);
+    if (after === null) {
+      // It was removed in between, or another app was verified by its own proof; then this one waits on.
+      const unproved = { ...checked, report: { ...report, proof: null } };
+      return recordCheck(db, before, unproved);
+    }
     if (before.state === 'pending' && after.state === 'verified') {
       deps.certificates.lookAgain();
       await deps.routes.publish();

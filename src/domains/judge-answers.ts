@@ -50,7 +50,7 @@ export function judgeAnswers(question: DomainQuestion, answers: DomainAnswers): 
   const cname = findingOf(answers.cname, {
     type: 'CNAME',
     name: host,
-    isExpected: (value) => isHostOfApp(value, appName, baseDomain),
+    isExpected: (value) => isHostOfApp(plainName(value), appName, baseDomain),
   });
   const isAlias = cname.outcome === 'expected';
   const own = answers.own.kind === 'found' ? answers.own.values.slice(0, MAX_VALUES) : [];
@@ -68,6 +68,11 @@ export function judgeAnswers(question: DomainQuestion, answers: DomainAnswers): 
     findings: [txt, cname, addresses],
     own,
   };
+}
+
+/** Servers keep the case in which a name was written, and may write its final dot. */
+function plainName(written: string): string {
+  return written.toLowerCase().replace(/\.$/, '');
 }
 
 interface Expectation extends Pick<DomainFinding, 'type' | 'name'> {

@@ -2,7 +2,7 @@
 export interface DnsLookup {
   /** Each value with its strings put together (RFC 7208 section 3.3). */
   txt(name: string): Promise<DnsAnswer<string>>;
-  /** In lower case, without a final dot. */
+  /** The alias itself, one step. */
   cname(name: string): Promise<DnsAnswer<string>>;
   /** IPv4 and IPv6, behind however many aliases. */
   addresses(name: string): Promise<DnsAnswer<string>>;

@@ -25,16 +25,13 @@ export function createDnsLookup(servers: readonly string[]): DnsLookup {
     }
   }
 
-  const lower = (names: string[]): string[] =>
-    names.map((name) => name.toLowerCase().replace(/\.$/, ''));
-
   return {
     txt: (name) =>
       ask(async (resolver) => {
         const records = await resolver.resolveTxt(name);
         return records.map((strings) => strings.join(''));
       }),
-    cname: (name) => ask(async (resolver) => lower(await resolver.resolveCname(name))),
+    cname: (name) => ask((resolver) => resolver.resolveCname(name)),
     async addresses(name) {
       const [v4, v6] = await Promise.all([
         ask((resolver) => resolver.resolve4(name)),

@@ -37,6 +37,7 @@ describe('the proof of a domain', () => {
     ['the text of another app', { txt: found(challengeValue('app-2')) }, OPEN, null],
     ['its text in part', { txt: found(TEXT.slice(0, -1)) }, OPEN, null],
     ['an alias of the app', { cname: found('hello.fn.dev') }, OPEN, 'cname'],
+    ['an alias of the app as people write it', { cname: found('Hello.FN.dev.') }, OPEN, 'cname'],
     ['an alias of its branch', { cname: found('topic--hello.fn.dev') }, OPEN, 'cname'],
     ['an alias of another app', { cname: found('other.fn.dev') }, OPEN, null],
     ['an alias of the base domain', { cname: found('fn.dev') }, OPEN, null],

@@ -113,6 +113,8 @@ describe('a domain of an app', () => {
     expect(served.headers).toMatchObject({ 'x-fn-version': 'v1' });
     expect((await get('www.example.com.')).status).toBe(200);
 
+    const completed = await shop.fn('complete', '--', 'domains', 'verify', 'ww');
+    expect(completed.output).toBe('www.example.com\n');
     const removed = await shop.fn('domains', 'remove', 'www.example.com', '--yes');
     expect(removed.output).toContain('www.example.com is removed');
     expect((await get('www.example.com')).body).toBe(unknown.body);
