@@ -22,6 +22,8 @@ export interface ClientSandbox {
    * bundle before, when one is named. It takes its processor time from the share of `app`.
    */
   specialise(deploymentId: string, bundle?: string, app?: string): void;
+  /** It has booted, and no longer yields the processor. */
+  booted(): void;
   /** Resolves when a worker comes near its memory limit, if it ever does. */
   nearMemoryLimit: Promise<void>;
   /** Hears what the app's log shall say while connections of a worker are refused. */
@@ -131,6 +133,7 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
           ...(bundle !== undefined && { bundle }),
           ...(app !== undefined && { app }),
         }),
+      booted: () => supervisor.send({ type: 'booted', slot }),
       nearMemoryLimit: new Promise((resolve) => nearLimits.set(slot, resolve)),
       onConnectionsRefused: (listener) => {
         if (exits.has(slot)) refusals.set(slot, listener);

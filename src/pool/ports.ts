@@ -19,6 +19,8 @@ export interface Sandbox {
    * life; `app` says whose share of the processor it takes. When that fails, `exited` says why.
    */
   specialise(deployment: string, bundle?: string, app?: string): void;
+  /** It has booted, and yields the processor no longer; absent where it never did. */
+  booted?(): void;
   /** Resolves when it comes near its memory limit; absent where nobody looks. */
   readonly nearMemoryLimit?: Promise<void>;
   /** Hears what the function's log shall say while its connections are refused; absent where nobody looks. */

@@ -19,6 +19,8 @@ const BOOT_TIMEOUT_MS = 15_000;
 /** After a boot that failed or a zygote that died; twice as long after each further one in a row. */
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 60_000;
+/** After HELLO a zygote still loads what many functions need, ahead of anybody's need: see worker/warm-up.ts. */
+const SETTLING_MS = 250;
 /** Leaves the machine to the cold start that has just taken a zygote. */
 const REFILL_DELAY_MS = 25;
 
@@ -208,6 +210,9 @@ export class Zygotes {
       return;
     }
     this.#ready.push(zygote);
+    this.#deps.clock.after(SETTLING_MS, () => {
+      if (this.#ready.includes(zygote)) zygote.sandbox.booted?.();
+    });
     zygote.link.listen({
       closed: () => this.#lost(zygote),
       unusable: () => zygote.sandbox.kill(),

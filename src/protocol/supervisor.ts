@@ -20,6 +20,8 @@ export type SupervisorRequest =
   /** Boots a build sandbox; `builder-started` brings its socket. */
   | { type: 'start-builder'; request: number; memoryMib: number }
   | { type: 'kill'; slot: SlotId }
+  /** Data's alone: a zygote has booted. From now on it need not yield the processor: somebody will wait for what it does. */
+  | { type: 'booted'; slot: SlotId }
   /** Data's alone: stops a worker that nobody asks, where the machine can, until it is asked again. */
   | { type: 'freeze' | 'thaw'; slot: SlotId }
   /** Data's alone: the private key of a certificate that it serves. Answered by `certificate-key`. */

@@ -127,6 +127,16 @@ describe('on a machine that is busy', () => {
     expect(levels, 'the first went with the last that was in it').toHaveLength(3);
   });
 
+  it('lets a zygote that has booted yield no more, and those that boot go on', () => {
+    const { shares, pass } = openShares();
+    const [booting, waiting] = [sandbox(), sandbox()];
+    shares.joinUnowned('zygotes', booting);
+    shares.joinUnowned('zygotes', waiting);
+    shares.booted(waiting);
+    for (let count = 0; count < 2; count++) pass([[booting, 1]]);
+    expect([booting.yields, waiting.yields]).toEqual([true, false]);
+  });
+
   it('has zygotes that boot always yield, until they are an app own', () => {
     const { shares, pass } = openShares();
     const [booting, quiet] = [sandbox(), sandbox()];

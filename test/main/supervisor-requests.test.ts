@@ -12,6 +12,7 @@ describe('a request to the supervisor', () => {
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23' },
     { type: 'specialise', slot: SLOT, deployment: 'dep-abcdefghij23', bundle: 'a'.repeat(64) },
     { type: 'kill', slot: SLOT },
+    { type: 'booted', slot: SLOT },
     { type: 'freeze', slot: SLOT },
     { type: 'thaw', slot: SLOT },
     { type: 'open-certificate', request: 1, certificate: 'abc123' },
@@ -49,6 +50,7 @@ describe('a request to the supervisor', () => {
     { type: 'open-certificate', request: 1 },
     { type: 'kill', slot: 'slot-ABCDEFGHIJ23' },
     { type: 'kill' },
+    { type: 'booted', slot: '../x' },
   ])('is refused: %j', (message) => {
     expect(parse(message)).toBe(null);
   });

@@ -64,7 +64,7 @@ async function openZygotes(options: { reserve: number; maxReserve: number }) {
   await once(server, 'listening');
   cleanups.push(() => server.close());
   const clock = new SteppedClock();
-  const counts = { started: 0, failing: false };
+  const counts = { started: 0, failing: false, booted: 0 };
   const zygotes = new Zygotes(
     {
       clock,
@@ -76,7 +76,9 @@ async function openZygotes(options: { reserve: number; maxReserve: number }) {
           cleanups.push(() => socket.destroy());
           const exited = new Promise<never>(() => {});
           const output = { listen: () => {} };
-          return { socket, output, exited, specialise: () => {}, kill: () => socket.destroy() };
+          const booted = (): void => void (counts.booted += 1);
+          const kill = (): void => void socket.destroy();
+          return { socket, output, exited, specialise: () => {}, booted, kill };
         },
       },
     },
@@ -165,6 +167,16 @@ describe('zygotes', () => {
     zygotes.start();
     await eventually(() => zygotes.readyCount === 2 && heard.length === 2);
     expect(heard).toEqual([WORKER_FRAME.PING, WORKER_FRAME.PING]);
+  });
+
+  it('are told of as booted when they have settled, unless they were taken before', async () => {
+    const { zygotes, clock, counts } = await openZygotes({ reserve: 3, maxReserve: 3 });
+    zygotes.start();
+    await eventually(() => zygotes.readyCount === 3);
+    await zygotes.take(128);
+    expect(counts.booted).toBe(0);
+    clock.pass(250);
+    expect(counts.booted).toBe(2);
   });
 
   it('that do not boot are tried again ever later', async () => {

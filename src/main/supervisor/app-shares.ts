@@ -58,11 +58,19 @@ export class AppShares {
 
   /**
    * Until it has ended, or has become an app's. Its weight stays as it is. Zygotes boot ahead of who will need them, and
-   * always yield: a boot takes ten times what a cold start does, which would otherwise wait for it.
+   * yield until they have booted: a boot takes ten times what a cold start does, which would otherwise wait for it.
    */
   joinUnowned(kind: Unowned, sandbox: Consumer): void {
     this.#add(this.#members.get(kind) ?? this.#open(kind, null), sandbox);
     void sandbox.exited.then(() => this.#leave(kind, sandbox));
+  }
+
+  /**
+   * A zygote waits, and takes nothing until it becomes an app's. It has the processor then as soon as it wakes, and not
+   * once it has been moved.
+   */
+  booted(zygote: Consumer): void {
+    zygote.processor.setYielding(false);
   }
 
   /** Null as well when the system has no room for it: then its sandboxes stand by themselves. */

@@ -190,6 +190,12 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       notify({ type: 'exited', slot, exit });
     }
 
+    function booted(id: SlotId): void {
+      const slot = slots.get(id);
+      // One that is an app's yields as the app does.
+      if (slot?.isSpecialised === false) shares.booted(slot.sandbox);
+    }
+
     async function specialise(request: SpecialiseRequest): Promise<void> {
       const { slot: id, deployment, bundle, app = deployment } = request;
       const slot = slots.get(id);
@@ -246,6 +252,8 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         child.kill('SIGKILL');
       } else if (request.type === 'specialise') {
         void specialise(request);
+      } else if (request.type === 'booted') {
+        booted(request.slot);
       } else if (request.type === 'open-certificate') {
         openCertificate(request);
       } else if (isKeyRequest(request)) {

@@ -43,6 +43,7 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
         ...(app !== undefined && { app }),
       };
     case 'kill':
+    case 'booted':
     case 'freeze':
     case 'thaw':
       return matches(slot, SLOT_ID) ? { type, slot } : null;
@@ -56,6 +57,7 @@ export function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
   switch (request.type) {
     case 'start-zygote':
     case 'specialise':
+    case 'booted':
     case 'freeze':
     case 'thaw':
     case 'open-certificate':
