@@ -38,24 +38,28 @@ CREATE TABLE certificate_schedule (
   name            text PRIMARY KEY,
   names           text[] NOT NULL,
   app_id          text REFERENCES apps,
-  -- Failed orders since the last that succeeded.
-  attempts        integer NOT NULL DEFAULT 0,
-  -- Null: by the plan of renewal. Also what an authority has asked for by Retry-After.
+  -- In a row, since an order succeeded; and those of them that an authority had a part in.
+  failures        integer NOT NULL DEFAULT 0,
+  ca_failures     integer NOT NULL DEFAULT 0,
+  -- Null: by the plan of renewal.
   not_before      timestamptz,
-  -- { code, message, hint, directory, at }
+  -- CertificateProblem of src/certs/certificate-status.ts.
   last_problem    jsonb,
-  -- Of the order under way: made and stored before the order is, so that no certificate is lost with its key.
+  -- What authorities asked for by Retry-After: their URL to milliseconds since 1970.
+  waits           jsonb NOT NULL DEFAULT '{}',
+  -- Of the order under way: the key is made and stored before the order is, so that no certificate is lost with its key.
   directory       text,
   order_url       text,
   master_key_id   text,
   sealed_key      bytea,
-  -- When the authority wants the newest certificate renewed (RFC 9773); asked again at renewal_info_at.
+  -- When the authority wants the newest certificate renewed (RFC 9773), of which one it said so, when to ask again.
   renew_at        timestamptz,
-  renewal_info_at timestamptz,
-  renewal_info_of text
+  renew_at_of     text,
+  renew_check_at  timestamptz
 );
 
--- What answers the challenges of orders under way: AcmeChallenge of src/protocol/certificates.ts.
+-- What answers the challenges of orders under way: AcmeChallenge of src/protocol/certificates.ts, or { kind: 'dns-01', name,
+-- value } of a TXT record that was set.
 CREATE TABLE acme_challenges (
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   -- The row of certificate_schedule.

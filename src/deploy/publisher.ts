@@ -1,4 +1,5 @@
 import type { Snapshot } from '../protocol/snapshot.ts';
+import { shareRuns } from '../std/shared-run.ts';
 import type { DataPlanePort } from './ports.ts';
 
 /** Makes what the database says the data plane's routes. */
@@ -20,36 +21,20 @@ interface Deps {
 }
 
 export function createPublisher(deps: Deps): Publisher {
-  let running: Promise<void> | null = null;
-  let next: Promise<void> | null = null;
   let isBehind = false;
 
-  async function publishOnce(): Promise<void> {
+  const publish = shareRuns(async () => {
     isBehind = true;
     const snapshot = await deps.readSnapshot();
     await deps.writeSnapshot(snapshot);
     await deps.data.applySnapshot(snapshot.generation);
     isBehind = false;
-  }
-
-  function start(): Promise<void> {
-    next = null;
-    const run = publishOnce().finally(() => {
-      if (running === run) running = null;
-    });
-    running = run;
-    return run;
-  }
+  });
 
   return {
     get isBehind() {
       return isBehind;
     },
-    publish() {
-      if (running === null) return start();
-      // The run under way may have read the database before the caller's commit.
-      next ??= running.then(start, start);
-      return next;
-    },
+    publish,
   };
 }

@@ -4,6 +4,7 @@
  * what (model/environment.ts does) and never shows a value. Read sealed-box.ts for the encryption, vault.ts for what
  * is stored, rotation.ts for how the master key is replaced.
  */
+export { createKeyBox } from './key-box.ts';
 export { createMasterKeys } from './master-keys.ts';
 export { createRotation, type Rotation } from './rotation.ts';
 export { createSealedCertificates, createSealedFiles } from './sealed-files.ts';

@@ -6,7 +6,9 @@ import {
   recordMasterKeyId,
   replaceDataKey,
 } from '../store/data-keys.ts';
+import { lockSealedKeysOfOthers, replaceSealedKey } from '../store/sealed-keys.ts';
 import { unwrapDataKey, wrapDataKey } from './data-keys.ts';
+import { resealKey } from './key-box.ts';
 import { MAX_MASTER_KEYS, masterKeyId } from './master-key-file.ts';
 import type { MasterKeys } from './master-keys.ts';
 import type { SealedFiles } from './sealed-files.ts';
@@ -16,7 +18,7 @@ import type { SealedFiles } from './sealed-files.ts';
  * left that needs the old one, so that each point at which it all may stop is one that the next start goes on from:
  *
  *     1. the supervisor writes both keys into the file   a worker that starts opens files of either
- *     2. the data keys are wrapped anew                  one transaction
+ *     2. data keys and private keys are wrapped anew     one transaction
  *     3. the sealed files are sealed anew                each replaced whole
  *     4. the supervisor writes the new key alone
  */
@@ -48,7 +50,7 @@ interface Deps {
 export function createRotation({ db, masterKeys, sealedFiles, file }: Deps): Rotation {
   let isRunning = false;
 
-  function rewrapDataKeys(): Promise<void> {
+  function rewrapKeys(): Promise<void> {
     return masterKeys.use((newest, id) =>
       db.transaction(async (tx) => {
         for (const { appId, masterKeyId: former, wrapped } of await lockDataKeysOfOthers(tx, id)) {
@@ -56,13 +58,18 @@ export function createRotation({ db, masterKeys, sealedFiles, file }: Deps): Rot
           const rewrapped = wrapDataKey(newest, appId, key);
           await replaceDataKey(tx, { appId, masterKeyId: id, wrapped: rewrapped });
         }
+        for (const key of await lockSealedKeysOfOthers(tx, id)) {
+          const from = masterKeys.byId(key.masterKeyId);
+          const sealedKey = resealKey({ from, to: newest }, key, key.sealedKey);
+          await replaceSealedKey(tx, { ...key, masterKeyId: id, sealedKey });
+        }
         await recordMasterKeyId(tx, id);
       }),
     );
   }
 
   async function complete(): Promise<void> {
-    await rewrapDataKeys();
+    await rewrapKeys();
     for (const folder of sealedFiles) await folder.resealAll();
     await masterKeys.replace(await file.retireOld());
   }

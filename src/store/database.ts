@@ -12,6 +12,12 @@ export interface Queryable {
 export interface Database extends Queryable {
   /** Runs `work` in one transaction; rolls back when it throws. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` while this process has the advisory lock of that name over all processes; answers null, and runs nothing,
+   * where another has it. It takes one of the few connections for as long: `lost` aborts when that breaks, and with it
+   * the lock.
+   */
+  tryLocked<T>(name: string, work: (lost: AbortSignal) => Promise<T>): Promise<T | null>;
   close(): Promise<void>;
 }
 
@@ -53,8 +59,33 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
         client.release(isConnectionLost(failure) ? failure : undefined);
       }
     },
+    async tryLocked(name, work) {
+      const client = await pool.connect().catch(translate);
+      const lost = new AbortController();
+      const onError = (error: Error): void => lost.abort(error);
+      client.on('error', onError);
+      try {
+        if (!(await takeLock(client, name))) return null;
+        return await work(lost.signal);
+      } finally {
+        client.off('error', onError);
+        // With its connection goes the lock, whatever became of it.
+        client.release(true);
+      }
+    },
     close: () => pool.end(),
   };
+}
+
+/** The lock is of the whole connection, so it outlasts transactions and ends with the process at the latest. */
+async function takeLock(client: pg.PoolClient, name: string): Promise<boolean> {
+  const { rows } = await client
+    .query<{ isOurs: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "isOurs"',
+      [name],
+    )
+    .catch(translate);
+  return rows[0]?.isOurs === true;
 }
 
 /** Below the second that a readiness probe waits. */

@@ -1,0 +1,81 @@
+/** The account at each authority: its key is made once and stored before the authority hears of it. */
+import { generateKeyPairSync } from 'node:crypto';
+import type { Agent } from 'node:https';
+import { findAcmeAccount, insertAcmeAccount, saveAcmeAccountUrl } from '../store/acme.ts';
+import type { Database } from '../store/database.ts';
+import { type Authority, createAuthority, type DirectoryMeta } from './authority.ts';
+import type { KeyBoxPort } from './ports.ts';
+
+export interface Accounts {
+  /** An authority that knows us, and what it offers. @throws CaProblem */
+  open(directory: string, signal: AbortSignal): Promise<OpenAuthority>;
+  /** It says that it does not know us: the next `open` makes the account anew. */
+  forget(directory: string): Promise<void>;
+}
+
+export interface OpenAuthority {
+  authority: Authority;
+  meta: DirectoryMeta;
+}
+
+interface Deps {
+  db: Database;
+  keyBox: KeyBoxPort;
+  agent: Agent;
+  now: () => number;
+}
+
+export interface AccountSettings {
+  email: string | null;
+  /** Of accounts that were made elsewhere, by directory. */
+  externalAccounts: Readonly<Record<string, { kid: string; hmacKey: string }>>;
+}
+
+export function createAccounts(
+  { db, keyBox, agent, now }: Deps,
+  settings: AccountSettings,
+): Accounts {
+  const ownerOf = (directory: string) => ({ place: 'acme-account' as const, id: directory });
+
+  async function readAccount(directory: string): Promise<{ key: string; url: string | null }> {
+    const found = await findAcmeAccount(db, directory);
+    if (found !== null) {
+      return { key: keyBox.open(ownerOf(directory), found), url: found.accountUrl };
+    }
+    await keyBox.seal(ownerOf(directory), newKey(), (sealed) =>
+      insertAcmeAccount(db, { directory, ...sealed }),
+    );
+    // Of several that make one at a time the first has made it.
+    return readAccount(directory);
+  }
+
+  return {
+    async open(directory, signal) {
+      const { key, url } = await readAccount(directory);
+      const authority = await createAuthority(
+        { agent, now, signal },
+        {
+          url: directory,
+          accountKey: key,
+          accountUrl: url,
+          externalAccount: settings.externalAccounts[directory] ?? null,
+        },
+      );
+      const meta = await authority.readDirectory();
+      if (url === null) {
+        await saveAcmeAccountUrl(
+          db,
+          directory,
+          await authority.register({ email: settings.email }),
+        );
+      }
+      return { authority, meta };
+    },
+    forget: (directory) => saveAcmeAccountUrl(db, directory, null),
+  };
+}
+
+export function newKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
+}

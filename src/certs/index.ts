@@ -1,0 +1,13 @@
+/**
+ * Keeps the certificates that the platform serves HTTPS with: which there shall be (wanted-names.ts), when each is ordered
+ * or renewed (schedule.ts), the orders themselves (attempt.ts, order.ts), and the index by which data serves them
+ * (publish-certificates.ts). It never orders anything because of a connection or a request, never waits inside an
+ * authority's client (ca-transport.ts says why), and never takes away what is served before there is better. Read keeper.ts
+ * first.
+ */
+export { createAccounts } from './accounts.ts';
+export { createBudget } from './budget-keeper.ts';
+export { createAgent } from './ca-transport.ts';
+export { createCertificatePublisher } from './publish-certificates.ts';
+export { createChallengeAnswers } from './challenge-answers.ts';
+export { createCertificateKeeper, type CertificateKeeper } from './keeper.ts';

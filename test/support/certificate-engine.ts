@@ -1,0 +1,167 @@
+/** The whole of src/certs as control has it, on a database of its own, with a clock that can be put forward. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import {
+  createAccounts,
+  createAgent,
+  createBudget,
+  createCertificateKeeper,
+  createCertificatePublisher,
+  createChallengeAnswers,
+  type CertificateKeeper,
+} from '../../src/certs/index.ts';
+import type { KeeperEvents } from '../../src/certs/keeper.ts';
+import type {
+  AcmeDirectorySetting,
+  DnsProvider,
+  PreCheck,
+  WantedCertificate,
+} from '../../src/certs/ports.ts';
+import type { CertificateIndex } from '../../src/protocol/certificates.ts';
+import {
+  createKeyBox,
+  createMasterKeys,
+  createSealedCertificates,
+} from '../../src/secrets/index.ts';
+import type { Clock } from '../../src/std/clock.ts';
+import type { Database } from '../../src/store/database.ts';
+import type { ChallengeResponder } from './challenge-responder.ts';
+import type { Pebble } from './pebble.ts';
+
+export interface EngineOptions {
+  db: Database;
+  pebble: Pebble;
+  responder: ChallengeResponder;
+  wanted: WantedCertificate[];
+  directories?: AcmeDirectorySetting[];
+  provider?: DnsProvider;
+  preCheck?: PreCheck;
+  externalAccounts?: Record<string, { kid: string; hmacKey: string }>;
+  perWeek?: number;
+  clock?: Clock;
+  masterKey?: Buffer;
+  /** In place of writing the index. */
+  writeIndex?: (index: CertificateIndex) => Promise<void>;
+  random?: () => number;
+}
+
+export interface Engine {
+  keeper: CertificateKeeper;
+  /** What was told, in order, such as `issued a.example`. */
+  events: string[];
+  folder: string;
+  sealedKeys: ReturnType<typeof createSealedCertificates>;
+  start(): void;
+  stop(): void;
+}
+
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { db, pebble, responder, wanted } = options;
+  const clock = options.clock ?? shiftedClock(0);
+  const folder = await mkdtemp(join(tmpdir(), 'gitfn-certificates-'));
+  const stopping = new AbortController();
+  onTestFinished(async () => {
+    stopping.abort();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const masterKeys = createMasterKeys([options.masterKey ?? randomBytes(32)]);
+  const keyBox = createKeyBox(masterKeys);
+  const sealedKeys = createSealedCertificates(masterKeys, folder);
+  const events: string[] = [];
+  const onError = (error: unknown): void => void events.push(`error ${String(error)}`);
+  const now = (): number => clock.now();
+  const agent = createAgent(pebble.roots);
+  const publisher = createCertificatePublisher({
+    db,
+    keyBox,
+    sealedKeys,
+    writeIndex: async (index) => {
+      await options.writeIndex?.(index);
+      responder.index = index;
+    },
+    data: { applyCertificates: async (generation) => void responder.applied.push(generation) },
+    now,
+  });
+  const provider = options.provider ?? null;
+  const keeper = createCertificateKeeper(
+    {
+      db,
+      clock,
+      random: options.random ?? (() => 0),
+      keyBox,
+      accounts: createAccounts(
+        { db, keyBox, agent, now },
+        { email: 'ops@example.com', externalAccounts: options.externalAccounts ?? {} },
+      ),
+      answers: createChallengeAnswers({
+        db,
+        publisher,
+        provider,
+        seen: async () => {},
+        onError,
+      }),
+      budget: createBudget({ db, clock }, { perWeek: options.perWeek ?? 40 }),
+      preCheck: options.preCheck ?? null,
+      hasDnsProvider: provider !== null,
+      wanted: async () => wanted,
+      publisher,
+      events: eventsInto(events, onError),
+    },
+    { directories: options.directories ?? [{ url: pebble.directory, stagingUrl: null }] },
+  );
+  return {
+    keeper,
+    events,
+    folder,
+    sealedKeys,
+    start: () => keeper.start(stopping.signal),
+    stop: () => stopping.abort(),
+  };
+}
+
+function eventsInto(events: string[], error: (error: unknown) => void): KeeperEvents {
+  return {
+    issued: ({ names }) => void events.push(`issued ${names[0]}`),
+    failed: (names, { code, message }) =>
+      void events.push(`failed ${names[0]} ${code}: ${message}`),
+    alarm: (statuses) => void events.push(`alarm ${statuses.length}`),
+    recovered: () => void events.push('recovered'),
+    error,
+  };
+}
+
+export interface ShiftedClock extends Clock {
+  /** Moves it, and calls what waits. */
+  shift(ms: number): void;
+}
+
+/** The machine's clock, moved; its timers are the machine's own, all of which a shift calls at once. */
+export function shiftedClock(byMs: number): ShiftedClock {
+  let shiftMs = byMs;
+  let monotonicShiftMs = 0;
+  const waiting = new Set<() => void>();
+  return {
+    now: () => Date.now() + shiftMs,
+    monotonicMs: () => performance.now() + monotonicShiftMs,
+    after(delayMs, callback) {
+      const run = (): void => {
+        clearTimeout(timer);
+        if (waiting.delete(run)) callback();
+      };
+      const timer = setTimeout(run, delayMs);
+      waiting.add(run);
+      return () => {
+        clearTimeout(timer);
+        waiting.delete(run);
+      };
+    },
+    shift(ms) {
+      shiftMs += ms;
+      monotonicShiftMs += Math.abs(ms);
+      for (const run of waiting) run();
+    },
+  };
+}
