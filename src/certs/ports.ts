@@ -1,3 +1,4 @@
+import type { AcmeChallenge } from '../protocol/certificates.ts';
 import type { SealedKeyColumns } from '../store/certificates.ts';
 
 /** What orders need of the rest: names and records in DNS, who sets them, who looks before an order, who serves. */
@@ -36,9 +37,9 @@ export interface DnsProvider {
 export interface PreCheck {
   /** Null: go on. Never throws for what a name's owner can mend. */
   check(
-    names: string[],
+    names: readonly string[],
     challenge: ChallengeKind,
-    authority: { caaNames: string[] },
+    authority: { caaNames: readonly string[]; accountUrl?: string | null },
     signal: AbortSignal,
   ): Promise<PreCheckFinding | null>;
 }
@@ -81,4 +82,10 @@ export interface SealedKeysPort {
   seal(id: string, key: string): Promise<void>;
   list(): Promise<string[]>;
   remove(ids: string[]): Promise<void>;
+}
+
+/** A challenge of our own that is answered like those of authorities until it is closed. */
+export interface OpenProbe {
+  challenge: AcmeChallenge;
+  close(): Promise<void>;
 }

@@ -23,6 +23,9 @@ export interface KnotOptions {
   zones: Record<string, string>;
   /** May change TXT records of all zones. */
   key?: { name: string; algorithm: string; secret: Buffer };
+  /** Of the loopback. */
+  address?: string;
+  port?: number;
 }
 
 /** Installs it where that is possible. @throws where it is not */
@@ -36,15 +39,16 @@ export function provideKnot(): void {
 export async function startKnot(options: KnotOptions): Promise<Knot> {
   provideKnot();
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-knot-'));
-  const port = await freePort();
-  await writeFile(join(folder, 'knot.conf'), configuration(folder, port, options));
+  const { address = '127.0.0.1', port = await freePort() } = options;
+  const where = `${address}@${port}`;
+  await writeFile(join(folder, 'knot.conf'), configuration(folder, where, options));
   for (const [domain, lines] of Object.entries(options.zones)) {
     const head = `$ORIGIN ${domain}.\n$TTL 60\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n`;
     await writeFile(join(folder, `${domain}.zone`), `${head}${lines}\n`);
   }
   const child = spawn(PROGRAM, ['-c', join(folder, 'knot.conf')], { stdio: 'ignore' });
   const exited = once(child, 'exit');
-  const lookup = createDnsLookup({ servers: [`127.0.0.1:${port}`], deadlineMs: 1_000 });
+  const lookup = createDnsLookup({ servers: [`${address}:${port}`], deadlineMs: 1_000 });
   const [domain = ''] = Object.keys(options.zones);
   await eventually(async () => (await lookup.nameServers(domain)).kind === 'found');
   return {
@@ -58,7 +62,7 @@ export async function startKnot(options: KnotOptions): Promise<Knot> {
   };
 }
 
-function configuration(folder: string, port: number, { zones, key }: KnotOptions): string {
+function configuration(folder: string, where: string, { zones, key }: KnotOptions): string {
   const keys =
     key === undefined
       ? ''
@@ -78,7 +82,7 @@ acl:
   });
   return `server:
     rundir: ${folder}
-    listen: 127.0.0.1@${port}
+    listen: ${where}
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
