@@ -1,9 +1,9 @@
 /** The domains of apps, as control has them. */
 import { createDomainChecks, createDomains, type Domains } from '../domains/index.ts';
 import type { Clock } from '../std/clock.ts';
+import { createDnsLookup } from '../std/dns-lookup.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import type { Database } from '../store/database.ts';
-import { createDnsLookup } from './dns-lookup.ts';
 import type { ControlOptions } from './start-options.ts';
 
 interface Deps {
@@ -24,7 +24,7 @@ export function createControlDomains(
   deps: Deps,
   { address, dnsServers }: Pick<ControlOptions, 'address' | 'dnsServers'>,
 ): ControlDomains {
-  const dns = createDnsLookup(dnsServers);
+  const dns = createDnsLookup({ servers: dnsServers });
   const checks = createDomainChecks({ ...deps, dns, address });
   const registry = createDomains({ ...deps, checks, address, locks: new KeyedMutex() });
   return { registry, start: (signal) => checks.start(signal) };
