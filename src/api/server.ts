@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Actor } from '../access/index.ts';
 import { FnManifestSchema } from '../model/manifest.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.ts';
+import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
@@ -59,7 +59,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.addHook('onRequest', async (request) => {
     const path = request.url.split('?')[0] ?? '';
     if (PUBLIC_PATHS.has(path)) return;
-    requirePrivateConnection(request);
+    requirePrivateConnection(deps, request);
     request.actor = await authenticate(deps, request);
   });
   answerWithProblems(api, deps);
@@ -89,10 +89,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
 }
 
 /** Refused before the token is looked at, so that nobody learns whether it was right. */
-function requirePrivateConnection(request: FastifyRequest): void {
+function requirePrivateConnection({ address }: ApiDeps, request: FastifyRequest): void {
   if (isPrivateConnection(request.headers)) return;
   throw new PlatformError('forbidden', 'tokens are not accepted over plain http', {
-    hint: PRIVATE_CONNECTION_HINT,
+    hint: privateConnectionHint(address),
   });
 }
 

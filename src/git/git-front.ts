@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as SocketServer } from 'node:net';
+import type { PublicAddress } from '../model/address.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import type { Clock } from '../std/clock.ts';
 import { createControlCalls } from './control-calls.ts';
 import { serveGit, type ExchangeDeps } from './exchange.ts';
 import type { GitEnvironment } from './git-environment.ts';
 import { createGitRunner } from './git-runner.ts';
-import { admit } from './guard.ts';
+import { admit, type Guard } from './guard.ts';
 import { createHookServer } from './hook-server.ts';
 import type { GitLimits } from './limits.ts';
 import { createNodeGitServerEngine } from './node-git-server-engine.ts';
@@ -26,6 +27,7 @@ interface Deps {
 }
 
 interface Options {
+  address: PublicAddress;
   repositoriesDir: string;
   stateDir: string;
   maxPackBytes: number;
@@ -55,7 +57,8 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   const repositories = await openRepositories(options);
   const pushes = new Pushes();
   const receiveHooks = createReceiveHooks({ control, git, clock, log }, limits);
-  const http = createHttpServer(deps, {
+  const guard = { control, address: options.address };
+  const http = createHttpServer(deps.log, guard, {
     control,
     engine: createNodeGitServerEngine({ log }, limits),
     repositories,
@@ -81,7 +84,7 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   };
 }
 
-function createHttpServer({ control, log }: Deps, deps: ExchangeDeps): Server {
+function createHttpServer(log: LogPort, guard: Guard, deps: ExchangeDeps): Server {
   const server = createServer({
     headersTimeout: HEADERS_MS,
     requestTimeout: 0,
@@ -89,7 +92,7 @@ function createHttpServer({ control, log }: Deps, deps: ExchangeDeps): Server {
   });
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await serveGit(deps, await admit(control, request, response));
+      await serveGit(deps, await admit(guard, request, response));
     } catch (error) {
       const refusal = toRefusal(error);
       if (refusal.status === 500) log.warn({ err: error }, 'a git request failed');

@@ -7,8 +7,9 @@
  * id under which its repository stands.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { PublicAddress } from '../model/address.ts';
 import type { Principal } from '../protocol/git-front.ts';
-import { isPrivateConnection, PRIVATE_CONNECTION_HINT } from '../protocol/peer.ts';
+import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
 import { readToken } from './credentials.ts';
 import type { ControlPort } from './ports.ts';
 import { Refusal } from './refusal.ts';
@@ -25,19 +26,20 @@ export interface AdmittedRequest {
   appId: string | null;
 }
 
-const NOT_PRIVATE = [
-  'tokens are not accepted over plain http: anyone on the way could read them.',
-  PRIVATE_CONNECTION_HINT,
-].join('\n');
+/** What it stands on. */
+export interface Guard {
+  control: ControlPort;
+  address: PublicAddress;
+}
 
 /** @throws Refusal, or control's PlatformError */
 export async function admit(
-  control: ControlPort,
+  { control, address }: Guard,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<AdmittedRequest> {
   const target = parseTarget(request.method, request.url);
-  if (!isPrivateConnection(request.headers)) throw new Refusal(403, NOT_PRIVATE);
+  if (!isPrivateConnection(request.headers)) throw new Refusal(403, notPrivateText(address));
   const token = readToken(request.headers.authorization);
   const action = target.service === 'receive-pack' ? 'push' : 'read';
   const { principal, app } = await control('authorize', {
@@ -47,4 +49,11 @@ export async function admit(
   });
   if (app === null && action === 'read') throw new Refusal(404, `no app "${target.appName}"`);
   return { request, response, target, token, principal, appId: app?.id ?? null };
+}
+
+function notPrivateText(address: PublicAddress): string {
+  return [
+    'tokens are not accepted over plain http: anyone on the way could read them.',
+    privateConnectionHint(address),
+  ].join('\n');
 }

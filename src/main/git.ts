@@ -32,6 +32,7 @@ async function startGitFront(options: GitOptions): Promise<RunningChild> {
       environment,
     },
     {
+      address: options.address,
       repositoriesDir,
       stateDir,
       maxPackBytes,

@@ -2,6 +2,7 @@
  * Who is at the other end of a request that data hands on to control or the git front. Data sets both headers and
  * drops what a client sends under these names; only sockets that data alone can reach may trust them.
  */
+import { controlUrl, type PublicAddress } from '../model/address.ts';
 import { createAddressList } from '../std/address-list.ts';
 
 export const PEER_ADDRESS_HEADER = 'x-gitfn-peer-address';
@@ -23,5 +24,7 @@ export function isPrivateConnection(
 }
 
 /** How to mend it, for whoever is refused. */
-export const PRIVATE_CONNECTION_HINT =
-  'use the https address; behind a proxy that ends TLS, list its address in FN_TRUSTED_PROXIES and let it send X-Forwarded-Proto: https';
+export function privateConnectionHint(address: PublicAddress): string {
+  const use = address.scheme === 'https' ? controlUrl(address) : 'the https address';
+  return `use ${use}; behind a proxy that ends TLS, list its address in FN_TRUSTED_PROXIES and let it send X-Forwarded-Proto: https`;
+}

@@ -103,13 +103,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const https =
     deps.https === undefined
       ? null
-      : createHttpsRules(
-          {
-            certificates: deps.https.certificates,
-            schemeOf: (socket, head) => peerOf(socket, head).scheme,
-          },
-          options.address,
-        );
+      : createHttpsRules({ certificates: deps.https.certificates, peerOf }, options.address);
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {

@@ -4,6 +4,7 @@ import { hostUrl, isLocalName, type PublicAddress } from '../../model/address.ts
 import { createAddressList } from '../../std/address-list.ts';
 import { type Answer, redirectAnswer } from '../answers.ts';
 import type { Client } from '../client.ts';
+import type { Peer } from '../peer.ts';
 import type { RequestHead } from '../request-head.ts';
 import type { Route } from '../route-table.ts';
 import type { Certificates } from './certificates.ts';
@@ -23,8 +24,8 @@ export interface HttpsRules {
 
 export interface HttpsRulesDeps {
   certificates: Pick<Certificates, 'table' | 'challenges'>;
-  /** What a client's end of a connection is, which a trusted proxy may tell. */
-  schemeOf: (socket: Socket, head: RequestHead) => 'http' | 'https';
+  /** The client's end of the connection, which a trusted proxy may tell. */
+  peerOf: (socket: Socket, head: RequestHead) => Peer;
 }
 
 const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
@@ -36,17 +37,19 @@ const HSTS = 'max-age=31536000';
 
 /** `address` is that of HTTPS. */
 export function createHttpsRules(
-  { certificates, schemeOf }: HttpsRulesDeps,
+  { certificates, peerOf }: HttpsRulesDeps,
   address: PublicAddress,
 ): HttpsRules {
   /** Names of this very machine are shared by whatever is developed on it, and must not be pinned to HTTPS. */
   const isPinned = !isLocalName(address.controlHost);
 
   function redirectOf(question: Question, head: RequestHead, kind: RouteKind): Answer | null {
-    const isSomewhere = kind === 'site' || kind === 'deployment' || kind === 'redirect';
-    const moves = isSomewhere || (kind === 'control' && !staysPlain(question, head));
-    if (!moves || certificates.table.find(head.host) === null) return null;
-    if (schemeOf(question.socket, head) === 'https') return null;
+    const isSomewhere =
+      kind === 'control' || kind === 'site' || kind === 'deployment' || kind === 'redirect';
+    if (!isSomewhere || certificates.table.find(head.host) === null) return null;
+    const peer = peerOf(question.socket, head);
+    if (peer.scheme === 'https') return null;
+    if (kind === 'control' && staysPlain(question.target, head, peer)) return null;
     // Not the Host header as it came: the name that was found, and the port that is ours.
     const host = isIPv6(head.host) ? `[${head.host}]` : head.host;
     return redirectAnswer(hostUrl(address, host), question.target);
@@ -72,9 +75,9 @@ export function createHttpsRules(
  * Of the control host: what a program on this machine asks, what looks whether it is alive, and what carries a token, which is
  * refused instead (protocol/peer.ts): a redirect would hide that it went over the wire in clear.
  */
-function staysPlain({ target, socket }: Question, { headerLines }: RequestHead): boolean {
+function staysPlain(target: string, { headerLines }: RequestHead, { address }: Peer): boolean {
   return (
-    LOOPBACK.has(socket.remoteAddress ?? '') ||
+    LOOPBACK.has(address) ||
     HEALTH_PATHS.has(target) ||
     GIT_PATH.test(target) ||
     headerLines.includes(CREDENTIALS)
