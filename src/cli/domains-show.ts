@@ -41,8 +41,9 @@ export function showDomain(ctx: CommandContext, domain: DomainView): void {
   for (const line of recordLines(domain)) output.line(`  ${line}`);
   output.line('');
   output.line('DNS has now:');
-  for (const { type, name, message } of domain.findings) {
-    output.line(`  ${type.padEnd(5)}  ${name} ${shown(message)}`);
+  for (const { type, name, server, message } of domain.findings) {
+    const by = server === null ? '' : `${shown(server)} says: `;
+    output.line(`  ${type.padEnd(5)}  ${by}${name} ${shown(message)}`);
   }
 }
 

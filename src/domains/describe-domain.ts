@@ -54,7 +54,7 @@ export function problemOf(
   const claim = claimProblem(terms);
   if (claim !== null) return claim;
   if (report === null) return 'DNS was not asked yet';
-  const asked = report.findings.filter(({ type }) => type !== 'A');
+  const asked = report.findings.filter(({ type, server }) => type !== 'A' && server === null);
   const told = asked.map((finding) => describeFinding(finding, terms));
   return told.map(({ name, message }) => `${name} ${message}`).join('; ');
 }

@@ -1,5 +1,5 @@
-import { productionHost, type PublicAddress } from '../model/address.ts';
-import { challengeHost, claimTerms, type DomainReport } from '../model/domain.ts';
+import type { PublicAddress } from '../model/address.ts';
+import { claimTerms } from '../model/domain.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
@@ -13,9 +13,9 @@ import {
   recordCheck,
   type Domain,
 } from '../store/domains.ts';
-import { hostToAskFor, judgeAnswers, type DomainQuestion } from './judge-answers.ts';
+import { createDomainLook } from './look-at-domain.ts';
 import { nextCheck } from './next-check.ts';
-import type { CertificatesPort, DnsLookup, RoutesPort } from './ports.ts';
+import type { CertificatesPort, DomainLookup, NameServersPort, RoutesPort } from './ports.ts';
 
 /** Asks DNS for the proof of domains, and whether they lead here. */
 export interface DomainChecks {
@@ -30,7 +30,8 @@ export interface DomainChecks {
 
 interface Deps {
   db: Database;
-  dns: DnsLookup;
+  dns: DomainLookup;
+  nameServers: NameServersPort;
   clock: Clock;
   address: PublicAddress;
   routes: RoutesPort;
@@ -46,19 +47,9 @@ const ASKED_AT_ONCE = 8;
 const ASKED_WAITING_PER_APP = 4;
 
 export function createDomainChecks(deps: Deps): DomainChecks {
-  const { db, dns, clock, address } = deps;
+  const { db, clock, address } = deps;
+  const look = createDomainLook(deps);
   const turns = createTurns({ atOnce: ASKED_AT_ONCE, waiting: ASKED_WAITING_PER_APP });
-
-  async function look(question: DomainQuestion): Promise<DomainReport> {
-    const host = hostToAskFor(question.name);
-    const [txt, cname, addresses, own] = await Promise.all([
-      dns.txt(challengeHost(question.name)),
-      dns.cname(host),
-      dns.addresses(host),
-      dns.addresses(productionHost(address, question.appName)),
-    ]);
-    return judgeAnswers(question, { txt, cname, addresses, own });
-  }
 
   async function checkNow(app: Pick<App, 'id' | 'name'>, name: string): Promise<Domain | null> {
     const before = await findDomain(db, app.id, name);

@@ -8,10 +8,11 @@ import {
   type ClaimTerms,
   type DomainFinding,
   type DomainPointing,
+  type DomainProof,
   type DomainReport,
 } from '../model/domain.ts';
+import type { DnsAnswer } from '../std/dns-lookup.ts';
 import { printableLine } from '../std/printable.ts';
-import type { DnsAnswer } from './ports.ts';
 
 export interface DomainQuestion {
   name: string;
@@ -29,6 +30,13 @@ export interface DomainAnswers {
   own: DnsAnswer<string>;
 }
 
+/** What one name server of the zone says. */
+export interface ServerAnswers {
+  nameServer: string;
+  txt: DnsAnswer<string>;
+  cname: DnsAnswer<string>;
+}
+
 /** Kept of one answer: whoever rules the name may have as many records as a message holds. */
 const MAX_VALUES = 10;
 const MAX_VALUE_CHARACTERS = 200;
@@ -39,34 +47,67 @@ export function hostToAskFor(name: string): string {
 }
 
 export function judgeAnswers(question: DomainQuestion, answers: DomainAnswers): DomainReport {
-  const { name, appId, appName, baseDomain, terms } = question;
-  const host = hostToAskFor(name);
-  const challenge = challengeValue(appId);
-  const txt = findingOf(answers.txt, {
-    type: 'TXT',
-    name: challengeHost(name),
-    isExpected: (value) => value.trim() === challenge,
-  });
-  const cname = findingOf(answers.cname, {
-    type: 'CNAME',
-    name: host,
-    isExpected: (value) => isHostOfApp(plainName(value), appName, baseDomain),
-  });
-  const isAlias = cname.outcome === 'expected';
+  const { txt, cname } = proofFindings(question, answers, null);
   const own = answers.own.kind === 'found' ? answers.own.values.slice(0, MAX_VALUES) : [];
   const addresses = findingOf(answers.addresses, {
     type: 'A',
-    name: host,
+    name: hostToAskFor(question.name),
+    server: null,
     isExpected: (value) => own.includes(value),
   });
-  const mayBeTaken = terms.kind === 'open' || terms.kind === 'txt-only';
-  const isProvedByTxt = mayBeTaken && txt.outcome === 'expected';
-  const isProvedByAlias = terms.kind === 'open' && isAlias;
+  const isAlias = cname.outcome === 'expected';
   return {
-    proof: isProvedByTxt ? 'txt' : isProvedByAlias ? 'cname' : null,
+    proof: proofOf(question.terms, txt, cname),
     pointing: isAlias ? 'here' : pointingOf(addresses.outcome, own.length > 0),
     findings: [txt, cname, addresses],
     own,
+  };
+}
+
+/**
+ * The same with what the name servers of the zone say. They prove a name when all that answer do so in the same way: one
+ * that lags behind, or that was taken over, is not overruled by the others.
+ */
+export function judgeServers(
+  question: DomainQuestion,
+  report: DomainReport,
+  servers: readonly ServerAnswers[],
+): DomainReport {
+  const asked = servers.map((server) => proofFindings(question, server, server.nameServer));
+  const heard = asked.filter(
+    ({ txt, cname }) => txt.outcome !== 'failed' && cname.outcome !== 'failed',
+  );
+  const proofs = new Set(heard.map(({ txt, cname }) => proofOf(question.terms, txt, cname)));
+  const [proof = null] = proofs.size === 1 ? proofs : [];
+  const findings = asked.flatMap(({ txt, cname }) => [txt, cname]);
+  return { ...report, proof: report.proof ?? proof, findings: [...report.findings, ...findings] };
+}
+
+function proofOf(terms: ClaimTerms, txt: DomainFinding, cname: DomainFinding): DomainProof | null {
+  const mayBeTaken = terms.kind === 'open' || terms.kind === 'txt-only';
+  if (mayBeTaken && txt.outcome === 'expected') return 'txt';
+  return terms.kind === 'open' && cname.outcome === 'expected' ? 'cname' : null;
+}
+
+function proofFindings(
+  { name, appId, appName, baseDomain }: DomainQuestion,
+  { txt, cname }: Pick<DomainAnswers, 'txt' | 'cname'>,
+  server: string | null,
+): { txt: DomainFinding; cname: DomainFinding } {
+  const challenge = challengeValue(appId);
+  return {
+    txt: findingOf(txt, {
+      type: 'TXT',
+      name: challengeHost(name),
+      server,
+      isExpected: (value) => value.trim() === challenge,
+    }),
+    cname: findingOf(cname, {
+      type: 'CNAME',
+      name: hostToAskFor(name),
+      server,
+      isExpected: (value) => isHostOfApp(plainName(value), appName, baseDomain),
+    }),
   };
 }
 
@@ -75,27 +116,24 @@ function plainName(written: string): string {
   return written.toLowerCase().replace(/\.$/, '');
 }
 
-interface Expectation extends Pick<DomainFinding, 'type' | 'name'> {
+interface Expectation extends Pick<DomainFinding, 'type' | 'name' | 'server'> {
   isExpected: (value: string) => boolean;
 }
 
-function findingOf(
-  answer: DnsAnswer<string>,
-  { type, name, isExpected }: Expectation,
-): DomainFinding {
+function findingOf(answer: DnsAnswer<string>, expectation: Expectation): DomainFinding {
+  const { isExpected, ...asked } = expectation;
   if (answer.kind === 'failed') {
     return {
-      type,
-      name,
+      ...asked,
       outcome: 'failed',
       values: [printableLine(answer.reason, MAX_VALUE_CHARACTERS)],
     };
   }
-  if (answer.kind !== 'found') return { type, name, outcome: answer.kind, values: [] };
+  if (answer.kind !== 'found') return { ...asked, outcome: answer.kind, values: [] };
   const values = answer.values
     .slice(0, MAX_VALUES)
     .map((value) => printableLine(value, MAX_VALUE_CHARACTERS));
-  return { type, name, outcome: answer.values.some(isExpected) ? 'expected' : 'other', values };
+  return { ...asked, outcome: answer.values.some(isExpected) ? 'expected' : 'other', values };
 }
 
 function pointingOf(outcome: DomainFinding['outcome'], isOwnKnown: boolean): DomainPointing {

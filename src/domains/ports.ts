@@ -1,19 +1,21 @@
-/** What DNS says of a name. Every call has a deadline; what could not be asked is an answer. */
-export interface DnsLookup {
-  /** Each value with its strings put together (RFC 7208 section 3.3). */
-  txt(name: string): Promise<DnsAnswer<string>>;
-  /** The alias itself, one step. */
-  cname(name: string): Promise<DnsAnswer<string>>;
-  /** IPv4 and IPv6, behind however many aliases. */
-  addresses(name: string): Promise<DnsAnswer<string>>;
+import type { DnsAnswer, DnsLookup } from '../std/dns-lookup.ts';
+
+/** DNS as the machine, or FN_DNS_SERVERS, sees it. */
+export type DomainLookup = Pick<DnsLookup, 'txt' | 'cname' | 'addresses'>;
+
+/** The name servers of zones themselves: a resolver that has heard of no record remembers that for a while. */
+export interface NameServersPort {
+  /** Those that keep the name, each with the addresses at which it may be asked; none where they cannot be found out. */
+  find(name: string, signal: AbortSignal): Promise<NameServer[]>;
+  txt(server: NameServer, name: string, signal: AbortSignal): Promise<DnsAnswer<string>>;
+  cname(server: NameServer, name: string, signal: AbortSignal): Promise<DnsAnswer<string>>;
 }
 
-export type DnsAnswer<T> =
-  | { kind: 'found'; values: T[] }
-  /** The name is there, without such a record. */
-  | { kind: 'none' }
-  | { kind: 'unknown-name' }
-  | { kind: 'failed'; reason: string };
+export interface NameServer {
+  nameServer: string;
+  /** At least one. */
+  addresses: string[];
+}
 
 /** Makes and renews the certificates of verified domains. */
 export interface CertificatesPort {

@@ -4,6 +4,7 @@ import type { Clock } from '../std/clock.ts';
 import { createDnsLookup } from '../std/dns-lookup.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import type { Database } from '../store/database.ts';
+import { createNameServers } from './name-servers.ts';
 import type { ControlOptions } from './start-options.ts';
 
 interface Deps {
@@ -25,7 +26,8 @@ export function createControlDomains(
   { address, dnsServers }: Pick<ControlOptions, 'address' | 'dnsServers'>,
 ): ControlDomains {
   const dns = createDnsLookup({ servers: dnsServers });
-  const checks = createDomainChecks({ ...deps, dns, address });
+  const nameServers = createNameServers(dns);
+  const checks = createDomainChecks({ ...deps, dns, nameServers, address });
   const registry = createDomains({ ...deps, checks, address, locks: new KeyedMutex() });
   return { registry, start: (signal) => checks.start(signal) };
 }

@@ -134,6 +134,8 @@ export interface DomainFinding {
   type: 'TXT' | 'CNAME' | 'A';
   /** What was asked for. */
   name: string;
+  /** The name server of the zone that was asked; null for what the resolver says. */
+  server: string | null;
   /** `expected` is what proves the name, or leads here; `none`: the name has no such record. */
   outcome: 'expected' | 'other' | 'none' | 'unknown-name' | 'failed';
   /** The records that were found, or why none could be asked for. */

@@ -3,10 +3,12 @@ import { describeFinding, problemOf, recordsOf } from '../../src/domains/describ
 import {
   hostToAskFor,
   judgeAnswers,
+  judgeServers,
   type DomainAnswers,
   type DomainQuestion,
+  type ServerAnswers,
 } from '../../src/domains/judge-answers.ts';
-import type { DnsAnswer } from '../../src/domains/ports.ts';
+import type { DnsAnswer } from '../../src/std/dns-lookup.ts';
 import { challengeValue, type ClaimTerms } from '../../src/model/domain.ts';
 
 const APP = { appId: 'app-1', appName: 'hello', baseDomain: 'fn.dev' };
@@ -50,6 +52,45 @@ describe('the proof of a domain', () => {
     ['nothing', {}, OPEN, null],
   ])('%s', (_, answers, terms, proof) => {
     expect(judge(answers, { terms }).proof).toBe(proof);
+  });
+});
+
+describe('what the name servers of the zone say', () => {
+  const OPEN_QUESTION = { ...APP, name: 'shop.com', terms: OPEN };
+  const server = (nameServer: string, answers: Partial<ServerAnswers> = {}): ServerAnswers => ({
+    nameServer,
+    txt: NONE,
+    cname: NONE,
+    ...answers,
+  });
+  const failed: DnsAnswer<string> = { kind: 'failed', reason: 'no name server answered in time' };
+  const silent = server('ns3', { txt: failed, cname: failed });
+  const byText = (name: string): ServerAnswers => server(name, { txt: found(TEXT) });
+
+  it.each<[string, ServerAnswers[], 'txt' | 'cname' | null]>([
+    ['nothing, for want of any', [], null],
+    ['all of them the text', [byText('ns1'), byText('ns2')], 'txt'],
+    ['the text, where one is silent', [byText('ns1'), silent], 'txt'],
+    ['nothing, all being silent', [silent], null],
+    ['the text, where one lags behind', [byText('ns1'), server('ns2')], null],
+    ['an alias', [server('ns1', { cname: found('hello.fn.dev') })], 'cname'],
+    [
+      'the one text and the other an alias',
+      [byText('ns1'), server('ns2', { cname: found('hello.fn.dev') })],
+      null,
+    ],
+  ])('%s', (_, servers, proof) => {
+    const report = judgeServers(OPEN_QUESTION, judge({}), servers);
+    expect(report.proof).toBe(proof);
+    expect(report.findings).toHaveLength(3 + 2 * servers.length);
+    expect(report.findings.slice(3).map((finding) => finding.server)).toEqual(
+      servers.flatMap(({ nameServer }) => [nameServer, nameServer]),
+    );
+  });
+
+  it('proves nothing that may not be taken', () => {
+    const question = { ...OPEN_QUESTION, terms: { kind: 'taken' } as const };
+    expect(judgeServers(question, judge({}), [byText('ns1')]).proof).toBeNull();
   });
 });
 
@@ -134,7 +175,10 @@ describe('what was found', () => {
     expect(txt?.outcome).toBe('expected');
     expect(JSON.stringify(findings).length).toBeLessThan(5_000);
     expect(
-      describeFinding({ type: 'TXT', name: 'x', outcome: 'other', values: ['a'] }, OPEN).message,
+      describeFinding(
+        { type: 'TXT', name: 'x', server: null, outcome: 'other', values: ['a'] },
+        OPEN,
+      ).message,
     ).toBe('has another text: "a"');
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createDomainChecks, createDomains, type DnsLookup } from '../../src/domains/index.ts';
+import { createDomainChecks, createDomains, type DomainLookup } from '../../src/domains/index.ts';
+import type { DnsAnswer } from '../../src/std/dns-lookup.ts';
 import { challengeHost, challengeValue } from '../../src/model/domain.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
@@ -20,7 +21,11 @@ const ADDRESS = {
   port: 443,
 } as const;
 
-type Answer = Awaited<ReturnType<DnsLookup['txt']>>;
+interface NameServer {
+  nameServer: string;
+}
+
+type Answer = DnsAnswer<string>;
 
 /** The stage over a real database, with a clock and a DNS that a test plays. */
 class Harness {
@@ -33,6 +38,8 @@ class Harness {
   readonly db: Database;
   readonly checks;
   readonly domains;
+  /** Of every zone; what they say is recorded as `ns1: TXT name`. */
+  nameServers: string[] = [];
   /** Lookups wait for it. */
   held: Promise<void> = Promise.resolve();
   #timers: { atMs: number; callback: () => void }[] = [];
@@ -56,12 +63,18 @@ class Harness {
       certificates: { lookAgain: () => void this.events.push('lookAgain') },
       onError: (error: unknown) => void this.errors.push(error),
     };
-    const dns: DnsLookup = {
+    const dns: DomainLookup = {
       txt: (name) => this.#answer(`TXT ${name}`),
       cname: (name) => this.#answer(`CNAME ${name}`),
       addresses: (name) => this.#answer(`A ${name}`),
     };
-    this.checks = createDomainChecks({ ...deps, dns });
+    const nameServers = {
+      find: async () => this.nameServers.map((nameServer) => ({ nameServer, addresses: [] })),
+      txt: ({ nameServer }: NameServer, name: string) => this.#answer(`${nameServer}: TXT ${name}`),
+      cname: ({ nameServer }: NameServer, name: string) =>
+        this.#answer(`${nameServer}: CNAME ${name}`),
+    };
+    this.checks = createDomainChecks({ ...deps, dns, nameServers });
     this.domains = createDomains({ ...deps, checks: this.checks, locks: new KeyedMutex() });
     this.set('A one.fn.test', '192.0.2.1');
   }
@@ -186,6 +199,26 @@ describe('a look into DNS', () => {
       domain: { failedChecks: 1, report: { proof: null } },
     });
     expect(harness.events).toEqual(['lookAgain', 'publish']);
+  });
+
+  it('asks the name servers of the zone when the resolver has not heard of the record yet', async () => {
+    const { harness, one } = await open();
+    harness.nameServers = ['ns1.shop.com', 'ns2.shop.com'];
+    const txt = `TXT ${challengeHost('shop.com')}`;
+    harness.set(`ns1.shop.com: ${txt}`, challengeValue(one.id));
+    await harness.domains.declare(one, ['shop.com']);
+    const waiting = await harness.domains.verify(one, 'shop.com');
+    expect(waiting.domain.state).toBe('pending');
+    const told = waiting.findings.map(
+      ({ server, type, message }) => `${server} ${type} ${message}`,
+    );
+    expect(told).toContain('ns1.shop.com TXT has the text that proves it');
+    expect(told).toContain('ns2.shop.com TXT does not exist (NXDOMAIN)');
+    harness.set(`ns2.shop.com: ${txt}`, challengeValue(one.id));
+    expect((await harness.domains.verify(one, 'shop.com')).domain).toMatchObject({
+      state: 'verified',
+      proof: 'txt',
+    });
   });
 
   it('that ends after the domain was removed does not bring it back', async () => {

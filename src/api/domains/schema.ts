@@ -42,6 +42,7 @@ export const DomainSchema = Type.Object({
     Type.Object({
       type: Type.Enum(['TXT', 'CNAME', 'A']),
       name: Type.String(),
+      server: NullableString,
       outcome: Type.Enum(['expected', 'other', 'none', 'unknown-name', 'failed']),
       values: Type.Array(Type.String()),
       message: Type.String(),
