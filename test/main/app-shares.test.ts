@@ -137,7 +137,7 @@ describe('on a machine that is busy', () => {
     expect([booting.yields, waiting.yields]).toEqual([true, false]);
   });
 
-  it('has zygotes that boot always yield, until they are an app own', () => {
+  it('has zygotes yield while they boot, until they are of an app', () => {
     const { shares, pass } = openShares();
     const [booting, quiet] = [sandbox(), sandbox()];
     booting.weight = 25;
