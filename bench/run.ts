@@ -32,6 +32,7 @@ import {
   formatTable,
   machineConditions,
 } from './support/result.ts';
+import { benchTls } from './tls.ts';
 import { benchWarm } from './warm.ts';
 
 const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
@@ -46,6 +47,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   scale: benchScale,
   swap: benchSwap,
   servers: benchServers,
+  tls: benchTls,
   cold: benchCold,
   'cold-bundle': benchColdBundle,
   burst: benchBurst,

@@ -6,6 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TestCertificate } from '../../test/support/certificates.ts';
 import { provideDebianPackages } from './debian-packages.ts';
 import { freePort, portOpens, startUntilReady, stopProcess } from './processes.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -44,15 +45,33 @@ export async function startBehindNginx(
   return startNginx(cleanup, { folder, location });
 }
 
+/** The same with HTTPS. */
+export async function startBehindSecureNginx(
+  cleanup: Cleanup,
+  program: NodeServer,
+  { served, key }: TestCertificate,
+): Promise<LoadTarget> {
+  const folder = await temporaryFolder(cleanup);
+  await startNode(cleanup, program, join(folder, 'node.sock'));
+  await writeFile(join(folder, 'cert.pem'), served.chain);
+  await writeFile(join(folder, 'key.pem'), key, { mode: 0o600 });
+  const nginx = { folder, location: 'node.location', file: 'nginx-tls.conf' } as const;
+  return { ...(await startNginx(cleanup, nginx)), isSecure: true };
+}
+
 /** nginx before the server whose socket stands in the folder. */
 export async function startNginx(
   cleanup: Cleanup,
-  { folder, location }: { folder: string; location: `${string}.location` },
+  {
+    folder,
+    location,
+    file = 'nginx.conf',
+  }: { folder: string; location: `${string}.location`; file?: `nginx${string}.conf` },
 ): Promise<LoadTarget> {
   provideDebianPackages(NGINX, ['nginx-light']);
   const port = await freePort();
   const text = await readFile(join(PEERS, location), 'utf8');
-  const conf = await fillIn('nginx.conf', folder, { LOCATION: text, PORT: String(port) });
+  const conf = await fillIn(file, folder, { LOCATION: text, PORT: String(port) });
   // As root its workers would become another user, who cannot enter the folder of the socket.
   const user = process.getuid?.() === 0 ? ['-g', 'user root;'] : [];
   const child = spawn(NGINX, ['-p', folder, '-c', conf, ...user], { stdio: 'inherit' });

@@ -11,12 +11,14 @@ export interface LoadResult {
 export interface LoadTarget {
   port: number;
   host: string;
+  /** Over TLS, with `localhost` as server name: wrk takes that of its URL. */
+  isSecure?: boolean;
 }
 
-/** One run of wrk with one thread. */
+/** One run of wrk with one thread. `isClosing`: a connection for each request. */
 export async function runWrk(
-  { port, host }: LoadTarget,
-  load: { connections: number; seconds: number },
+  { port, host, isSecure }: LoadTarget,
+  load: { connections: number; seconds: number; isClosing?: boolean },
 ): Promise<LoadResult> {
   const { stdout } = await promisify(execFile)('wrk', [
     '-t1',
@@ -25,7 +27,8 @@ export async function runWrk(
     '--latency',
     '-H',
     `Host: ${host}`,
-    `http://127.0.0.1:${port}/`,
+    ...(load.isClosing === true ? ['-H', 'Connection: close'] : []),
+    isSecure === true ? `https://localhost:${port}/` : `http://127.0.0.1:${port}/`,
   ]);
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1] ?? 0),

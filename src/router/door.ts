@@ -6,7 +6,7 @@ import type { PublicAddress, Sockets } from '../main/start-options.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
-import { missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
+import { type Answer, missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
 import { type Client, HttpClient } from './client.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
@@ -60,8 +60,6 @@ export interface DoorOptions {
 
 export interface Door {
   readonly server: Server;
-  /** A connection that has agreed on HTTP/2. */
-  acceptH2(socket: TLSSocket): void;
   /** Null without HTTPS. */
   readonly tls: TlsListener | null;
   readonly generation: number;
@@ -136,17 +134,16 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     if (head.kind === 'refused') return sendRefusal(client, head);
     if (head.hasBody) bodyRate.watch(client.request);
     const route = routeOf(head);
-    const { request, response } = client;
+    // Node's objects of a client are not for requests to functions, which need none.
+    const send = (whole: Answer): void => sendAnswer(client.request, client.response, whole);
     const first = https?.answerTo(client, head, route.kind) ?? null;
-    if (first !== null) return sendAnswer(request, response, first);
+    if (first !== null) return send(first);
     if (route.kind === 'site') {
       return toSite(route.site, { client, head, clientText: textOf(head) });
     }
-    if (route.kind === 'control') return toControl({ request, response, head });
-    if (route.kind === 'redirect') {
-      return sendAnswer(request, response, redirectAnswer(route.to, client.target));
-    }
-    sendAnswer(request, response, { status: 404, body: missingRouteText(route) });
+    if (route.kind === 'control') return toControl(client, head);
+    if (route.kind === 'redirect') return send(redirectAnswer(route.to, client.target));
+    send({ status: 404, body: missingRouteText(route) });
   }
 
   /** The fast path knows functions only. */
@@ -185,9 +182,9 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     return site;
   }
 
-  function toControl({ request, response, head }: Incoming): void {
-    const target = request.url ?? '';
-    for (const [name, value] of Object.entries(https?.controlHeaders(request.socket, head) ?? {})) {
+  function toControl(client: Client, head: RequestHead): void {
+    const { socket, target, request, response } = client;
+    for (const [name, value] of Object.entries(https?.controlHeaders(socket, head) ?? {})) {
       response.setHeader(name, value);
     }
     if (target === '/healthz') {
@@ -195,7 +192,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     } else if (target === '/readyz') {
       void sendReadiness(request, response);
     } else {
-      const peer = peerOf(request.socket, head);
+      const peer = peerOf(socket, head);
       forwardToUpstream({ request, response, peer }, GIT_PATH.test(target) ? git : control);
     }
   }
@@ -251,7 +248,6 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   return {
     server: publicServer.server,
-    acceptH2: (socket) => publicServer.acceptH2(socket),
     tls: publicServer.tls,
     get generation() {
       return routing.table.generation;
@@ -269,10 +265,4 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 function sendRefusal({ request, response }: Client, { status, message }: RefusedRequest): void {
   const headers = { connection: 'close', ...(status === 426 && { upgrade: 'websocket' }) };
   sendAnswer(request, response, { status, body: `${message}\n`, headers });
-}
-
-interface Incoming {
-  request: IncomingMessage;
-  response: ServerResponse;
-  head: RequestHead;
 }

@@ -2,7 +2,6 @@
 import http from 'node:http';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../std/clock.ts';
 import { createConnections, shareOfConnections, type Connections } from './connections.ts';
 import { createFastPath, type FastPath, type FastPathOptions } from './fast-path/index.ts';
@@ -21,8 +20,6 @@ const CLOSE_IDLE_EVERY_MS = 50;
 
 export interface PublicServer {
   readonly server: http.Server;
-  /** A connection that has agreed on HTTP/2. */
-  acceptH2(socket: TLSSocket): void;
   /** Null without HTTPS. */
   readonly tls: TlsListener | null;
   /** Stops accepting and resolves when all responses are out, or the time is up. */
@@ -104,9 +101,6 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   server.on('connect', (request) => {
     endBroken(connections, request.socket, '405 Method Not Allowed');
   });
-  const acceptH2 = (socket: TLSSocket): void => {
-    if (connections.admit(socket)) h2.accept(socket);
-  };
   const { https } = options;
   const tls =
     https === null
@@ -116,7 +110,7 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
             ...https,
             admit: (socket) => connections.admit(socket),
             accept: (socket) => void server.emit('connection', socket),
-            acceptH2,
+            acceptH2: (socket) => h2.accept(socket),
           },
           https.ticketKeys,
         );
@@ -124,7 +118,6 @@ export function createPublicServer(clock: Clock, options: PublicServerOptions): 
   return {
     server,
     tls,
-    acceptH2,
     close: async (drainMs) => {
       const giveUp = setTimeout(() => h2.destroy(), drainMs);
       await Promise.all([closeServer({ server, tls, connections, fastPath }, drainMs), h2.drain()]);

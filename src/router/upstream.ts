@@ -16,8 +16,9 @@ const CONNECTION_HEADERS = new Set([
   'upgrade',
 ]);
 
-/** Below are interim answers, which Node keeps to itself, and what is no status at all. */
+/** Below are interim answers, which Node keeps to itself; beyond either end is no status at all. */
 const MIN_FINAL_STATUS = 200;
+const MAX_STATUS = 599;
 const NO_CONTENT = 204;
 
 export interface Upstream {
@@ -45,7 +46,7 @@ export function forwardToUpstream(
   outgoing.on('response', (incoming) => {
     // The process may have been taken over: what it says must not end this one.
     const { statusCode = 0 } = incoming;
-    if (statusCode < MIN_FINAL_STATUS) return giveUp();
+    if (statusCode < MIN_FINAL_STATUS || statusCode > MAX_STATUS) return giveUp();
     response.writeHead(statusCode, endToEnd(statusCode, incoming.rawHeaders));
     flushHead(response);
     incoming.on('error', () => response.destroy());

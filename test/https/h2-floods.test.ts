@@ -2,8 +2,8 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { askOn, connectH2 } from '../support/ask-h2.ts';
-import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
-import { startH2Front, type H2Front } from '../support/h2-front.ts';
+import type { DataPlane } from '../support/data-plane.ts';
+import { startSecureDataPlane } from '../support/secure-data-plane.ts';
 import {
   END_HEADERS,
   END_STREAM,
@@ -23,12 +23,12 @@ const INITIAL_WINDOW_SIZE = 4;
 const MAX_FRAME_BYTES = 16 * 1024;
 
 let data: DataPlane;
-let front: H2Front;
+let port: number;
 let neighbour: ClientHttp2Session;
 const clients: RawH2[] = [];
 
 beforeAll(async () => {
-  data = await startDataPlane();
+  ({ data, httpsPort: port } = await startSecureDataPlane());
   await data.deploy(
     `let asked = 0;
     export default { fetch(request) {
@@ -40,18 +40,16 @@ beforeAll(async () => {
       return request.method === 'POST' ? request.text().then((text) => new Response(text)) : new Response('hello');
     } };`,
   );
-  front = await startH2Front((socket) => data.door.acceptH2(socket));
-  neighbour = connectH2(front.port);
+  neighbour = connectH2(port);
 });
 afterEach(() => clients.splice(0).forEach((client) => client.destroy()));
 afterAll(async () => {
   neighbour.close();
   await data.close();
-  front.close();
 });
 
 async function connect(settings: Buffer = Buffer.alloc(0)): Promise<RawH2> {
-  const client = await RawH2.connect(front.port, settings);
+  const client = await RawH2.connect(port, settings);
   clients.push(client);
   return client;
 }

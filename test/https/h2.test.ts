@@ -1,8 +1,9 @@
 /** What is asked over HTTP/2 is answered as over HTTP/1.1. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import http from 'node:http';
+import type http from 'node:http';
 import type { ClientHttp2Session } from 'node:http2';
+import https from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -15,10 +16,10 @@ import {
   readAnswer,
   type H2Question,
 } from '../support/ask-h2.ts';
-import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
+import type { DataPlane } from '../support/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { startH2Front, type H2Front } from '../support/h2-front.ts';
 import { deployPublic } from '../support/public-bundle.ts';
+import { startSecureDataPlane } from '../support/secure-data-plane.ts';
 
 const run = promisify(execFile);
 
@@ -42,6 +43,10 @@ export default {
       headers.append('set-cookie', 'c=3');
       return new Response('headers', { headers });
     }
+    if (pathname === '/many') {
+      const names = Array.from({ length: 99 }, (_, at) => ['x-many-' + at, 'm'.repeat(600)]);
+      return new Response('many', { headers: Object.fromEntries(names) });
+    }
     if (pathname === '/stream') {
       return new Response(new ReadableStream({
         start(controller) {
@@ -57,23 +62,21 @@ export default {
 };`;
 
 let data: DataPlane;
-let front: H2Front;
+let port: number;
 let session: ClientHttp2Session;
 
 beforeAll(async () => {
-  data = await startDataPlane();
+  ({ data, httpsPort: port } = await startSecureDataPlane());
   await data.deploy(FUNCTION, { maxBodyBytes: 8 * 1024 * 1024 });
   await deployPublic(data, 'site', {
     files: { '/index.html': '<h1>site</h1>'.repeat(50), '/large.bin': Buffer.alloc(300_000, 'l') },
     compressed: ['/index.html'],
   });
-  front = await startH2Front((socket) => data.door.acceptH2(socket));
-  session = connectH2(front.port);
+  session = connectH2(port);
 });
 afterAll(async () => {
   session.close();
   await data.close();
-  front.close();
 });
 
 interface Plain {
@@ -100,9 +103,11 @@ function plain(status: number, headers: object, body: Buffer): Plain {
 }
 
 async function overHttp1(host: string, question: H2Question): Promise<Plain> {
-  const request = http.request({
+  const request = https.request({
     host: '127.0.0.1',
-    port: data.port,
+    port,
+    servername: 'localhost',
+    rejectUnauthorized: false,
     method: question.method ?? 'GET',
     path: question.path ?? '/',
     headers: { host, ...(question.headers as http.OutgoingHttpHeaders) },
@@ -158,6 +163,7 @@ describe('an answer over HTTP/2 is the one over HTTP/1.1', () => {
     ['a piece of a file', SITE, { path: '/large.bin', headers: { range: 'bytes=5-90000' } }],
     ['no file', SITE, { path: '/nothing' }],
     ['a method that files have not', SITE, { method: 'POST', body: 'a' }],
+    ['a host of another certificate', 'hello.example.com', {}],
     ['the control host, away', 'localhost', { path: '/apps' }],
     ['health', 'localhost', { path: '/healthz' }],
   ])('%s', async (_what, host, question) => {
@@ -203,6 +209,12 @@ describe('a stream of HTTP/2', () => {
     expect((await buffer(stream)).length).toBe(3_000_000);
   });
 
+  it('has as large a head as an answer over HTTP/1.1 may have', async () => {
+    const { status, headers } = await askOn(session, HELLO, { path: '/many' });
+    expect(status).toBe(200);
+    expect(Object.keys(headers).filter((name) => name.startsWith('x-many-'))).toHaveLength(99);
+  });
+
   it('sends a body both ways at once', async () => {
     const stream = openStream(session, HELLO, { method: 'POST', path: '/echo', body: '' });
     expect((await readAnswer(stream)).body.length).toBe(0);
@@ -239,6 +251,19 @@ describe('a stream of HTTP/2', () => {
     stream.on('continue', () => (isAsked = true));
     expect((await readAnswer(stream)).status).toBe(413);
     expect(isAsked).toBe(false);
+  });
+
+  it('whose large body is refused again and again leaves its connection', async () => {
+    const own = connectH2(port);
+    const head = { ':method': 'POST', ':path': '/', ':authority': HELLO };
+    // Connections are looked at twice a second.
+    for (const endsAt = performance.now() + 1_200; performance.now() < endsAt;) {
+      const stream = own.request({ ...head, 'content-length': 9_000_000 });
+      stream.write(Buffer.alloc(300_000));
+      expect((await readAnswer(stream)).status).toBe(413);
+    }
+    expect((await askOn(own, HELLO, { path: '/teapot' })).status).toBe(418);
+    own.close();
   });
 
   it('cancels the function whose client has gone', async () => {
@@ -328,7 +353,7 @@ describe('a connection of HTTP/2', () => {
   });
 
   it('answers curl and h2load', async () => {
-    const to = `${HELLO}:${front.port}`;
+    const to = `${HELLO}:${port}`;
     const { stdout } = await run('curl', [
       '-sSk',
       '--http2',
@@ -342,30 +367,26 @@ describe('a connection of HTTP/2', () => {
     ]);
     expect(stdout).toBe('x=1 2');
     const load = await run('h2load', [
-      '-n',
-      '500',
-      '-c',
-      '5',
-      '-m',
-      '20',
-      `https://127.0.0.1:${front.port}/teapot`,
-      `--header=:authority: ${HELLO}`,
+      '-n500',
+      '-c5',
+      '-m20',
+      `--connect-to=127.0.0.1:${port}`,
+      `https://${to}/teapot`,
     ]);
     expect(load.stdout).toContain('500 4xx');
     expect(load.stdout).toContain('0 errored');
   });
 
   it('ends when its streams have, as the door closes', async () => {
-    const other = await startDataPlane();
+    const { data: other, httpsPort } = await startSecureDataPlane();
     await other.deploy(
       `export default { fetch: () => new Response(new ReadableStream({
         start(c) { c.enqueue(new TextEncoder().encode('begun ')); setTimeout(() => { c.enqueue(new TextEncoder().encode('ended')); c.close(); }, 300); },
       })) };`,
     );
-    const otherFront = await startH2Front((socket) => other.door.acceptH2(socket));
-    const idle = connectH2(otherFront.port);
+    const idle = connectH2(httpsPort);
     await askOn(idle, HELLO);
-    const busy = connectH2(otherFront.port);
+    const busy = connectH2(httpsPort);
     const stream = openStream(busy, HELLO);
     const chunks: string[] = [];
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk.toString()));
@@ -374,7 +395,6 @@ describe('a connection of HTTP/2', () => {
     const ended = once(stream, 'end');
     const closed = Promise.all([once(idle, 'close'), once(busy, 'close')]);
     await other.close();
-    otherFront.close();
     expect((await told)[0]).toBe(0);
     await ended;
     expect(chunks.join('')).toBe('begun ended');
@@ -382,6 +402,6 @@ describe('a connection of HTTP/2', () => {
   });
 
   it('asks a new connection of a door that has closed nothing', async () => {
-    expect((await askH2(front.port, HELLO, { path: '/teapot' })).status).toBe(418);
+    expect((await askH2(port, HELLO, { path: '/teapot' })).status).toBe(418);
   });
 });

@@ -24,6 +24,7 @@ export function connectH2(port: number, options: http2.SecureClientSessionOption
   const session = http2.connect(`https://127.0.0.1:${port}`, {
     rejectUnauthorized: false,
     servername: 'localhost',
+    settings: { maxHeaderListSize: 128 * 1024 },
     ...options,
   });
   session.on('error', () => {}); // The request tells.

@@ -16,7 +16,7 @@ import {
 } from '../../src/pool/index.ts';
 import type { CodeCaches } from '../../src/pool/ports.ts';
 import type { LogLine } from '../../src/protocol/worker.ts';
-import { createDoor } from '../../src/router/index.ts';
+import { createDoor, type DoorDeps } from '../../src/router/index.ts';
 import { systemClock, type Clock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction, storeBundle, wrapModule } from './function-code.ts';
 import { createWorkerProcesses } from './worker-process.ts';
@@ -27,6 +27,7 @@ interface DataPlaneOptions {
   secretNames?: string[];
   execArgv?: string[];
   trustedProxies?: string[];
+  https?: NonNullable<DoorDeps['https']>;
   /** Instead of plain processes; closed by who made them. */
   sandboxes?: Sandboxes;
   /** None are kept otherwise. */
@@ -82,6 +83,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
         },
       },
       clock: systemClock,
+      ...(options.https && { https: options.https }),
     },
     {
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 0 },

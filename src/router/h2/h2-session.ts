@@ -7,7 +7,12 @@ import {
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { RefusedRequest, RequestHead } from '../request-head.ts';
-import { type H2Limits, INITIAL_WINDOW_BYTES, SESSION_OPTIONS } from './limits.ts';
+import {
+  type H2Limits,
+  CONNECTION_WINDOW_BYTES,
+  INITIAL_WINDOW_BYTES,
+  SESSION_OPTIONS,
+} from './limits.ts';
 import { OverheadWatch } from './overhead.ts';
 import { ResetBudget } from './reset-budget.ts';
 import { StreamClient } from './stream-client.ts';
@@ -58,6 +63,7 @@ export class H2Session {
     this.#resets = new ResetBudget(host.limits.resets, nowMs);
     this.#overhead = new OverheadWatch(host.limits.overhead, nowMs);
     this.#session = performServerHandshake(socket, SESSION_OPTIONS);
+    this.#session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     this.#session.on('error', () => {}); // 'close' follows and says all.
     this.#session.on('close', () => host.closed(this));
     this.#session.on('stream', (stream, _headers, _flags, raw) => this.#opened(stream, raw));

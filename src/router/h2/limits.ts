@@ -74,6 +74,12 @@ export const MAX_HEAD_BYTES = 16 * 1024;
 /** Of a body that nobody reads: as much as a worker may leave unread. */
 export const INITIAL_WINDOW_BYTES = 256 * 1024;
 
+/**
+ * Of all bodies of a connection that are under way, and a bound on its speed alone: what comes is given back at once, and
+ * waits in the windows of the streams.
+ */
+export const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+
 export const SESSION_OPTIONS: SessionOptions = {
   settings: {
     maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
@@ -82,6 +88,8 @@ export const SESSION_OPTIONS: SessionOptions = {
     initialWindowSize: INITIAL_WINDOW_BYTES,
     enableConnectProtocol: false,
   },
+  // A function may send 64 KiB, and the door adds to it.
+  maxSendHeaderBlockLength: 128 * 1024,
   // The door counts to 100 and answers 431.
   maxHeaderListPairs: 256,
   // MiB: 100 streams that each hold a window of 256 KiB, and their heads.

@@ -11,6 +11,7 @@ import { StreamRequest } from './stream-request.ts';
 import { endRequest, isOver, StreamResponse } from './stream-response.ts';
 
 export class StreamClient implements Client {
+  /** Of all streams of the connection. */
   readonly socket: Socket;
   readonly method: string;
   readonly target: string;

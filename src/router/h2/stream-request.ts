@@ -28,8 +28,8 @@ export class StreamRequest extends IncomingMessage {
     }
     stream.on('trailers', (_trailers, _flags, raw: string[]) => void this.rawTrailers.push(...raw));
     stream.on('end', () => {
-      // nghttp2 ends a stream that is reset, too.
-      if (stream.aborted) return;
+      // A stream that was closed ends as well, and what had come of it is thrown away.
+      if (stream.closed) return;
       this.complete = true;
       this.push(null);
     });

@@ -13,6 +13,7 @@ export class StreamResponse extends Writable {
   statusCode = 200;
   readonly #stream: ServerHttp2Stream;
   readonly #trailers: OutgoingHttpHeaders = {};
+  readonly #set: string[] = [];
   #hasNoBody = false;
   #passedBytes = 0;
 
@@ -33,11 +34,17 @@ export class StreamResponse extends Writable {
     return this.#passedBytes;
   }
 
+  /** Sent with the head, whatever is in that. */
+  setHeader(name: string, value: string): this {
+    this.#set.push(name, value);
+    return this;
+  }
+
   writeHead(status: number, head: Parameters<typeof fieldsOfHead>[1] = []): this {
     if (isOver(this.#stream)) return this;
     this.statusCode = status;
     this.#hasNoBody = this.req.method === 'HEAD' || isWithoutContent(status);
-    const fields = fieldsOfHead(status, head);
+    const fields = [...fieldsOfHead(status, head), ...this.#set];
     if (this.#hasNoBody) this.#stream.respond(fields, { endStream: true });
     else this.#stream.respond(fields, { waitForTrailers: true });
     this.#stream.on('wantTrailers', () => this.#stream.sendTrailers(this.#trailers));
