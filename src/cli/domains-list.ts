@@ -3,8 +3,16 @@ import type { Page } from '../protocol/control-api.ts';
 import type { DomainView } from '../protocol/domains-api.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
-import { describeTarget, domainsPath, shown } from './domains-show.ts';
+import {
+  describeCertificate,
+  describeTarget,
+  domainsPath,
+  problemsOf,
+  shown,
+} from './domains-show.ts';
 import { formatTable } from './output.ts';
+
+const HEADING = ['NAME', 'STATE', 'SERVES', 'CERTIFICATE', 'PROBLEM'];
 
 export function listDomains(ctx: CommandContext): Command {
   return newCommand('list', 'list the domains of an app')
@@ -23,9 +31,10 @@ export function listDomains(ctx: CommandContext): Command {
         domain.name,
         domain.state,
         describeTarget(domain),
-        shown(domain.problem ?? ''),
+        describeCertificate(domain),
+        shown(problemsOf(domain).join('; ')),
       ]);
-      for (const line of formatTable(['NAME', 'STATE', 'SERVES', 'PROBLEM'], rows)) {
+      for (const line of formatTable(HEADING, rows)) {
         ctx.output.line(line);
       }
     });

@@ -24,12 +24,29 @@ export function describeTarget({ branch, redirectTo }: DomainView): string {
   return branch === null ? 'production' : `branch ${branch}`;
 }
 
+/** How it is with its certificate, in words; a dash where there is to be none. */
+export function describeCertificate({ certificate }: DomainView): string {
+  if (certificate === null) return '-';
+  const { state, expiresAt } = certificate;
+  if (expiresAt === null) return state === 'pending' ? 'on its way' : 'none';
+  return `${state === 'expired' ? 'expired on' : 'valid until'} ${expiresAt.slice(0, 10)}`;
+}
+
+/** What keeps it from being verified, reached, or reached in private. */
+export function problemsOf({ problem, certificate }: DomainView): string[] {
+  const { problem: failure = null, hint = null } = certificate ?? {};
+  const failed =
+    failure === null ? null : `its certificate: ${failure}${hint === null ? '' : ` (${hint})`}`;
+  return [problem, failed].filter((text) => text !== null);
+}
+
 /** How it is with a domain, and what is to be done. */
 export function showDomain(ctx: CommandContext, domain: DomainView): void {
   const { output } = ctx;
   if (domain.state === 'verified') {
     output.line(`${nameOf(domain)} is verified: ${domain.url} serves ${describeTarget(domain)}.`);
-    if (domain.problem !== null) output.aside(`warning: ${shown(domain.problem)}`);
+    if (domain.certificate !== null) output.line(`Certificate: ${describeCertificate(domain)}.`);
+    for (const problem of problemsOf(domain)) output.aside(`warning: ${shown(problem)}`);
     return;
   }
   output.line(`${nameOf(domain)} waits for its proof.`);

@@ -2,6 +2,7 @@ import { productionHost, refHost, type PublicAddress } from '../model/address.ts
 import { claimTerms, isWildcard, type ClaimTerms, type DomainRecord } from '../model/domain.ts';
 import { shortRefName } from '../model/slug.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { assert } from '../std/assert.ts';
 import type { Clock } from '../std/clock.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import type { App } from '../store/apps.ts';
@@ -10,7 +11,6 @@ import {
   findDomain,
   listDomains,
   listOtherClaims,
-  listStrayDomains,
   removeDomain,
   saveDomain,
   type Domain,
@@ -27,8 +27,9 @@ import {
   type DescribedFinding,
 } from './describe-domain.ts';
 import type { DomainChecks } from './domain-checks.ts';
-import type { CertificatesPort, RoutesPort } from './ports.ts';
+import type { CertificatesPort, CertificateState, RoutesPort } from './ports.ts';
 import { isApex } from './public-suffix.ts';
+import { createWarnings } from './warnings.ts';
 
 /** The domains of apps: whose they are, what they lead to, and what is still to be done for them. */
 export interface Domains {
@@ -44,7 +45,10 @@ export interface Domains {
   verify(app: App, name: string): Promise<DomainStatus>;
   /** It answers no more when this resolves. @throws PlatformError not-found, bad-request */
   remove(app: App, name: string): Promise<RemovedDomain>;
-  /** Names of verified domains that do not lead here any more, with where they do, for who looks after the server. */
+  /**
+   * Names verified domains that do not lead here any more, and certificates that are not renewed, for who looks after the
+   * server. As they were a moment ago: anybody may ask.
+   */
   warnings(): Promise<string[]>;
   /** Adds those of fn.json that the app has not, without asking DNS; none of them can fail a push. */
   declare(app: App, names: readonly string[]): Promise<DeclaredDomain[]>;
@@ -66,6 +70,8 @@ export interface DomainStatus {
   findings: DescribedFinding[];
   /** What keeps it from being verified, or reached; null when nothing does. */
   problem: string | null;
+  /** Null where there is to be none: without HTTPS, and before it is verified. */
+  certificate: CertificateState | null;
 }
 
 export type DeclaredDomain =
@@ -86,8 +92,6 @@ interface Deps {
 
 /** Of an app; more are a mistake, or somebody who collects names. */
 const MAX_DOMAINS_PER_APP = 100;
-/** As many as `/readyz` names. */
-const MAX_WARNINGS = 20;
 const TAKEN_HINT =
   'if the name is yours, take it from that app first (fn domains remove NAME --app THAT-APP), or ask the operator of the server to';
 
@@ -98,13 +102,35 @@ export function createDomains(deps: Deps): Domains {
     return claimTerms(name, await listOtherClaims(db, app.id, name), clock.now());
   }
 
-  async function describe(
+  async function describeAll(app: App, domains: readonly Domain[]): Promise<DomainStatus[]> {
+    const slugs = await mapSlugs(db, app.id);
+    const certificates = await certificatesOf(domains);
+    return Promise.all(
+      domains.map(async (domain) => {
+        const certificate = certificates.find(({ names }) => names.includes(domain.name)) ?? null;
+        return { ...(await describeRecords(app, domain, slugs)), certificate };
+      }),
+    );
+  }
+
+  async function certificatesOf(domains: readonly Domain[]): Promise<CertificateState[]> {
+    const hasVerified = domains.some(({ state }) => state === 'verified');
+    return hasVerified ? deps.certificates.status() : [];
+  }
+
+  async function describe(app: App, domain: Domain): Promise<DomainStatus> {
+    const [status] = await describeAll(app, [domain]);
+    assert(status !== undefined, 'each domain has a status');
+    return status;
+  }
+
+  async function describeRecords(
     app: App,
     domain: Domain,
-    slugs?: ReadonlyMap<string, string>,
-  ): Promise<DomainStatus> {
+    slugs: ReadonlyMap<string, string>,
+  ): Promise<Omit<DomainStatus, 'certificate'>> {
     const terms = await termsOf(app, domain.name);
-    const slug = (slugs ?? (await mapSlugs(db, app.id))).get(domain.targetRef ?? '');
+    const slug = slugs.get(domain.targetRef ?? '');
     const host =
       slug === undefined ? productionHost(address, app.name) : refHost(address, app.name, slug);
     const { targetRef, name, report } = domain;
@@ -202,11 +228,7 @@ export function createDomains(deps: Deps): Domains {
   }
 
   return {
-    async list(app) {
-      const slugs = await mapSlugs(db, app.id);
-      const domains = await listDomains(db, app.id);
-      return Promise.all(domains.map((domain) => describe(app, domain, slugs)));
-    },
+    list: async (app) => describeAll(app, await listDomains(db, app.id)),
     find: async (app, name) => describe(app, await find(app, name)),
     async add(app, request, { tokenId }) {
       const saved = await locks.run(app.id, () => addNow(app, request, tokenId));
@@ -228,10 +250,7 @@ export function createDomains(deps: Deps): Domains {
       await deps.routes.publish();
       return removed;
     },
-    async warnings() {
-      const strays = await listStrayDomains(db, MAX_WARNINGS);
-      return strays.map(({ name, pointing }) => `the domain ${name} leads ${pointing}`);
-    },
+    warnings: createWarnings(deps),
     declare: (app, names) =>
       locks.run(app.id, async () => {
         const declared: DeclaredDomain[] = [];

@@ -7,4 +7,4 @@
 export { createDomainChecks } from './domain-checks.ts';
 export { createDomains } from './domains.ts';
 export type { DeclaredDomain, Domains, DomainStatus } from './domains.ts';
-export type { DomainLookup, NameServersPort } from './ports.ts';
+export type { CertificatesPort, DomainLookup, NameServersPort } from './ports.ts';

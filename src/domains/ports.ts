@@ -21,6 +21,16 @@ export interface NameServer {
 export interface CertificatesPort {
   /** The verified domains have changed. */
   lookAgain(): void;
+  /** Of all that there shall be; none where there is no HTTPS. */
+  status(): Promise<CertificateState[]>;
+}
+
+export interface CertificateState {
+  names: string[];
+  state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+  /** Milliseconds since 1970; null when there is none. */
+  notAfter: number | null;
+  problem: { message: string; hint: string } | null;
 }
 
 /** The route snapshot. */

@@ -1,5 +1,10 @@
 /** The domains of apps, as control has them. */
-import { createDomainChecks, createDomains, type Domains } from '../domains/index.ts';
+import {
+  type CertificatesPort,
+  createDomainChecks,
+  createDomains,
+  type Domains,
+} from '../domains/index.ts';
 import type { Clock } from '../std/clock.ts';
 import { createDnsLookup } from '../std/dns-lookup.ts';
 import { KeyedMutex } from '../std/mutex.ts';
@@ -11,7 +16,7 @@ interface Deps {
   db: Database;
   clock: Clock;
   routes: { publish(): Promise<void> };
-  certificates: { lookAgain(): void };
+  certificates: CertificatesPort;
   onError: (error: unknown) => void;
 }
 

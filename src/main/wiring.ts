@@ -174,7 +174,13 @@ export async function wireControl(
   });
   const journal = createPushJournal(clock);
   const domains = createControlDomains(
-    { db, clock, routes: publisher, certificates: { lookAgain: () => {} }, onError },
+    {
+      db,
+      clock,
+      routes: publisher,
+      certificates: { lookAgain: () => {}, status: async () => [] },
+      onError,
+    },
     options,
   );
   const pushes = createPushes({

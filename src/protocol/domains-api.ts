@@ -35,11 +35,25 @@ export interface DomainView {
   records: DomainRecord[];
   /** What DNS had when it was last asked. */
   findings: (DomainFinding & { message: string })[];
+  /** Null where there is to be none: without HTTPS, and before it is verified. */
+  certificate: DomainCertificate | null;
   checkedAt: string | null;
   /** When DNS will be asked again by itself; null for never. */
   nextCheckAt: string | null;
   createdAt: string;
   verifiedAt: string | null;
+}
+
+export interface DomainCertificate {
+  /**
+   * `pending`: there is none yet, and nothing has failed. `failing`: there is none, or it is not renewed, with time left.
+   * `at-risk`: it is not renewed, and less than a third of its life is left.
+   */
+  state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+  /** Null when there is none. */
+  expiresAt: string | null;
+  problem: string | null;
+  hint: string | null;
 }
 
 export interface DomainRequestBody {

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createDomainChecks, createDomains, type DomainLookup } from '../../src/domains/index.ts';
+import {
+  createDomainChecks,
+  createDomains,
+  type CertificatesPort,
+  type DomainLookup,
+} from '../../src/domains/index.ts';
 import type { DnsAnswer } from '../../src/std/dns-lookup.ts';
 import { challengeHost, challengeValue } from '../../src/model/domain.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
@@ -21,6 +26,8 @@ const ADDRESS = {
   port: 443,
 } as const;
 
+type CertificateState = Awaited<ReturnType<CertificatesPort['status']>>[number];
+
 interface NameServer {
   nameServer: string;
 }
@@ -38,6 +45,7 @@ class Harness {
   readonly db: Database;
   readonly checks;
   readonly domains;
+  certificates: CertificateState[] = [];
   /** Of every zone; what they say is recorded as `ns1: TXT name`. */
   nameServers: string[] = [];
   /** Lookups wait for it. */
@@ -60,7 +68,10 @@ class Harness {
       clock,
       address: ADDRESS,
       routes: { publish: async () => void this.events.push('publish') },
-      certificates: { lookAgain: () => void this.events.push('lookAgain') },
+      certificates: {
+        lookAgain: () => void this.events.push('lookAgain'),
+        status: async () => this.certificates,
+      },
       onError: (error: unknown) => void this.errors.push(error),
     };
     const dns: DomainLookup = {
@@ -233,6 +244,33 @@ describe('a look into DNS', () => {
     held.resolve();
     expect(await look).toMatchObject({ code: 'not-found' });
     expect(await harness.domains.list(one)).toEqual([]);
+  });
+});
+
+describe('the certificate of a domain', () => {
+  const DAY = Date.parse('2026-03-01T00:00:00Z');
+  const failing: CertificateState = {
+    names: ['shop.com', 'www.shop.com'],
+    state: 'failing',
+    notAfter: DAY,
+    problem: { message: 'the CA is away', hint: 'wait' },
+  };
+
+  it('is told once the domain is verified, and warned of while it is not renewed', async () => {
+    const { harness, one } = await open();
+    harness.set(`TXT ${challengeHost('www.shop.com')}`, challengeValue(one.id));
+    harness.set('A www.shop.com', '192.0.2.1');
+    harness.certificates = [failing];
+    await harness.domains.declare(one, ['www.shop.com', 'other.com']);
+    expect(await harness.domains.find(one, 'www.shop.com')).toMatchObject({ certificate: null });
+    const verified = await harness.domains.verify(one, 'www.shop.com');
+    expect(verified).toMatchObject({ problem: null, certificate: failing });
+    const listed = await harness.domains.list(one);
+    expect(listed.map(({ certificate }) => certificate)).toEqual([null, failing]);
+    expect(await harness.domains.warnings()).toEqual(['the certificate of shop.com is failing']);
+    harness.certificates = [{ ...failing, state: 'valid', problem: null }];
+    harness.pass(2_000);
+    expect(await harness.domains.warnings()).toEqual([]);
   });
 });
 

@@ -202,8 +202,8 @@ describe('a domain of an app', () => {
     expect(looked.code).toBe(0);
     expect(looked.output).toContain('moved.com leads to 198.51.100.7, which is not this server');
     expect((await get('moved.com')).status).toBe(200);
-    const readiness = await fetch(`${platform.url}/readyz`);
-    expect(await readiness.json()).toMatchObject({
+    const readiness = async () => (await fetch(`${platform.url}/readyz`)).json();
+    await expect.poll(readiness, { timeout: 10_000 }).toMatchObject({
       degraded: [],
       warnings: expect.arrayContaining(['the domain moved.com leads elsewhere']),
     });

@@ -2,11 +2,11 @@ import { domainToUnicode } from 'node:url';
 import type { DomainStatus } from '../../domains/index.ts';
 import { hostUrl, type PublicAddress } from '../../model/address.ts';
 import { DOMAIN_QUARANTINE_MS, domainBase, isWildcard } from '../../model/domain.ts';
-import type { DomainRemoval, DomainView } from '../../protocol/domains-api.ts';
+import type { DomainCertificate, DomainRemoval, DomainView } from '../../protocol/domains-api.ts';
 import type { RemovedDomain } from '../../store/domains.ts';
 
 export function presentDomain(address: PublicAddress, status: DomainStatus): DomainView {
-  const { domain, branch, records, findings, problem } = status;
+  const { domain, branch, records, findings, problem, certificate } = status;
   const { name, redirectTo, proof, report, checkedAt, nextCheckAt, createdAt, verifiedAt } = domain;
   return {
     name,
@@ -20,10 +20,24 @@ export function presentDomain(address: PublicAddress, status: DomainStatus): Dom
     problem,
     records,
     findings,
+    certificate: certificate && presentCertificate(certificate),
     checkedAt: checkedAt?.toISOString() ?? null,
     nextCheckAt: nextCheckAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     verifiedAt: domain.state === 'verified' ? (verifiedAt?.toISOString() ?? null) : null,
+  };
+}
+
+function presentCertificate({
+  state,
+  notAfter,
+  problem,
+}: NonNullable<DomainStatus['certificate']>): DomainCertificate {
+  return {
+    state,
+    expiresAt: notAfter === null ? null : new Date(notAfter).toISOString(),
+    problem: problem?.message ?? null,
+    hint: problem?.hint ?? null,
   };
 }
 

@@ -48,6 +48,15 @@ export const DomainSchema = Type.Object({
       message: Type.String(),
     }),
   ),
+  certificate: Type.Union([
+    Type.Object({
+      state: Type.Enum(['valid', 'pending', 'failing', 'at-risk', 'expired']),
+      expiresAt: NullableString,
+      problem: NullableString,
+      hint: NullableString,
+    }),
+    Type.Null(),
+  ]),
   checkedAt: NullableString,
   nextCheckAt: NullableString,
   createdAt: Type.String(),
