@@ -32,6 +32,8 @@ export interface ApiDeps {
   logFollowers: LogFollowers;
   /** Answers within a second, either way. */
   isDatabaseUp: () => Promise<boolean>;
+  /** Certificates end, or have ended, and are not renewed. */
+  isAlarmed: () => boolean;
   /** What somebody should look after, for `/readyz`; a bounded list. */
   warnings: () => Promise<string[]>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */

@@ -78,7 +78,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   // Data asks this for its own /readyz: what control needs besides itself.
   api.get('/readyz', { schema: { hide: true } }, async () => {
     if (!(await deps.isDatabaseUp())) return { degraded: ['database'], warnings: [] };
-    return { degraded: [], warnings: await deps.warnings() };
+    const degraded = deps.isAlarmed() ? ['certificates'] : [];
+    return { degraded, warnings: await deps.warnings() };
   });
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   api.get('/schema/fn.json', { schema: { hide: true } }, (_request, reply) =>

@@ -46,6 +46,8 @@ export interface AttemptDeps {
   budget: Budget;
   preCheck: PreCheck | null;
   hasDnsProvider: boolean;
+  /** The provider has the zones of this domain. */
+  baseDomain: string;
 }
 
 export type AttemptResult =
@@ -161,10 +163,13 @@ async function openAuthority(
 
 /** Those that do for every name: an order is proven in one way where that can be. */
 function challengeKinds(
-  { hasDnsProvider }: AttemptDeps,
+  { hasDnsProvider, baseDomain }: AttemptDeps,
   { wanted: { names }, schedule: { failures } }: Situation,
 ): ChallengeKind[] {
-  const kinds = names.map((name) => possibleChallenges(name, { hasDnsProvider, failures }));
+  const kinds = names.map((name) => {
+    const isOwn = name === baseDomain || name.endsWith(`.${baseDomain}`);
+    return possibleChallenges(name, { hasDnsProvider, isOwn, failures });
+  });
   const unprovable = names.find((_, index) => kinds[index]?.length === 0);
   if (unprovable !== undefined) {
     throw new AttemptFailure('no-challenge', `${unprovable} can only be proven by DNS`, {

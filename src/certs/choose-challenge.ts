@@ -4,6 +4,8 @@ import type { ChallengeKind } from './ports.ts';
 /** What is possible here. */
 export interface ChallengeMeans {
   hasDnsProvider: boolean;
+  /** It is below the base domain, whose zone the provider has; that of others it may have or not. */
+  isOwn: boolean;
   /** Attempts for this name that have failed since the last that succeeded. */
   failures: number;
 }
@@ -17,5 +19,6 @@ export function possibleChallenges(name: string, means: ChallengeMeans): Challen
   if (name.startsWith('*.')) return means.hasDnsProvider ? ['dns-01'] : [];
   const byPort: ChallengeKind[] = ['http-01', 'tls-alpn-01'];
   if (means.failures % 2 === 1) byPort.reverse();
-  return isIP(name) !== 0 || !means.hasDnsProvider ? byPort : ['dns-01', ...byPort];
+  const isSet = means.hasDnsProvider && means.isOwn && isIP(name) === 0;
+  return isSet ? ['dns-01', ...byPort] : byPort;
 }

@@ -18,6 +18,8 @@ const RELEASE_MARGIN_MS = 30_000;
 const FOLLOW_DEADLINE_MS = 5_000;
 
 export interface DataPlane extends DataPlanePort {
+  /** Resolves when each live data process serves by this generation of certificates or a later one. */
+  applyCertificates(generation: number): Promise<void>;
   /** Rejects when one of them was not told. */
   followLogs(apps: string[]): Promise<void>;
 }
@@ -63,6 +65,14 @@ export function createDataPlane(sockets: readonly string[]): DataPlane {
       );
       if (applied.some((one) => one.generation < generation)) {
         throw new PlatformError('unavailable', 'the router did not take over the new routes');
+      }
+    },
+    async applyCertificates(generation) {
+      const applied = await tellAll(calls, (call, signal) =>
+        call('applyCertificates', { generation }, { signal }),
+      );
+      if (applied.some((one) => one.generation < generation)) {
+        throw new PlatformError('unavailable', 'the router did not take over the new certificates');
       }
     },
     followLogs: async (apps) => {

@@ -1,4 +1,6 @@
 /** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
+import type { CertificateSecrets } from './config/certificate-secrets.ts';
+import type { CertificateSettings } from './config/certificate-settings.ts';
 import type { GitLimits } from '../git/limits.ts';
 import type { EgressRule } from '../model/egress-rule.ts';
 import type { PublicAddress } from '../model/address.ts';
@@ -95,6 +97,15 @@ export interface PoolOptions {
   drainMs: number;
 }
 
+/** Which certificates are kept, and what authorities and DNS providers want to know. */
+export interface CertificateOptions {
+  settings: Pick<
+    CertificateSettings,
+    'directories' | 'email' | 'ipAddresses' | 'perWeek' | 'dnsProvider'
+  >;
+  secrets: CertificateSecrets;
+}
+
 export interface ControlOptions {
   sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl'>;
   /** DataForControl of each data process. */
@@ -113,6 +124,8 @@ export interface ControlOptions {
   sealedDir: string;
   /** What data serves HTTPS with: see protocol/certificates.ts. */
   certificatesDir: string;
+  /** Null without HTTPS. */
+  certificates: CertificateOptions | null;
   snapshotFile: string;
   maxMemoryMib: number;
   maxTimeoutMs: number;

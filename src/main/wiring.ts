@@ -29,6 +29,7 @@ import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from '../mode
 import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import {
+  createKeyBox,
   createMasterKeys,
   createRotation,
   createSealedCertificates,
@@ -49,6 +50,7 @@ import {
   createExplain,
   createRepositories,
 } from './deploy-ports.ts';
+import { createControlCertificates } from './control-certificates.ts';
 import { createControlDomains } from './control-domains.ts';
 import { startControlLogs } from './control-logs.ts';
 import { createDataPlane } from './data-plane.ts';
@@ -133,11 +135,21 @@ export async function wireControl(
   stack.defer(() => builds.close());
   builds.start();
 
+  const certificates = createControlCertificates(
+    { db, clock, keyBox: createKeyBox(masterKeys), certificateKeys, data, log },
+    options,
+  );
   const publisher = createPublisher({
     readSnapshot: () => readSnapshot(db),
     writeSnapshot: (snapshot) =>
       writeFileAtomically(options.snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
-    data,
+    data: {
+      applySnapshot: async (generation) => {
+        await data.applySnapshot(generation);
+        // What is new there may want a certificate.
+        certificates?.lookAgain();
+      },
+    },
   });
   const refLocks = new KeyedMutex();
   const liveRefs = createLiveRefs(repository, onError);
@@ -178,7 +190,10 @@ export async function wireControl(
       db,
       clock,
       routes: publisher,
-      certificates: { lookAgain: () => {}, status: async () => [] },
+      certificates: {
+        lookAgain: () => certificates?.lookAgain(),
+        status: async () => (await certificates?.status()) ?? [],
+      },
       onError,
     },
     options,
@@ -252,6 +267,7 @@ export async function wireControl(
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
     warnings: () => domains.registry.warnings(),
+    isAlarmed: () => certificates?.isAlarmed === true,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });
   stack.defer(() => api.close());
@@ -272,5 +288,6 @@ export async function wireControl(
   stack.defer(() => stopping.abort());
   reconciler.start(stopping.signal);
   domains.start(stopping.signal);
+  certificates?.start(stopping.signal);
   return stack;
 }

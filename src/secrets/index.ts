@@ -4,8 +4,12 @@
  * what (model/environment.ts does) and never shows a value. Read sealed-box.ts for the encryption, vault.ts for what
  * is stored, rotation.ts for how the master key is replaced.
  */
-export { createKeyBox } from './key-box.ts';
+export { createKeyBox, type KeyBox } from './key-box.ts';
 export { createMasterKeys } from './master-keys.ts';
 export { createRotation, type Rotation } from './rotation.ts';
-export { createSealedCertificates, createSealedFiles } from './sealed-files.ts';
+export {
+  createSealedCertificates,
+  createSealedFiles,
+  type SealedCertificates,
+} from './sealed-files.ts';
 export { createVault, type EnvironmentDescription, type Vault } from './vault.ts';

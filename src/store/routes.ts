@@ -72,6 +72,25 @@ interface RouteRow {
   hasPublicFiles: boolean;
 }
 
+export interface ReleasedRoute {
+  appId: string;
+  appName: string;
+  /** Of the branch or tag; null for production. */
+  slug: string | null;
+}
+
+/** What production and branches are served at, the oldest apps first, their production before the rest. */
+export async function listReleasedRoutes(db: Queryable): Promise<ReleasedRoute[]> {
+  const { rows } = await db.query<ReleasedRoute>(
+    `SELECT a.id AS "appId", a.name AS "appName",
+       CASE r.kind WHEN 'ref' THEN r.target END AS slug
+     FROM routes r JOIN apps a ON a.id = r.app_id
+     WHERE r.kind IN ('production', 'ref')
+     ORDER BY a.created_at, a.name, r.kind = 'ref', r.target`,
+  );
+  return rows;
+}
+
 /** All that is routed, as the data plane needs it. */
 export async function readSnapshot(db: Queryable): Promise<Snapshot> {
   const { rows: numbers } = await db.query<{ generation: string }>(

@@ -116,16 +116,20 @@ describe('the budget', () => {
 });
 
 describe('a challenge', () => {
-  const means = { hasDnsProvider: true, failures: 0 };
+  const means = { hasDnsProvider: true, isOwn: true, failures: 0 };
   it('for a wildcard needs DNS, for an address has none', () => {
     expect(possibleChallenges('*.example.com', means)).toEqual(['dns-01']);
     expect(possibleChallenges('*.example.com', { ...means, hasDnsProvider: false })).toEqual([]);
     expect(possibleChallenges('192.0.2.7', means)).toEqual(['http-01', 'tls-alpn-01']);
     expect(possibleChallenges('a.example.com', means)[0]).toBe('dns-01');
+    expect(possibleChallenges('a.example.net', { ...means, isOwn: false })).toEqual([
+      'http-01',
+      'tls-alpn-01',
+    ]);
   });
 
   it('takes the other port after a failure', () => {
-    const without = { hasDnsProvider: false, failures: 1 };
+    const without = { hasDnsProvider: false, isOwn: true, failures: 1 };
     expect(possibleChallenges('a.example.com', without)).toEqual(['tls-alpn-01', 'http-01']);
   });
 });

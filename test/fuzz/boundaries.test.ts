@@ -136,6 +136,7 @@ describe('the control API', () => {
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 80 },
       now: () => 0,
       isDatabaseUp: async () => false,
+      isAlarmed: () => false,
       onBug: (error: unknown) => void bugs.push(error),
     } as unknown as ApiDeps);
     const { paths } = api.swagger() as unknown as { paths: Record<string, Record<string, object>> };

@@ -12,8 +12,8 @@ import {
   createCertificatePublisher,
   createChallengeAnswers,
   type CertificateKeeper,
+  type KeeperEvents,
 } from '../../src/certs/index.ts';
-import type { KeeperEvents } from '../../src/certs/keeper.ts';
 import type {
   AcmeDirectorySetting,
   DnsProvider,
@@ -106,6 +106,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       budget: createBudget({ db, clock }, { perWeek: options.perWeek ?? 40 }),
       preCheck: options.preCheck ?? null,
       hasDnsProvider: provider !== null,
+      baseDomain: 'example.com',
       wanted: async () => wanted,
       publisher,
       events: eventsInto(events, onError),

@@ -6,6 +6,7 @@ import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.t
 import { type CgroupDriver, detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
+import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { openConfinement, UNSAFE_SINGLE_TENANT } from './confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
@@ -82,6 +83,7 @@ export async function startPlatform(
     adminTokenFile: dataFolder.adminTokenFile,
     isSealed: holdsFiles(dataFolder.folders.sealed) || holdsFiles(dataFolder.folders.certificates),
   });
+  const certificateSecrets = await loadCertificateSecrets(config.certificates);
   const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
   const ports = openPublicPorts(config);
   stack.defer(() => ports.close());
@@ -190,6 +192,7 @@ export async function startPlatform(
   const plan: ProcessPlan = {
     config,
     secrets,
+    certificateSecrets,
     masterKeyFile,
     ticketKeys,
     tools,

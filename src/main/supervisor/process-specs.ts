@@ -1,6 +1,7 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { sandboxFilter } from '../../sandbox/index.ts';
+import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
 import { type Protection, protectionStatuses } from '../../protocol/protections.ts';
@@ -24,6 +25,7 @@ import type { UidBlock } from './uid-blocks.ts';
 export interface ProcessPlan {
   config: Config;
   secrets: Secrets;
+  certificateSecrets: CertificateSecrets;
   masterKeyFile: MasterKeyFile;
   ticketKeys: Pick<TicketKeys, 'current'>;
   tools: HostTools;
@@ -79,6 +81,10 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     bundlesDir: layout.bundlesDir,
     sealedDir: layout.data.sealed,
     certificatesDir: layout.data.certificates,
+    certificates:
+      config.httpsPort === null
+        ? null
+        : { settings: config.certificates, secrets: plan.certificateSecrets },
     snapshotFile: layout.snapshotFile,
     maxMemoryMib: config.maxMemoryMib,
     maxTimeoutMs: config.maxTimeoutMs,

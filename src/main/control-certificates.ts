@@ -1,0 +1,113 @@
+/** The certificates that control keeps, as it is told by its options. */
+import { join } from 'node:path';
+import {
+  awaitRecord,
+  type CertificateKeeper,
+  createAccounts,
+  createAgent,
+  createBudget,
+  createCertificateKeeper,
+  createCertificatePublisher,
+  createChallengeAnswers,
+  createDnsProvider,
+  wantedCertificates,
+} from '../certs/index.ts';
+import { type PublicAddress, productionHost, refHost } from '../model/address.ts';
+import type { KeyBox, SealedCertificates } from '../secrets/index.ts';
+import { writeFileAtomically } from '../std/atomic-file.ts';
+import type { Clock } from '../std/clock.ts';
+import { createDnsLookup } from '../std/dns-lookup.ts';
+import type { Database } from '../store/database.ts';
+import { listVerifiedDomains } from '../store/domains.ts';
+import { listReleasedRoutes } from '../store/routes.ts';
+import { certificateEvents } from './certificate-events.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { Logger } from './log.ts';
+import type { ControlOptions } from './start-options.ts';
+
+interface Deps {
+  db: Database;
+  clock: Clock;
+  keyBox: KeyBox;
+  certificateKeys: SealedCertificates;
+  data: Pick<DataPlane, 'applyCertificates'>;
+  log: Logger;
+}
+
+/** Data reads the index; the sealed keys beside it are the supervisor's. */
+const INDEX_MODE = 0o644;
+
+type Options = Pick<ControlOptions, 'address' | 'dnsServers' | 'certificates' | 'certificatesDir'>;
+
+/** Null without HTTPS. */
+export function createControlCertificates(deps: Deps, options: Options): CertificateKeeper | null {
+  const { db, clock, keyBox, log } = deps;
+  const { address, certificates: given } = options;
+  if (given === null) return null;
+  const { settings, secrets } = given;
+  const now = (): number => clock.now();
+  const events = certificateEvents(log);
+  const publisher = createCertificatePublisher({
+    db,
+    keyBox,
+    sealedKeys: deps.certificateKeys,
+    writeIndex: (index) =>
+      writeFileAtomically(
+        join(options.certificatesDir, 'index.json'),
+        JSON.stringify(index),
+        INDEX_MODE,
+      ),
+    data: deps.data,
+    now,
+  });
+  const { dnsProvider } = settings;
+  const provider =
+    dnsProvider === null ? null : createDnsProvider(dnsProvider.name, secrets.dnsProvider);
+  const dns = createDnsLookup({ servers: options.dnsServers });
+  const answers = createChallengeAnswers({
+    db,
+    publisher,
+    provider,
+    seen: (record, signal) => awaitRecord({ dns, clock }, record, signal),
+    onError: events.error,
+  });
+  const agent = createAgent(secrets.roots);
+  const { email, perWeek, directories } = settings;
+  const accounts = { email, externalAccounts: secrets.externalAccounts };
+  return createCertificateKeeper(
+    {
+      db,
+      clock,
+      random: Math.random,
+      keyBox,
+      accounts: createAccounts({ db, keyBox, agent, now }, accounts),
+      answers,
+      budget: createBudget({ db, clock }, { perWeek }),
+      preCheck: null,
+      hasDnsProvider: provider !== null,
+      baseDomain: address.baseDomain,
+      wanted: async () =>
+        wantedCertificates({
+          ...address,
+          ipAddresses: settings.ipAddresses,
+          hasDnsProvider: provider !== null,
+          hosts: await listHosts(db, address),
+          domains: await listVerifiedDomains(db),
+        }),
+      publisher,
+      events,
+    },
+    { directories },
+  );
+}
+
+async function listHosts(
+  db: Database,
+  address: PublicAddress,
+): Promise<{ host: string; appId: string }[]> {
+  const routes = await listReleasedRoutes(db);
+  return routes.map(({ appId, appName, slug }) => ({
+    appId,
+    host: slug === null ? productionHost(address, appName) : refHost(address, appName, slug),
+  }));
+}
