@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type tls from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { firstMessage } from '../support/client-hello.ts';
 import { makeCertificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import {
@@ -56,7 +57,7 @@ describe('a handshake', () => {
     for (const version of VERSIONS) {
       const options = { minVersion: version, maxVersion: version };
       const attempt = connect({ ...options, ...(name !== undefined && { name }) });
-      await expect(attempt).rejects.toThrow(/handshake failure/);
+      await expect(attempt).rejects.toThrow(/unrecognized name/);
     }
   });
 
@@ -64,7 +65,7 @@ describe('a handshake', () => {
     const { connect } = await start({ certificates: [WILD, ADDRESS] });
     expect(serial(await connect({}))).toBe(serialOf(ADDRESS));
     expect(serial(await connect({ name: 'fn.test' }))).toBe(serialOf(WILD));
-    await expect(connect({ name: 'unknown.test' })).rejects.toThrow();
+    await expect(connect({ name: 'unknown.test' })).rejects.toThrow(/unrecognized name/);
   });
 
   it('takes no version before TLS 1.2', async () => {
@@ -93,8 +94,29 @@ describe('a handshake', () => {
 
   it('ends in an alert when no protocol is one of ours', async () => {
     const { connect } = await start();
-    const attempt = connect({ name: 'fn.test', ALPNProtocols: ['acme-tls/1'] });
+    const attempt = connect({ name: 'fn.test', ALPNProtocols: ['foo', 'acme-tls/1'] });
     await expect(attempt).rejects.toThrow(/no application protocol/);
+  });
+});
+
+describe('a function that sleeps', () => {
+  it('is woken when a client names its host, before it has asked for anything', async () => {
+    const woken: string[] = [];
+    const warm = (_deployment: string, name: string) => woken.push(name) > 0;
+    const { httpsPort, seen } = await start({ warm });
+    const silent = net.connect(httpsPort, '127.0.0.1');
+    closing.push(() => silent.destroy());
+    silent.write(await firstMessage('hello.fn.test'));
+    await eventually(() => woken.length === 1);
+    expect(seen).toEqual([]);
+  });
+
+  it('is not woken by names that are not served, or by those of no app', async () => {
+    const woken: string[] = [];
+    const { connect } = await start({ warm: (_, name) => woken.push(name) > 0 });
+    for (const name of ['scan.fn.test', 'other.test', 'fn.test']) await connect({ name });
+    await expect(connect({ name: 'hello.unknown.test' })).rejects.toThrow();
+    expect(woken).toEqual([]);
   });
 });
 

@@ -1,7 +1,6 @@
 /**
- * The first message of a TLS client (RFC 8446 section 4.1.2), as far as it tells a CA that validates a host from everybody
- * else. It is read only while a CA is to look (tls-listener.ts): OpenSSL tells what else there is to know of it, but not
- * the protocols before a certificate has to be chosen.
+ * The first message of a TLS client (RFC 8446 section 4.1.2), as far as it names the server and tells a CA that validates a
+ * host from everybody else. What is wrong with it is for OpenSSL to say, which reads it again.
  *
  *     record: type 22 | version, 2 bytes | length, 2 | message: type 1 | length, 3 | version, 2 | random, 32 |
  *       session id, 1+n | cipher suites, 2+n | compression, 1+n | extensions, 2+n: type, 2 | length, 2 | content
@@ -9,7 +8,7 @@
 export type ClientHello =
   /** Not all of it has come. */
   | { kind: 'partial' }
-  /** Nothing that a CA sends: no TLS, or in several records. */
+  /** No TLS, or in several records, as no usual client has it. */
   | { kind: 'other' }
   | { kind: 'hello'; serverName: string | null; protocols: string[] };
 

@@ -1,23 +1,27 @@
 /**
  * The port of HTTPS: shakes hands, and hands each connection on when it is encrypted. A certificate is chosen by the server
- * name of the client's first message, from memory; none is ever asked for because of one. A name that is not served, and
- * none where no address has a certificate, end in an alert.
+ * name of the client's first message, from memory; none is ever asked for because of one. That message is looked at before
+ * OpenSSL reads it: a name that is not served ends the connection before anything is made for it, and a CA is told from
+ * everybody else.
  *
- *     accepted → (a CA is expected: its first message is read here) → handshake → HTTP/1.1 | HTTP/2
+ *     accepted → first message → nobody's: alert
+ *                              → a CA's: handshake with the certificate of the challenge
+ *                              → handshake → HTTP/1.1 | HTTP/2
  */
 import { createServer as createPlainServer, type Server, type Socket } from 'node:net';
 import {
-  createSecureContext,
   createServer as createTlsServer,
   type Server as TlsServer,
   type TlsOptions,
   type TLSSocket,
 } from 'node:tls';
 import { plainAddress } from '../../std/address-list.ts';
-import { createChallengeListener } from './challenge-listener.ts';
+import { CHALLENGE_PROTOCOL, createChallengeHandshakes } from './challenge-handshakes.ts';
 import type { Certificates, LoadedCertificate } from './certificates.ts';
+import type { ClientHello } from './client-hello.ts';
+import { readFirstMessage } from './first-message.ts';
 import { markSecure, SecureConnection } from './secure-connection.ts';
-import { CONTEXT_OPTIONS, HANDSHAKE_MS } from './tls-settings.ts';
+import { CONTEXT_OPTIONS, HANDSHAKE_MS, NO_CERTIFICATE } from './tls-settings.ts';
 
 export interface TlsListenerDeps {
   certificates: Pick<Certificates, 'table' | 'challenges'>;
@@ -39,11 +43,12 @@ export interface TlsListener {
   destroy(): void;
 }
 
+const NOTHING_SAID = { serverName: null, protocols: [] };
 const H1 = 'http/1.1';
 const H2 = 'h2';
-/** Has no certificate: a handshake ends in an alert, where it has no other. */
-const NO_CERTIFICATE = createSecureContext(CONTEXT_OPTIONS);
-/** Ends the connection at once. */
+/** A record of type 21 with two bytes: fatal, unrecognized_name (RFC 8446 section 6, RFC 6066 section 3). */
+const UNRECOGNIZED_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
+/** Where the first message could not be looked at. Ends the connection at once. */
 const UNKNOWN_NAME = new Error('a server name that is not served');
 /** Certificates of addresses, each with a server of its own, before those that are gone are forgotten. */
 const MAX_ADDRESS_SERVERS = 16;
@@ -54,7 +59,7 @@ export function createTlsListener(deps: TlsListenerDeps, firstTicketKeys: Buffer
   const addressServers = new Map<string, TlsServer>();
   let ticketKeys = firstTicketKeys;
   const byName = createHandshakes(null);
-  const challenges = createChallengeListener(() => certificates.challenges);
+  const challenges = createChallengeHandshakes(() => certificates.challenges);
 
   /** With the certificate of clients that name no server. */
   function createHandshakes(certificate: LoadedCertificate | null): TlsServer {
@@ -64,16 +69,10 @@ export function createTlsListener(deps: TlsListenerDeps, firstTicketKeys: Buffer
       handshakeTimeout: HANDSHAKE_MS,
       SNICallback: (name, answer) => {
         const found = certificates.table.find(name);
-        if (found === null)
-          return answer(certificate === null ? null : UNKNOWN_NAME, NO_CERTIFICATE);
-        deps.heardOf(name);
-        answer(null, found.context);
+        if (found !== null) return answer(null, found.context);
+        answer(certificate === null ? null : UNKNOWN_NAME, NO_CERTIFICATE);
       },
-      ALPNCallback: ({ servername, protocols }) => {
-        // Of a session that goes on no certificate is chosen, so this is the first that is heard of its name.
-        if (certificates.table.find(servername || '') !== null) deps.heardOf(servername);
-        return [H2, H1].find((one) => protocols.includes(one));
-      },
+      ALPNCallback: ({ protocols }) => [H2, H1].find((one) => protocols.includes(one)),
     };
     return createTlsServer(options, secured);
   }
@@ -82,9 +81,26 @@ export function createTlsListener(deps: TlsListenerDeps, firstTicketKeys: Buffer
     if (!deps.admit(socket)) return;
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    const shakeHands = (): void => void handshakesOf(socket).emit('connection', socket);
-    if (challenges.isExpected) challenges.divert(socket, shakeHands);
-    else shakeHands();
+    readFirstMessage(socket, (hello) => began(socket, hello));
+  }
+
+  /** What could not be read is OpenSSL's to judge. */
+  function began(socket: Socket, hello: ClientHello): void {
+    const { serverName, protocols } = hello.kind === 'hello' ? hello : NOTHING_SAID;
+    if (protocols.length === 1 && protocols[0] === CHALLENGE_PROTOCOL) {
+      return void challenges.emit('connection', socket);
+    }
+    if (hello.kind === 'hello' && certificateOf(socket, serverName) === null) {
+      socket.on('error', () => {}); // 'close' follows and says all.
+      socket.write(UNRECOGNIZED_NAME);
+      return socket.destroySoon();
+    }
+    if (serverName !== null) deps.heardOf(serverName);
+    handshakesOf(socket).emit('connection', socket);
+  }
+
+  function certificateOf(socket: Socket, name: string | null): LoadedCertificate | null {
+    return name === null ? addressCertificate(socket.localAddress) : certificates.table.find(name);
   }
 
   function handshakesOf(socket: Socket): TlsServer {

@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 
 /**
  * TLS 1.2 with forward secrecy and authenticated encryption only, and TLS 1.3: what Mozilla's guideline (version 5.7) calls
@@ -18,6 +18,9 @@ const CIPHERS = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
+/** The first stands against whoever records what is said today until it has a quantum computer. */
+const GROUPS = 'X25519MLKEM768:X25519:prime256v1:secp384r1';
+
 /** The same for each context: a session that began under one certificate's goes on under that of its successor. */
 const SESSION_CONTEXT = 'gitfn';
 
@@ -30,8 +33,12 @@ export const HANDSHAKE_MS = 10_000;
 export const CONTEXT_OPTIONS: SecureContextOptions = {
   minVersion: 'TLSv1.2',
   ciphers: CIPHERS,
+  ecdhCurve: GROUPS,
   // Renegotiation is gone in TLS 1.3, and a way to make a server work before.
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   sessionIdContext: SESSION_CONTEXT,
   sessionTimeout: SESSION_SECONDS,
 };
+
+/** A handshake ends in an alert with it, where there is no other certificate. */
+export const NO_CERTIFICATE = createSecureContext(CONTEXT_OPTIONS);

@@ -1,36 +1,18 @@
-import { once } from 'node:events';
-import net from 'node:net';
-import tls from 'node:tls';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readClientHello } from '../../../src/router/tls/client-hello.ts';
-
-/** What Node's own client says first. */
-async function firstMessage(options: tls.ConnectionOptions): Promise<Buffer> {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  const client = tls.connect({ port, host: '127.0.0.1', ...options });
-  client.on('error', () => {});
-  const [socket] = (await once(server, 'connection')) as [net.Socket];
-  const [bytes] = (await once(socket, 'data')) as [Buffer];
-  client.destroy();
-  socket.destroy();
-  server.close();
-  return bytes;
-}
+import { firstMessage } from '../../support/client-hello.ts';
 
 let hello: Buffer;
 beforeAll(async () => {
-  hello = await firstMessage({ servername: 'a.test', ALPNProtocols: ['acme-tls/1'] });
+  hello = await firstMessage('a.test', { ALPNProtocols: ['acme-tls/1'] });
 });
 
 describe('the first message of a client', () => {
   it('names the server and the protocols', async () => {
     const parsed = { kind: 'hello', serverName: 'a.test', protocols: ['acme-tls/1'] };
     expect(readClientHello(hello)).toEqual(parsed);
-    const plain = await firstMessage({ servername: '', maxVersion: 'TLSv1.2' });
+    const plain = await firstMessage('', { maxVersion: 'TLSv1.2' });
     expect(readClientHello(plain)).toEqual({ kind: 'hello', serverName: null, protocols: [] });
   });
 
