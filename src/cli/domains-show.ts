@@ -44,7 +44,8 @@ export function problemsOf({ problem, certificate }: DomainView): string[] {
 export function showDomain(ctx: CommandContext, domain: DomainView): void {
   const { output } = ctx;
   if (domain.state === 'verified') {
-    output.line(`${nameOf(domain)} is verified: ${domain.url} serves ${describeTarget(domain)}.`);
+    const does = domain.redirectTo === null ? 'serves' : 'is a';
+    output.line(`${nameOf(domain)} is verified: ${domain.url} ${does} ${describeTarget(domain)}.`);
     if (domain.certificate !== null) output.line(`Certificate: ${describeCertificate(domain)}.`);
     for (const problem of problemsOf(domain)) output.aside(`warning: ${shown(problem)}`);
     return;
