@@ -1,4 +1,3 @@
-import type { AcmeChallenge } from '../protocol/certificates.ts';
 import type { SealedKeyColumns } from '../store/certificates.ts';
 
 /** What orders need of the rest: names and records in DNS, who sets them, who looks before an order, who serves. */
@@ -82,10 +81,4 @@ export interface SealedKeysPort {
   seal(id: string, key: string): Promise<void>;
   list(): Promise<string[]>;
   remove(ids: string[]): Promise<void>;
-}
-
-/** A challenge of our own that is answered like those of authorities until it is closed. */
-export interface OpenProbe {
-  challenge: AcmeChallenge;
-  close(): Promise<void>;
 }

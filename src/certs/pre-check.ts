@@ -2,13 +2,15 @@
  * Looks before an order whether the authority will find what it wants to find. Authorities count what fails (Let's
  * Encrypt grants five failures of a name in an hour), and say less about it than can be said here.
  */
-import type { DnsAnswer, DnsLookup } from '../std/dns-lookup.ts';
+import type { AcmeChallenge } from '../protocol/certificates.ts';
+import type { DnsLookup } from '../std/dns-lookup.ts';
 import { isPublicAddress, parseIpAddress } from '../std/ip-address.ts';
 import { caaAgainst, type CaaRequest, findCaa } from './caa.ts';
 import { askAuthority, findAuthorities } from './dns-authorities.ts';
 import { challengeName } from './dns-challenge.ts';
 import { findZone, followAliases } from './dns-zone.ts';
-import type { ChallengeKind, OpenProbe, PreCheck, PreCheckFinding } from './ports.ts';
+import type { OpenProbes } from './open-probes.ts';
+import type { PreCheck, PreCheckFinding } from './ports.ts';
 import {
   caaForbids,
   judgeProbes,
@@ -21,13 +23,13 @@ import {
 import type { ProbePorts } from './probe.ts';
 import { canonical, probeAddresses } from './reachability.ts';
 
-/** Those that an authority comes to an address of the name for. */
-type AddressChallenge = Exclude<ChallengeKind, 'dns-01'>;
-
 export interface PreCheckDeps {
   lookup: DnsLookup;
-  /** Has a challenge of our own answered for the host until it is closed. */
-  openProbe: (host: string, challenge: AddressChallenge) => Promise<OpenProbe>;
+  /**
+   * Has challenges of our own answered, one for each host, until whoever orders takes away all that the schedule's row
+   * `name` has.
+   */
+  openProbes: OpenProbes;
   /** Of this machine's interfaces. */
   ownAddresses: () => ReadonlySet<string>;
 }
@@ -48,46 +50,55 @@ const PORTS: ProbePorts = { http: 80, https: 443 };
 const DEADLINE_MS = 120_000;
 
 export function createPreCheck(deps: PreCheckDeps, options: PreCheckOptions): PreCheck {
-  const looks = { ...deps, ...options };
   return {
     async check(names, challenge, { caaNames, accountUrl = null }, signal) {
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+      const looks = { ...deps, ...options, ours: await ourAddresses(deps, options, bounded) };
+      const reached: ReachableHost[] = [];
       for (const name of names) {
         const request = { caaNames, accountUrl, challenge, isWildcard: name.startsWith('*.') };
-        const finding = await lookAt(looks, name, request, bounded);
-        if (finding !== null) return finding;
+        const found = await lookAtDns(looks, name, request, bounded);
+        if ('code' in found) return found;
+        reached.push(found);
       }
-      return null;
+      if (challenge === 'dns-01') return null;
+      const hosts = reached.map(({ host }) => host);
+      const probes = await deps.openProbes(names[0] ?? '', hosts, challenge);
+      return lookAtProbes(looks, { reached, probes }, bounded);
     },
   };
 }
 
-type Looks = PreCheckDeps & PreCheckOptions;
+interface Looks extends PreCheckDeps, PreCheckOptions {
+  /** Addresses of this server. */
+  ours: ReadonlySet<string>;
+}
 
-async function lookAt(
+interface ReachableHost {
+  host: string;
+  /** Empty for dns-01, which needs none. */
+  addresses: string[];
+}
+
+async function lookAtDns(
   looks: Looks,
   name: string,
   request: CaaRequest,
   signal: AbortSignal,
-): Promise<PreCheckFinding | null> {
+): Promise<PreCheckFinding | ReachableHost> {
+  const { lookup } = looks;
   const host = name.replace(/^\*\./, '');
-  const { challenge } = request;
-  if (challenge === 'dns-01') {
-    return (
-      (await lookAtZone(looks, host, signal)) ??
-      (await lookAtCaa(looks.lookup, host, request, signal))
-    );
+  if (parseIpAddress(host) !== null) return { host, addresses: [host] };
+  if (request.challenge === 'dns-01') {
+    const finding = await lookAtZone(looks, host, signal);
+    return finding ?? (await lookAtCaa(lookup, host, request, signal)) ?? { host, addresses: [] };
   }
-  const isAddress = parseIpAddress(host) !== null;
-  const answer: DnsAnswer<string> = isAddress
-    ? { kind: 'found', values: [host] }
-    : await looks.lookup.addresses(host, signal);
+  const answer = await lookup.addresses(host, signal);
   if (answer.kind === 'failed') return lookUpFailed(host, 'A', answer.reason);
-  const ours = await ourAddresses(looks, signal);
-  if (answer.kind === 'unknown-name') return unknownName(host, placeOf(looks, ours));
-  if (answer.kind === 'none') return withoutAddress(host, placeOf(looks, ours));
-  const caa = isAddress ? null : await lookAtCaa(looks.lookup, host, request, signal);
-  return caa ?? lookAtReach(looks, { host, challenge, addresses: answer.values, ours }, signal);
+  if (answer.kind === 'unknown-name') return unknownName(host, placeOf(looks));
+  if (answer.kind === 'none') return withoutAddress(host, placeOf(looks));
+  const caa = await lookAtCaa(lookup, host, request, signal);
+  return caa ?? { host, addresses: answer.values };
 }
 
 /** For dns-01 the name needs no address: its zone has to answer for the record. */
@@ -103,7 +114,7 @@ async function lookAtZone(
   if (found.kind === 'failed') return lookUpFailed(found.at, 'NS', found.reason);
   const isTop = found.kind === 'none' || !found.zone.includes('.');
   if (isTop && (await lookup.addresses(host, signal)).kind === 'unknown-name') {
-    return unknownName(host, placeOf(looks, await ourAddresses(looks, signal)));
+    return unknownName(host, placeOf(looks));
   }
   // A resolver of the operator's that tells of no zone at all: the provider may know better.
   if (found.kind === 'none') return null;
@@ -132,25 +143,27 @@ async function lookAtCaa(
   return against === null ? null : caaForbids(found.at, against, request);
 }
 
-async function lookAtReach(
-  { lookup, openProbe, ports = PORTS, ...looks }: Looks,
-  wanted: { host: string; challenge: AddressChallenge; addresses: string[]; ours: Set<string> },
+async function lookAtProbes(
+  looks: Looks,
+  { reached, probes }: { reached: readonly ReachableHost[]; probes: readonly AcmeChallenge[] },
   signal: AbortSignal,
 ): Promise<PreCheckFinding | null> {
-  const { host, challenge, addresses, ours } = wanted;
-  const probe = await openProbe(host, challenge);
-  try {
-    const probes = await probeAddresses(addresses, probe, { lookup, ours, ports }, signal);
-    const isOurs = (address: string): boolean => ours.has(canonical(address));
-    return judgeProbes(host, probes, { isOurs, place: placeOf(looks, ours) });
-  } finally {
-    await probe.close();
+  const { lookup, ours, ports = PORTS } = looks;
+  const isOurs = (address: string): boolean => ours.has(canonical(address));
+  for (const { host, addresses } of reached) {
+    const challenge = probes.find((one) => one.host === host);
+    if (challenge === undefined) continue;
+    const results = await probeAddresses(addresses, challenge, { lookup, ours, ports }, signal);
+    const finding = judgeProbes(host, results, { isOurs, place: placeOf(looks) });
+    if (finding !== null) return finding;
   }
+  return null;
 }
 
 /** Those of the control host count as well: behind a router the public ones are on no interface of this machine. */
 async function ourAddresses(
-  { lookup, controlHost, ipAddresses, ownAddresses }: Looks,
+  { lookup, ownAddresses }: PreCheckDeps,
+  { controlHost, ipAddresses }: PreCheckOptions,
   signal: AbortSignal,
 ): Promise<Set<string>> {
   const answer = await lookup.addresses(controlHost, signal);
@@ -158,6 +171,6 @@ async function ourAddresses(
   return new Set([...ownAddresses(), ...ipAddresses, ...led].map(canonical));
 }
 
-function placeOf({ controlHost }: Pick<Looks, 'controlHost'>, ours: ReadonlySet<string>): OurPlace {
+function placeOf({ controlHost, ours }: Looks): OurPlace {
   return { controlHost, addresses: [...ours].filter(isPublicAddress) };
 }

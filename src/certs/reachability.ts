@@ -1,8 +1,8 @@
 /** Whether the addresses that a name has lead to this server, found out by asking them for a challenge of our own. */
 import { formatIpAddress, isPublicAddress, parseIpAddress } from '../std/ip-address.ts';
 import { printableLine } from '../std/printable.ts';
+import type { AcmeChallenge } from '../protocol/certificates.ts';
 import type { DnsLookup } from '../std/dns-lookup.ts';
-import type { OpenProbe } from './ports.ts';
 import { challengeUrl, getFrom, type ProbePorts, type ProbeResult, probeTls } from './probe.ts';
 
 /** As many as an authority would try of one name, and then some. */
@@ -25,14 +25,13 @@ export interface Reach {
 
 export async function probeAddresses(
   addresses: readonly string[],
-  probe: OpenProbe,
+  challenge: AcmeChallenge,
   reach: Reach,
   signal: AbortSignal,
 ): Promise<AddressProbe[]> {
   return Promise.all(
     addresses.slice(0, MAX_ADDRESSES).map(async (address): Promise<AddressProbe> => {
       if (!mayAsk(address, reach.ours)) return { address, result: { kind: 'not-public' } };
-      const { challenge } = probe;
       if (challenge.kind === 'tls-alpn-01') {
         const port = reach.ports.https;
         return { address, result: await probeTls(address, { challenge, port }, signal) };

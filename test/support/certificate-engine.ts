@@ -16,8 +16,10 @@ import {
 } from '../../src/certs/index.ts';
 import type {
   AcmeDirectorySetting,
+  CertificatePublisher,
   DnsProvider,
   PreCheck,
+  TxtRecord,
   WantedCertificate,
 } from '../../src/certs/ports.ts';
 import type { CertificateIndex } from '../../src/protocol/certificates.ts';
@@ -38,7 +40,9 @@ export interface EngineOptions {
   wanted: WantedCertificate[];
   directories?: AcmeDirectorySetting[];
   provider?: DnsProvider;
-  preCheck?: PreCheck;
+  preCheck?: (deps: { db: Database; publisher: CertificatePublisher }) => PreCheck;
+  /** Resolves when a record of the provider can be seen; at once without it. */
+  seen?: (record: TxtRecord, signal: AbortSignal) => Promise<void>;
   externalAccounts?: Record<string, { kid: string; hmacKey: string }>;
   perWeek?: number;
   clock?: Clock;
@@ -100,11 +104,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         db,
         publisher,
         provider,
-        seen: async () => {},
+        seen: options.seen ?? (async () => {}),
         onError,
       }),
       budget: createBudget({ db, clock }, { perWeek: options.perWeek ?? 40 }),
-      preCheck: options.preCheck ?? null,
+      preCheck: options.preCheck?.({ db, publisher }) ?? null,
       hasDnsProvider: provider !== null,
       baseDomain: 'example.com',
       wanted: async () => wanted,

@@ -20,6 +20,8 @@ export interface PebbleOptions {
   /** Where it looks for answers. */
   httpPort?: number;
   tlsPort?: number;
+  /** Of the name server that it asks in place of pebble-challtestsrv. */
+  nameServerPort?: number;
 }
 
 export interface Pebble {
@@ -76,7 +78,12 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
   ]);
   const server = start(
     'pebble',
-    ['-config', join(folder, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`],
+    [
+      '-config',
+      join(folder, 'pebble.json'),
+      '-dnsserver',
+      `127.0.0.1:${options.nameServerPort ?? dnsPort}`,
+    ],
     {
       PEBBLE_VA_NOSLEEP: '1',
       PEBBLE_WFE_NONCEREJECT: String(options.nonceRejectPercent ?? 0),
