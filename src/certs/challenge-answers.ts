@@ -3,6 +3,7 @@
  * provider. What is there is in the database until it is taken away, so that nothing stays behind after a crash.
  */
 import type { AcmeChallenge } from '../protocol/certificates.ts';
+import { PlatformError } from '../protocol/errors.ts';
 import { deleteAcmeChallenges, insertAcmeChallenges, listAcmeChallenges } from '../store/acme.ts';
 import type { Database } from '../store/database.ts';
 import { AttemptFailure } from './certificate-problem.ts';
@@ -28,8 +29,8 @@ interface Deps {
   onError: (error: unknown) => void;
 }
 
-/** Of one change of a record by the provider. */
-const PROVIDER_DEADLINE_MS = 60_000;
+/** Of one change of a record by the provider: programs of operators may take three minutes, as may Amazon's servers. */
+const PROVIDER_DEADLINE_MS = 4 * 60_000;
 
 export function createChallengeAnswers(deps: Deps): ChallengeAnswers {
   const { db, publisher, provider } = deps;
@@ -41,7 +42,9 @@ export function createChallengeAnswers(deps: Deps): ChallengeAnswers {
     } catch (error) {
       throw providerFailed(provider.name, record.name, error);
     }
-    await deps.seen(record, signal);
+    await deps.seen(record, signal).catch((error: unknown) => {
+      throw notSeen(error);
+    });
   }
 
   return {
@@ -85,12 +88,16 @@ function within(signal: AbortSignal): AbortSignal {
 
 function providerFailed(provider: string, name: string, error: unknown): AttemptFailure {
   const reason = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof PlatformError ? error.hint : undefined;
   return new AttemptFailure(
     'dns-provider',
     `${provider} did not set the TXT record ${name}: ${reason}`,
-    {
-      hint: 'see FN_DNS_PROVIDER_FILE: its credentials, and whether the zone is there',
-      cause: error,
-    },
+    { hint: hint ?? 'see FN_DNS_PROVIDER_FILE: its credentials, and its zone', cause: error },
   );
+}
+
+function notSeen(error: unknown): unknown {
+  if (!(error instanceof PlatformError)) return error;
+  const hint = error.hint ?? 'see FN_DNS_PROVIDER_FILE: its zone';
+  return new AttemptFailure('dns-provider', error.message, { hint, cause: error });
 }

@@ -90,7 +90,8 @@ export function createDnsChallenges(
       const waitedMs = performance.now() - start;
       const isEverywhere = states.length > 0 && states.every((state) => state === 'has-it');
       if (isEverywhere) return;
-      if (waitedMs >= settings.silenceMs && !states.includes('lacks-it')) {
+      const isAnyAsked = states.length > 0 && waitedMs < settings.silenceMs;
+      if (!isAnyAsked && !states.includes('lacks-it')) {
         if (states.includes('has-it') || (await isResolved(record, signal))) return;
       }
       if (waitedMs >= settings.deadlineMs)

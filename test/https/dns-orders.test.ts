@@ -2,6 +2,7 @@ import { randomBytes, X509Certificate } from 'node:crypto';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRfc2136 } from '../../src/certs/dns/rfc2136.ts';
+import type { TsigKey } from '../../src/certs/dns/tsig.ts';
 import { createDnsChallenges } from '../../src/certs/dns-challenge.ts';
 import { createProbes } from '../../src/certs/open-probes.ts';
 import { createPreCheck } from '../../src/certs/pre-check.ts';
@@ -92,12 +93,21 @@ async function engineOf(wanted: string[][], options: Partial<EngineOptions> = {}
   return engine;
 }
 
+/** Errors of taking away what was not set may come before it. */
+async function failureOf({ events }: Engine): Promise<string> {
+  return eventually(() => {
+    const failed = events.find((line) => line.startsWith('failed'));
+    if (failed === undefined) throw new Error('nothing has failed');
+    return failed;
+  });
+}
+
 describe('a wildcard by RFC 2136', () => {
-  const withKnot = (): Partial<EngineOptions> => {
-    const settings = { host: HERE, port: knot.port, key: KEY, zone: null };
+  const withKnot = (key: TsigKey = KEY): Partial<EngineOptions> => {
+    const settings = { host: HERE, port: knot.port, key, zone: null };
     const { provider, seen } = createDnsChallenges(
       { provider: createRfc2136(settings), lookup: knot.lookup, ownAddresses },
-      { port: knot.port, pollMs: 50 },
+      { port: knot.port, pollMs: 50, deadlineMs: 1_000 },
     );
     return { provider, seen };
   };
@@ -114,10 +124,34 @@ describe('a wildcard by RFC 2136', () => {
     expect((await knot.lookup.txt(at)).kind).not.toBe('found');
   });
 
+  it('is told to have a key that the server does not accept', async () => {
+    const key = { ...KEY, secret: Buffer.alloc(32) };
+    const base = 'unsigned.delegated.test';
+    const engine = await engineOf([[base, `*.${base}`]], withKnot(key));
+    await failureOf(engine);
+    expect(await engine.keeper.status()).toMatchObject([
+      {
+        problem: {
+          code: 'dns-provider',
+          message: expect.stringMatching(/^rfc2136 did not set .* \(BADSIG\)$/),
+          hint: expect.stringContaining('correct "secret" in FN_DNS_PROVIDER_FILE'),
+        },
+      },
+    ]);
+  });
+
+  it('is told not to be seen where the zone is another', async () => {
+    const deaf = { name: 'deaf', add: async () => {}, remove: async () => {} };
+    const base = 'unseen.delegated.test';
+    const engine = await engineOf([[base, `*.${base}`]], { ...withKnot(), provider: deaf });
+    expect(await failureOf(engine)).toMatch(
+      /dns-provider: rfc2136 took .*, and ns\.delegated\.test did not/,
+    );
+  });
+
   it('is not ordered where CAA forbids wildcards', async () => {
     const engine = await engineOf([['locked.test', '*.locked.test']], withKnot());
-    await eventually(() => expect(engine.events).toHaveLength(1));
-    expect(engine.events[0]).toMatch(/failed locked\.test caa-forbids: .*issuewild ";"/);
+    expect(await failureOf(engine)).toMatch(/failed locked\.test caa-forbids: .*issuewild ";"/);
     expect(pebble.logged(/locked\.test/)).toEqual([]);
   });
 });
