@@ -16,6 +16,8 @@ export interface Accounts {
 export interface OpenAuthority {
   authority: Authority;
   meta: DirectoryMeta;
+  /** Of our account there. */
+  accountUrl: string;
 }
 
 interface Deps {
@@ -62,14 +64,10 @@ export function createAccounts(
         },
       );
       const meta = await authority.readDirectory();
-      if (url === null) {
-        await saveAcmeAccountUrl(
-          db,
-          directory,
-          await authority.register({ email: settings.email }),
-        );
-      }
-      return { authority, meta };
+      if (url !== null) return { authority, meta, accountUrl: url };
+      const accountUrl = await authority.register({ email: settings.email });
+      await saveAcmeAccountUrl(db, directory, accountUrl);
+      return { authority, meta, accountUrl };
     },
     forget: (directory) => saveAcmeAccountUrl(db, directory, null),
   };

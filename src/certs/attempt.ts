@@ -17,6 +17,7 @@ import { CaProblem } from './ca-problem.ts';
 import {
   AttemptFailure,
   type CertificateProblem,
+  codeOf,
   problemOf,
   wasJudged,
 } from './certificate-problem.ts';
@@ -104,7 +105,8 @@ async function order(deps: AttemptDeps, situation: Situation): Promise<Certifica
   const { name } = schedule;
   const opened = await openAuthority(deps, directory.url, signal);
   const kinds = challengeKinds(deps, situation);
-  await preCheck(deps, situation, { kinds, caaNames: opened.meta.caaNames });
+  const { caaNames } = opened.meta;
+  await preCheck(deps, situation, { caaNames, accountUrl: opened.accountUrl });
   if (directory.stagingUrl !== null && isWorthRehearsing(schedule)) {
     await rehearse(deps, situation, { kinds, directory: directory.stagingUrl }).catch(goOnIfAway);
   }
@@ -112,6 +114,7 @@ async function order(deps: AttemptDeps, situation: Situation): Promise<Certifica
   const key = isUnderWay
     ? openKey(deps, schedule)
     : await beginWithNewKey(deps, name, directory.url);
+  let isOrdered = false;
   const issue = async (): Promise<string> =>
     runOrder(
       {
@@ -119,7 +122,10 @@ async function order(deps: AttemptDeps, situation: Situation): Promise<Certifica
         clock: deps.clock,
         signal,
         answer: (tasks) => deps.answers.show(name, tasks, signal),
-        onOrdered: (url) => saveOrderUrl(deps.db, name, url),
+        onOrdered: async (url) => {
+          await saveOrderUrl(deps.db, name, url);
+          isOrdered = true;
+        },
       },
       {
         request: orderRequest(wanted, opened, replacedBy(situation)),
@@ -130,11 +136,12 @@ async function order(deps: AttemptDeps, situation: Situation): Promise<Certifica
     );
   // Renewals are not counted (Let's Encrypt does not, either), nor is an order that was counted when it was made.
   const isCounted = current === null && schedule.orderUrl === null;
+  const goesOn = (error: unknown): boolean => isOrdered && !wasJudged(codeOf(error));
   const text = isCounted
-    ? await deps.budget.spend(directory.url, wanted.names, issue)
+    ? await deps.budget.spend({ directory: directory.url, names: wanted.names }, issue, goesOn)
     : await issue();
   const chain = await refusedAtOnce(deps, name, () =>
-    checkChain(text, { key, names: wanted.names }),
+    checkChain(text, { key, names: wanted.names, now: deps.clock.now() }),
   );
   return saveCertificate(deps, { wanted, directory: directory.url }, { key, chain });
 }
@@ -162,14 +169,9 @@ async function openAuthority(
 }
 
 /** Those that do for every name: an order is proven in one way where that can be. */
-function challengeKinds(
-  { hasDnsProvider, baseDomain }: AttemptDeps,
-  { wanted: { names }, schedule: { failures } }: Situation,
-): ChallengeKind[] {
-  const kinds = names.map((name) => {
-    const isOwn = name === baseDomain || name.endsWith(`.${baseDomain}`);
-    return possibleChallenges(name, { hasDnsProvider, isOwn, failures });
-  });
+function challengeKinds(deps: AttemptDeps, situation: Situation): ChallengeKind[] {
+  const { names } = situation.wanted;
+  const kinds = names.map((name) => kindsFor(deps, situation, name));
   const unprovable = names.find((_, index) => kinds[index]?.length === 0);
   if (unprovable !== undefined) {
     throw new AttemptFailure('no-challenge', `${unprovable} can only be proven by DNS`, {
@@ -179,14 +181,28 @@ function challengeKinds(
   return [...new Set(kinds.flat())];
 }
 
+function kindsFor(
+  { hasDnsProvider, baseDomain }: AttemptDeps,
+  { schedule: { failures } }: Situation,
+  name: string,
+): ChallengeKind[] {
+  const isOwn = name === baseDomain || name.endsWith(`.${baseDomain}`);
+  return possibleChallenges(name, { hasDnsProvider, isOwn, failures });
+}
+
+/** An address is left to the authority: there is nothing in DNS that could be wrong, and no host to answer for. */
 async function preCheck(
   deps: AttemptDeps,
-  { wanted, signal }: Situation,
-  { kinds, caaNames }: { kinds: readonly ChallengeKind[]; caaNames: string[] },
+  situation: Situation,
+  authority: { caaNames: string[]; accountUrl: string | null },
 ): Promise<void> {
-  const [first] = kinds;
-  if (deps.preCheck === null || first === undefined || isIP(wanted.names[0] ?? '') !== 0) return;
-  const finding = await deps.preCheck.check(wanted.names, first, { caaNames }, signal);
+  const { wanted, signal } = situation;
+  if (deps.preCheck === null || isIP(wanted.names[0] ?? '') !== 0) return;
+  const planned = wanted.names.flatMap((name) => {
+    const [challenge] = kindsFor(deps, situation, name);
+    return challenge === undefined ? [] : [{ name, challenge }];
+  });
+  const finding = await deps.preCheck.check(planned, authority, signal);
   if (finding !== null) throw new AttemptFailure(finding.code, finding.message, finding);
 }
 

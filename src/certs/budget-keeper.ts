@@ -14,9 +14,14 @@ import { registeredDomain } from './registered-domain.ts';
 export interface Budget {
   /**
    * Runs what orders a certificate, which counts for each registered domain among the names from its beginning on, and not
-   * any more when it fails. @throws AttemptFailure `budget-used` before anything was ordered
+   * any more when it fails for good: one that `goesOn` after an error is finished by a later attempt, which counts nothing.
+   * @throws AttemptFailure `budget-used` before anything was ordered
    */
-  spend<T>(directory: string, names: readonly string[], order: () => Promise<T>): Promise<T>;
+  spend<T>(
+    { directory, names }: { directory: string; names: readonly string[] },
+    order: () => Promise<T>,
+    goesOn: (error: unknown) => boolean,
+  ): Promise<T>;
 }
 
 export function createBudget(
@@ -38,7 +43,7 @@ export function createBudget(
   }
 
   return {
-    async spend(directory, names, order) {
+    async spend({ directory, names }, order, goesOn) {
       // In one order of all processes, so that two that have names of the same domains never wait for each other.
       const domains = [...new Set(names.map(registeredDomain))].sort();
       const counted = await db.transaction(async (tx) => {
@@ -49,7 +54,7 @@ export function createBudget(
       try {
         return await order();
       } catch (error) {
-        await deleteIssuances(db, counted);
+        if (!goesOn(error)) await deleteIssuances(db, counted);
         throw error;
       }
     },

@@ -77,6 +77,10 @@ export function problemOf(
   return { code: 'platform', message, hint: hint ?? TRIED_AGAIN, directory, at };
 }
 
+export function codeOf(error: unknown): ProblemCode {
+  return problemOf(error, { directory: null, now: 0 }).code;
+}
+
 const AUTHORITY_CODES: readonly ProblemCode[] = [
   'unreachable',
   'failing',

@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { AttemptFailure } from './certificate-problem.ts';
-import type { Validity } from './renewal-plan.ts';
+import { MAX_CLOCK_ERROR_MS, type Validity } from './renewal-plan.ts';
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----/g;
 /** Leaf, intermediates and perhaps the root. */
@@ -13,10 +13,10 @@ export interface CheckedChain extends Validity {
   pem: string;
 }
 
-/** @throws AttemptFailure wrong-certificate unless the chain is for this key and all of these names, in order. */
+/** @throws AttemptFailure wrong-certificate unless the chain is for this key and all of these names, in order, and not over. */
 export function checkChain(
   text: string,
-  wanted: { key: string; names: readonly string[] },
+  wanted: { key: string; names: readonly string[]; now: number },
 ): CheckedChain {
   const blocks = text.match(PEM_CERTIFICATE) ?? [];
   if (blocks.length === 0 || blocks.length > MAX_CHAIN_LENGTH) {
@@ -30,6 +30,8 @@ export function checkChain(
   if (missing !== undefined) throw wrong(`it is not for ${missing}`);
   refuseDisorder(leaf, issuers);
   const validity = { notBefore: Date.parse(leaf.validFrom), notAfter: Date.parse(leaf.validTo) };
+  // Our clock may be ahead by as much, and short lives are over by it that are not.
+  if (validity.notAfter < wanted.now - MAX_CLOCK_ERROR_MS) throw wrong(`it ended ${leaf.validTo}`);
   return { pem: `${blocks.join('\n')}\n`, ...validity };
 }
 

@@ -32,12 +32,17 @@ export interface DnsProvider {
   remove(record: TxtRecord, signal: AbortSignal): Promise<void>;
 }
 
+/** How a name of an order shall be proven. */
+export interface PlannedProof {
+  name: string;
+  challenge: ChallengeKind;
+}
+
 /** Looks before an order whether it can succeed, so that none is wasted. */
 export interface PreCheck {
-  /** Null: go on. Never throws for what a name's owner can mend. */
+  /** Null: go on. The first of the names is that of the schedule's row. Never throws for what a name's owner can mend. */
   check(
-    names: readonly string[],
-    challenge: ChallengeKind,
+    planned: readonly PlannedProof[],
     authority: { caaNames: readonly string[]; accountUrl?: string | null },
     signal: AbortSignal,
   ): Promise<PreCheckFinding | null>;

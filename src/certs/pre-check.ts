@@ -9,7 +9,7 @@ import { caaAgainst, type CaaRequest, findCaa } from './caa.ts';
 import { askAuthority, findAuthorities } from './dns-authorities.ts';
 import { challengeName } from './dns-challenge.ts';
 import { findZone, followAliases } from './dns-zone.ts';
-import type { OpenProbes } from './open-probes.ts';
+import type { OpenProbes, WantedProbe } from './open-probes.ts';
 import type { PreCheck, PreCheckFinding } from './ports.ts';
 import {
   caaForbids,
@@ -51,19 +51,18 @@ const DEADLINE_MS = 120_000;
 
 export function createPreCheck(deps: PreCheckDeps, options: PreCheckOptions): PreCheck {
   return {
-    async check(names, challenge, { caaNames, accountUrl = null }, signal) {
+    async check(planned, { caaNames, accountUrl = null }, signal) {
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
       const looks = { ...deps, ...options, ours: await ourAddresses(deps, options, bounded) };
       const reached: ReachableHost[] = [];
-      for (const name of names) {
+      for (const { name, challenge } of planned) {
         const request = { caaNames, accountUrl, challenge, isWildcard: name.startsWith('*.') };
         const found = await lookAtDns(looks, name, request, bounded);
         if ('code' in found) return found;
-        reached.push(found);
+        if (challenge !== 'dns-01') reached.push({ ...found, kind: challenge });
       }
-      if (challenge === 'dns-01') return null;
-      const hosts = reached.map(({ host }) => host);
-      const probes = await deps.openProbes(names[0] ?? '', hosts, challenge);
+      if (reached.length === 0) return null;
+      const probes = await deps.openProbes(planned[0]?.name ?? '', reached);
       return lookAtProbes(looks, { reached, probes }, bounded);
     },
   };
@@ -74,18 +73,20 @@ interface Looks extends PreCheckDeps, PreCheckOptions {
   ours: ReadonlySet<string>;
 }
 
-interface ReachableHost {
+interface FoundHost {
   host: string;
   /** Empty for dns-01, which needs none. */
   addresses: string[];
 }
+
+type ReachableHost = FoundHost & WantedProbe;
 
 async function lookAtDns(
   looks: Looks,
   name: string,
   request: CaaRequest,
   signal: AbortSignal,
-): Promise<PreCheckFinding | ReachableHost> {
+): Promise<PreCheckFinding | FoundHost> {
   const { lookup } = looks;
   const host = name.replace(/^\*\./, '');
   if (parseIpAddress(host) !== null) return { host, addresses: [host] };

@@ -1,3 +1,4 @@
+import type { Clock } from '../std/clock.ts';
 import { randomName } from '../std/ids.ts';
 import {
   type CertificateRow,
@@ -9,7 +10,7 @@ import { endOrder, saveOutcome } from '../store/certificate-schedule.ts';
 import type { Database } from '../store/database.ts';
 import type { CheckedChain } from './check-chain.ts';
 import type { KeyBoxPort, WantedCertificate } from './ports.ts';
-import { SUCCEEDED } from './schedule.ts';
+import { afterSuccess } from './schedule.ts';
 
 const ID_CHARACTERS = 16;
 
@@ -18,7 +19,7 @@ const ID_CHARACTERS = 16;
  * order stays, and the next attempt downloads it again.
  */
 export async function saveCertificate(
-  { db, keyBox }: { db: Database; keyBox: KeyBoxPort },
+  { db, keyBox, clock }: { db: Database; keyBox: KeyBoxPort; clock: Clock },
   { wanted, directory }: { wanted: WantedCertificate; directory: string },
   { key, chain }: { key: string; chain: CheckedChain },
 ): Promise<CertificateRow> {
@@ -45,7 +46,7 @@ export async function saveCertificate(
       );
       await insertCertificate(tx, { ...row, ...sealed });
       await endOrder(tx, name);
-      await saveOutcome(tx, { ...SUCCEEDED, name });
+      await saveOutcome(tx, { ...afterSuccess(chain, clock.now()), name });
     }),
   );
   return row;

@@ -29,7 +29,8 @@ export function dueAt(
   // Noted while the clock was ahead, it would hold for as long as that was.
   const isFromFuture = (schedule?.lastProblem?.at ?? 0) > now + MAX_CLOCK_ERROR_MS;
   const earliest = isFromFuture ? 0 : (schedule?.notBefore?.getTime() ?? 0);
-  if (current === null) return earliest;
+  // After a success the rest is that certificate's: names that were added since need not wait.
+  if (current === null) return schedule?.lastProblem == null ? 0 : earliest;
   const isOfCurrent = schedule?.renewAtOf === current.id;
   const renewAt = isOfCurrent ? (schedule?.renewAt?.getTime() ?? null) : null;
   return Math.max(earliest, renewalTime(validityOf(current), renewAt));
@@ -48,6 +49,21 @@ export const SUCCEEDED: Outcome = {
   lastProblem: null,
   waits: {},
 };
+
+const MIN_REST_MS = 15_000;
+const MAX_REST_MS = 24 * 60 * 60_000;
+/** Of a lifetime: much less than what is left when it is renewed by the plan. */
+const REST_SHARE = 1 / 6;
+
+/**
+ * After a success there is a rest, whatever the new certificate or its authority says: one that is over at once, or that
+ * is to be renewed at once, would be ordered without end, and no failure would slow it down.
+ */
+export function afterSuccess({ notBefore, notAfter }: Validity, now: number): Outcome {
+  const share = (notAfter - notBefore) * REST_SHARE;
+  const rest = Math.min(Math.max(share, MIN_REST_MS), MAX_REST_MS);
+  return { ...SUCCEEDED, notBefore: new Date(now + rest) };
+}
 
 /** After a failed attempt. `retryAt`: what was asked for, by whoever has failed it. */
 export function afterFailure(

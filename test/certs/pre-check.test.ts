@@ -33,9 +33,9 @@ async function check(
 ): Promise<{ finding: PreCheckFinding | null; opened: string[] }> {
   const { names, port = 9, challenge = 'http-01', own = [], ipAddresses = [] } = situation;
   const opened: string[] = [];
-  const openProbes: OpenProbes = async (_, hosts) => {
-    opened.push(...hosts);
-    return hosts.map((host) => {
+  const openProbes: OpenProbes = async (_, wanted) => {
+    opened.push(...wanted.map(({ host }) => host));
+    return wanted.map(({ host }) => {
       return { kind: 'http-01', host, token: 'token', keyAuthorization: ANSWER };
     });
   };
@@ -46,7 +46,7 @@ async function check(
   );
   const { signal } = new AbortController();
   const authority = situation.ca ?? CA;
-  return { finding: await preCheck.check([name], challenge, authority, signal), opened };
+  return { finding: await preCheck.check([{ name, challenge }], authority, signal), opened };
 }
 
 /** Plays what stands at port 80 of an address of the loopback. */

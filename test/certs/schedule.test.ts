@@ -4,6 +4,7 @@ import type { CertificateProblem } from '../../src/certs/certificate-problem.ts'
 import { atRisk, certificateStatus, isClockBehind } from '../../src/certs/certificate-status.ts';
 import {
   afterFailure,
+  afterSuccess,
   currentCertificate,
   dueAt,
   type Schedule,
@@ -66,6 +67,21 @@ it('is due at once, by the plan of renewal, or when a failure allows', () => {
     ...afterFailure(SUCCEEDED, problem(), { retryAt: null, random: 0 }),
   };
   expect(dueAt(failed, null, NOW)).toBe(NOW + 60_000);
+});
+
+it('rests after a success, whatever the certificate says, but not for names that are new', () => {
+  const life = (ms: number) => afterSuccess({ notBefore: NOW, notAfter: NOW + ms }, NOW).notBefore;
+  expect(life(90 * DAY)).toEqual(new Date(NOW + DAY));
+  expect(life(60 * 60_000)).toEqual(new Date(NOW + 10 * 60_000));
+  expect(life(60_000)).toEqual(new Date(NOW + 15_000));
+  expect(life(-DAY)).toEqual(new Date(NOW + 15_000));
+  const rested = { ...SCHEDULE, ...afterSuccess({ notBefore: NOW, notAfter: NOW }, NOW) };
+  const over = row({ from: 0, to: 0 });
+  expect(dueAt(rested, over, NOW)).toBe(NOW + 15_000);
+  // What an authority wants renewed at once, it gets once.
+  const hastened = { ...rested, renewAt: new Date(NOW - DAY), renewAtOf: 'one' };
+  expect(dueAt(hastened, row({}), NOW)).toBe(NOW + 15_000);
+  expect(dueAt(rested, null, NOW)).toBe(0);
 });
 
 it('forgets waits that were noted by a clock far ahead', () => {

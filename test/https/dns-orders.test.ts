@@ -73,8 +73,8 @@ const preCheck: NonNullable<EngineOptions['preCheck']> = ({ db, publisher }): Pr
     },
   );
   return {
-    check: (names, kind, authority, signal) =>
-      made.check(names, kind, { ...authority, caaNames: ['ca.example'] }, signal),
+    check: (planned, authority, signal) =>
+      made.check(planned, { ...authority, caaNames: ['ca.example'] }, signal),
   };
 };
 
@@ -87,6 +87,7 @@ async function engineOf(wanted: string[][], options: Partial<EngineOptions> = {}
     responder,
     wanted: certificates,
     preCheck,
+    baseDomain: 'test',
     ...options,
   });
   engine.start();
@@ -122,6 +123,12 @@ describe('a wildcard by RFC 2136', () => {
     const names = new X509Certificate(served?.chain ?? '').subjectAltName;
     expect(names?.split(', ').toSorted()).toEqual([`DNS:*.${base}`, `DNS:${base}`]);
     expect((await knot.lookup.txt(at)).kind).not.toBe('found');
+  });
+
+  it('of somebody’s own domain is signed beside a base that is proven by its port', async () => {
+    const names = ['here.test', '*.here.test'];
+    const engine = await engineOf([names], { ...withKnot(), baseDomain: 'example.com' });
+    await eventually(() => expect(engine.events).toEqual(['issued here.test']));
   });
 
   it('is told to have a key that the server does not accept', async () => {

@@ -45,6 +45,8 @@ export interface EngineOptions {
   seen?: (record: TxtRecord, signal: AbortSignal) => Promise<void>;
   externalAccounts?: Record<string, { kid: string; hmacKey: string }>;
   perWeek?: number;
+  /** Whose zones the provider has; example.com without it. */
+  baseDomain?: string;
   clock?: Clock;
   masterKey?: Buffer;
   /** In place of writing the index. */
@@ -110,7 +112,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       budget: createBudget({ db, clock }, { perWeek: options.perWeek ?? 40 }),
       preCheck: options.preCheck?.({ db, publisher }) ?? null,
       hasDnsProvider: provider !== null,
-      baseDomain: 'example.com',
+      baseDomain: options.baseDomain ?? 'example.com',
       wanted: async () => wanted,
       publisher,
       events: eventsInto(events, onError),
