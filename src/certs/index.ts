@@ -5,12 +5,14 @@
  * authority's client (ca-transport.ts says why), and never takes away what is served before there is better. Read keeper.ts
  * first.
  */
-export { awaitRecord } from './await-record.ts';
 export { createAccounts } from './accounts.ts';
 export { createBudget } from './budget-keeper.ts';
 export { createAgent } from './ca-transport.ts';
 export { createCertificatePublisher } from './publish-certificates.ts';
 export { createChallengeAnswers } from './challenge-answers.ts';
+export { createDnsChallenges } from './dns-challenge.ts';
 export { createDnsProvider } from './dns/index.ts';
+export { createProbes } from './open-probes.ts';
+export { createPreCheck } from './pre-check.ts';
 export { createCertificateKeeper, type CertificateKeeper, type KeeperEvents } from './keeper.ts';
 export { wantedCertificates } from './wanted-names.ts';

@@ -1,7 +1,6 @@
 /** The certificates that control keeps, as it is told by its options. */
 import { join } from 'node:path';
 import {
-  awaitRecord,
   type CertificateKeeper,
   createAccounts,
   createAgent,
@@ -9,7 +8,10 @@ import {
   createCertificateKeeper,
   createCertificatePublisher,
   createChallengeAnswers,
+  createDnsChallenges,
   createDnsProvider,
+  createPreCheck,
+  createProbes,
   wantedCertificates,
 } from '../certs/index.ts';
 import { type PublicAddress, productionHost, refHost } from '../model/address.ts';
@@ -17,6 +19,7 @@ import type { KeyBox, SealedCertificates } from '../secrets/index.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import type { Clock } from '../std/clock.ts';
 import { createDnsLookup } from '../std/dns-lookup.ts';
+import { ownAddresses } from '../std/own-addresses.ts';
 import type { Database } from '../store/database.ts';
 import { listVerifiedDomains } from '../store/domains.ts';
 import { listReleasedRoutes } from '../store/routes.ts';
@@ -61,16 +64,26 @@ export function createControlCertificates(deps: Deps, options: Options): Certifi
     now,
   });
   const { dnsProvider } = settings;
-  const provider =
-    dnsProvider === null ? null : createDnsProvider(dnsProvider.name, secrets.dnsProvider);
-  const dns = createDnsLookup({ servers: options.dnsServers });
+  const lookup = createDnsLookup({ servers: options.dnsServers });
+  const dns =
+    dnsProvider === null
+      ? null
+      : createDnsChallenges({
+          provider: createDnsProvider(dnsProvider.name, secrets.dnsProvider),
+          lookup,
+          ownAddresses,
+        });
   const answers = createChallengeAnswers({
     db,
     publisher,
-    provider,
-    seen: (record, signal) => awaitRecord({ dns, clock }, record, signal),
+    provider: dns?.provider ?? null,
+    seen: async (record, signal) => dns?.seen(record, signal),
     onError: events.error,
   });
+  const preCheck = createPreCheck(
+    { lookup, ownAddresses, openProbes: createProbes({ db, publisher }) },
+    { controlHost: address.controlHost, ipAddresses: settings.ipAddresses },
+  );
   const agent = createAgent(secrets.roots);
   const { email, perWeek, directories } = settings;
   const accounts = { email, externalAccounts: secrets.externalAccounts };
@@ -83,14 +96,14 @@ export function createControlCertificates(deps: Deps, options: Options): Certifi
       accounts: createAccounts({ db, keyBox, agent, now }, accounts),
       answers,
       budget: createBudget({ db, clock }, { perWeek }),
-      preCheck: null,
-      hasDnsProvider: provider !== null,
+      preCheck,
+      hasDnsProvider: dns !== null,
       baseDomain: address.baseDomain,
       wanted: async () =>
         wantedCertificates({
           ...address,
           ipAddresses: settings.ipAddresses,
-          hasDnsProvider: provider !== null,
+          hasDnsProvider: dns !== null,
           hosts: await listHosts(db, address),
           domains: await listVerifiedDomains(db),
         }),

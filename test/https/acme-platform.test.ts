@@ -36,6 +36,7 @@ async function start(): Promise<Platform> {
       HOST: '127.0.0.1',
       FN_BASE_DOMAIN: BASE,
       FN_EGRESS: 'none',
+      FN_DNS_SERVERS: `127.0.0.1:${pebble.dnsPort}`,
       ACME_DIRECTORY_URL: pebble.directory,
       ACME_CA_FILE: join(folder, 'ca.pem'),
     },
