@@ -1,3 +1,5 @@
+import { printableLine } from '../std/printable.ts';
+
 /** How a certificate authority failed an order, as data: what is done next depends on it. */
 export interface CaProblemDetails {
   /**
@@ -36,14 +38,13 @@ const MAX_DETAIL_CHARACTERS = 500;
 /** A problem document (RFC 7807) as people read it, such as `caa: CAA record for example.com prevents issuance`. */
 export function describeProblem(document: unknown): { type: string | null; text: string } {
   const { type, detail, subproblems } = (document ?? {}) as Record<string, unknown>;
-  const short = typeof type === 'string' ? printable(type.replace(PREFIX, '')) : null;
+  const short = typeof type === 'string' ? shown(type.replace(PREFIX, '')) : null;
   const first: unknown = Array.isArray(subproblems) ? subproblems[0] : undefined;
   const more = typeof detail === 'string' ? detail : (first as { detail?: unknown })?.detail;
-  const said = typeof more === 'string' ? printable(more) : '';
+  const said = typeof more === 'string' ? shown(more) : '';
   return { type: short, text: [short, said].filter(Boolean).join(': ') };
 }
 
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, MAX_DETAIL_CHARACTERS);
+function shown(text: string): string {
+  return printableLine(text.replaceAll(/\s+/g, ' ').trim(), MAX_DETAIL_CHARACTERS);
 }

@@ -7,6 +7,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent, request } from 'node:https';
 import { rootCertificates } from 'node:tls';
+import { printableLine } from '../std/printable.ts';
 import { CaProblem, describeProblem } from './ca-problem.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
@@ -35,6 +36,8 @@ interface Answer {
 
 /** A chain of certificates has a few KB; nothing that an authority says is longer. */
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** Of a URL that an authority names. */
+const MAX_SHOWN_CHARACTERS = 200;
 const USER_AGENT = 'gitfn (acme-client)';
 const TOO_MANY_REQUESTS = 429;
 /** Authorities that ask for patience by it say when (RFC 9110 section 15.6.4). */
@@ -75,9 +78,8 @@ export async function getJson(context: CallContext, url: string): Promise<unknow
 async function ask(context: CallContext, config: AdapterRequest): Promise<Answer> {
   const url = URL.parse(config.url ?? '');
   if (url?.protocol !== 'https:') {
-    throw new CaProblem(`the authority names ${url?.href ?? 'no URL'}, which is not https`, {
-      kind: 'unusable',
-    });
+    const named = url === null ? 'no URL' : printableLine(url.href, MAX_SHOWN_CHARACTERS);
+    throw new CaProblem(`the authority names ${named}, which is not https`, { kind: 'unusable' });
   }
   try {
     return await exchange(context, url, config);
