@@ -139,8 +139,15 @@ export function createDomains(deps: Deps): Domains {
       branch: targetRef === null ? null : shortRefName(targetRef),
       records: recordsOf(domain, { host, terms, isApex: isApex(name) }),
       findings: (report?.findings ?? []).map((finding) => describeFinding(finding, terms)),
-      problem: problemOf(domain, terms),
+      problem: problemOf(domain, terms) ?? (await redirectDelay(domain)),
     };
+  }
+
+  /** Why a verified domain does not redirect yet; null where it does, or shall not. */
+  async function redirectDelay({ appId, redirectTo }: Domain): Promise<string | null> {
+    const target = redirectTo === null ? null : await findDomain(db, appId, redirectTo);
+    if (target === null || target.state === 'verified') return null;
+    return `${target.name} is not verified yet: until then this serves the app itself`;
   }
 
   /** @throws PlatformError conflict for a name that the app cannot have now */

@@ -247,6 +247,24 @@ describe('a look into DNS', () => {
   });
 });
 
+describe('a redirect', () => {
+  it('waits until its target is verified, and says so', async () => {
+    const { harness, one } = await open();
+    const { domains } = harness;
+    harness.set('CNAME www.shop.com', 'one.fn.test');
+    await domains.add(one, request('shop.com'), BY);
+    const redirect = { ...request('www.shop.com'), redirectTo: 'shop.com' };
+    const waiting = await domains.add(one, redirect, BY);
+    expect(waiting.domain.state).toBe('verified');
+    expect(waiting.problem).toBe(
+      'shop.com is not verified yet: until then this serves the app itself',
+    );
+    harness.set(`TXT ${challengeHost('shop.com')}`, challengeValue(one.id));
+    await domains.verify(one, 'shop.com');
+    expect((await domains.find(one, 'www.shop.com')).problem).toBeNull();
+  });
+});
+
 describe('the certificate of a domain', () => {
   const DAY = Date.parse('2026-03-01T00:00:00Z');
   const failing: CertificateState = {
