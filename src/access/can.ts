@@ -16,6 +16,9 @@ const NEEDED_ROLE = {
   'environment.change': 'deploy',
   'domain.read': 'read',
   'domain.change': 'deploy',
+  /** For the domains of an app. */
+  'certificate.change': 'deploy',
+  'platform-certificate.change': 'admin',
   'master-key.rotate': 'admin',
   'token.read': 'admin',
   'token.create': 'admin',

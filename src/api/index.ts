@@ -3,4 +3,5 @@
  * authenticates every request with a bearer token, decides nothing about permissions itself (access does) and holds
  * no state. Read next: server.ts, then apps/handlers.ts.
  */
+export type { CertificatesForApi } from './ports.ts';
 export { createApi } from './server.ts';

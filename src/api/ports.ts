@@ -6,11 +6,26 @@ import type {
   RollbackRequest,
 } from '../deploy/index.ts';
 import type { Domains } from '../domains/index.ts';
+import type { CertificateStatus, Uploads } from '../certs/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { LogFollowers } from '../telemetry/index.ts';
 import type { Rotation, Vault } from '../secrets/index.ts';
 import type { App } from '../store/apps.ts';
+import type { CertificateRow } from '../store/certificates.ts';
 import type { Database } from '../store/database.ts';
+
+/** Certificates as the API has them. */
+export interface CertificatesForApi extends Pick<Uploads, 'add' | 'remove'> {
+  list(): Promise<{
+    rows: CertificateRow[];
+    /** Of those that are ordered. */
+    statuses: CertificateStatus[];
+    /** Whether more than a third of its life is left. */
+    isLasting: (row: CertificateRow) => boolean;
+  }>;
+  /** PEM; null where this machine has no authority of its own. */
+  readAuthority(): Promise<string | null>;
+}
 
 export interface ApiDeps {
   db: Database;
@@ -25,6 +40,8 @@ export interface ApiDeps {
   vault: Pick<Vault, 'describe'>;
   environmentChanges: EnvironmentChanges;
   domains: Pick<Domains, 'list' | 'find' | 'add' | 'verify' | 'remove'>;
+  /** Null without HTTPS. */
+  certificates: CertificatesForApi | null;
   rotation: Pick<Rotation, 'rotate'>;
   address: PublicAddress;
   /** Milliseconds since the Unix epoch. */

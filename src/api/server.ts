@@ -7,6 +7,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
+import { certificateRoutes } from './certificates/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
 import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
@@ -31,7 +32,12 @@ export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 2_000;
-const PUBLIC_PATHS = new Set(['/openapi.json', '/readyz', '/schema/fn.json']);
+const PUBLIC_PATHS = new Set([
+  '/certificates/authority',
+  '/openapi.json',
+  '/readyz',
+  '/schema/fn.json',
+]);
 
 function createInstance() {
   return fastify({
@@ -72,6 +78,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     logRoutes(typed, deps);
     environmentRoutes(typed, deps);
     domainRoutes(typed, deps);
+    certificateRoutes(typed, deps);
     masterKeyRoutes(typed, deps);
     tokenRoutes(typed, deps);
   });

@@ -15,4 +15,8 @@ export { createDnsProvider } from './dns/index.ts';
 export { createProbes } from './open-probes.ts';
 export { createPreCheck } from './pre-check.ts';
 export { createCertificateKeeper, type CertificateKeeper, type KeeperEvents } from './keeper.ts';
+export type { CertificateStatus } from './certificate-status.ts';
+export { createUploads, type Uploads } from './uploads.ts';
+export { isLasting, withoutUploaded } from './upload-names.ts';
+export { createLocalCertificates, type LocalCertificates } from './local-certificates.ts';
 export { wantedCertificates } from './wanted-names.ts';

@@ -77,7 +77,7 @@ export interface KeyBoxPort {
 }
 
 interface KeyOwner {
-  place: 'acme-account' | 'certificate' | 'order';
+  place: 'acme-account' | 'certificate' | 'local-authority' | 'order';
   id: string;
 }
 

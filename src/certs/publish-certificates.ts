@@ -15,6 +15,8 @@ import type {
   ServedDnsChallenge,
 } from './ports.ts';
 
+import { type OwnedName, withoutLostNames } from './upload-names.ts';
+
 interface Deps {
   db: Database;
   keyBox: KeyBoxPort;
@@ -22,6 +24,8 @@ interface Deps {
   sealedKeys: SealedKeysPort;
   /** Replaces the index file whole and durably. */
   writeIndex(index: CertificateIndex): Promise<void>;
+  /** Domains that apps have verified. */
+  owned(): Promise<readonly OwnedName[]>;
   data: { applyCertificates(generation: number): Promise<void> };
   now(): number;
 }
@@ -53,7 +57,8 @@ export function createCertificatePublisher(deps: Deps): CertificatePublisher {
     publish: shareRuns(async () => {
       const generation = await nextCertificateGeneration(db);
       const challenges = await listAcmeChallenges<AcmeChallenge | ServedDnsChallenge>(db);
-      const index = certificateIndex(await listCertificates(db), challenges.filter(isServed), {
+      const rows = withoutLostNames(await listCertificates(db), await deps.owned());
+      const index = certificateIndex(rows, challenges.filter(isServed), {
         generation,
         now: deps.now(),
       });

@@ -1,4 +1,5 @@
 import { PlatformError } from '../protocol/errors.ts';
+import { type AuthorityFiles, createAuthorityFiles } from './authority-files.ts';
 import { type ControlClient, createControlClient } from './control-client.ts';
 import { createCredentialsFile, type CredentialsFile } from './credentials-file.ts';
 import type { CliEnvironment } from './environment.ts';
@@ -16,6 +17,7 @@ export interface CommandContext {
   input: Input;
   output: Output;
   credentials: CredentialsFile;
+  authorities: AuthorityFiles;
   repository: Repository;
   /** Milliseconds since the Unix epoch. */
   now(): number;
@@ -43,6 +45,7 @@ export function createContext(parts: ContextParts): CommandContext {
   return {
     ...parts,
     credentials: createCredentialsFile(parts.environment.configDir),
+    authorities: createAuthorityFiles(parts.environment.configDir),
     repository: openRepository(parts.cwd),
     now: () => Date.now(),
   };
@@ -60,7 +63,9 @@ export function inFolder(ctx: CommandContext, folder: string): CommandContext {
 export async function connect(ctx: CommandContext): Promise<ControlClient> {
   const server = await chooseServer(ctx);
   const token = ctx.environment.token ?? (await ctx.credentials.find(server));
-  if (token !== null) return createControlClient(server, token);
+  if (token !== null) {
+    return createControlClient({ server, authority: await ctx.authorities.find(server) }, token);
+  }
   throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {
     hint: `run: fn login ${server}   (in CI, set FN_TOKEN)`,
   });

@@ -1,5 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
+import { isIP } from 'node:net';
+import tls from 'node:tls';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Problem } from '../protocol/control-api.ts';
@@ -32,8 +34,17 @@ const TIMEOUT_MS = 60_000;
 const STREAM_SILENCE_MS = 60_000;
 const MAX_STREAM_LINE_BYTES = 1024 * 1024;
 
-/** A client of the control API at `server`, a normal server URL. */
-export function createControlClient(server: string, token: string): ControlClient {
+/** Where a control API is, and who vouches for that. */
+interface Peer {
+  /** A normal server URL. */
+  server: string;
+  /** Beside the public authorities, in PEM. */
+  authority: string | null;
+}
+
+/** A client of the control API of a server. */
+export function createControlClient(peer: Peer, token: string): ControlClient {
+  const { server } = peer;
   return {
     server,
     async call<Result>({
@@ -43,7 +54,7 @@ export function createControlClient(server: string, token: string): ControlClien
       timeoutMs = TIMEOUT_MS,
     }: ControlCall): Promise<Result> {
       const payload = body === undefined ? null : JSON.stringify(body);
-      const response = await send(server, {
+      const response = await send(peer, {
         method,
         path,
         payload,
@@ -62,7 +73,7 @@ export function createControlClient(server: string, token: string): ControlClien
     async *stream<Line>(path: string) {
       const authorization = `Bearer ${token}`;
       const request = { method: 'GET', path, payload: null, authorization, timeoutMs: null };
-      const response = await send(server, request);
+      const response = await send(peer, request);
       const status = response.statusCode ?? 0;
       if (status !== 200) throw toError(await text(response), status, server);
       for await (const line of readLines(response, server)) {
@@ -71,7 +82,7 @@ export function createControlClient(server: string, token: string): ControlClien
     },
     async open(path, signal) {
       const authorization = `Bearer ${token}`;
-      const response = await send(server, {
+      const response = await send(peer, {
         method: 'GET',
         path,
         payload: null,
@@ -109,7 +120,8 @@ interface Request {
   signal?: AbortSignal;
 }
 
-function send(server: string, request: Request) {
+function send(peer: Peer, request: Request) {
+  const { server } = peer;
   const { method, path, payload, authorization, timeoutMs } = request;
   const signal =
     request.signal ?? (timeoutMs === null ? undefined : AbortSignal.timeout(timeoutMs));
@@ -119,7 +131,7 @@ function send(server: string, request: Request) {
     const sending = start({
       host: isLocalName(url.hostname) ? '127.0.0.1' : url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port,
-      servername: url.hostname,
+      ...(url.protocol === 'https:' && secureOptions(url, peer.authority)),
       method,
       path,
       ...(signal && { signal }),
@@ -139,13 +151,42 @@ function send(server: string, request: Request) {
   });
 }
 
+/** Of a server that has only an address, nothing is said about its name (RFC 6066 section 3). */
+function secureOptions({ hostname }: URL, authority: string | null): https.RequestOptions {
+  return {
+    ...(isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && { servername: hostname }),
+    ...(authority !== null && { ca: [...tls.getCACertificates('default'), authority] }),
+  };
+}
+
 function unreachable(server: string, cause: unknown): PlatformError {
   const { code, message } = cause as NodeJS.ErrnoException;
+  if (code !== undefined && UNTRUSTED.has(code)) return untrusted(server, code);
   const isLocal = isLoopback(new URL(server).hostname);
   return new PlatformError('unavailable', `${server} does not answer (${code ?? message})`, {
     hint: isLocal ? 'is it running? Start it with: fn server' : 'check the URL and the network',
     cause,
   });
+}
+
+/** What OpenSSL says of a certificate that none of the authorities vouches for. */
+const UNTRUSTED = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'CERT_SIGNATURE_FAILURE',
+]);
+
+function untrusted(server: string, code: string): PlatformError {
+  return new PlatformError(
+    'unavailable',
+    `${server} has a certificate of an authority that is not trusted here (${code})`,
+    {
+      hint: `if it is one of your own, name its certificate: fn login ${server} --ca-file FILE   (of fn server --local-https: local-ca.crt in its data folder)`,
+    },
+  );
 }
 
 function parseAnswer(answer: string, server: string): unknown {

@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path';
 import type { WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { CA_FILE_OPTION, chooseAuthority } from './authority-option.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
@@ -12,6 +13,7 @@ import { readTokenFile } from './token.ts';
 interface InitOptions extends CommonOptions {
   server?: string;
   tokenFile?: string;
+  caFile?: string;
 }
 
 const MAX_APP_NAME_CHARACTERS = 40;
@@ -20,7 +22,8 @@ export const init: CommandDefinition = (program, ctx) => {
   const command = newCommand('init', 'connect this repository to an app')
     .argument('[app]', "the app's name; without it, that of the folder")
     .option('--server <url>', 'the platform, for example https://fn.example.com')
-    .option('--token-file <file>', 'a file that holds the token');
+    .option('--token-file <file>', 'a file that holds the token')
+    .option(...CA_FILE_OPTION);
   program.addCommand(command);
   command.action(async (app: string | undefined, options: InitOptions) => {
     const appName = app ?? validName(basename(ctx.cwd));
@@ -28,7 +31,8 @@ export const init: CommandDefinition = (program, ctx) => {
     const server = await chooseServer(ctx, options);
     const token = await chooseToken(ctx, server, options);
     // Nothing is written before the server has accepted the token.
-    const client = createControlClient(server, token);
+    const authority = await chooseAuthority(ctx, server, options);
+    const client = createControlClient({ server, authority }, token);
     const { apps } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
     if (apps !== null && !apps.includes(appName)) throw foreignApp(appName, apps);
     await findApp(client, appName); // The first push would make it, unless its name cannot be.
@@ -37,7 +41,9 @@ export const init: CommandDefinition = (program, ctx) => {
     if (isNewRepository) await ctx.repository.create();
     const previousUrl = await ctx.repository.readRemoteUrl();
     const remoteUrl = `${server}/${appName}.git`;
-    await configure(ctx.repository, { server, remoteUrl, helper: ctx.credentialHelper });
+    const authorityFile = authority && (await ctx.authorities.store(server, authority));
+    const helper = ctx.credentialHelper;
+    await configure(ctx.repository, { server, remoteUrl, helper, authorityFile });
     await ctx.credentials.store(server, token);
 
     const result = { app: appName, server, remoteUrl, isNewRepository, previousUrl };
@@ -74,10 +80,12 @@ interface Wiring {
   server: string;
   remoteUrl: string;
   helper: string;
+  /** Of whom git is to believe the server's certificate; null for the public ones. */
+  authorityFile: string | null;
 }
 
 async function configure(repository: Repository, wiring: Wiring): Promise<void> {
-  const { server, remoteUrl, helper } = wiring;
+  const { server, remoteUrl, helper, authorityFile } = wiring;
   await repository.setConfig(`remote.${REMOTE_NAME}.url`, [remoteUrl]);
   await repository.setConfig(`remote.${REMOTE_NAME}.fetch`, [
     `+refs/heads/*:refs/remotes/${REMOTE_NAME}/*`,
@@ -87,6 +95,9 @@ async function configure(repository: Repository, wiring: Wiring): Promise<void> 
   // The empty value drops helpers of the user's own, which would keep a copy of the token.
   const quoted = `'${helper.replaceAll("'", String.raw`'\''`)}'`;
   await repository.setConfig(`credential.${server}.helper`, ['', `!${quoted}`]);
+  if (authorityFile !== null) {
+    await repository.setConfig(`http.${server}.sslCAInfo`, [authorityFile]);
+  }
 }
 
 /** The nearest name that an app may have. */

@@ -1,5 +1,6 @@
 import type { WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { CA_FILE_OPTION, chooseAuthority } from './authority-option.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
@@ -9,12 +10,14 @@ import { describeToken } from './whoami.ts';
 
 interface LoginOptions extends CommonOptions {
   tokenFile?: string;
+  caFile?: string;
 }
 
 export const login: CommandDefinition = (program, ctx) => {
   const command = newCommand('login', 'log in to a server')
     .argument('[url]', 'the platform; without it, that of FN_SERVER or of the fn remote')
     .option('--token-file <file>', 'a file that holds the token, instead of typing or piping it')
+    .option(...CA_FILE_OPTION)
     .addHelpText(
       'after',
       '\nIn scripts and CI: fn login URL < FILE, or set FN_SERVER and FN_TOKEN.',
@@ -23,9 +26,11 @@ export const login: CommandDefinition = (program, ctx) => {
   command.action(async (url: string | undefined, options: LoginOptions) => {
     const server = await chooseServer(ctx, url);
     const token = await readToken(ctx, { server, file: options.tokenFile });
-    const client = createControlClient(server, token);
+    const authority = await chooseAuthority(ctx, server, options);
+    const client = createControlClient({ server, authority }, token);
     const whoAmI = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
     await ctx.credentials.store(server, token);
+    if (authority !== null) await ctx.authorities.store(server, authority);
     if (options.json) return ctx.output.json({ ...whoAmI, server });
     ctx.output.line(`-----> Logged in to ${server}`);
     for (const line of describeToken(whoAmI)) ctx.output.line(`       ${line}`);

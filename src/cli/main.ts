@@ -8,6 +8,7 @@ import { Command, CommanderError } from 'commander';
 import { apps } from './apps.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
+import { certificates } from './certificates.ts';
 import { completion } from './completion.ts';
 import { createContext, type CommandContext } from './command-context.ts';
 import { deploy } from './deploy.ts';
@@ -44,6 +45,7 @@ const COMMANDS = [
   open,
   env,
   domains,
+  certificates,
   apps,
   tokens,
   masterKey,

@@ -51,7 +51,7 @@ export async function createScratchRepository(
     GIT_ALTERNATE_OBJECT_DIRECTORIES: user?.objects,
     GIT_TERMINAL_PROMPT: '0',
   };
-  const settings = settingsFor(ctx, server);
+  const settings = await settingsFor(ctx, server);
 
   const scratch: ScratchRepository = {
     git: (args, options = {}) =>
@@ -83,7 +83,7 @@ export function gitFailed(args: string[], stderr: string): PlatformError {
   });
 }
 
-function settingsFor(ctx: CommandContext, server: string): string[] {
+async function settingsFor(ctx: CommandContext, server: string): Promise<string[]> {
   const helper = `!'${ctx.credentialHelper.replaceAll("'", String.raw`'\''`)}'`;
   const settings = [
     'core.hooksPath=/dev/null',
@@ -96,6 +96,9 @@ function settingsFor(ctx: CommandContext, server: string): string[] {
     `credential.${server}.helper=`,
     `credential.${server}.helper=${helper}`,
   ];
+  if ((await ctx.authorities.find(server)) !== null) {
+    settings.push(`http.${server}.sslCAInfo=${ctx.authorities.pathOf(server)}`);
+  }
   return settings.flatMap((setting) => ['-c', setting]);
 }
 

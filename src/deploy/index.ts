@@ -12,7 +12,7 @@ export type { ChangedEnvironment, EnvironmentChanges } from './environment-chang
 export { createEnvironmentReleases } from './environment-releases.ts';
 export { createEnvironments } from './environments.ts';
 export type * from './ports.ts';
-export { createPublisher } from './publisher.ts';
+export { createPublisher, type Publisher } from './publisher.ts';
 export { createPushes, type Pushes } from './push.ts';
 export { createPushJournal, type PushJournal } from './push-journal.ts';
 export type { PushRecord } from './push-record.ts';

@@ -12,7 +12,13 @@ import {
   createDnsProvider,
   createPreCheck,
   createProbes,
+  createLocalCertificates,
+  createUploads,
+  isLasting,
+  type LocalCertificates,
+  type Uploads,
   wantedCertificates,
+  withoutUploaded,
 } from '../certs/index.ts';
 import { type PublicAddress, productionHost, refHost } from '../model/address.ts';
 import type { KeyBox, SealedCertificates } from '../secrets/index.ts';
@@ -24,6 +30,9 @@ import type { Database } from '../store/database.ts';
 import { listVerifiedDomains } from '../store/domains.ts';
 import { listReleasedRoutes } from '../store/routes.ts';
 import { certificateEvents } from './certificate-events.ts';
+import type { CertificatesForApi } from '../api/index.ts';
+import { listCertificates } from '../store/certificates.ts';
+import { deleteLocalCertificates, findLocalAuthority } from '../store/local-authorities.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Logger } from './log.ts';
 import type { ControlOptions } from './start-options.ts';
@@ -39,16 +48,35 @@ interface Deps {
 
 /** Data reads the index; the sealed keys beside it are the supervisor's. */
 const INDEX_MODE = 0o644;
+/** The supervisor copies it to where people find it. */
+const AUTHORITY_MODE = 0o644;
 
-type Options = Pick<ControlOptions, 'address' | 'dnsServers' | 'certificates' | 'certificatesDir'>;
+type Options = Pick<
+  ControlOptions,
+  'address' | 'dnsServers' | 'certificates' | 'certificatesDir' | 'localAuthority'
+>;
+
+export interface ControlCertificates {
+  keeper: CertificateKeeper;
+  uploads: Uploads;
+  forApi: CertificatesForApi;
+  /** Null where this machine has no authority of its own. */
+  local: LocalCertificates | null;
+  /** Before anything is published. */
+  open(): Promise<void>;
+}
 
 /** Null without HTTPS. */
-export function createControlCertificates(deps: Deps, options: Options): CertificateKeeper | null {
+export function createControlCertificates(
+  deps: Deps,
+  options: Options,
+): ControlCertificates | null {
   const { db, clock, keyBox, log } = deps;
   const { address, certificates: given } = options;
   if (given === null) return null;
   const { settings, secrets } = given;
   const now = (): number => clock.now();
+  const owned = () => listVerifiedDomains(db);
   const events = certificateEvents(log);
   const publisher = createCertificatePublisher({
     db,
@@ -60,6 +88,7 @@ export function createControlCertificates(deps: Deps, options: Options): Certifi
         JSON.stringify(index),
         INDEX_MODE,
       ),
+    owned,
     data: deps.data,
     now,
   });
@@ -87,7 +116,7 @@ export function createControlCertificates(deps: Deps, options: Options): Certifi
   const agent = createAgent(secrets.roots);
   const { email, perWeek, directories } = settings;
   const accounts = { email, externalAccounts: secrets.externalAccounts };
-  return createCertificateKeeper(
+  const keeper = createCertificateKeeper(
     {
       db,
       clock,
@@ -99,19 +128,49 @@ export function createControlCertificates(deps: Deps, options: Options): Certifi
       preCheck,
       hasDnsProvider: dns !== null,
       baseDomain: address.baseDomain,
-      wanted: async () =>
-        wantedCertificates({
+      wanted: async () => {
+        const wanted = wantedCertificates({
           ...address,
           ipAddresses: settings.ipAddresses,
           hasDnsProvider: dns !== null,
           hosts: await listHosts(db, address),
-          domains: await listVerifiedDomains(db),
-        }),
+          domains: await owned(),
+        });
+        return withoutUploaded(wanted, await listCertificates(db), now());
+      },
       publisher,
       events,
     },
     { directories },
   );
+  const local = createLocal({ db, clock, keyBox, publisher, onError: events.error }, options);
+  const onError = events.error;
+  const uploads = createUploads({ db, keyBox, publisher, owned, now, onError }, address);
+  const forApi: CertificatesForApi = {
+    ...uploads,
+    list: async () => ({
+      rows: await listCertificates(db),
+      statuses: directories.length === 0 ? [] : await keeper.status(),
+      isLasting: (row) => isLasting(row, now()),
+    }),
+    readAuthority: async () =>
+      local === null ? null : ((await findLocalAuthority(db))?.certificate ?? null),
+  };
+  // Whoever has turned it off shall not be served by it for as long as its last certificates last.
+  const open = (): Promise<void> => local?.open() ?? deleteLocalCertificates(db);
+  return { keeper, uploads, forApi, local, open };
+}
+
+function createLocal(
+  deps: Omit<Parameters<typeof createLocalCertificates>[0], 'announce'>,
+  { address, localAuthority }: Options,
+): LocalCertificates | null {
+  if (localAuthority === null) return null;
+  const { file, machine } = localAuthority;
+  const announce = (certificate: string): Promise<void> => {
+    return writeFileAtomically(file, `${certificate}\n`, AUTHORITY_MODE);
+  };
+  return createLocalCertificates({ ...deps, announce }, { address, machine });
 }
 
 async function listHosts(

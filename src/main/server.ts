@@ -14,8 +14,10 @@ import { ensurePrivateNamespace, IN_PRIVATE_NAMESPACE } from './supervisor/priva
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 
+const LOCAL_HTTPS = '--local-https';
+
 /** The first is the server's own, when it has started itself again. */
-const KNOWN_ARGUMENTS = [IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT];
+const KNOWN_ARGUMENTS = [IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT, LOCAL_HTTPS];
 
 /** Whoever may read a file is said by the mode it is made with; a stricter umask would close what others shall read. */
 const UMASK = 0o022;
@@ -37,6 +39,7 @@ async function serve(args: readonly string[]): Promise<void> {
   const config = parseConfig(readServerEnvironment(), {
     workingDir: process.cwd(),
     cores: availableParallelism(),
+    isLocalHttps: args.includes(LOCAL_HTTPS),
   });
   const host = readHostEnvironment();
   const insists = args.includes(UNSAFE_SINGLE_TENANT);
@@ -91,6 +94,7 @@ function readyBanner(platform: Platform): string {
     dataDir: platform.dataDir,
     fn: `${PROJECT_DIR}/bin/fn`,
     protections: platform.protections,
+    localAuthorityFile: platform.localAuthorityFile,
   });
 }
 

@@ -106,6 +106,13 @@ export interface CertificateOptions {
   secrets: CertificateSecrets;
 }
 
+export interface LocalAuthorityOptions {
+  /** Where its certificate is written, in PEM. */
+  file: string;
+  /** What this machine is called. */
+  machine: string;
+}
+
 export interface ControlOptions {
   sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl'>;
   /** DataForControl of each data process. */
@@ -126,6 +133,8 @@ export interface ControlOptions {
   certificatesDir: string;
   /** Null without HTTPS. */
   certificates: CertificateOptions | null;
+  /** Null where this machine has no authority of its own. */
+  localAuthority: LocalAuthorityOptions | null;
   snapshotFile: string;
   maxMemoryMib: number;
   maxTimeoutMs: number;

@@ -13,7 +13,6 @@ import {
   createEnvironmentReleases,
   createEnvironments,
   createLiveRefs,
-  createPublisher,
   createPushes,
   createPushJournal,
   createReconciler,
@@ -36,13 +35,11 @@ import {
   createSealedFiles,
   createVault,
 } from '../secrets/index.ts';
-import { writeFileAtomically } from '../std/atomic-file.ts';
 import { systemClock } from '../std/clock.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import { findBuild, findLastBuild, recordBuild } from '../store/builds.ts';
 import { isDatabaseUp, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
-import { readSnapshot } from '../store/routes.ts';
 import type { SupervisorHost } from './child-process.ts';
 import {
   createBuildPort,
@@ -58,11 +55,9 @@ import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
 import { createMasterKeyClient } from './master-key-client.ts';
+import { createRoutePublisher } from './route-publisher.ts';
 import { createSandboxClient } from './sandbox-client.ts';
 import type { ControlOptions } from './start-options.ts';
-
-/** Data reads the snapshot, the supervisor the sealed files; each under a uid of its own. */
-const SNAPSHOT_MODE = 0o644;
 
 interface Surroundings {
   supervisor: SupervisorHost;
@@ -139,18 +134,8 @@ export async function wireControl(
     { db, clock, keyBox: createKeyBox(masterKeys), certificateKeys, data, log },
     options,
   );
-  const publisher = createPublisher({
-    readSnapshot: () => readSnapshot(db),
-    writeSnapshot: (snapshot) =>
-      writeFileAtomically(options.snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
-    data: {
-      applySnapshot: async (generation) => {
-        await data.applySnapshot(generation);
-        // What is new there may want a certificate.
-        certificates?.lookAgain();
-      },
-    },
-  });
+  await certificates?.open();
+  const publisher = createRoutePublisher({ db, data, certificates }, options);
   const refLocks = new KeyedMutex();
   const liveRefs = createLiveRefs(repository, onError);
   const archives = createArchives(repository);
@@ -191,8 +176,11 @@ export async function wireControl(
       clock,
       routes: publisher,
       certificates: {
-        lookAgain: () => certificates?.lookAgain(),
-        status: async () => (await certificates?.status()) ?? [],
+        lookAgain: () => {
+          certificates?.keeper.lookAgain();
+          certificates?.uploads.lookAgain();
+        },
+        status: async () => (await certificates?.keeper.status()) ?? [],
       },
       onError,
     },
@@ -261,13 +249,17 @@ export async function wireControl(
     vault,
     environmentChanges,
     domains: domains.registry,
+    certificates: certificates?.forApi ?? null,
     rotation,
     address,
     logFollowers,
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
-    warnings: () => domains.registry.warnings(),
-    isAlarmed: () => certificates?.isAlarmed === true,
+    warnings: async () => [
+      ...(await domains.registry.warnings()),
+      ...((await certificates?.uploads.warnings()) ?? []),
+    ],
+    isAlarmed: () => certificates?.keeper.isAlarmed === true,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),
   });
   stack.defer(() => api.close());
@@ -288,6 +280,7 @@ export async function wireControl(
   stack.defer(() => stopping.abort());
   reconciler.start(stopping.signal);
   domains.start(stopping.signal);
-  certificates?.start(stopping.signal);
+  certificates?.keeper.start(stopping.signal);
+  certificates?.local?.start(stopping.signal);
   return stack;
 }

@@ -18,7 +18,10 @@ export function productionUrl(address: PublicAddress, appName: string): string {
   return hostUrl(address, productionHost(address, appName));
 }
 
-export function productionHost({ baseDomain }: PublicAddress, appName: string): string {
+export function productionHost(
+  { baseDomain }: Pick<PublicAddress, 'baseDomain'>,
+  appName: string,
+): string {
   return `${appName}.${baseDomain}`;
 }
 
@@ -26,12 +29,24 @@ export function refUrl(address: PublicAddress, appName: string, slug: string): s
   return hostUrl(address, refHost(address, appName, slug));
 }
 
-export function refHost(address: PublicAddress, appName: string, slug: string): string {
+export function refHost(
+  address: Pick<PublicAddress, 'baseDomain'>,
+  appName: string,
+  slug: string,
+): string {
   return `${slug}${SLUG_SEPARATOR}${productionHost(address, appName)}`;
 }
 
 export function commitUrl(address: PublicAddress, appName: string, sha: string): string {
-  return refUrl(address, appName, sha.slice(0, COMMIT_DIGITS));
+  return hostUrl(address, commitHost(address, appName, sha));
+}
+
+export function commitHost(
+  address: Pick<PublicAddress, 'baseDomain'>,
+  appName: string,
+  sha: string,
+): string {
+  return refHost(address, appName, sha.slice(0, COMMIT_DIGITS));
 }
 
 export function controlUrl(address: PublicAddress): string {

@@ -5,6 +5,7 @@ import type { Queryable } from './database.ts';
 const PLACES = {
   'acme-account': { table: 'acme_accounts', id: 'directory' },
   certificate: { table: 'certificates', id: 'id' },
+  'local-authority': { table: 'local_authorities', id: 'id' },
   order: { table: 'certificate_schedule', id: 'name' },
 } as const;
 

@@ -88,6 +88,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await options.writeIndex?.(index);
       responder.index = index;
     },
+    owned: async () => [],
     data: { applyCertificates: async (generation) => void responder.applied.push(generation) },
     now,
   });

@@ -29,6 +29,8 @@ export interface TestRepository {
 interface Server {
   url: string;
   adminToken: string;
+  /** Of the authority that vouches for it, where it is no public one. */
+  caFile?: string;
 }
 
 /** Each test file has this module to itself, so these are the file's own. */
@@ -55,6 +57,7 @@ export async function createRepository(server: Server, app: string): Promise<Tes
   await must('config', 'user.name', 'Test');
   await must('config', 'user.email', 'test@example.com');
   const init = ['init', app, '--server', server.url, '--token-file', tokenFile];
+  if (server.caFile !== undefined) init.push('--ca-file', server.caFile);
   const { code, output } = await call(FN, init);
   if (code !== 0) throw new Error(`fn init: ${output}`);
   return {

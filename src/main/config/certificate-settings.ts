@@ -46,7 +46,8 @@ const MAX_DNS_SERVERS = 10;
 
 interface Surroundings {
   baseDomain: string;
-  isHttps: boolean;
+  /** Whether there is HTTPS by certificates that others than this machine believe. */
+  isPublicHttps: boolean;
   workingDir: string;
   /** What cannot be used, each a line that names the variable. */
   problems: string[];
@@ -55,7 +56,7 @@ interface Surroundings {
 /** Reads all of them; what cannot be used is told in `problems`, and the default stands in for it. */
 export function readCertificateSettings(
   environment: ServerEnvironment,
-  { baseDomain, isHttps, workingDir, problems }: Surroundings,
+  { baseDomain, isPublicHttps, workingDir, problems }: Surroundings,
 ): CertificateSettings {
   const wrong = (name: keyof ServerEnvironment, wanted: string): void => {
     problems.push(`${name}=${environment[name]}: ${wanted}`);
@@ -64,7 +65,7 @@ export function readCertificateSettings(
     const path = environment[name];
     return path === undefined ? null : resolve(workingDir, path);
   };
-  const isDefault = isHttps && isPublicName(baseDomain);
+  const isDefault = isPublicHttps && isPublicName(baseDomain);
   return {
     directories: readDirectories(environment, isDefault ? LETS_ENCRYPT : 'none', problems),
     email: readEmail(environment, wrong),

@@ -37,6 +37,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
   readonly certificates: CertificateSettings;
+  /** Certificates of an authority of this machine, for hosts that no public one knows. */
+  readonly isLocalHttps: boolean;
   readonly maxMemoryMib: number;
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
@@ -64,10 +66,14 @@ interface BuildLimits {
 export interface ConfigHost {
   workingDir: string;
   cores: number;
+  /** By a flag of the command. */
+  isLocalHttps?: boolean;
 }
 
 const MIB = 1024 * 1024;
 const DRAIN_MS = 30_000;
+/** Beside 3000, and free to every user. */
+const LOCAL_HTTPS_PORT = 3443;
 /** Each that is not needed keeps memory, and a share of what is divided among them. */
 const MAX_DATA_PROCESSES = 16;
 
@@ -84,6 +90,7 @@ const POOL_DEFAULTS: Omit<PoolOptions, 'zygotes' | 'freezeMs'> = {
 
 /** @throws PlatformError `config-invalid` that names every variable which cannot be used. */
 export function parseConfig(environment: ServerEnvironment, host: ConfigHost): Config {
+  const { isLocalHttps = false } = host;
   const problems: string[] = [];
   const read = createReaders(environment, problems);
   const baseDomain = read.domain('FN_BASE_DOMAIN', 'localhost');
@@ -91,7 +98,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
   const config: Config = {
     host: read.address('HOST', baseDomain === 'localhost' ? '127.0.0.1' : '0.0.0.0'),
     port: read.integer('PORT', { fallback: 3000, min: 0, max: 65_535 }),
-    httpsPort: read.optionalPort('HTTPS_PORT'),
+    httpsPort: read.optionalPort('HTTPS_PORT', isLocalHttps ? LOCAL_HTTPS_PORT : null),
     isVerbose: read.flag('VERBOSE'),
     dataDir,
     masterKeyFile: resolve(
@@ -103,9 +110,10 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     trustedProxies: read.networks('FN_TRUSTED_PROXIES'),
     databaseUrl: read.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
+    isLocalHttps,
     certificates: readCertificateSettings(environment, {
       baseDomain,
-      isHttps: environment.HTTPS_PORT !== undefined,
+      isPublicHttps: environment.HTTPS_PORT !== undefined && !isLocalHttps,
       workingDir: host.workingDir,
       problems,
     }),
@@ -183,8 +191,8 @@ function createReaders(environment: ServerEnvironment, problems: string[]) {
       wrong(name, `a whole number from ${range.min} to ${range.max} is needed`);
       return range.fallback;
     },
-    optionalPort(name: Name): number | null {
-      if (environment[name] === undefined) return null;
+    optionalPort(name: Name, fallback: number | null): number | null {
+      if (environment[name] === undefined) return fallback;
       return this.integer(name, { fallback: 443, min: 0, max: 65_535 });
     },
     flag(name: Name): boolean {

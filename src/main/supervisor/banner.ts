@@ -11,26 +11,30 @@ interface BannerFacts {
   /** `fn` as the reader can call it. */
   fn: string;
   protections: readonly Protection[];
+  /** The certificate that local clients are to trust; null without one. */
+  localAuthorityFile: string | null;
 }
 
 export function banner(facts: BannerFacts): string {
-  const { address, ports } = facts;
+  const { address, ports, localAuthorityFile } = facts;
   const url = controlUrl(address);
   // On this very machine, where nobody listens in, certificates that no public CA gives are not needed.
-  const init = isLocalName(address.controlHost)
-    ? controlUrl({ ...address, scheme: 'http', port: ports.http })
-    : url;
+  const isPlain = isLocalName(address.controlHost) && localAuthorityFile === null;
+  const init = isPlain ? controlUrl({ ...address, scheme: 'http', port: ports.http }) : url;
+  const authority = localAuthorityFile === null ? '' : ` --ca-file ${localAuthorityFile}`;
   const lines = [
     `gitfn is ready: ${url}`,
     ...(ports.https === null
       ? []
       : [`  ports         ${ports.https} for https, ${ports.http} for http`]),
+    ...(localAuthorityFile === null ? [] : [`  local CA      ${localAuthorityFile}`]),
     `  data folder   ${facts.dataDir}`,
     `  admin token   ${facts.adminTokenFile}`,
     '',
     'Deploy a first function, from a git repository with an index.js or index.ts:',
-    `  ${facts.fn} init --server ${init} --token-file ${facts.adminTokenFile}`,
+    `  ${facts.fn} init --server ${init} --token-file ${facts.adminTokenFile}${authority}`,
     '  git push fn main',
+    ...(localAuthorityFile === null ? [] : trustLines(facts.fn, localAuthorityFile)),
   ];
   const missing = facts.protections.filter(({ status }) => status !== 'on');
   if (missing.length > 0) {
@@ -41,4 +45,12 @@ export function banner(facts: BannerFacts): string {
     lines.push(`  ${facts.fn} doctor says more.`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function trustLines(fn: string, localAuthorityFile: string): string[] {
+  return [
+    '',
+    'For browsers and other programs, which believe this machine only when told to:',
+    `  ${fn} certificates trust ${localAuthorityFile}`,
+  ];
 }

@@ -47,6 +47,8 @@ export interface Layout {
   visibleSlotsDir: string;
   snapshotFile: string;
   certificatesFile: string;
+  /** Where control writes the certificate of this machine's own authority. */
+  localAuthorityFile: string;
   socketFolders: SocketFolders;
   sockets: Sockets;
 }
@@ -59,6 +61,9 @@ export const PROJECT_PARTS = [
   'migrations',
   'package.json',
 ] as const;
+
+/** In the data folder, and as control has it. */
+export const LOCAL_AUTHORITY = 'local-ca.crt';
 
 const INSTANCE_CHARACTERS = 10;
 
@@ -134,6 +139,7 @@ function layout(projectDir: string, runtimeDir: string, data: DataFolders): Layo
     visibleSlotsDir: slotsDir(data),
     snapshotFile: `${data.routes}/snapshot.json`,
     certificatesFile: `${data.certificates}/index.json`,
+    localAuthorityFile: `${data.certificates}/${LOCAL_AUTHORITY}`,
     socketFolders: folders,
     sockets: {
       controlApi: `${folders.controlForData}/api.sock`,

@@ -26,6 +26,7 @@ import {
   launcherSpec,
   type ProcessPlan,
 } from './process-specs.ts';
+import { publishLocalAuthority } from './local-authority.ts';
 import { createLauncherClient } from './launcher-client.ts';
 import { packagedClients, packagedFile } from './packaged-files.ts';
 import { bundlePrograms } from './programs.ts';
@@ -57,6 +58,8 @@ export interface Platform {
   dataDir: string;
   adminTokenFile: string;
   protections: readonly Protection[];
+  /** The certificate of this machine's own authority; null where it has none. */
+  localAuthorityFile: string | null;
   /** Drains and ends everything. */
   close(): Promise<void>;
 }
@@ -246,6 +249,8 @@ export async function startPlatform(
     isPlain ? null : launching.start(),
   ]);
 
+  const localAuthority = { source: layout.localAuthorityFile, dataDir: dataFolder.path };
+  const localAuthorityFile = await publishLocalAuthority(config, localAuthority);
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
   const { http, https } = ports.numbers;
   await writeFileAtomically(
@@ -260,6 +265,7 @@ export async function startPlatform(
     dataDir: dataFolder.path,
     adminTokenFile: dataFolder.adminTokenFile,
     protections,
+    localAuthorityFile,
     close: () => running.disposeAsync(),
   };
 }

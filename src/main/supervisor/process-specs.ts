@@ -1,5 +1,6 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { sandboxFilter } from '../../sandbox/index.ts';
 import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
@@ -85,6 +86,9 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
       config.httpsPort === null
         ? null
         : { settings: config.certificates, secrets: plan.certificateSecrets },
+    localAuthority: config.isLocalHttps
+      ? { file: layout.localAuthorityFile, machine: hostname() }
+      : null,
     snapshotFile: layout.snapshotFile,
     maxMemoryMib: config.maxMemoryMib,
     maxTimeoutMs: config.maxTimeoutMs,

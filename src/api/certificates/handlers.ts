@@ -1,0 +1,150 @@
+import type { Actor } from '../../access/index.ts';
+import { PlatformError } from '../../protocol/errors.ts';
+import type { App } from '../../store/apps.ts';
+import { listApps } from '../../store/apps.ts';
+import type { CertificateRow } from '../../store/certificates.ts';
+import type { ApiDeps, CertificatesForApi } from '../ports.ts';
+import type { ApiInstance } from '../server.ts';
+import { presentRow, presentStatus } from './present.ts';
+import {
+  AuthoritySchema,
+  CertificateBody,
+  CertificatePage,
+  CertificateParams,
+  UploadedCertificateSchema,
+} from './schema.ts';
+
+/** Larger than what is taken, so that what is too large is told by how much. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+export function certificateRoutes(api: ApiInstance, deps: ApiDeps): void {
+  readRoutes(api, deps);
+  changeRoutes(api, deps);
+}
+
+function readRoutes(api: ApiInstance, deps: ApiDeps): void {
+  api.get(
+    '/certificates',
+    {
+      schema: {
+        summary: 'List the certificates of the platform and of the apps that the token can see',
+        response: { 200: CertificatePage },
+      },
+    },
+    async ({ actor }) => {
+      const { rows, statuses, isLasting } = await open(deps).list();
+      const names = new Map(
+        (await listApps(deps.db, actor.appIds)).map(({ id, name }) => [id, name]),
+      );
+      const isSeen = ({ appId }: { appId: string | null }): boolean => {
+        return appId === null ? actor.appIds === null : names.has(appId);
+      };
+      const nameOf = (appId: string | null): string | null => names.get(appId ?? '') ?? null;
+      const others = rows.filter((row) => row.source !== 'acme' && isSeen(row));
+      return {
+        items: [
+          ...statuses.filter(isSeen).map((one) => presentStatus(one, nameOf(one.appId))),
+          ...others.map((row) => {
+            const facts = { app: nameOf(row.appId), isLasting: isLasting(row), now: deps.now() };
+            return presentRow(row, facts);
+          }),
+        ],
+      };
+    },
+  );
+
+  api.get(
+    '/certificates/authority',
+    {
+      schema: {
+        summary: "Show the certificate of this machine's own authority; takes no token",
+        security: [],
+        response: { 200: AuthoritySchema },
+      },
+    },
+    async () => {
+      const certificate = (await deps.certificates?.readAuthority()) ?? null;
+      if (certificate !== null) return { certificate };
+      throw new PlatformError('not-found', 'this server has no certificate authority of its own', {
+        hint: 'on a machine for development, start it with: fn server --local-https',
+      });
+    },
+  );
+}
+
+function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
+  api.post(
+    '/certificates',
+    {
+      bodyLimit: BODY_LIMIT_BYTES,
+      schema: {
+        summary: 'Upload a certificate and its key, which nobody can read again',
+        body: CertificateBody,
+        response: { 201: UploadedCertificateSchema },
+      },
+    },
+    async ({ actor, body }, reply) => {
+      const app = await requireOwner(deps, actor, body.app);
+      const { row, warnings, replaced } = await open(deps).add(app, body);
+      const view = presentRow(row, { app: app?.name ?? null, isLasting: true, now: deps.now() });
+      return reply.code(201).send({ ...view, warnings, replaced });
+    },
+  );
+
+  api.delete(
+    '/certificates/:id',
+    { schema: { summary: 'Remove an uploaded certificate', params: CertificateParams } },
+    async ({ actor, params }, reply) => {
+      const { rows } = await open(deps).list();
+      const row = rows.find(({ id }) => id === params.id);
+      if (row === undefined) throw unknown(params.id);
+      await requireOwnerOf(deps, actor, row);
+      if (row.source !== 'upload') throw notUploaded(row);
+      await open(deps).remove(row);
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** The app whose domains it is for, or null for the platform. */
+async function requireOwner(
+  { access }: ApiDeps,
+  actor: Actor,
+  appName: string | undefined,
+): Promise<App | null> {
+  if (appName !== undefined) return access.requireApp(actor, 'certificate.change', appName);
+  access.require(actor, 'platform-certificate.change');
+  return null;
+}
+
+/** What belongs to an app that the actor must not know of looks as if it did not exist. */
+async function requireOwnerOf(deps: ApiDeps, actor: Actor, row: CertificateRow): Promise<void> {
+  if (row.appId === null) return deps.access.require(actor, 'platform-certificate.change');
+  const app = (await listApps(deps.db, actor.appIds)).find(({ id }) => id === row.appId);
+  if (app === undefined) throw unknown(row.id);
+  await deps.access.requireApp(actor, 'certificate.change', app.name);
+}
+
+/** @throws PlatformError bad-request where nothing is served by HTTPS */
+function open({ certificates }: ApiDeps): CertificatesForApi {
+  if (certificates !== null) return certificates;
+  throw new PlatformError('bad-request', 'this server does not serve HTTPS', {
+    hint: 'start it with HTTPS_PORT=443, or on a machine for development with: fn server --local-https',
+  });
+}
+
+function unknown(id: string): PlatformError {
+  return new PlatformError('not-found', `there is no certificate ${id} that this token can see`, {
+    hint: 'fn certificates list shows those that it can see',
+  });
+}
+
+function notUploaded({ id }: CertificateRow): PlatformError {
+  return new PlatformError(
+    'bad-request',
+    `${id} was not uploaded: the platform keeps it by itself`,
+    {
+      hint: 'it goes with the host or domain that it is for',
+    },
+  );
+}

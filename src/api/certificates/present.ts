@@ -1,0 +1,43 @@
+import type { CertificateStatus } from '../../certs/index.ts';
+import type { CertificateView } from '../../protocol/certificates-api.ts';
+import type { CertificateRow } from '../../store/certificates.ts';
+
+/** Of one that the platform did not order. */
+export function presentRow(
+  row: CertificateRow,
+  { app, isLasting, now }: { app: string | null; isLasting: boolean; now: number },
+): CertificateView & { id: string } {
+  const { id, names, source, notAfter } = row;
+  const isOver = notAfter.getTime() <= now;
+  const isEnding = source === 'upload' && !isLasting;
+  const day = notAfter.toISOString().slice(0, 10);
+  const problem = {
+    message: isOver ? `it expired on ${day}` : `it ends on ${day}`,
+    hint: 'get another, and upload it: fn certificates add CHAIN --key KEY',
+  };
+  return {
+    id,
+    names,
+    app,
+    source,
+    notAfter: notAfter.toISOString(),
+    nextAttempt: null,
+    state: isOver ? 'expired' : isEnding ? 'at-risk' : 'valid',
+    problem: isOver || isEnding ? problem : null,
+  };
+}
+
+/** Of one that the platform orders. */
+export function presentStatus(status: CertificateStatus, app: string | null): CertificateView {
+  const { names, state, notAfter, nextAttempt, problem } = status;
+  return {
+    id: null,
+    names,
+    app,
+    source: 'acme',
+    state,
+    notAfter: notAfter === null ? null : new Date(notAfter).toISOString(),
+    nextAttempt: new Date(nextAttempt).toISOString(),
+    problem: problem === null ? null : { message: problem.message, hint: problem.hint },
+  };
+}

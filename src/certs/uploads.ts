@@ -1,0 +1,168 @@
+import type { PublicAddress } from '../model/address.ts';
+import { PlatformError } from '../protocol/errors.ts';
+import { randomName } from '../std/ids.ts';
+import type { App } from '../store/apps.ts';
+import {
+  type CertificateRow,
+  deleteCertificates,
+  insertCertificate,
+  listCertificates,
+} from '../store/certificates.ts';
+import type { Database } from '../store/database.ts';
+import type { CertificatePublisher, KeyBoxPort } from './ports.ts';
+import { isLasting, isOfApp, isOfPlatform, type OwnedName } from './upload-names.ts';
+import { checkUploadedPair, type UploadedPair } from './uploaded.ts';
+
+/** Certificates and keys that people bring. */
+export interface Uploads {
+  /**
+   * Served for those of its names that are the app's, or the platform's where `app` is null, when this resolves.
+   * @throws PlatformError bad-request, too-large, conflict
+   */
+  add(app: Pick<App, 'id' | 'name'> | null, pair: UploadedPair): Promise<AddedUpload>;
+  /** What is served for its names afterwards is told when this resolves. @throws PlatformError not-found */
+  remove(row: Pick<CertificateRow, 'id'>): Promise<void>;
+  /** The names of apps have changed: what is served follows. */
+  lookAgain(): void;
+  /** A sentence for each that ends soon without another that takes its place; a bounded list. */
+  warnings(): Promise<string[]>;
+}
+
+export interface AddedUpload {
+  row: CertificateRow;
+  /** Sentences. */
+  warnings: string[];
+  /** Ids of those whose place it takes. */
+  replaced: string[];
+}
+
+interface Deps {
+  db: Database;
+  keyBox: KeyBoxPort;
+  publisher: CertificatePublisher;
+  /** What apps have verified. */
+  owned(): Promise<readonly OwnedName[]>;
+  now(): number;
+  onError: (error: unknown) => void;
+}
+
+/** Of one app, or of the platform. */
+export const MAX_UPLOADS = 100;
+const MAX_WARNINGS = 20;
+const ID_CHARACTERS = 16;
+
+export function createUploads(
+  deps: Deps,
+  address: Pick<PublicAddress, 'baseDomain' | 'controlHost'>,
+): Uploads {
+  const { db, keyBox, publisher } = deps;
+
+  async function listOf(appId: string | null): Promise<CertificateRow[]> {
+    const rows = await listCertificates(db);
+    return rows.filter((row) => row.source === 'upload' && row.appId === appId);
+  }
+
+  return {
+    async add(app, pair) {
+      const checked = checkUploadedPair(pair, deps.now());
+      if (checked.kind === 'refused') {
+        throw new PlatformError('bad-request', checked.problem, { hint: checked.hint });
+      }
+      const { chain, key, notBefore, notAfter } = checked;
+      const owned = await deps.owned();
+      const isOwn = (name: string): boolean =>
+        app === null ? isOfPlatform(name, address) : isOfApp(name, app.id, owned);
+      const names = checked.names.filter(isOwn);
+      const others = checked.names.filter((name) => !isOwn(name));
+      if (names.length === 0) throw foreignNames(app, others, address);
+      // One that is to take the place of another may end sooner than that, and must not lose against it.
+      const former = await listOf(app?.id ?? null);
+      const replaced = former.filter((row) => row.names.every((name) => names.includes(name)));
+      if (former.length - replaced.length >= MAX_UPLOADS) throw tooMany();
+      const id = randomName(ID_CHARACTERS);
+      const appId = app?.id ?? null;
+      const row: CertificateRow = {
+        id,
+        names,
+        appId,
+        source: 'upload',
+        chain,
+        notBefore,
+        notAfter,
+        directory: null,
+      };
+      const ids = replaced.map((one) => one.id);
+      await keyBox.seal({ place: 'certificate', id }, key, (sealed) =>
+        db.transaction(async (tx) => {
+          await insertCertificate(tx, { ...row, ...sealed });
+          await deleteCertificates(tx, ids);
+        }),
+      );
+      await publisher.publish();
+      return { row, warnings: [...checked.warnings, ...aboutOthers(others)], replaced: ids };
+    },
+
+    async remove({ id }) {
+      await deleteCertificates(db, [id]);
+      await publisher.publish();
+    },
+
+    lookAgain() {
+      publisher.publish().catch(deps.onError);
+    },
+
+    async warnings() {
+      const now = deps.now();
+      const rows = await listCertificates(db);
+      const ending = rows.filter((row) => {
+        return row.source === 'upload' && !isLasting(row, now) && !isReplaced(row, rows, now);
+      });
+      return ending.slice(0, MAX_WARNINGS).map(({ names, notAfter }) => {
+        const day = notAfter.toISOString().slice(0, 10);
+        const ends = notAfter.getTime() <= now ? 'expired on' : 'ends on';
+        return `the certificate that was uploaded for ${names[0]} ${ends} ${day}`;
+      });
+    },
+  };
+}
+
+/** By others that last: of any source, since the platform orders one itself when the last third of its life begins. */
+function isReplaced(row: CertificateRow, rows: readonly CertificateRow[], now: number): boolean {
+  const lasting = rows.filter((other) => other !== row && isLasting(other, now));
+  return row.names.every((name) => lasting.some(({ names }) => names.includes(name)));
+}
+
+const SHOWN_NAMES = 5;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - SHOWN_NAMES;
+  return names.slice(0, SHOWN_NAMES).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+function aboutOthers(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [`It is not served for ${listed(names)}, which it has as well.`];
+}
+
+function foreignNames(
+  app: Pick<App, 'name'> | null,
+  names: readonly string[],
+  { baseDomain }: Pick<PublicAddress, 'baseDomain'>,
+): PlatformError {
+  if (app === null) {
+    const message = `the certificate is for ${listed(names)}, and none of these is a name of the platform, which are ${baseDomain} and all below it`;
+    return new PlatformError('bad-request', message, {
+      hint: 'for a domain of an app, say which: fn certificates add CHAIN --key KEY --app APP',
+    });
+  }
+  const message = `the certificate is for ${listed(names)}, and ${app.name} has verified none of these domains`;
+  return new PlatformError('bad-request', message, {
+    hint: `see what it has: fn domains list --app ${app.name}; add one: fn domains add NAME --app ${app.name}`,
+  });
+}
+
+function tooMany(): PlatformError {
+  return new PlatformError('conflict', `there are ${MAX_UPLOADS} uploaded certificates already`, {
+    hint: 'remove one that is not needed: fn certificates list; fn certificates remove ID',
+  });
+}

@@ -1,0 +1,17 @@
+import type { Command } from 'commander';
+import { newCommand } from './command.ts';
+import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import { confirm } from './confirm.ts';
+
+export function removeCertificate(ctx: CommandContext): Command {
+  return newCommand('remove', 'remove an uploaded certificate')
+    .argument('<id>', 'as fn certificates list shows it')
+    .action(async (id: string, options: CommonOptions) => {
+      const client = await connect(ctx);
+      await confirm(ctx, options, `Remove ${id}? Its names are served by another, if there is one`);
+      const path = `/certificates/${encodeURIComponent(id)}`;
+      await client.call<undefined>({ method: 'DELETE', path });
+      if (options.json) return ctx.output.json({ id, isRemoved: true });
+      ctx.output.line(`${id} is removed.`);
+    });
+}

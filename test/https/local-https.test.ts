@@ -1,0 +1,199 @@
+/** `fn server --local-https` as somebody meets it on a machine of their own, and certificates that people bring. */
+import { X509Certificate } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { once } from 'node:events';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { issue, type Issued } from '../support/issued.ts';
+import { useLocalHttps } from '../support/local-https.ts';
+import type { TestRepository } from '../support/repository.ts';
+
+const local = useLocalHttps();
+const answering = (text: string): string => `export default () => new Response('${text}\\n');\n`;
+
+let hello: TestRepository;
+
+beforeAll(async () => {
+  hello = await local().createRepository('hello');
+  await hello.commit({ 'index.js': answering('one') });
+  const { code, output } = await hello.push('main');
+  expect(code, output).toBe(0);
+  expect(output).toContain(`https://hello.localhost:${local().httpsPort}`);
+});
+
+/** The serial number of what is served for a host. */
+async function serialOf(servername: string): Promise<string> {
+  const { httpsPort, caFile } = local();
+  const ca = await readFile(caFile);
+  const socket = tls.connect({ host: '127.0.0.1', port: httpsPort, servername, ca });
+  await once(socket, 'secureConnect');
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
+}
+
+async function sealedKeys(): Promise<string[]> {
+  const names = await readdir(join(local().platform.dataDir, 'certificates'));
+  return names.filter((name) => name.endsWith('.sealed'));
+}
+
+describe('a server with an authority of its own', () => {
+  it('is believed by who has its certificate: fn and git have it from fn init', async () => {
+    expect(await local().curl('hello.localhost')).toBe('one\n');
+    expect(await local().curl('localhost')).toContain('fn init stores one');
+    expect(await local().curl('127.0.0.1')).toContain('fn init stores one');
+    const { code, output } = await hello.fn('whoami');
+    expect(code, output).toBe(0);
+    const caInfo = await hello.git(
+      'config',
+      `http.https://localhost:${local().httpsPort}.sslCAInfo`,
+    );
+    expect(caInfo.output).toContain(`authorities/localhost_${local().httpsPort}.crt`);
+  });
+
+  it('is not believed by anybody else, and fn says what to do', async () => {
+    const { httpsPort } = local();
+    expect(await local().curl('hello.localhost', '/etc/ssl/certs/ca-certificates.crt')).toContain(
+      'unable to get local issuer certificate',
+    );
+    await writeFile(join(hello.folder, 'token'), local().platform.adminToken);
+    const init = [
+      'init',
+      'x',
+      '--server',
+      `https://127.0.0.1:${httpsPort}`,
+      '--token-file',
+      'token',
+    ];
+    const { code, output } = await hello.fn(...init);
+    expect(code).toBe(6);
+    expect(output).toContain('of an authority that is not trusted here');
+    expect(output).toContain(`fn login https://127.0.0.1:${httpsPort} --ca-file FILE`);
+  });
+
+  it('has a certificate for a preview when its URL is printed, and none for hosts that are not', async () => {
+    await hello.git('checkout', '-q', '-b', 'try-it');
+    const sha = await hello.commit({ 'index.js': answering('two') });
+    const { code, output } = await hello.push('try-it');
+    expect(code, output).toBe(0);
+    expect(await local().curl('try-it--hello.localhost')).toBe('two\n');
+    expect(await local().curl(`${sha.slice(0, 12)}--hello.localhost`)).toBe('two\n');
+    expect(await local().curl('nobody.localhost')).toMatch(/^curl: \(35\)/);
+    await hello.push('--delete', 'try-it');
+    await eventually(async () => {
+      expect(await local().curl('try-it--hello.localhost')).toMatch(/^curl: \(35\)/);
+    });
+    await hello.git('checkout', '-q', 'main');
+  });
+
+  it('keeps the authority and its certificates over a restart', async () => {
+    const authority = await readFile(local().caFile, 'utf8');
+    const serial = await serialOf('hello.localhost');
+    await local().platform.restart();
+    expect(await readFile(local().caFile, 'utf8')).toBe(authority);
+    expect(await serialOf('hello.localhost')).toBe(serial);
+    expect(await local().curl('hello.localhost')).toBe('one\n');
+  });
+
+  it('issues what is missing after it was killed while it issued', async () => {
+    const before = await sealedKeys();
+    const names = Array.from({ length: 12 }, (_, index) => `killed-${index}`);
+    for (const name of names) await hello.git('branch', name);
+    const pushing = hello.push(...names);
+    await eventually(async () =>
+      expect((await sealedKeys()).length).toBeGreaterThan(before.length),
+    );
+    await local().platform.kill9();
+    await pushing;
+    await local().platform.restart();
+    const again = await hello.push(...names);
+    expect(again.code, again.output).toBe(0);
+    for (const name of names) {
+      await eventually(async () => {
+        expect(await local().curl(`${name}--hello.localhost`)).toBe('one\n');
+      });
+    }
+  });
+
+  it('shows how to trust it, and changes nothing', async () => {
+    const named = await hello.fn('certificates', 'trust', local().caFile);
+    expect(named.output).toContain(
+      `certutil -A -d "sql:$HOME/.pki/nssdb" -t C,, -n gitfn-local -i ${local().caFile}`,
+    );
+    const asked = await hello.fn('certificates', 'trust', '--json');
+    const { file } = JSON.parse(asked.output) as { file: string };
+    expect(await readFile(file, 'utf8')).toBe(await readFile(local().caFile, 'utf8'));
+    expect(new X509Certificate(await readFile(file)).subject).toMatch(/^CN=gitfn local CA/);
+  });
+});
+
+describe('a certificate that somebody brings', () => {
+  let root: Issued;
+  let own: Issued;
+
+  beforeAll(async () => {
+    root = await issue({ subject: 'Root', isCa: true });
+    own = await issue({
+      subject: 'own',
+      issuer: root,
+      names: ['hello.localhost', 'other.example.com'],
+    });
+    await writeFile(join(hello.folder, 'root.pem'), root.certificate);
+    await writeFile(join(hello.folder, 'chain.pem'), own.certificate + root.certificate);
+    await writeFile(join(hello.folder, 'key.pem'), own.key);
+    await writeFile(join(hello.folder, 'foreign.pem'), (await issue({ subject: 'x' })).key);
+  });
+
+  const add = (...words: string[]) => hello.fn('certificates', 'add', ...words);
+
+  it('is refused in words when its key is another, and nothing changes', async () => {
+    const serial = await serialOf('hello.localhost');
+    const { code, output } = await add('chain.pem', '--key', 'foreign.pem');
+    expect(code).toBe(2);
+    expect(output).toContain('the key is not the one of "own"');
+    expect(await serialOf('hello.localhost')).toBe(serial);
+  });
+
+  it('is refused for domains that an app has not verified', async () => {
+    const { code, output } = await add('chain.pem', '--key', 'key.pem', '--app', 'hello');
+    expect(code).toBe(2);
+    expect(output).toContain('hello has verified none of these domains');
+  });
+
+  it('is served in place of another, is shown without its key, and goes when it is removed', async () => {
+    const rootFile = join(hello.folder, 'root.pem');
+    const added = await add('chain.pem', '--key', 'key.pem', '--json');
+    expect(added.code, added.output).toBe(0);
+    const view = JSON.parse(added.output) as { id: string; names: string[]; warnings: string[] };
+    expect(view.names).toEqual(['hello.localhost']);
+    expect(view.warnings).toContain(
+      'It is not served for other.example.com, which it has as well.',
+    );
+    expect(await local().curl('hello.localhost', rootFile)).toBe('one\n');
+
+    const listed = await hello.fn('certificates', 'list', '--json');
+    expect(listed.output).toContain(view.id);
+    expect(listed.output).not.toMatch(/PRIVATE|"key"/);
+    const files = await readdir(local().platform.dataDir, { recursive: true, withFileTypes: true });
+    const secret = own.key.split('\n')[1] ?? '';
+    for (const file of files.filter((one) => one.isFile())) {
+      const content = await readFile(join(file.parentPath, file.name)).catch(() => Buffer.alloc(0));
+      expect(content.includes(secret), file.name).toBe(false);
+    }
+
+    const removed = await hello.fn('certificates', 'remove', view.id, '--yes');
+    expect(removed.code, removed.output).toBe(0);
+    expect(await local().curl('hello.localhost')).toBe('one\n');
+  });
+
+  it('cannot be removed when nobody has brought it', async () => {
+    const listed = await hello.fn('certificates', 'list', '--json');
+    const { items } = JSON.parse(listed.output) as { items: { id: string; source: string }[] };
+    const issued = items.find(({ source }) => source === 'local')?.id ?? '';
+    const { code, output } = await hello.fn('certificates', 'remove', issued, '--yes');
+    expect(code).toBe(2);
+    expect(output).toContain('was not uploaded');
+  });
+});
