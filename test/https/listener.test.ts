@@ -99,6 +99,25 @@ describe('a handshake', () => {
   });
 });
 
+describe('a client that does not go on', () => {
+  it('is left after ten seconds, whatever it has begun with', async () => {
+    const { httpsPort, connect } = await start();
+    const hello = await firstMessage('fn.test');
+    const begun = [Buffer.alloc(0), hello.subarray(0, 1), hello.subarray(0, 100), hello];
+    const clients = begun.map((bytes) => {
+      const client = net
+        .connect(httpsPort, '127.0.0.1')
+        .on('error', () => {})
+        .resume();
+      client.write(bytes);
+      return once(client, 'close');
+    });
+    const kept = await connect({ name: 'hello.fn.test' });
+    await Promise.all(clients);
+    kept.destroy();
+  });
+});
+
 describe('a function that sleeps', () => {
   it('is woken when a client names its host, before it has asked for anything', async () => {
     const woken: string[] = [];

@@ -43,10 +43,11 @@ async function startServer(options: { limits: ConnectionLimits; exempt?: string 
     server.closeAllConnections();
   });
   const { port } = server.address() as AddressInfo;
-  return { server, port, closed };
+  const admit = (socket: net.Socket): void => void connections.admit(socket);
+  return { server, port, closed, admit };
 }
 
-async function countOf(server: http.Server): Promise<number> {
+async function countOf(server: net.Server): Promise<number> {
   return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
 }
 
@@ -89,6 +90,27 @@ describe('connections', () => {
     await eventually(async () => (await countOf(server)) === 1);
     expect(after.isClosed).toBe(false);
     after.socket.destroy();
+  });
+
+  it('are bounded in all, those among them that are not encrypted yet', async () => {
+    const { server, port, admit } = await startServer({
+      limits: { ...LIMITS, maxPerPeer: 100, maxInAll: 3 },
+    });
+    const secure = net.createServer(admit);
+    closing.push(() => secure.close());
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    const { port: securePort } = secure.address() as AddressInfo;
+    const first = [new RawConnection(securePort), new RawConnection(securePort)];
+    await eventually(() => first.every(({ socket }) => !socket.connecting));
+    await eventually(async () => (await countOf(secure)) === 2);
+    const plain = [new RawConnection(port), new RawConnection(port)];
+    await eventually(() => plain.filter(({ isClosed }) => isClosed).length === 1);
+    first[0]?.socket.destroy();
+    await eventually(async () => (await countOf(secure)) === 1);
+    const last = new RawConnection(port);
+    await eventually(async () => (await countOf(server)) === 2);
+    for (const { socket } of [...first, ...plain, last]) socket.destroy();
   });
 
   it('of hundreds that take nothing are closed until what is held is within bounds, and no neighbour of theirs', async () => {

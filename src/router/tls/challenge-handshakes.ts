@@ -2,6 +2,7 @@
 import { createSecureContext, createServer, type SecureContext, type Server } from 'node:tls';
 import type { AcmeChallenge } from '../../protocol/certificates.ts';
 import { alpnChallenge } from './challenge-answers.ts';
+import { endingFailed } from './ending-failed.ts';
 import { CONTEXT_OPTIONS, HANDSHAKE_MS, NO_CERTIFICATE } from './tls-settings.ts';
 
 export const CHALLENGE_PROTOCOL = 'acme-tls/1';
@@ -19,7 +20,7 @@ export function createChallengeHandshakes(challenges: () => readonly AcmeChallen
     }
   }
 
-  return createServer(
+  const server = createServer(
     {
       ...CONTEXT_OPTIONS,
       handshakeTimeout: HANDSHAKE_MS,
@@ -31,4 +32,5 @@ export function createChallengeHandshakes(challenges: () => readonly AcmeChallen
       socket.destroySoon();
     },
   );
+  return endingFailed(server);
 }

@@ -19,6 +19,7 @@ import { plainAddress } from '../../std/address-list.ts';
 import { CHALLENGE_PROTOCOL, createChallengeHandshakes } from './challenge-handshakes.ts';
 import type { Certificates, LoadedCertificate } from './certificates.ts';
 import type { ClientHello } from './client-hello.ts';
+import { endingFailed } from './ending-failed.ts';
 import { readFirstMessage } from './first-message.ts';
 import { markSecure, SecureConnection } from './secure-connection.ts';
 import { CONTEXT_OPTIONS, HANDSHAKE_MS, NO_CERTIFICATE } from './tls-settings.ts';
@@ -74,7 +75,7 @@ export function createTlsListener(deps: TlsListenerDeps, firstTicketKeys: Buffer
       },
       ALPNCallback: ({ protocols }) => [H2, H1].find((one) => protocols.includes(one)),
     };
-    return createTlsServer(options, secured);
+    return endingFailed(createTlsServer(options, secured));
   }
 
   function accepted(socket: Socket): void {
