@@ -25,6 +25,8 @@ export interface KnotOptions {
   key?: { name: string; algorithm: string; secret: Buffer };
   /** Of the loopback. */
   address?: string;
+  /** What the zones say that theirs is; 127.0.0.1 without it. */
+  saidAddress?: string;
   port?: number;
 }
 
@@ -39,11 +41,11 @@ export function provideKnot(): void {
 export async function startKnot(options: KnotOptions): Promise<Knot> {
   provideKnot();
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-knot-'));
-  const { address = '127.0.0.1', port = await freePort() } = options;
+  const { address = '127.0.0.1', port = await freePort(), saidAddress = '127.0.0.1' } = options;
   const where = `${address}@${port}`;
   await writeFile(join(folder, 'knot.conf'), configuration(folder, where, options));
   for (const [domain, lines] of Object.entries(options.zones)) {
-    const head = `$ORIGIN ${domain}.\n$TTL 60\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n`;
+    const head = `$ORIGIN ${domain}.\n$TTL 60\n@ SOA ns admin 1 3600 600 86400 60\n@ NS ns\nns A ${saidAddress}\n`;
     await writeFile(join(folder, `${domain}.zone`), `${head}${lines}\n`);
   }
   const child = spawn(PROGRAM, ['-c', join(folder, 'knot.conf')], { stdio: 'ignore' });
