@@ -5,7 +5,8 @@
  */
 import { makeCertificate } from '../test/support/certificates.ts';
 import { startPlatform } from '../test/support/platform.ts';
-import { deployFleet, restartAsleep } from './support/cold-fleet.ts';
+import { serveCertificates } from '../test/support/served-certificates.ts';
+import { deployFleet, zygotesReady } from './support/cold-fleet.ts';
 import { DeployedApp } from './support/deployed-app.ts';
 import { timeFromHandshakeMs } from './support/first-byte.ts';
 import { runH2load } from './support/h2load.ts';
@@ -14,7 +15,6 @@ import { startBehindSecureNginx } from './support/peers.ts';
 import { freePort } from './support/processes.ts';
 import { processorUs } from './support/processor-time.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
-import { serveCertificate } from './support/serve-certificate.ts';
 import { median, percentile, spread } from './support/statistics.ts';
 import { type LoadTarget, runWrk } from './support/wrk.ts';
 
@@ -78,8 +78,8 @@ export async function benchTls(): Promise<BenchResult> {
     { name: 'cold', count: COLD_STARTS + 1 },
     (number) => `${LAMBDA}// ${number}\n`,
   );
-  await serveCertificate(platform, certificate);
-  await restartAsleep(platform, ZYGOTES);
+  await serveCertificates(platform, [certificate]);
+  await zygotesReady(platform, ZYGOTES);
   const gitfn = { port: httpsPort, host: app.host, isSecure: true };
   const cold = await coldRow(gitfn, coldHosts);
   const rows = await warmRows({ 'nginx → node': behindNginx, gitfn });
@@ -161,7 +161,7 @@ async function coldRow(warm: LoadTarget, coldHosts: readonly string[]): Promise<
   const at = (values: readonly number[], percent: number): number =>
     Number(percentile(values, percent).toFixed(2));
   return {
-    name: 'first request over a new connection',
+    name: 'first request over a new connection, ms: cold p50, warm p50, more, cold p99',
     columns: {
       'cold p50 ms': at(coldMs, 50),
       'warm p50 ms': at(warmMs, 50),

@@ -18,6 +18,9 @@ export const AIMS: Readonly<Record<string, string>> = {
   'first request to a function with a cloud SDK, 1.5 MB: gitfn, with a code cache':
     '≤ 6 ms beside its own',
   'twice as many requests as can be answered: gitfn': '≥ 0.9, p99 ≤ 50 ms, ≤ 2 s',
+  'warm hello over TLS ÷ nginx → node over TLS: HTTP/1.1': '≥ 1.0 ×',
+  'warm hello over TLS ÷ nginx → node over TLS: HTTP/2': '≥ 1.0 ×',
+  'first request over a new connection with TLS, worker asleep ÷ awake': '≤ 3 ms more',
   'deploys under load': 'none failed, none old',
   'a neighbour’s p99 ÷ its own alone: processor: 16 workers spin': '≤ 2 ×',
   'a neighbour’s p99 ÷ its own alone: memory: 16 workers churn': '≤ 2 ×',

@@ -34,6 +34,8 @@ const asleep = (cells: Cells): string =>
   `p50 ${cells['cold p50 ms']} ms, p90 ${cells['cold p90 ms']} ms`;
 const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['all rounds']})`;
 
+const WHY_TLS = 'docs/decisions/0031-http-2-is-node-s-with-bounds-of-our-own.md';
+
 const FIGURES: readonly Figure[] = [
   { title: 'push to live, new commit', bench: 'push', row: 'new commit', say: milliseconds },
   ...rowsOf('dependencies', 'push to live, ', milliseconds, ['20 cached dependencies, each used']),
@@ -140,6 +142,23 @@ const FIGURES: readonly Figure[] = [
     ...figure,
     why: 'docs/decisions/0022-a-line-that-stands-takes-nobody-more-in.md',
   })),
+  ...rowsOfTls('warm hello over TLS ÷ nginx → node over TLS: ', {
+    'HTTP/1.1': 'warm, HTTP/1.1',
+    'HTTP/2': 'warm, HTTP/2',
+  }),
+  ...rowsOfTls('new connections with TLS ÷ nginx → node: ', {
+    'a request each': 'a connection each',
+    'a full handshake each': 'a full handshake each',
+    'a resumed handshake each': 'a resumed handshake each',
+  }),
+  {
+    title: 'first request over a new connection with TLS, worker asleep ÷ awake',
+    bench: 'tls',
+    row: 'first request over a new connection, ms: cold p50, warm p50, more, cold p99',
+    say: (cells) =>
+      `p50 ${cells['cold p50 ms']} ms ÷ ${cells['warm p50 ms']} ms: ${cells['more ms']} ms more`,
+    why: WHY_TLS,
+  },
   {
     title: 'deploys under load',
     bench: 'swap',
@@ -176,6 +195,18 @@ const FIGURES: readonly Figure[] = [
 
 function ofColdStarts(figure: Figure): Figure {
   return { ...figure, why: 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md' };
+}
+
+/** Title → what is measured of both. */
+function rowsOfTls(title: string, rows: Readonly<Record<string, string>>): Figure[] {
+  return Object.entries(rows).map(([name, row]) => ({
+    title: title + name,
+    bench: 'tls',
+    row: `${row}: gitfn`,
+    say: (cells) =>
+      `${times('nginx → node')(cells)}, ${cells['per second']} a second, ${cells['server µs each']} µs each`,
+    why: WHY_TLS,
+  }));
 }
 
 function rowsOf(bench: string, title: string, say: Figure['say'], rows: string[]): Figure[] {

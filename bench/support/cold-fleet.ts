@@ -62,6 +62,10 @@ async function pushBranches(
 /** Restarts the platform, after which no deployment has a worker, and waits until its zygotes are ready. */
 export async function restartAsleep(platform: Platform, zygotes: number): Promise<void> {
   await platform.restart();
+  await zygotesReady(platform, zygotes);
+}
+
+export async function zygotesReady(platform: Platform, zygotes: number): Promise<void> {
   const endsAt = performance.now() + READY_DEADLINE_MS;
   while (zygotesOf(platform.pid) < zygotes) {
     if (performance.now() > endsAt) throw new Error('the zygotes do not become ready');

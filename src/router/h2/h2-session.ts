@@ -125,6 +125,7 @@ export class H2Session {
     this.#bodyBytes += Math.max(client.bodyBytes, underWay);
     if (this.clients.size === 0) this.#idleSinceMs = this.#host.nowMs();
     this.#host.closedStream(this);
+    client.closed();
     const isReset = stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR;
     if (isReset) this.#countReset();
   }

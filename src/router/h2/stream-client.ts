@@ -10,6 +10,9 @@ import type { StreamHead } from './stream-head.ts';
 import { StreamRequest } from './stream-request.ts';
 import { endRequest, isOver, StreamResponse } from './stream-response.ts';
 
+/** Shared: an object for each request is garbage for each request. */
+const NOTHING = (): void => {};
+
 export class StreamClient implements Client {
   /** Of all streams of the connection. */
   readonly socket: Socket;
@@ -28,6 +31,7 @@ export class StreamClient implements Client {
   #request: StreamRequest | null = null;
   #response: StreamResponse | null = null;
   #wholeBytes = 0;
+  #onClosed = NOTHING;
 
   constructor(
     { stream, socket }: { stream: ServerHttp2Stream; socket: Socket },
@@ -93,7 +97,12 @@ export class StreamClient implements Client {
   }
 
   whenClosed(callback: () => void): void {
-    this.#stream.on('close', callback);
+    this.#onClosed = callback;
+  }
+
+  /** The stream has closed, whether the answer was out or not. */
+  closed(): void {
+    this.#onClosed();
   }
 
   /** At once: a client that takes nothing would not take the end of the stream either. */
