@@ -59,6 +59,8 @@ export interface Engine {
   /** What was told, in order, such as `issued a.example`. */
   events: string[];
   folder: string;
+  db: Database;
+  masterKey: Buffer;
   sealedKeys: ReturnType<typeof createSealedCertificates>;
   start(): void;
   stop(): void;
@@ -73,7 +75,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     stopping.abort();
     await rm(folder, { recursive: true, force: true });
   });
-  const masterKeys = createMasterKeys([options.masterKey ?? randomBytes(32)]);
+  const masterKey = options.masterKey ?? randomBytes(32);
+  const masterKeys = createMasterKeys([masterKey]);
   const keyBox = createKeyBox(masterKeys);
   const sealedKeys = createSealedCertificates(masterKeys, folder);
   const events: string[] = [];
@@ -124,6 +127,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     keeper,
     events,
     folder,
+    db,
+    masterKey,
     sealedKeys,
     start: () => keeper.start(stopping.signal),
     stop: () => stopping.abort(),

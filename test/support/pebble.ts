@@ -28,6 +28,8 @@ export interface Pebble {
   directory: string;
   /** PEM that its own HTTPS is signed by. */
   roots: string;
+  /** Of the same certificate. */
+  keyFile: string;
   httpPort: number;
   tlsPort: number;
   dnsPort: number;
@@ -102,6 +104,7 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
   return {
     directory,
     roots,
+    keyFile: join(folder, 'api.key'),
     httpPort,
     tlsPort,
     dnsPort,
