@@ -1,7 +1,7 @@
 /**
- * The time that the platform adds to a request while it has half of the load that it could take: an open loop asks
- * the platform, a bare node:http server and its peers at the same times, and what counts is the difference to bare
- * within each round.
+ * The time that the platform adds to a request while it has half of the load that it could take, and a quarter and an eighth,
+ * where the client leaves more of the processors to whom it asks: an open loop asks the platform, a bare node:http
+ * server and its peers at the same times, and what counts is the difference to bare within each round.
  */
 import { startPlatform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
@@ -17,10 +17,15 @@ import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, percentile, spread } from './support/statistics.ts';
 import { type LoadTarget, runWrk } from './support/wrk.ts';
 
+/** What capacity is divided by, and what that is called. */
+const LOADS = [
+  [2, 'half load'],
+  [4, 'a quarter'],
+  [8, 'an eighth'],
+] as const;
 const ROUNDS = 9;
-const SECONDS = 3;
+const SECONDS = 2;
 const CONNECTIONS = 64;
-const WARM_UP_SECONDS = 2;
 const CAPACITY_ROUNDS = 3;
 const LAMBDA = `export const handler = async () => ({ statusCode: 200, body: { message: 'Hello World' } });\n`;
 const REFERENCE = 'bare node:http';
@@ -36,25 +41,31 @@ interface Measured {
 export async function benchLatency(): Promise<BenchResult> {
   await using cleanup = new AsyncDisposableStack();
   const targets = await startTargets(cleanup);
-  const perSecond = await halfLoad(targets);
+  const capacity = await capacityOf(targets);
   const loop = await startOpenLoop();
   cleanup.defer(() => loop.close());
-  const plan = (seconds: number): OpenLoopPlan => ({
-    phases: [{ perSecond, seconds }],
-    connections: CONNECTIONS,
-  });
-  const runs = new Map<string, Measured[]>(Object.keys(targets).map((name) => [name, []]));
-  for (const target of Object.values(targets)) await loop.run(target, plan(WARM_UP_SECONDS));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, target] of Object.entries(targets)) {
-      runs.get(name)?.push(await measure(loop, target, plan(SECONDS)));
+  const runs = new Map<string, Measured[]>();
+  for (let round = -1; round < ROUNDS; round++) {
+    for (const [divisor, load] of LOADS) {
+      const phases = [{ perSecond: Math.round(capacity / divisor), seconds: SECONDS }];
+      for (const [name, target] of Object.entries(targets)) {
+        const measured = await measure(loop, target, { phases, connections: CONNECTIONS });
+        if (round < 0) continue; // Warms up.
+        const row = `${name}, ${load}`;
+        runs.set(row, [...(runs.get(row) ?? []), measured]);
+      }
     }
   }
-  const reference = runs.get(REFERENCE) ?? [];
   return {
     name: 'latency',
-    about: `hello, open loop at ${perSecond}/s (half of what gitfn takes), ${CONNECTIONS} connections, ${ROUNDS} interleaved rounds of ${SECONDS} s`,
-    rows: [...runs].map(([name, results]) => rowOf(name, results, reference)),
+    about: `hello, open loop at a half (${Math.round(capacity / 2)}/s), a quarter and an eighth of what gitfn takes, ${CONNECTIONS} connections, ${ROUNDS} interleaved rounds of ${SECONDS} s each`,
+    rows: LOADS.flatMap(([, load]) => {
+      const reference = runs.get(`${REFERENCE}, ${load}`) ?? [];
+      return Object.keys(targets).map((name) => {
+        const row = `${name}, ${load}`;
+        return rowOf(row, runs.get(row) ?? [], reference);
+      });
+    }),
   };
 }
 
@@ -72,7 +83,7 @@ async function startTargets(cleanup: AsyncDisposableStack): Promise<Record<strin
 }
 
 /** Requests per second. */
-async function halfLoad(targets: Record<string, LoadTarget>): Promise<number> {
+async function capacityOf(targets: Record<string, LoadTarget>): Promise<number> {
   const ours = targets[OURS];
   if (ours === undefined) throw new Error(`${OURS} is not among the targets`);
   const rates: number[] = [];
@@ -80,7 +91,7 @@ async function halfLoad(targets: Record<string, LoadTarget>): Promise<number> {
     const { requestsPerSecond } = await runWrk(ours, { connections: CONNECTIONS, seconds: 1 });
     if (round > 0) rates.push(requestsPerSecond); // The first warms up.
   }
-  return Math.round(median(rates) / 2);
+  return median(rates);
 }
 
 async function measure(loop: OpenLoop, target: LoadTarget, plan: OpenLoopPlan): Promise<Measured> {

@@ -107,10 +107,16 @@ const FIGURES: readonly Figure[] = [
     (cells) => `${times('nginx → node')(cells)}, PSS of data and worker ${cells['PSS MiB']} MiB`,
     ['1 MiB responses, gitfn', '1 GiB upload, 128 MB worker, gitfn'],
   ),
-  ...rowsOf('latency', 'latency added at half load: ', added, [
-    'gitfn, Lambda handler',
-    'nginx → node',
-  ]),
+  ...rowsOf('latency', 'latency added: ', added, [
+    'gitfn, Lambda handler, half load',
+    'nginx → node, half load',
+    'gitfn, Lambda handler, a quarter',
+    'nginx → node, a quarter',
+    'gitfn, Lambda handler, an eighth',
+  ]).map((figure) => ({
+    ...figure,
+    why: 'docs/decisions/0032-what-the-last-percentile-waits-for.md',
+  })),
   ...rowsOf('cold-bundle', 'first request to a function with a cloud SDK, 1.5 MB: ', large, [
     'gitfn, with a code cache',
     'gitfn, without',
