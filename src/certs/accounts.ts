@@ -4,6 +4,8 @@ import type { Agent } from 'node:https';
 import { findAcmeAccount, insertAcmeAccount, saveAcmeAccountUrl } from '../store/acme.ts';
 import type { Database } from '../store/database.ts';
 import { type Authority, createAuthority, type DirectoryMeta } from './authority.ts';
+import { CaProblem } from './ca-problem.ts';
+import { AttemptFailure } from './certificate-problem.ts';
 import type { KeyBoxPort } from './ports.ts';
 
 export interface Accounts {
@@ -65,12 +67,33 @@ export function createAccounts(
       );
       const meta = await authority.readDirectory();
       if (url !== null) return { authority, meta, accountUrl: url };
-      const accountUrl = await authority.register({ email: settings.email });
+      const accountUrl = await authority
+        .register({ email: settings.email })
+        .catch((error: unknown) => {
+          throw bindingRefused(error, directory, settings) ?? error;
+        });
       await saveAcmeAccountUrl(db, directory, accountUrl);
       return { authority, meta, accountUrl };
     },
     forget: (directory) => saveAcmeAccountUrl(db, directory, null),
   };
+}
+
+/** Null where the account was not refused for what binds it to one that was made elsewhere. */
+function bindingRefused(
+  error: unknown,
+  directory: string,
+  { externalAccounts }: AccountSettings,
+): AttemptFailure | null {
+  if (!(error instanceof CaProblem) || error.kind !== 'refused') return null;
+  const isGiven = externalAccounts[directory] !== undefined;
+  if (!isGiven && error.type !== 'externalAccountRequired') return null;
+  const fault = isGiven ? 'what ACME_EAB_FILE has is wrong' : 'ACME_EAB_FILE has no entry';
+  return new AttemptFailure('refused', error.message, {
+    hint: `${fault} for ${directory}: put the kid and hmacKey that the authority shows for your account there`,
+    retryAt: error.retryAt,
+    cause: error,
+  });
 }
 
 export function newKey(): string {

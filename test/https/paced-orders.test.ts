@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createBudget } from '../../src/certs/index.ts';
+import { startAnsweredPebble } from '../support/answered-pebble.ts';
+import { startCaFaultProxy } from '../support/ca-fault-proxy.ts';
 import { createEngine, shiftedClock } from '../support/certificate-engine.ts';
 import {
   type ChallengeResponder,
@@ -10,6 +12,8 @@ import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { usePlatform } from '../support/use-platform.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
 
 const platform = usePlatform();
 let pebble: Pebble;
@@ -55,4 +59,44 @@ it('the budget counts an order that goes on after an error, and none that is ove
   await expect(order([name], false)).rejects.toThrow('away');
   await expect(order([name], true)).rejects.toThrow('away');
   await expect(order([`www.${name}`], false)).rejects.toMatchObject({ code: 'budget-used' });
+});
+
+it('orders what the weekly budget allows, says until when the rest waits, and orders it then', async () => {
+  const { pebble: lasting, responder: answers } = await startAnsweredPebble();
+  const proxy = await startCaFaultProxy(lasting);
+  onTestFinished(() => proxy.close());
+  const clock = shiftedClock(0);
+  // Its answers tell our time, as they would.
+  proxy.fault = () => ({
+    kind: 'rewrite',
+    body: (body) => body,
+    headers: { date: new Date(clock.now()).toUTCString() },
+  });
+  const names = ['a.example.com', 'b.example.com', 'c.example.com', 'd.example.com', 'example.net'];
+  const engine = await createEngine({
+    db: await createDatabase(platform()),
+    pebble: lasting,
+    responder: answers,
+    wanted: names.map((name) => ({ names: [name], appId: null })),
+    directories: [{ url: proxy.directory, stagingUrl: null }],
+    perWeek: 2,
+    clock,
+  });
+  engine.start();
+  await eventually(() => expect(engine.events).toHaveLength(names.length));
+  expect(engine.events.filter((line) => line.startsWith('issued'))).toHaveLength(3);
+  const waiting = (await engine.keeper.status()).filter(({ state }) => state === 'failing');
+  expect(waiting).toHaveLength(2);
+  for (const { problem, nextAttempt } of waiting) {
+    expect(problem?.code).toBe('budget-used');
+    expect(problem?.message).toContain('2 certificates were ordered for example.com');
+    expect(problem?.hint).toContain('ACME_CERTIFICATES_PER_WEEK');
+    expect(nextAttempt - clock.now()).toBeGreaterThan(6.9 * DAY_MS);
+  }
+  expect(proxy.orders).toHaveLength(3);
+  clock.shift(7 * DAY_MS + 60_000);
+  await eventually(() => {
+    expect(engine.events.filter((line) => line.startsWith('issued'))).toHaveLength(names.length);
+  });
+  expect(proxy.orders).toHaveLength(names.length);
 });
