@@ -24,7 +24,10 @@ export interface CertificateKeeper {
   /** The wanted set has changed. */
   lookAgain(): void;
   status(): Promise<CertificateStatus[]>;
-  /** Tries at once what waits, as far as its authority has not asked for patience. */
+  /**
+   * Tries at once what waits after a failure, as far as its authority has not asked for patience, and not twice within a
+   * minute: authorities count what fails.
+   */
   retry(name: string): Promise<void>;
   /** Something ends soon, or has ended, and is not renewed. */
   readonly isAlarmed: boolean;
@@ -53,6 +56,8 @@ const MAX_ORDERS = 3;
 const LOOK_MS = 60_000;
 /** What another process is at, or what the database did not let us do, is left alone for so long. */
 const REST_MS = 5_000;
+/** The shortest wait after a failure is no shorter for who asks. */
+const RETRY_REST_MS = 60_000;
 
 interface Item {
   wanted: WantedCertificate;
@@ -212,10 +217,12 @@ export function createCertificateKeeper(
     status: async () => (await readItems()).items.map(statusOf),
     async retry(name) {
       const { items } = await readItems();
-      for (const { wanted, name: row } of items) {
-        if (wanted.names.includes(name)) await clearNotBefore(db, row);
+      for (const { wanted, name: row, schedule } of items) {
+        const failedAt = schedule?.lastProblem?.at ?? Infinity;
+        if (!wanted.names.includes(name) || clock.now() - failedAt < RETRY_REST_MS) continue;
+        await clearNotBefore(db, row);
+        resting.delete(row);
       }
-      resting.clear();
       wake();
     },
     get isAlarmed() {

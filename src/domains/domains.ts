@@ -41,7 +41,7 @@ export interface Domains {
    * @throws PlatformError bad-request, not-found, conflict
    */
   add(app: App, request: DomainRequest, by: { tokenId: string }): Promise<DomainStatus>;
-  /** Asks DNS now. @throws PlatformError not-found, bad-request, busy */
+  /** Asks DNS now, and has a certificate that failed tried again. @throws PlatformError not-found, bad-request, busy */
   verify(app: App, name: string): Promise<DomainStatus>;
   /** It answers no more when this resolves. @throws PlatformError not-found, bad-request */
   remove(app: App, name: string): Promise<RemovedDomain>;
@@ -245,6 +245,7 @@ export function createDomains(deps: Deps): Domains {
       const { name } = await find(app, text);
       const checked = await checks.check(app, name);
       if (checked === null) throw unknownDomain(app, name);
+      if (checked.state === 'verified') await deps.certificates.retry(name);
       return describe(app, checked);
     },
     async remove(app, text) {

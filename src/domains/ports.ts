@@ -21,6 +21,8 @@ export interface NameServer {
 export interface CertificatesPort {
   /** The verified domains have changed. */
   lookAgain(): void;
+  /** What has failed for this name is tried again now, as often as that does no harm. */
+  retry(name: string): Promise<void>;
   /** Of all that there shall be; none where there is no HTTPS. */
   status(): Promise<CertificateState[]>;
 }

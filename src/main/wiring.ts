@@ -180,6 +180,7 @@ export async function wireControl(
           certificates?.keeper.lookAgain();
           certificates?.uploads.lookAgain();
         },
+        retry: async (name) => certificates?.keeper.retry(name),
         status: async () => (await certificates?.keeper.status()) ?? [],
       },
       onError,

@@ -41,6 +41,8 @@ class Harness {
   readonly records = new Map<string, Answer>();
   readonly asked: string[] = [];
   readonly events: string[] = [];
+  /** Names whose certificates were to be tried again. */
+  readonly retried: string[] = [];
   readonly errors: unknown[] = [];
   readonly db: Database;
   readonly checks;
@@ -70,6 +72,7 @@ class Harness {
       routes: { publish: async () => void this.events.push('publish') },
       certificates: {
         lookAgain: () => void this.events.push('lookAgain'),
+        retry: async (name: string) => void this.retried.push(name),
         status: async () => this.certificates,
       },
       onError: (error: unknown) => void this.errors.push(error),
@@ -225,6 +228,7 @@ describe('a look into DNS', () => {
     );
     expect(told).toContain('ns1.shop.com TXT has the text that proves it');
     expect(told).toContain('ns2.shop.com TXT does not exist (NXDOMAIN)');
+    expect(harness.retried).toEqual([]);
     harness.set(`ns2.shop.com: ${txt}`, challengeValue(one.id));
     expect((await harness.domains.verify(one, 'shop.com')).domain).toMatchObject({
       state: 'verified',
@@ -283,6 +287,7 @@ describe('the certificate of a domain', () => {
     expect(await harness.domains.find(one, 'www.shop.com')).toMatchObject({ certificate: null });
     const verified = await harness.domains.verify(one, 'www.shop.com');
     expect(verified).toMatchObject({ problem: null, certificate: failing });
+    expect(harness.retried).toEqual(['www.shop.com']);
     const listed = await harness.domains.list(one);
     expect(listed.map(({ certificate }) => certificate)).toEqual([null, failing]);
     expect(await harness.domains.warnings()).toEqual(['the certificate of shop.com is failing']);

@@ -100,3 +100,36 @@ it('orders what the weekly budget allows, says until when the rest waits, and or
   });
   expect(proxy.orders).toHaveLength(names.length);
 });
+
+it('tries again for who asks what waits after a failure, and not within a minute of it', async () => {
+  const proxy = await startCaFaultProxy(pebble);
+  onTestFinished(() => proxy.close());
+  proxy.fault = (step) => (step === 'newOrder' ? { kind: 'answer', status: 500 } : null);
+  const clock = shiftedClock(0);
+  const name = 'asked.example.com';
+  const engine = await createEngine({
+    db: await createDatabase(platform()),
+    pebble,
+    responder,
+    wanted: [{ names: [name, `www.${name}`], appId: null }],
+    directories: [{ url: proxy.directory, stagingUrl: null }],
+    clock,
+  });
+  const waitMs = async (): Promise<number> => {
+    const [status] = await engine.keeper.status();
+    return (status?.nextAttempt ?? 0) - clock.now();
+  };
+  engine.start();
+  for (const failures of [1, 2, 3]) {
+    await eventually(() => expect(engine.events).toHaveLength(failures));
+    if (failures < 3) clock.shift(61_000);
+  }
+  await engine.keeper.retry(name);
+  expect(await waitMs()).toBeGreaterThan(60_000);
+  clock.shift(61_000);
+  await engine.keeper.retry('other.example.com');
+  expect(await waitMs()).toBeGreaterThan(30_000);
+  proxy.fault = () => null;
+  await engine.keeper.retry(`www.${name}`);
+  await eventually(() => expect(engine.events[3]).toBe(`issued ${name}`));
+});
