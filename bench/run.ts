@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchBurst } from './burst.ts';
+import { benchCertificates } from './certificates.ts';
 import { benchColdBundle } from './cold-bundle.ts';
 import { benchCold } from './cold.ts';
 import { benchConfinement } from './confinement.ts';
@@ -48,6 +49,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   swap: benchSwap,
   servers: benchServers,
   tls: benchTls,
+  certificates: benchCertificates,
   cold: benchCold,
   'cold-bundle': benchColdBundle,
   burst: benchBurst,

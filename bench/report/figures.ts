@@ -166,6 +166,14 @@ const FIGURES: readonly Figure[] = [
     why: WHY_TLS,
   },
   {
+    title: 'ten names without a certificate, until all can be served',
+    bench: 'certificates',
+    row: '10 certificates',
+    say: (cells) =>
+      `${cells['median s']} s (${cells['spread']}), with a new account ${cells['first s']} s, ${cells['failures']} failed`,
+    why: 'docs/decisions/0029-certificates-are-kept-by-a-schedule-in-the-database.md',
+  },
+  {
     title: 'deploys under load',
     bench: 'swap',
     row: 'gitfn',
