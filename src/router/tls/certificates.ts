@@ -55,7 +55,7 @@ export function createCertificates(deps: CertificatesDeps, file: string): Certif
     const known = new Map(loaded.table.all.map((one) => [one.id, one]));
     const certificates: LoadedCertificate[] = [];
     for (const served of index.certificates) {
-      const certificate = known.get(served.id) ?? (await open(served));
+      const certificate = keptOf(known.get(served.id), served) ?? (await open(served));
       if (certificate !== null) certificates.push(certificate);
     }
     loaded = { generation, table: createCertificateTable(certificates), challenges };
@@ -84,6 +84,11 @@ export function createCertificates(deps: CertificatesDeps, file: string): Certif
     },
     load: (named) => turns.run('load', () => load(named)),
   };
+}
+
+/** The one that is loaded already, under the names that it has now: those of an uploaded one may come and go. */
+function keptOf(known: LoadedCertificate | undefined, { names }: ServedCertificate) {
+  return known === undefined ? null : { ...known, names: new Set(names.map(canonicalHost)) };
 }
 
 function makeLoaded(

@@ -68,6 +68,17 @@ describe('the served certificates', () => {
     expect(certificates.challenges).toEqual([HTTP_CHALLENGE]);
   });
 
+  it('are served under the names that the file gives them now', async () => {
+    const { certificates, write, opened } = await open();
+    await write({ certificates: [A.served] });
+    await certificates.load(1);
+    await write({ generation: 2, certificates: [{ ...A.served, names: ['a.test'] }] });
+    await certificates.load(2);
+    expect(certificates.table.find('a.test')?.id).toBe('a1');
+    expect(certificates.table.find('x.a.test')).toBe(null);
+    expect(opened).toEqual(['a1']);
+  });
+
   it('are served without the entries that are none, each told with its reason', async () => {
     const { certificates, write, refused, keys, ids } = await open();
     keys['swapped'] = B.key;
