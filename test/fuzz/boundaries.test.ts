@@ -106,6 +106,19 @@ function away(): never {
   }) as never;
 }
 
+/** What the API has its work done by. */
+const AWAY = [
+  'db',
+  'rollbacks',
+  'redeploys',
+  'journal',
+  'vault',
+  'environmentChanges',
+  'domains',
+  'certificates',
+  'rotation',
+] as const satisfies (keyof ApiDeps)[];
+
 interface Operation {
   method: string;
   url: string;
@@ -124,11 +137,7 @@ describe('the control API', () => {
   beforeAll(async () => {
     const actor = { tokenId: 'tok-1', tokenName: 'admin', role: 'admin', appIds: null } as const;
     api = await createApi({
-      ...Object.fromEntries(
-        ['db', 'rollbacks', 'redeploys', 'journal', 'vault', 'environmentChanges', 'rotation'].map(
-          (name) => [name, away()],
-        ),
-      ),
+      ...Object.fromEntries(AWAY.map((name) => [name, away()])),
       access: new Proxy({} as ApiDeps['access'], {
         get: (_, name) => (name === 'authenticate' ? async () => actor : away()),
       }),
@@ -137,6 +146,7 @@ describe('the control API', () => {
       now: () => 0,
       isDatabaseUp: async () => false,
       isAlarmed: () => false,
+      warnings: async () => [],
       onBug: (error: unknown) => void bugs.push(error),
     } as unknown as ApiDeps);
     const { paths } = api.swagger() as unknown as { paths: Record<string, Record<string, object>> };
