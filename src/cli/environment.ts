@@ -10,6 +10,8 @@ export interface CliEnvironment {
   configDir: string;
   /** All of it, for the programs that are started. */
   inherited: NodeJS.ProcessEnv;
+  /** GIT_SSL_CAINFO: whom git believes, whatever its configuration says. */
+  gitAuthorities: string | null;
   /** Whether a browser could show itself. */
   hasDisplay: boolean;
 }
@@ -22,6 +24,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
     token: read('FN_TOKEN'),
     configDir: join(configHome, 'gitfn'),
     inherited: env,
+    gitAuthorities: read('GIT_SSL_CAINFO'),
     hasDisplay: (read('DISPLAY') ?? read('WAYLAND_DISPLAY')) !== null,
   };
 }

@@ -46,6 +46,11 @@ export const init: CommandDefinition = (program, ctx) => {
     await configure(ctx.repository, { server, remoteUrl, helper, authorityFile });
     await ctx.credentials.store(server, token);
 
+    if (authorityFile !== null && ctx.environment.gitAuthorities !== null) {
+      ctx.output.aside(
+        'warning: GIT_SSL_CAINFO is set here, and git believes nobody else while it is; before you push: unset GIT_SSL_CAINFO',
+      );
+    }
     const result = { app: appName, server, remoteUrl, isNewRepository, previousUrl };
     if (options.json) return ctx.output.json(result);
     for (const line of describe(result)) ctx.output.line(line);

@@ -50,8 +50,12 @@ export async function createScratchRepository(
     GIT_INDEX_FILE: join(gitDir, 'index'),
     GIT_ALTERNATE_OBJECT_DIRECTORIES: user?.objects,
     GIT_TERMINAL_PROMPT: '0',
+    // Goes before what its configuration says.
+    ...((await ctx.authorities.find(server)) !== null && {
+      GIT_SSL_CAINFO: ctx.authorities.pathOf(server),
+    }),
   };
-  const settings = await settingsFor(ctx, server);
+  const settings = settingsFor(ctx, server);
 
   const scratch: ScratchRepository = {
     git: (args, options = {}) =>
@@ -83,7 +87,7 @@ export function gitFailed(args: string[], stderr: string): PlatformError {
   });
 }
 
-async function settingsFor(ctx: CommandContext, server: string): Promise<string[]> {
+function settingsFor(ctx: CommandContext, server: string): string[] {
   const helper = `!'${ctx.credentialHelper.replaceAll("'", String.raw`'\''`)}'`;
   const settings = [
     'core.hooksPath=/dev/null',
@@ -96,9 +100,6 @@ async function settingsFor(ctx: CommandContext, server: string): Promise<string[
     `credential.${server}.helper=`,
     `credential.${server}.helper=${helper}`,
   ];
-  if ((await ctx.authorities.find(server)) !== null) {
-    settings.push(`http.${server}.sslCAInfo=${ctx.authorities.pathOf(server)}`);
-  }
   return settings.flatMap((setting) => ['-c', setting]);
 }
 

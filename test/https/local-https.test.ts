@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { issue, type Issued } from '../support/issued.ts';
 import { useLocalHttps } from '../support/local-https.ts';
-import type { TestRepository } from '../support/repository.ts';
+import { FN, type TestRepository } from '../support/repository.ts';
 
 const local = useLocalHttps();
 const answering = (text: string): string => `export default () => new Response('${text}\\n');\n`;
@@ -51,6 +51,20 @@ describe('a server with an authority of its own', () => {
       `http.https://localhost:${local().httpsPort}.sslCAInfo`,
     );
     expect(caInfo.output).toContain(`authorities/localhost_${local().httpsPort}.crt`);
+  });
+
+  it('is believed by fn deploy where GIT_SSL_CAINFO names others, of which fn init warns', async () => {
+    const fn = (...args: string[]) => {
+      const others = 'GIT_SSL_CAINFO=/etc/ssl/certs/ca-certificates.crt';
+      return hello.git('-c', `alias.fn=!env ${others} '${FN}'`, 'fn', ...args);
+    };
+    const { httpsPort, caFile } = local();
+    const server = `https://localhost:${httpsPort}`;
+    const init = await fn('init', 'hello', '--server', server, '--ca-file', caFile);
+    expect(init, init.output).toMatchObject({ code: 0 });
+    expect(init.output).toContain('before you push: unset GIT_SSL_CAINFO');
+    const deployed = await fn('deploy');
+    expect(deployed, deployed.output).toMatchObject({ code: 0 });
   });
 
   it('is not believed by anybody else, and fn says what to do', async () => {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll } from 'vitest';
 
-const FN = resolve(import.meta.dirname, '../../bin/fn');
+export const FN = resolve(import.meta.dirname, '../../bin/fn');
 const execute = promisify(execFile);
 const COMMAND_DEADLINE_MS = 60_000;
 
