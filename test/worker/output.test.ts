@@ -263,8 +263,11 @@ it('a worker speaks for no request but its own', async () => {
     };`,
   );
   expect((await ask(data, 'hello')).status).toBe(200);
-  await eventually(() => data.lines.length >= 6);
+  // What a child process of the test before has left out may be told here yet.
+  const forged = () => data.lines.filter(({ text }) => text.startsWith('forged'));
+  const empty = () => data.lines.filter(({ text, dropped }) => text === '' && dropped === 0);
+  await eventually(() => forged().length === 3 && empty().length === 3);
   expect(new Set(data.lines.map(({ requestId }) => requestId))).toEqual(new Set([null]));
-  expect(data.lines[0]).toEqual({ level: 'info', text: '', requestId: null, dropped: 0 });
-  expect(data.lines[1]?.dropped).toBeLessThanOrEqual(1e9);
+  expect(new Set(empty().map(({ level }) => level))).toEqual(new Set(['info']));
+  for (const { dropped } of forged()) expect(dropped).toBeLessThanOrEqual(1e9);
 });
