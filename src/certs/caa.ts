@@ -5,7 +5,10 @@
 import type { CaaRecord, DnsLookup } from '../std/dns-lookup.ts';
 import type { ChallengeKind } from './ports.ts';
 
-/** The records that count for a name: those of the closest name, upwards, that has any. */
+/**
+ * What was found for a name. Its own records count; where it has none, those of the name above it, and so on: `at` is the
+ * name that has them (RFC 8659 section 3).
+ */
 export type CaaSearch =
   | { kind: 'none' }
   | { kind: 'found'; at: string; records: CaaRecord[] }

@@ -3,13 +3,11 @@
  * drops what a client sends under these names; only sockets that data alone can reach may trust them.
  */
 import { controlUrl, type PublicAddress } from '../model/address.ts';
-import { createAddressList } from '../std/address-list.ts';
+import { LOOPBACK } from '../std/address-list.ts';
 
 export const PEER_ADDRESS_HEADER = 'x-gitfn-peer-address';
 /** `https`, or `http` for everything else. */
 export const PEER_SCHEME_HEADER = 'x-gitfn-peer-scheme';
-
-const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
 
 /**
  * Whether a client may send a token over its connection: TLS, or this very machine. To be asked before any 401, or

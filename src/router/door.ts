@@ -33,6 +33,7 @@ import {
   type RouteTable,
 } from './route-table.ts';
 import { createStaticRequests } from './static-requests.ts';
+import { isGitTarget } from './target-path.ts';
 import { createHttpsRules } from './tls/https-rules.ts';
 import { createPreWarm } from './tls/pre-warm.ts';
 import type { TlsListener } from './tls/tls-listener.ts';
@@ -42,7 +43,6 @@ import { forwardToUpstream } from './upstream.ts';
 const QUICK_BODY_BYTES = 16 * 1024;
 /** Host headers whose route is remembered. */
 const MAX_REMEMBERED_HOSTS = 4_096;
-const GIT_PATH = /^\/[^/?]+\.git\//;
 
 export interface DoorOptions {
   /** That of HTTPS where there is one. */
@@ -193,7 +193,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
       void sendReadiness(request, response);
     } else {
       const peer = peerOf(socket, head);
-      forwardToUpstream({ request, response, peer }, GIT_PATH.test(target) ? git : control);
+      forwardToUpstream({ request, response, peer }, isGitTarget(target) ? git : control);
     }
   }
 

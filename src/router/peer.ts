@@ -1,12 +1,15 @@
 import { isIP } from 'node:net';
-import { createAddressList, plainAddress, type AddressList } from '../std/address-list.ts';
+import {
+  createAddressList,
+  LOOPBACK,
+  plainAddress,
+  type AddressList,
+} from '../std/address-list.ts';
 
 export interface Peer {
   address: string;
   scheme: 'http' | 'https';
 }
-
-const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
 
 export interface PeerReader {
   /**

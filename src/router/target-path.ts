@@ -1,5 +1,6 @@
 /** What URL parsers read otherwise than it is written: dot segments, backslashes and fragments. */
 const REWRITTEN = /[\\#]|\/(?:\.|%2e)/i;
+const GIT_TARGET = /^\/[^/?]+\.git\//;
 
 /**
  * The path of a request target as every URL parser reads it (WHATWG URL), in which a function's own code finds it:
@@ -13,6 +14,11 @@ export function targetPath(target: string): string {
 /** The query with its question mark, as it came; empty when there is none. */
 export function targetQuery(target: string): string {
   return target.slice(queryIndex(target));
+}
+
+/** On the control host: `/<app>.git/…`, which is the git front's. */
+export function isGitTarget(target: string): boolean {
+  return GIT_TARGET.test(target);
 }
 
 function queryIndex(target: string): number {

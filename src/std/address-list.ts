@@ -23,6 +23,9 @@ export function createAddressList(networks: readonly string[]): AddressList {
   };
 }
 
+/** This machine, as it sees itself. */
+export const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
+
 /** IPv4 as such, also when a dual-stack socket wraps it into IPv6 (RFC 4291 section 2.5.5.2). */
 export function plainAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');

@@ -69,7 +69,7 @@ describe('look-ups at a real name server', () => {
     expect(await knot.lookup.txt(`${'a'.repeat(64)}.test`)).toMatchObject({ kind: 'failed' });
   });
 
-  it('climb to the CAA records of the closest name that has any', async () => {
+  it('find the CAA records of a name, or of the first name above it that has some', async () => {
     const found = await findCaa(knot.lookup, 'x.y.example.test', signal);
     expect(found).toMatchObject({ kind: 'found', at: 'example.test' });
     const records = found.kind === 'found' ? found.records : [];

@@ -14,9 +14,9 @@ const ONE_CERTIFICATE =
 const MODE = 0o644;
 
 /**
- * Copies the certificate of this machine's own authority to where people look for it, and answers with its path; null where there is none. Control, that
- * made it, has no access to the data folder itself; what it left there goes into stores of the system, as root, so nothing
- * but one certificate is copied, and no link is followed.
+ * Copies the certificate of this machine's own authority to where people look for it, and answers with its path; null
+ * where there is none. Control, that made it, has no access to the data folder itself; what it left there goes into stores
+ * of the system, as root, so nothing but one certificate is copied, and no link is followed.
  * @throws PlatformError data-folder
  */
 export async function publishLocalAuthority(

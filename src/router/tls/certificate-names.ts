@@ -1,3 +1,4 @@
+import { wildcardAbove } from '../../model/domain.ts';
 import { plainAddress } from '../../std/address-list.ts';
 import { formatIpAddress, parseIpAddress } from '../../std/ip-address.ts';
 
@@ -12,7 +13,7 @@ export function canonicalHost(host: string): string {
 /** The wildcard that covers a host: of its first label alone (RFC 9525 section 6.3). Null for an address or one label. */
 export function wildcardOf(host: string): string | null {
   const dot = host.indexOf('.');
-  return dot <= 0 || parseIpAddress(host) !== null ? null : `*${host.slice(dot)}`;
+  return dot <= 0 || parseIpAddress(host) !== null ? null : wildcardAbove(host);
 }
 
 /** Whether a certificate of these names is one for a canonical host. */

@@ -1,12 +1,13 @@
 /** What is answered before anything else where there is HTTPS: challenges of a CA, misdirected requests, redirects to it. */
 import { isIPv6, type Socket } from 'node:net';
 import { hostUrl, isLocalName, type PublicAddress } from '../../model/address.ts';
-import { createAddressList } from '../../std/address-list.ts';
+import { LOOPBACK } from '../../std/address-list.ts';
 import { type Answer, redirectAnswer } from '../answers.ts';
 import type { Client } from '../client.ts';
 import type { Peer } from '../peer.ts';
 import type { RequestHead } from '../request-head.ts';
 import type { Route } from '../route-table.ts';
+import { isGitTarget } from '../target-path.ts';
 import type { Certificates } from './certificates.ts';
 import { httpChallengeAnswer } from './challenge-answers.ts';
 import { secureConnectionOf } from './secure-connection.ts';
@@ -16,7 +17,7 @@ type Question = Pick<Client, 'method' | 'target' | 'socket'>;
 type RouteKind = Route['kind'] | 'site';
 
 export interface HttpsRules {
-  /** Null when the request is to be answered as any other. */
+  /** What comes before the answer of its route; null when nothing does. */
   answerTo(question: Question, head: RequestHead, kind: RouteKind): Answer | null;
   /** Of all that the control host answers on a connection. */
   controlHeaders(socket: Socket, head: RequestHead): Record<string, string>;
@@ -28,9 +29,7 @@ export interface HttpsRulesDeps {
   peerOf: (socket: Socket, head: RequestHead) => Peer;
 }
 
-const LOOPBACK = createAddressList(['127.0.0.0/8', '::1']);
 const CREDENTIALS = '\nauthorization\n';
-const GIT_PATH = /^\/[^/?]+\.git\//;
 const HEALTH_PATHS = new Set(['/healthz', '/readyz']);
 /** A year, as RFC 6797 section 6.1.2 shows it. */
 const HSTS = 'max-age=31536000';
@@ -79,7 +78,7 @@ function staysPlain(target: string, { headerLines }: RequestHead, { address }: P
   return (
     LOOPBACK.has(address) ||
     HEALTH_PATHS.has(target) ||
-    GIT_PATH.test(target) ||
+    isGitTarget(target) ||
     headerLines.includes(CREDENTIALS)
   );
 }
