@@ -128,7 +128,7 @@ async function order(deps: AttemptDeps, situation: Situation): Promise<Certifica
         },
       },
       {
-        request: orderRequest(wanted, opened, replacedBy(situation)),
+        request: await orderRequest(wanted, opened, replacedBy(situation)),
         orderUrl: isUnderWay ? schedule.orderUrl : null,
         csr: await makeCsr(wanted.names, key),
         kinds,
@@ -226,7 +226,7 @@ async function rehearse(
       onOrdered: async () => {},
     },
     {
-      request: orderRequest(wanted, opened, null),
+      request: await orderRequest(wanted, opened, null),
       orderUrl: null,
       csr: await makeCsr(wanted.names, newKey()),
       kinds,

@@ -1,7 +1,7 @@
 /**
  * How acme-client reaches an authority: its axios instance is given this adapter in place of axios' own, which has no time
  * limit, follows redirects, obeys proxy variables and takes answers of any size. Every request ends by the deadline of the
- * call that it belongs to (`callAuthority`), and an answer that says no is thrown as CaProblem here, where its status and
+ * call that it belongs to (`withinCall`), and an answer that says no is thrown as CaProblem here, where its status and
  * headers are still at hand. So acme-client's own repetition, which sleeps for whatever Retry-After says, sees none.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';

@@ -1,14 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  AuthorityKeyIdentifierExtension,
-  X509Certificate as ParsedCertificate,
-} from '@peculiar/x509';
 
 /**
  * What RFC 9773 section 4.1 names a certificate by: `base64url(authority key identifier).base64url(serial number)`; null
- * for one that does not name its issuer's key.
+ * for one that does not name its issuer's key. Loads its parser with the first call: that takes a fifth of a second.
  */
-export function certificateId(pem: string): string | null {
+export async function certificateId(pem: string): Promise<string | null> {
+  const { AuthorityKeyIdentifierExtension, X509Certificate: ParsedCertificate } =
+    await import('@peculiar/x509');
   const { raw, serialNumber } = new X509Certificate(pem);
   const parsed = new ParsedCertificate(raw);
   const authority = parsed.getExtension(AuthorityKeyIdentifierExtension)?.keyId;

@@ -23,6 +23,13 @@ export function certificateIndex(
   return { generation, certificates, challenges: [...challenges] };
 }
 
+/** Whether a certificate has begun to be valid since then, or has ended: the best may be another one now. */
+export function hasTurned(rows: readonly CertificateRow[], since: number, now: number): boolean {
+  return rows.some(({ notBefore, notAfter }) =>
+    [notBefore.getTime(), notAfter.getTime()].some((at) => since < at && at <= now),
+  );
+}
+
 function bestByName(rows: readonly CertificateRow[], now: number): Map<string, CertificateRow> {
   const best = new Map<string, CertificateRow>();
   for (const row of rows) {

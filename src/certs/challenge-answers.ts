@@ -8,6 +8,7 @@ import { deleteAcmeChallenges, insertAcmeChallenges, listAcmeChallenges } from '
 import type { Database } from '../store/database.ts';
 import { AttemptFailure } from './certificate-problem.ts';
 import { makeChallengeCertificate } from './challenge-certificate.ts';
+import { challengeName } from './dns-challenge.ts';
 import type { ChallengeTask } from './order.ts';
 import type { CertificatePublisher, DnsProvider, ServedDnsChallenge } from './ports.ts';
 
@@ -78,7 +79,7 @@ export function createChallengeAnswers(deps: Deps): ChallengeAnswers {
 async function answerTo(task: ChallengeTask): Promise<Answer> {
   const { kind, host, token, keyAuthorization } = task;
   if (kind === 'http-01') return { kind, host, token, keyAuthorization };
-  if (kind === 'dns-01') return { kind, name: `_acme-challenge.${host}`, value: keyAuthorization };
+  if (kind === 'dns-01') return { kind, name: challengeName(host), value: keyAuthorization };
   return { kind, host, ...(await makeChallengeCertificate(host, keyAuthorization)) };
 }
 

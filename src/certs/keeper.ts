@@ -3,11 +3,10 @@
  * decided anew at each look from the database and the clock alone, so a restart, a second process or a clock that was put
  * right need nothing else.
  */
-import type { Clock } from '../std/clock.ts';
 import { type CertificateRow, listCertificates } from '../store/certificates.ts';
 import { clearNotBefore, deleteSchedules, listSchedule } from '../store/certificate-schedule.ts';
-import type { Database } from '../store/database.ts';
 import { type AttemptDeps, attemptOrder } from './attempt.ts';
+import { hasTurned } from './certificate-index.ts';
 import {
   atRisk,
   certificateStatus,
@@ -34,9 +33,8 @@ export interface CertificateKeeper {
 }
 
 interface KeeperDeps extends AttemptDeps {
-  db: Database;
-  clock: Clock;
-  wanted(): Promise<WantedCertificate[]>;
+  /** `rows`: all certificates that there are. */
+  wanted(rows: readonly CertificateRow[]): Promise<WantedCertificate[]>;
   publisher: CertificatePublisher;
   events: KeeperEvents;
 }
@@ -75,15 +73,22 @@ export function createCertificateKeeper(
   /** Name → when it may be tried again here, on the monotonic clock. */
   const resting = new Map<string, number>();
   let isBehind = true;
+  /** When what is served was chosen. */
+  let chosenAt = 0;
   let isAlarmed = false;
   let wake = (): void => {};
 
-  async function readItems(): Promise<{ items: Item[]; rows: CertificateRow[] }> {
-    const [wanted, rows, schedules] = await Promise.all([
-      deps.wanted(),
+  /** `unwanted`: what is scheduled and shall not exist any more. */
+  async function readItems(): Promise<{
+    items: Item[];
+    rows: CertificateRow[];
+    unwanted: string[];
+  }> {
+    const [rows, schedules] = await Promise.all([
       listCertificates(db),
       listSchedule<CertificateProblem>(db),
     ]);
+    const wanted = await deps.wanted(rows);
     const byName = new Map(schedules.map((schedule) => [schedule.name, schedule]));
     const items = wanted.map((one) => {
       const [name = ''] = one.names;
@@ -91,23 +96,26 @@ export function createCertificateKeeper(
       return { wanted: one, name, schedule, current: currentCertificate(rows, one) };
     });
     const names = new Set(items.map(({ name }) => name));
-    await deleteSchedules(
-      db,
-      [...byName.keys()].filter((name) => !names.has(name) && !running.has(name)),
-    );
-    return { items, rows };
+    return { items, rows, unwanted: [...byName.keys()].filter((name) => !names.has(name)) };
   }
 
   async function publish(): Promise<void> {
     isBehind = true;
+    const now = clock.now();
     await deps.publisher.publish();
+    chosenAt = now;
     isBehind = false;
   }
 
   /** Begins what is due, as far as there is room; answers with the milliseconds until the next look. */
   async function look(signal: AbortSignal): Promise<number> {
     if (isBehind) await publish().catch(events.error);
-    const { items, rows } = await readItems();
+    const { items, rows, unwanted } = await readItems();
+    await deleteSchedules(
+      db,
+      unwanted.filter((name) => !running.has(name)),
+    );
+    if (hasTurned(rows, chosenAt, clock.now())) await publish().catch(events.error);
     raiseAlarm(items, rows);
     let waitMs = LOOK_MS;
     for (const item of items) {

@@ -67,17 +67,18 @@ export function createLocalCertificates(deps: Deps, options: Options): LocalCert
     const wanted = localNames(routed, options.address);
     const kept = wanted.map((names) => findFresh(rows, names, clock.now()));
     const missing = wanted.filter((_, index) => kept[index] === null);
+    const ids = new Set(kept.map((row) => row?.id));
+    const superseded = rows.filter(({ id }) => !ids.has(id));
+    // Before anything is stored: what fails halfway has to be told as well.
+    isBehind ||= missing.length + superseded.length > 0;
     if (missing.length > 0) {
       const authority = await findAuthority();
       for (const names of missing) await issue(authority, names);
     }
-    const ids = new Set(kept.map((row) => row?.id));
-    const superseded = rows.filter(({ id }) => !ids.has(id));
     await deleteCertificates(
       db,
       superseded.map(({ id }) => id),
     );
-    isBehind ||= missing.length + superseded.length > 0;
     if (!isBehind) return;
     await deps.publisher.publish();
     isBehind = false;

@@ -9,13 +9,13 @@ import type { WantedCertificate } from './ports.ts';
 const IP_PROFILE = 'shortlived';
 
 /** What is asked of the authority. */
-export function orderRequest(
+export async function orderRequest(
   { names }: WantedCertificate,
   { meta }: OpenAuthority,
   current: CertificateRow | null,
-): OrderRequest {
+): Promise<OrderRequest> {
   const replaces =
-    current === null || meta.renewalInfo === null ? null : certificateId(current.chain);
+    current === null || meta.renewalInfo === null ? null : await certificateId(current.chain);
   const isAddress = isIP(names[0] ?? '') !== 0;
   return {
     identifiers: names.map((value) => ({ type: isAddress ? 'ip' : 'dns', value })),

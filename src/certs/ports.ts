@@ -1,3 +1,4 @@
+import type { SealedKeyPlace } from '../store/sealed-keys.ts';
 import type { SealedKeyColumns } from '../store/certificates.ts';
 
 /** What orders need of the rest: names and records in DNS, who sets them, who looks before an order, who serves. */
@@ -77,7 +78,7 @@ export interface KeyBoxPort {
 }
 
 interface KeyOwner {
-  place: 'acme-account' | 'certificate' | 'local-authority' | 'order';
+  place: SealedKeyPlace;
   id: string;
 }
 

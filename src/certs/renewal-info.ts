@@ -41,7 +41,7 @@ export async function askRenewalInfo(
   };
   try {
     const { authority, meta } = await accounts.open(current.directory ?? '', signal);
-    const id = certificateId(current.chain);
+    const id = await certificateId(current.chain);
     if (meta.renewalInfo === null || id === null) return await save(null, MAX_CHECK_MS);
     const window = readWindow(await authority.getJson(`${meta.renewalInfo}/${id}`));
     const askedMs = authority.retryAt === null ? CHECK_MS : authority.retryAt - clock.now();

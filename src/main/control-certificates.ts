@@ -128,7 +128,7 @@ export function createControlCertificates(
       preCheck,
       hasDnsProvider: dns !== null,
       baseDomain: address.baseDomain,
-      wanted: async () => {
+      wanted: async (rows) => {
         const wanted = wantedCertificates({
           ...address,
           ipAddresses: settings.ipAddresses,
@@ -136,7 +136,7 @@ export function createControlCertificates(
           hosts: await listHosts(db, address),
           domains: await owned(),
         });
-        return withoutUploaded(wanted, await listCertificates(db), now());
+        return withoutUploaded(wanted, rows, now());
       },
       publisher,
       events,
