@@ -18,6 +18,7 @@ import {
   type Site,
   type SiteRequest,
 } from './function-requests.ts';
+import { CONTROL_HEADERS } from './control-headers.ts';
 import { type Probed, readReadiness } from './health.ts';
 import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
@@ -184,9 +185,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   function toControl(client: Client, head: RequestHead): void {
     const { socket, target, request, response } = client;
-    for (const [name, value] of Object.entries(https?.controlHeaders(socket, head) ?? {})) {
-      response.setHeader(name, value);
-    }
+    const headers = { ...CONTROL_HEADERS, ...https?.controlHeaders(socket, head) };
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (target === '/healthz') {
       sendAnswer(request, response, { status: 200, body: 'ok\n' });
     } else if (target === '/readyz') {

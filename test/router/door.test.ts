@@ -281,6 +281,26 @@ describe('the control host', () => {
     });
   });
 
+  it('tells browsers that its answers are no pages, unless the process behind it knows better', async () => {
+    const policies = {
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    };
+    for (const path of ['/healthz', '/readyz', '/apps', '/hello.git/info/refs']) {
+      expect((await ask(data, '', { path })).headers, path).toMatchObject(policies);
+    }
+    const upstream = http.createServer((_request, response) => {
+      response.writeHead(200, { 'content-security-policy': "default-src 'self'" }).end();
+    });
+    upstream.listen(join(data.folder, 'git.sock'));
+    await once(upstream, 'listening');
+    const { headers } = await ask(data, '', { path: '/hello.git/info/refs' });
+    expect(headers).toMatchObject({ ...policies, 'content-security-policy': "default-src 'self'" });
+    upstream.close();
+  });
+
   it('says 503 when the process behind it is away', async () => {
     expect(await ask(data, '', { path: '/functions' })).toMatchObject({ status: 503 });
     expect(

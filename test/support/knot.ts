@@ -1,11 +1,11 @@
 /** Knot DNS (the Debian package): an authoritative name server with zones that a key may change, on a free port. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDnsLookup, type DnsLookup } from '../../src/std/dns-lookup.ts';
+import { provideProgram } from './debian-packages.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
@@ -30,16 +30,8 @@ export interface KnotOptions {
   port?: number;
 }
 
-/** Installs it where that is possible. @throws where it is not */
-export function provideKnot(): void {
-  if (existsSync(PROGRAM)) return;
-  const parameters = ['install', '-y', '--no-install-recommends', 'knot'];
-  spawnSync('apt-get', parameters, { stdio: 'ignore' });
-  if (!existsSync(PROGRAM)) throw new Error('needs the Debian package knot');
-}
-
 export async function startKnot(options: KnotOptions): Promise<Knot> {
-  provideKnot();
+  provideProgram(PROGRAM, 'knot');
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-knot-'));
   const { address = '127.0.0.1', port = await freePort(), saidAddress = '127.0.0.1' } = options;
   const where = `${address}@${port}`;
