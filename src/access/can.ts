@@ -14,6 +14,12 @@ const NEEDED_ROLE = {
   /** The values of plain ones. Those of secrets nobody can read. */
   'environment.read': 'deploy',
   'environment.change': 'deploy',
+  'function.read': 'read',
+  'function.create': 'deploy',
+  'function.update': 'deploy',
+  'function.invoke': 'deploy',
+  /** The app's only one, and so the app. */
+  'function.delete': 'admin',
   'domain.read': 'read',
   'domain.change': 'deploy',
   /** For the domains of an app. */

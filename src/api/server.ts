@@ -11,6 +11,7 @@ import { certificateRoutes } from './certificates/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
 import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
+import { functionRoutes } from './functions/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
 import type { ApiDeps } from './ports.ts';
 import { jsonParser } from './json-parser.ts';
@@ -74,6 +75,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     whoAmIRoutes(typed, deps);
     appRoutes(typed, deps);
     deploymentRoutes(typed, deps);
+    functionRoutes(typed, deps);
     pushRoutes(typed, deps);
     logRoutes(typed, deps);
     environmentRoutes(typed, deps);

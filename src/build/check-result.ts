@@ -48,6 +48,8 @@ const Problems = Type.Array(
     hint: Type.Optional(Type.String()),
   }),
 );
+/** The name of an export. */
+const MAX_HANDLER_CHARACTERS = 200;
 const FileName = Type.String({ minLength: 1, maxLength: 1024 });
 const Functions = Type.Array(
   Type.Object({
@@ -64,6 +66,7 @@ const Functions = Type.Array(
     ),
     convention: Type.Optional(Type.String({ pattern: '^[a-z]{1,20}$' })),
     event: Type.Optional(Type.Literal('lambda')),
+    handler: Type.Optional(Type.String({ maxLength: MAX_HANDLER_CHARACTERS })),
   }),
   { maxItems: MAX_FUNCTIONS },
 );
@@ -236,7 +239,7 @@ function isWithin(built: BuiltFunction, maxima: FunctionLimits): boolean {
 /** Only the known fields: what else a builder adds goes no further. */
 function cleanFunction(built: BuiltFunction): BuiltFunction {
   const { name, file, memoryMib, timeoutMs, concurrency, maxBodyBytes } = built;
-  const { path, methods, convention, event } = built;
+  const { path, methods, convention, event, handler } = built;
   return {
     name,
     file,
@@ -249,6 +252,7 @@ function cleanFunction(built: BuiltFunction): BuiltFunction {
     ...(methods !== undefined && { methods }),
     ...(convention !== undefined && { convention }),
     ...(event !== undefined && { event }),
+    ...(handler !== undefined && { handler: printableLine(handler, MAX_HANDLER_CHARACTERS) }),
   };
 }
 

@@ -194,8 +194,8 @@ async function environmentNeeds(
   return { reads: await environmentReads(root, sources), required: required.names };
 }
 
-function toBuiltFunction({ handler: _handler, ...plan }: FunctionPlan): BuiltFunction {
-  return { ...plan, file: codeFile(plan.name) };
+function toBuiltFunction({ handler, ...plan }: FunctionPlan): BuiltFunction {
+  return { ...plan, file: codeFile(plan.name), ...(handler !== null && { handler }) };
 }
 
 function codeFile(name: string): string {

@@ -15,7 +15,7 @@ import { nearestName } from './nearest-name.ts';
 import { pathConflicts } from './path-conflicts.ts';
 
 /** A function that shall be built: what BuiltFunction says of it, but for its code. */
-export interface FunctionPlan extends Omit<BuiltFunction, 'file'> {
+export interface FunctionPlan extends Omit<BuiltFunction, 'file' | 'handler'> {
   /** The export that shall be the handler; null for all as they are. */
   handler: string | null;
 }

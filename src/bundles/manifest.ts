@@ -83,6 +83,7 @@ export function encodeManifest(manifest: BundleManifest): Buffer {
         methods: built.methods,
         convention: built.convention,
         event: built.event,
+        handler: built.handler,
       })),
       environment: {
         reads: environment.reads.map((read) => ({

@@ -43,6 +43,8 @@ export interface BuiltBundle {
   functions: ServedFunction[];
   bytes: number;
   hasPublicFiles: boolean;
+  /** What it was built for. */
+  runtime: string;
   /** Repository file of each function, for the pusher's eyes. */
   entries: Record<string, string>;
   /** What a push runs once, before the deployment goes live in production. */

@@ -11,6 +11,7 @@ import {
   insertDeployment,
   type Deployment,
 } from '../store/deployments.ts';
+import { recordFunctions } from '../store/functions.ts';
 import { claimSlug, findSlug, forgetRef, recordRef, releaseSlug } from '../store/refs.ts';
 import {
   deleteRoute,
@@ -142,6 +143,7 @@ async function switchRoutes(
   if (route === null || !(await advanceDeployment(tx, id, 'released'))) return null;
   const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
+  if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
   if (pushId !== null) await recordRef(tx, app.id, { ref, sha: commit, pushId });
   if (previousId === null || route !== PRODUCTION_ROUTE) return { previousVersion: null };

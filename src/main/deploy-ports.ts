@@ -76,6 +76,7 @@ function builtBundle(hash: string, manifest: BundleManifest): BuiltBundle {
       return codeSha256 === undefined ? built : { ...built, codeSha256 };
     }),
     hasPublicFiles: manifest.public.length > 0,
+    runtime: manifest.runtime,
     bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0),
     entries: Object.fromEntries(manifest.functions.map(({ name, entry }) => [name, entry])),
     ...(manifest.releaseCommand && { releaseCommand: manifest.releaseCommand }),

@@ -22,6 +22,8 @@ export interface ServedFunction {
   convention?: string;
   /** `lambda`: the event's body is the raw text, as AWS has it. */
   event?: 'lambda';
+  /** The export that fn.json names as the handler; found out from what the code exports when it is absent. */
+  handler?: string;
 }
 
 /** All that the data plane needs to know of a deployment; never a secret. */

@@ -160,6 +160,8 @@ export interface BuiltFunction {
   methods?: string[];
   convention?: string;
   event?: 'lambda';
+  /** The export that fn.json names. */
+  handler?: string;
 }
 
 /** One rule of `egress` in fn.json. */

@@ -57,6 +57,7 @@ const SERVED_FUNCTION: Fields = {
   methods: optional(list(matches(METHOD), MAX_METHODS)),
   convention: optional(matches(CONVENTION)),
   event: optional(oneOf(['lambda'])),
+  handler: optional(text),
 };
 
 const SERVED_DEPLOYMENT: Fields = {

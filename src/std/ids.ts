@@ -9,6 +9,14 @@ export function randomName(count: number): string {
   return name;
 }
 
+/** Of a function's id, after its kind: it stands in URLs of the API, and lives as long as the app. */
+const FUNCTION_ID_CHARACTERS = 20;
+
+/** `fn-` and 100 random bits. */
+export function newFunctionId(): string {
+  return `fn-${randomName(FUNCTION_ID_CHARACTERS)}`;
+}
+
 /** An id such as `dep-k3v7qm2xw5ya` : a kind that people recognise and 60 random bits. */
 export function newId(kind: 'app' | 'dep' | 'push' | 'tok' | 'req'): string {
   return `${kind}-${randomName(12)}`;

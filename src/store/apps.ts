@@ -1,3 +1,4 @@
+import { PlatformError } from '../protocol/errors.ts';
 import type { Queryable } from './database.ts';
 
 export interface App {
@@ -10,20 +11,29 @@ export interface App {
 
 const COLUMNS = `id, name, production_ref AS "productionRef", created_at AS "createdAt"`;
 
+/** Neither one that is still being made by the API nor one that goes. */
 export async function findAppByName(db: Queryable, name: string): Promise<App | null> {
-  const { rows } = await db.query<App>(`SELECT ${COLUMNS} FROM apps WHERE name = $1`, [name]);
+  const { rows } = await db.query<App>(
+    `SELECT ${COLUMNS} FROM apps WHERE name = $1 AND state = 'ready'`,
+    [name],
+  );
   return rows[0] ?? null;
 }
 
+/** Also one that is still being made; null for one that goes. */
 export async function findApp(db: Queryable, id: string): Promise<App | null> {
-  const { rows } = await db.query<App>(`SELECT ${COLUMNS} FROM apps WHERE id = $1`, [id]);
+  const { rows } = await db.query<App>(
+    `SELECT ${COLUMNS} FROM apps WHERE id = $1 AND state <> 'deleting'`,
+    [id],
+  );
   return rows[0] ?? null;
 }
 
-/** All apps by name, or those with the given ids. */
+/** All apps by name, or those with the given ids; neither those that are still being made nor those that go. */
 export async function listApps(db: Queryable, ids: string[] | null): Promise<App[]> {
   const { rows } = await db.query<App>(
-    `SELECT ${COLUMNS} FROM apps WHERE $1::text[] IS NULL OR id = ANY ($1) ORDER BY name`,
+    `SELECT ${COLUMNS} FROM apps
+     WHERE state = 'ready' AND ($1::text[] IS NULL OR id = ANY ($1)) ORDER BY name`,
     [ids],
   );
   return rows;
@@ -34,15 +44,20 @@ export async function namesOfApps(db: Queryable, ids: string[] | null): Promise<
   return ids === null ? null : (await listApps(db, ids)).map((app) => app.name);
 }
 
-/** Creates the app, or returns the one that already has the name: of two at once, one wins. */
+/**
+ * Creates the app, or returns the one that already has the name: of two at once, one wins.
+ * @throws PlatformError conflict while the API makes an app of the name
+ */
 export async function ensureApp(db: Queryable, app: { id: string; name: string }): Promise<App> {
   await db.query('INSERT INTO apps (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [
     app.id,
     app.name,
   ]);
   const existing = await findAppByName(db, app.name);
-  if (existing === null) throw new Error(`app ${app.name} vanished while being created`);
-  return existing;
+  if (existing !== null) return existing;
+  throw new PlatformError('conflict', `an app named ${app.name} is being created at this moment`, {
+    hint: 'try again in a moment',
+  });
 }
 
 /** Sets the production branch unless it is set; returns the one that holds. */

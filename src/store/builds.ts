@@ -16,14 +16,23 @@ export interface BundleRow {
   functions: ServedFunction[];
   bytes: number;
   hasPublicFiles: boolean;
+  /** What it was built for. */
+  runtime: string;
 }
 
 /** Stores a bundle's row; no harm when it is known. */
 export async function recordBundle(db: Queryable, appId: string, bundle: BundleRow): Promise<void> {
   await db.query(
-    `INSERT INTO bundles (app_id, hash, functions, bytes, has_public_files)
-     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-    [appId, bundle.hash, JSON.stringify(bundle.functions), bundle.bytes, bundle.hasPublicFiles],
+    `INSERT INTO bundles (app_id, hash, functions, bytes, has_public_files, runtime)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+    [
+      appId,
+      bundle.hash,
+      JSON.stringify(bundle.functions),
+      bundle.bytes,
+      bundle.hasPublicFiles,
+      bundle.runtime,
+    ],
   );
 }
 
@@ -79,7 +88,7 @@ export async function findBundle(
   hash: string,
 ): Promise<BundleRow | null> {
   const { rows } = await db.query<Omit<BundleRow, 'bytes'> & { bytes: string }>(
-    `SELECT hash, functions, bytes, has_public_files AS "hasPublicFiles"
+    `SELECT hash, functions, bytes, has_public_files AS "hasPublicFiles", runtime
      FROM bundles WHERE app_id = $1 AND hash = $2`,
     [appId, hash],
   );

@@ -115,7 +115,9 @@ export async function readSnapshot(db: Queryable): Promise<Snapshot> {
 }
 
 async function listAppNames(db: Queryable): Promise<string[]> {
-  const { rows } = await db.query<{ name: string }>('SELECT name FROM apps ORDER BY name');
+  const { rows } = await db.query<{ name: string }>(
+    `SELECT name FROM apps WHERE state = 'ready' ORDER BY name`,
+  );
   return rows.map((row) => row.name);
 }
 

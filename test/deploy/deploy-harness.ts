@@ -253,7 +253,13 @@ const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
 export const sha = (digit: string): string => digit.repeat(40);
 
 export function built(commit: string): BuildAnswer {
-  const facts = { functions: [], bytes: 1, hasPublicFiles: false, entries: {} };
+  const facts = {
+    functions: [],
+    bytes: 1,
+    hasPublicFiles: false,
+    runtime: 'nodejs26',
+    entries: {},
+  };
   const bundle = { hash: commit.padEnd(64, '0'), ...facts };
   return { kind: 'built', bundle, isCached: false, buildMs: 1, warnings: [] };
 }

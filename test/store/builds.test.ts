@@ -10,7 +10,8 @@ it('keeps what a build was made from until the next build of the app that says i
   const database = await createDatabase(platform());
   for (const id of ['app-1', 'app-2']) {
     await ensureApp(database, { id, name: id });
-    const bundle = { hash: 'b'.repeat(64), functions: [], bytes: 10, hasPublicFiles: false };
+    const facts = { bytes: 10, hasPublicFiles: false, runtime: 'nodejs26' };
+    const bundle = { hash: 'b'.repeat(64), functions: [], ...facts };
     await recordBundle(database, id, bundle);
   }
   const record = (appId: string, key: string, isTold = true): Promise<void> => {

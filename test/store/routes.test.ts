@@ -16,6 +16,7 @@ async function addLive(database: Database, id: string): Promise<void> {
     functions: [],
     bytes: 10,
     hasPublicFiles: true,
+    runtime: 'nodejs26',
   });
   await insertDeployment(database, {
     id,
