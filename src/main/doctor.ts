@@ -17,7 +17,8 @@ import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
-import { openConfinement, UNSAFE_SINGLE_TENANT } from './supervisor/confinement.ts';
+import { IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT } from './server-arguments.ts';
+import { openConfinement } from './supervisor/confinement.ts';
 import { tryLockFile } from './supervisor/file-lock.ts';
 import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
 import {
@@ -31,11 +32,7 @@ import { mountedLayout } from './supervisor/layout.ts';
 import { networkProtection } from './supervisor/network-protection.ts';
 import { isOutwardsWanted } from './supervisor/outwards.ts';
 import { packagedFile } from './supervisor/packaged-files.ts';
-import {
-  ensurePrivateNamespace,
-  IN_PRIVATE_NAMESPACE,
-  mountRuntime,
-} from './supervisor/private-mounts.ts';
+import { ensurePrivateNamespace, mountRuntime } from './supervisor/private-mounts.ts';
 import { ROOT_RUNTIME_PARENT } from './supervisor/runtime-folder.ts';
 import { leaseUids } from './supervisor/runtime-root.ts';
 

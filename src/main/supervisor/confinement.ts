@@ -21,14 +21,9 @@ import { randomName } from '../../std/ids.ts';
 import { ownAddresses } from '../../std/own-addresses.ts';
 import { confinementRemedy } from './confinement-remedy.ts';
 import { type HostTools, installCommand } from './host-tools.ts';
+import { UNSAFE_SINGLE_TENANT } from '../server-arguments.ts';
 import { packagedFile } from './packaged-files.ts';
 import { protectionsOf } from './protections.ts';
-
-/**
- * `fn server` with it runs functions although the self-test found a way out, or no sandbox starts at all, for whoever
- * trusts all that is pushed like their own.
- */
-export const UNSAFE_SINGLE_TENANT = '--unsafe-single-tenant';
 
 const NOTHING_CONFINED = 'nothing is confined, functions and builds are plain processes';
 const TRIAL_MS = 15_000;

@@ -8,7 +8,7 @@ import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
-import { openConfinement, UNSAFE_SINGLE_TENANT } from './confinement.ts';
+import { openConfinement } from './confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { openDatabase } from './open-database.ts';
@@ -130,7 +130,7 @@ export async function startPlatform(
     openDatabase(deps, { config, runtime, cgroups }),
     confining,
     connecting(),
-    bundlePrograms(layout.projectDir, `${layout.runtimeDir}/programs`),
+    bundlePrograms(options.projectDir, `${layout.runtimeDir}/programs`),
   ]);
   // Before the broker, so closed when every sandbox has gone.
   stack.defer(async () => outwards.networks?.networks.close());
@@ -138,7 +138,7 @@ export async function startPlatform(
   stack.defer(() => database.close());
   const { sandboxes, isPlain, libraries, unconfined } = confinement;
   const protections = [...confinement.protections, outwards.protection];
-  if (unconfined !== null) say(`UNSAFE, because ${UNSAFE_SINGLE_TENANT} insists: ${unconfined}`);
+  if (unconfined !== null) say(`UNSAFE, as --unsafe-single-tenant insists: ${unconfined}`);
   const worker = { node, libraries, runner: programs.files.worker };
   const esbuild = packagedFile(layout.projectDir, 'esbuild');
   const builder = builderProgram({

@@ -6,15 +6,13 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readlinkSync, rmdirSync, statSync } from 'node:fs';
 import { PlatformError } from '../../protocol/errors.ts';
+import { IN_PRIVATE_NAMESPACE } from '../server-arguments.ts';
 import type { HostTools } from './host-tools.ts';
 import type { DataFolders, Layout } from './layout.ts';
 import { PROJECT_PARTS } from './layout.ts';
 import { requireReadableProject } from './readable-project.ts';
 
 type Mount = (args: string[]) => void;
-
-/** Given to the second start of the same process, inside its own mount namespace. */
-export const IN_PRIVATE_NAMESPACE = '--in-private-namespace';
 
 const UNSHARE = ['--mount', '--propagation', 'private', '--'];
 const NEEDS_MOUNTS =

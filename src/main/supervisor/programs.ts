@@ -1,11 +1,12 @@
 /**
- * The platform's programs, each bundled into one file at start: a process that reads one file starts several times
+ * The platform's programs, each bundled into one file at the first start: a process that reads one file starts several times
  * faster than one that strips the types of a hundred, and is a third smaller. Code inside sandboxes could not find
  * anything else anyway.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
+import { openProgramCache } from './program-cache.ts';
 
 /** Program → its entry below `src`. */
 const ENTRIES = {
@@ -39,21 +40,26 @@ const MODULE_FORMAT_BRIDGE = [
   `const __filename = import.meta.filename, __dirname = import.meta.dirname;`,
 ].join('\n');
 
+/** Bundles all of them into the folder, or takes what an earlier start made of the same sources. */
 export async function bundlePrograms(projectDir: string, outDir: string): Promise<Programs> {
   const names = Object.keys(ENTRIES) as ProgramName[];
   const others = names.filter((name) => !['builder', 'worker', 'launcher'].includes(name));
-  const files = await bundleAll(projectDir, [
+  const bundlings = [
     { names: ['worker', 'launcher'], outDir, isCommonJs: true },
     { names: others, outDir },
     // What few builds need stays on disk for the others, and for the builder that waits for one.
     { names: ['builder'], outDir: `${outDir}/builder`, isSplit: true },
-  ]);
+  ] as const;
+  await openProgramCache(projectDir).fill(outDir, () => bundleAll(projectDir, bundlings));
+  const files = filesOf(bundlings);
   return { files, builderVersion: await versionOf(files.builder) };
 }
 
 /** The worker's program alone. */
 export async function bundleWorkerProgram(projectDir: string, outDir: string): Promise<string> {
-  return (await bundleAll(projectDir, [{ names: ['worker'], outDir, isCommonJs: true }])).worker;
+  const bundlings = [{ names: ['worker'], outDir, isCommonJs: true }] as const;
+  await bundleAll(projectDir, bundlings);
+  return filesOf(bundlings).worker;
 }
 
 interface Bundling {
@@ -68,10 +74,7 @@ interface Bundling {
   isCommonJs?: boolean;
 }
 
-async function bundleAll(
-  projectDir: string,
-  bundlings: readonly Bundling[],
-): Promise<Record<ProgramName, string>> {
+async function bundleAll(projectDir: string, bundlings: readonly Bundling[]): Promise<void> {
   const esbuild = await import('esbuild');
   try {
     for (const bundling of bundlings) await bundleSome(esbuild, projectDir, bundling);
@@ -84,6 +87,9 @@ async function bundleAll(
     // Its helper process would otherwise stay.
     await esbuild.stop();
   }
+}
+
+function filesOf(bundlings: readonly Bundling[]): Record<ProgramName, string> {
   const files = bundlings.flatMap(({ names, outDir, isCommonJs = false }) =>
     names.map((name) => [name, `${outDir}/${name}.${isCommonJs ? 'cjs' : 'mjs'}`]),
   );
