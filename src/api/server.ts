@@ -13,8 +13,10 @@ import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
 import { functionRoutes } from './functions/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
-import type { ApiDeps } from './ports.ts';
 import { jsonParser } from './json-parser.ts';
+import { openApiOptions } from './openapi.ts';
+import { isPublic, requireDescription } from './operation.ts';
+import type { ApiDeps } from './ports.ts';
 import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
 import { logRoutes } from './logs/handlers.ts';
@@ -33,12 +35,8 @@ export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 2_000;
-const PUBLIC_PATHS = new Set([
-  '/certificates/authority',
-  '/openapi.json',
-  '/readyz',
-  '/schema/fn.json',
-]);
+/** Of routes for machines that are no operations. They take no token. */
+const HIDDEN = { schema: { hide: true, security: [] } };
 
 function createInstance() {
   return fastify({
@@ -54,18 +52,14 @@ function createInstance() {
 /** The API as an HTTP server that does not listen yet. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const api = createInstance();
-  await api.register(swagger, {
-    openapi: {
-      info: { title: 'gitfn control API', version: '1' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
-    },
-  });
+  await api.register(swagger, openApiOptions());
+  api.addHook('onRoute', requireDescription);
+  // Of text fastify would take what no operation here has a use for.
+  api.removeAllContentTypeParsers();
   api.addContentTypeParser('application/json', { parseAs: 'buffer' }, jsonParser(api));
   api.decorateRequest('actor');
   api.addHook('onRequest', async (request) => {
-    const path = request.url.split('?')[0] ?? '';
-    if (PUBLIC_PATHS.has(path)) return;
+    if (isPublic(request.routeOptions)) return;
     requirePrivateConnection(deps, request);
     request.actor = await authenticate(deps, request);
   });
@@ -85,13 +79,13 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     tokenRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.
-  api.get('/readyz', { schema: { hide: true } }, async () => {
+  api.get('/readyz', HIDDEN, async () => {
     if (!(await deps.isDatabaseUp())) return { degraded: ['database'], warnings: [] };
     const degraded = deps.isAlarmed() ? ['certificates'] : [];
     return { degraded, warnings: await deps.warnings() };
   });
-  api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
-  api.get('/schema/fn.json', { schema: { hide: true } }, (_request, reply) =>
+  api.get('/openapi.json', HIDDEN, () => api.swagger());
+  api.get('/schema/fn.json', HIDDEN, (_request, reply) =>
     reply.type('application/schema+json').send(FnManifestSchema),
   );
   await api.ready();

@@ -27,9 +27,11 @@ import type { ErrorCode } from './errors.ts';
 import type { LogKind } from './logs.ts';
 import type { LogLevel } from './worker.ts';
 
-/** A list; always wrapped, so that paging can be added without breaking a client. */
+/** A part of a list, as `?limit=` (1 to 200, 50 without it) and `?cursor=` ask for it. */
 export interface Page<Item> {
   items: Item[];
+  /** The cursor of the next page; null on the last one. */
+  next: string | null;
 }
 
 export interface WhoAmI {
@@ -195,10 +197,8 @@ export interface LogView {
   fields: Record<string, unknown> | null;
 }
 
-export interface LogPage extends Page<LogView> {
-  /** The cursor of older entries; null when there are none. */
-  next: string | null;
-}
+/** `next` is the cursor of older entries. */
+export type LogPage = Page<LogView>;
 
 export interface TokenView {
   id: string;
@@ -236,4 +236,16 @@ export interface Problem {
   code: ErrorCode;
   /** What to do about it. */
   hint?: string;
+  /** Id of the request. */
+  instance: string;
+  /** What is wrong with which part of the request. */
+  errors?: ProblemDetail[];
+}
+
+export interface ProblemDetail {
+  /** JSON pointer into the body, as a fragment: `#/apps/0`. */
+  pointer?: string;
+  /** Of the path or the query string. */
+  parameter?: string;
+  message: string;
 }

@@ -21,6 +21,13 @@ export const ERROR_TABLE = {
   'too-large': { status: 413, exit: 2, retryable: false, fault: 'user' },
   'build-failed': { status: 422, exit: 4, retryable: false, fault: 'user' },
   'release-failed': { status: 422, exit: 5, retryable: false, fault: 'user' },
+  /** The first request with this idempotency key is still being carried out. */
+  'in-progress': { status: 409, exit: 1, retryable: true, fault: 'user' },
+  /** What is to be changed is not what `If-Match` names any more. */
+  'precondition-failed': { status: 412, exit: 8, retryable: false, fault: 'user' },
+  'unsupported-media-type': { status: 415, exit: 2, retryable: false, fault: 'user' },
+  /** The idempotency key was used for another request. */
+  'key-reused': { status: 422, exit: 2, retryable: false, fault: 'user' },
   superseded: { status: 409, exit: 7, retryable: false, fault: 'user' },
   busy: { status: 503, exit: 1, retryable: true, fault: 'operator' },
   unavailable: { status: 503, exit: 6, retryable: true, fault: 'operator' },

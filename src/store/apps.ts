@@ -39,6 +39,26 @@ export async function listApps(db: Queryable, ids: string[] | null): Promise<App
   return rows;
 }
 
+/** At most `limit` of them by name, behind that of `after`; those whose name contains `q`. */
+export async function listAppsAfter(
+  db: Queryable,
+  {
+    ids,
+    q,
+    after,
+    limit,
+  }: { ids: string[] | null; q: string; after: string | null; limit: number },
+): Promise<App[]> {
+  const { rows } = await db.query<App>(
+    `SELECT ${COLUMNS} FROM apps
+     WHERE ($1::text[] IS NULL OR id = ANY ($1)) AND strpos(name, $2) > 0
+       AND ($3::text IS NULL OR name > $3)
+     ORDER BY name LIMIT $4`,
+    [ids, q, after, limit],
+  );
+  return rows;
+}
+
 /** The names behind a token's app ids, for showing; null stands for all apps. */
 export async function namesOfApps(db: Queryable, ids: string[] | null): Promise<string[] | null> {
   return ids === null ? null : (await listApps(db, ids)).map((app) => app.name);

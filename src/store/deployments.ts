@@ -138,16 +138,30 @@ export async function findReserved(
   return rows[0] ?? null;
 }
 
+interface DeploymentFilter {
+  state?: DeploymentState | undefined;
+  kind?: DeploymentKind | undefined;
+  /** A branch or a tag, by its name or in full. */
+  ref?: string | undefined;
+  /** A version: the first is the one before it. */
+  below?: number | undefined;
+  limit: number;
+}
+
 /** Newest first; the unnumbered deployments of commit hosts are left out. */
 export async function listDeployments(
   db: Queryable,
   appId: string,
-  limit: number,
+  { state, kind, ref, below, limit }: DeploymentFilter,
 ): Promise<Deployment[]> {
+  const refs = ref === undefined ? null : [ref, `refs/heads/${ref}`, `refs/tags/${ref}`];
   const { rows } = await db.query<Deployment>(
-    `SELECT ${COLUMNS} FROM deployments WHERE app_id = $1 AND version IS NOT NULL
-     ORDER BY version DESC LIMIT $2`,
-    [appId, limit],
+    `SELECT ${COLUMNS} FROM deployments
+     WHERE app_id = $1 AND version IS NOT NULL AND ($2::text IS NULL OR state = $2)
+       AND ($3::text IS NULL OR kind = $3) AND ($4::text[] IS NULL OR ref = ANY ($4))
+       AND ($5::float8 IS NULL OR version < $5)
+     ORDER BY version DESC LIMIT $6`,
+    [appId, state, kind, refs, below, limit],
   );
   return rows;
 }

@@ -106,7 +106,7 @@ export interface EnvironmentVersionRow {
 export async function listEnvironmentVersions(
   db: Queryable,
   appId: string,
-  limit: number,
+  { below, limit }: { below: number | null; limit: number },
 ): Promise<EnvironmentVersionRow[]> {
   const { rows } = await db.query<EnvironmentVersionRow>(
     `SELECT e.version, e.created_at AS "createdAt", t.name AS "createdBy",
@@ -122,8 +122,9 @@ export async function listEnvironmentVersions(
           SELECT FROM environment_values n WHERE n.app_id = v.app_id AND n.name = v.name
             AND n.scope = v.scope AND n.since_version = e.version)) AS unset
      FROM environment_versions e LEFT JOIN tokens t ON t.id = e.created_by
-     WHERE e.app_id = $1 ORDER BY e.version DESC LIMIT $2`,
-    [appId, limit],
+     WHERE e.app_id = $1 AND ($2::float8 IS NULL OR e.version < $2)
+     ORDER BY e.version DESC LIMIT $3`,
+    [appId, below, limit],
   );
   return rows;
 }

@@ -47,7 +47,7 @@ describe('a push that a change of the environment overtakes', () => {
     harness.moveRef(MAIN, sha('2'));
     expect(await harness.pushes.postReceive(pushed, report)).toBe(true);
     expect(harness.commitServed()).toBe(sha('2'));
-    const served = (await listDeployments(database, 'app-1', 9)).filter(
+    const served = (await listDeployments(database, 'app-1', { limit: 9 })).filter(
       ({ commit, liveAt }) => commit === sha('2') && liveAt !== null,
     );
     expect(served.map(({ envVersion }) => envVersion)).toEqual([1]);

@@ -101,7 +101,7 @@ describe('the reconciler', () => {
     await harness.reconciler.reconcile();
     expect(harness.commitServed()).toBe(sha('1'));
     await harness.pushes.postReceive(pushed, () => {});
-    expect(await listDeployments(database, 'app-1', 10)).toHaveLength(1);
+    expect(await listDeployments(database, 'app-1', { limit: 10 })).toHaveLength(1);
   });
 
   it('builds a ref that nobody recorded, and once is enough for code that does not build', async () => {
@@ -112,7 +112,7 @@ describe('the reconciler', () => {
     await harness.reconciler.reconcile();
     await harness.reconciler.reconcile();
     expect(harness.commitServed()).toBe(sha('1'));
-    expect(await listDeployments(database, 'app-1', 10)).toHaveLength(2);
+    expect(await listDeployments(database, 'app-1', { limit: 10 })).toHaveLength(2);
   });
 
   it('tries again what failed by the platform’s fault', async () => {
@@ -144,7 +144,9 @@ describe('the reconciler', () => {
     await round;
     expect(harness.commitServed()).toBe(sha('3'));
     expect(harness.commitServed('topic')).toBe(sha('a'));
-    const commits = (await listDeployments(database, 'app-1', 20)).map(({ commit }) => commit);
+    const commits = (await listDeployments(database, 'app-1', { limit: 20 })).map(
+      ({ commit }) => commit,
+    );
     expect(commits).not.toContain(sha('2'));
   });
 
@@ -193,10 +195,10 @@ describe('the reconciler', () => {
     const restarted = await DeployHarness.create(database);
     restarted.isBusy = true;
     await restarted.reconciler.reconcile();
-    expect((await listDeployments(database, 'app-1', 1))[0]?.state).toBe('warming');
+    expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('warming');
     restarted.isBusy = false;
     await restarted.reconciler.reconcile();
-    expect((await listDeployments(database, 'app-1', 1))[0]).toMatchObject({
+    expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]).toMatchObject({
       state: 'failed',
       reason: expect.stringContaining('interrupted'),
     });
@@ -260,7 +262,7 @@ describe('a rollback', () => {
         { tokenId: 'tok-1' },
       ),
     ).rejects.toThrow('away');
-    expect((await listDeployments(database, 'app-1', 1))[0]?.state).toBe('failed');
+    expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('failed');
     expect(harness.commitServed()).toBe(sha('2'));
   });
 });

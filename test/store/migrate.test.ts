@@ -23,6 +23,15 @@ it('runs each migration once, also when several processes start at once', async 
   expect(await migrate(database, MIGRATIONS)).toEqual([]);
 });
 
+it('applies one with a lower number that was added after a higher one', async () => {
+  const database = await createEmptyDatabase(platform());
+  const folder = await copyMigrations();
+  await writeFile(join(folder, '9999_later.sql'), 'CREATE TABLE later (id int);');
+  await migrate(database, folder);
+  await writeFile(join(folder, '9998_earlier.sql'), 'CREATE TABLE earlier (id int);');
+  expect(await migrate(database, folder)).toEqual(['9998_earlier.sql']);
+});
+
 it('refuses a database that knows more than it does, and says what to do', async () => {
   const database = await createEmptyDatabase(platform());
   const newer = await copyMigrations();

@@ -1,11 +1,18 @@
 import type { AppView } from '../../protocol/control-api.ts';
-import { listApps, type App } from '../../store/apps.ts';
+import { type App, listAppsAfter } from '../../store/apps.ts';
 import { findDeployment } from '../../store/deployments.ts';
 import { findRoute, PRODUCTION_ROUTE } from '../../store/routes.ts';
+import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentApp } from './present.ts';
-import { AppPage, AppParams, AppSchema } from './schema.ts';
+import { AppPage, AppParams, AppQuery, AppSchema } from './schema.ts';
+
+const BY_NAME = {
+  list: 'listApps',
+  keyOf: ({ name }: App) => [name] as const,
+  types: ['string'] as const,
+};
 
 export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
   const { db, access, address } = deps;
@@ -17,16 +24,41 @@ export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
 
   api.get(
     '/apps',
-    { schema: { summary: 'List the apps that the token can see', response: { 200: AppPage } } },
-    async (request) => {
-      const apps = await listApps(db, request.actor.appIds);
-      return { items: await Promise.all(apps.map(view)) };
+    {
+      config: { action: 'app.read' },
+      schema: {
+        operationId: 'listApps',
+        tags: ['apps'],
+        summary: 'List the apps that the token can see, by name',
+        querystring: AppQuery,
+        response: { 200: AppPage },
+      },
+    },
+    async ({ actor, query }) => {
+      const page = await readPage(query, BY_NAME, (after, limit) =>
+        listAppsAfter(db, {
+          ids: actor.appIds,
+          q: query.q ?? '',
+          after: after?.[0] ?? null,
+          limit,
+        }),
+      );
+      return presentPage(page, view);
     },
   );
 
   api.get(
     '/apps/:app',
-    { schema: { summary: 'Show one app', params: AppParams, response: { 200: AppSchema } } },
+    {
+      config: { action: 'app.read' },
+      schema: {
+        operationId: 'getApp',
+        tags: ['apps'],
+        summary: 'Show one app',
+        params: AppParams,
+        response: { 200: AppSchema },
+      },
+    },
     async (request) => view(await access.requireApp(request.actor, 'app.read', request.params.app)),
   );
 }

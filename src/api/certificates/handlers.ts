@@ -1,8 +1,11 @@
+import { Type } from 'typebox';
 import type { Actor } from '../../access/index.ts';
+import type { CertificateView } from '../../protocol/certificates-api.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { App } from '../../store/apps.ts';
 import { listApps } from '../../store/apps.ts';
 import type { CertificateRow } from '../../store/certificates.ts';
+import { cutPage, PageQuery } from '../paging.ts';
 import type { ApiDeps, CertificatesForApi } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentRow, presentStatus } from './present.ts';
@@ -17,6 +20,13 @@ import {
 /** Larger than what is taken, so that what is too large is told by how much. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
+/** Of one that is still to be ordered, its names tell it from the others. */
+const BY_NAMES = {
+  list: 'listCertificates',
+  keyOf: ({ names, id, source }: CertificateView) => [names.join(' '), source, id ?? ''] as const,
+  types: ['string', 'string', 'string'] as const,
+};
+
 export function certificateRoutes(api: ApiInstance, deps: ApiDeps): void {
   readRoutes(api, deps);
   changeRoutes(api, deps);
@@ -26,12 +36,16 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.get(
     '/certificates',
     {
+      config: { action: 'app.read' },
       schema: {
+        operationId: 'listCertificates',
+        tags: ['certificates'],
         summary: 'List the certificates of the platform and of the apps that the token can see',
+        querystring: PageQuery,
         response: { 200: CertificatePage },
       },
     },
-    async ({ actor }) => {
+    async ({ actor, query }) => {
       const { rows, statuses, isLasting } = await open(deps).list();
       const names = new Map(
         (await listApps(deps.db, actor.appIds)).map(({ id, name }) => [id, name]),
@@ -41,22 +55,23 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
       };
       const nameOf = (appId: string | null): string | null => names.get(appId ?? '') ?? null;
       const others = rows.filter((row) => row.source !== 'acme' && isSeen(row));
-      return {
-        items: [
-          ...statuses.filter(isSeen).map((one) => presentStatus(one, nameOf(one.appId))),
-          ...others.map((row) => {
-            const facts = { app: nameOf(row.appId), isLasting: isLasting(row), now: deps.now() };
-            return presentRow(row, facts);
-          }),
-        ],
-      };
+      return cutPage(query, BY_NAMES, [
+        ...statuses.filter(isSeen).map((one) => presentStatus(one, nameOf(one.appId))),
+        ...others.map((row) => {
+          const facts = { app: nameOf(row.appId), isLasting: isLasting(row), now: deps.now() };
+          return presentRow(row, facts);
+        }),
+      ]);
     },
   );
 
   api.get(
     '/certificates/authority',
     {
+      config: { action: null },
       schema: {
+        operationId: 'getAuthority',
+        tags: ['certificates'],
         summary: "Show the certificate of this machine's own authority; takes no token",
         security: [],
         response: { 200: AuthoritySchema },
@@ -77,7 +92,10 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
     '/certificates',
     {
       bodyLimit: BODY_LIMIT_BYTES,
+      config: { action: 'certificate.change' },
       schema: {
+        operationId: 'uploadCertificate',
+        tags: ['certificates'],
         summary: 'Upload a certificate and its key, which nobody can read again',
         body: CertificateBody,
         response: { 201: UploadedCertificateSchema },
@@ -93,7 +111,16 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
 
   api.delete(
     '/certificates/:id',
-    { schema: { summary: 'Remove an uploaded certificate', params: CertificateParams } },
+    {
+      config: { action: 'certificate.change' },
+      schema: {
+        operationId: 'removeCertificate',
+        tags: ['certificates'],
+        summary: 'Remove an uploaded certificate',
+        params: CertificateParams,
+        response: { 204: Type.Null({ description: 'It is removed' }) },
+      },
+    },
     async ({ actor, params }, reply) => {
       const { rows } = await open(deps).list();
       const row = rows.find(({ id }) => id === params.id);
@@ -101,7 +128,7 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
       await requireOwnerOf(deps, actor, row);
       if (row.source !== 'upload') throw notUploaded(row);
       await open(deps).remove(row);
-      return reply.code(204).send();
+      return reply.code(204).send(null);
     },
   );
 }

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { pageOf } from '../paging.ts';
 
 const NullableString = Type.Union([Type.String(), Type.Null()]);
 
@@ -15,7 +16,7 @@ const fields = {
 
 export const CertificateParams = Type.Object({ id: Type.String({ maxLength: 40 }) });
 
-export const CertificatePage = Type.Object({ items: Type.Array(Type.Object(fields)) });
+export const CertificatePage = pageOf(Type.Object(fields, { title: 'Certificate' }));
 
 /** What is too long, or no PEM, is said by whoever reads it. */
 export const CertificateBody = Type.Object(
@@ -27,11 +28,14 @@ export const CertificateBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const UploadedCertificateSchema = Type.Object({
-  ...fields,
-  id: Type.String(),
-  warnings: Type.Array(Type.String()),
-  replaced: Type.Array(Type.String()),
-});
+export const UploadedCertificateSchema = Type.Object(
+  {
+    ...fields,
+    id: Type.String(),
+    warnings: Type.Array(Type.String()),
+    replaced: Type.Array(Type.String()),
+  },
+  { title: 'UploadedCertificate' },
+);
 
 export const AuthoritySchema = Type.Object({ certificate: Type.String() });

@@ -1,7 +1,8 @@
 import { findBundle } from '../../store/builds.ts';
 import { findDeploymentByName, findDeploymentFacts } from '../../store/deployment-names.ts';
-import { listDeployments } from '../../store/deployments.ts';
+import { type Deployment, listDeployments } from '../../store/deployments.ts';
 import { AppParams } from '../apps/schema.ts';
+import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentAgain, presentDeployment, presentDetail } from './present.ts';
@@ -15,13 +16,26 @@ import {
   RollbackSchema,
 } from './schema.ts';
 
-export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, access, address, rollbacks, redeploys } = deps;
+const NEWEST_FIRST = {
+  list: 'listDeployments',
+  // The query lists those that have one.
+  keyOf: ({ version }: Deployment) => [version ?? 0] as const,
+  types: ['number'] as const,
+};
 
+export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
+  readRoutes(api, deps);
+  releaseRoutes(api, deps);
+}
+
+function readRoutes(api: ApiInstance, { db, access, address }: ApiDeps): void {
   api.get(
     '/apps/:app/deployments',
     {
+      config: { action: 'app.read' },
       schema: {
+        operationId: 'listDeployments',
+        tags: ['deployments'],
         summary: 'List deployments, newest first',
         params: AppParams,
         querystring: DeploymentQuery,
@@ -30,17 +44,21 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async (request) => {
       const app = await access.requireApp(request.actor, 'app.read', request.params.app);
-      const deployments = await listDeployments(db, app.id, request.query.limit);
-      return {
-        items: deployments.map((deployment) => presentDeployment(address, app, deployment)),
-      };
+      const { state, kind, ref } = request.query;
+      const page = await readPage(request.query, NEWEST_FIRST, (after, limit) =>
+        listDeployments(db, app.id, { state, kind, ref, below: after?.[0], limit }),
+      );
+      return presentPage(page, (deployment) => presentDeployment(address, app, deployment));
     },
   );
 
   api.get(
     '/apps/:app/deployments/:deployment',
     {
+      config: { action: 'app.read' },
       schema: {
+        operationId: 'getDeployment',
+        tags: ['deployments'],
         summary: 'Show one deployment: by id, version, branch, tag or commit',
         params: DeploymentParams,
         response: { 200: DeploymentDetailSchema },
@@ -54,11 +72,16 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
       return presentDetail(address, app, { deployment, facts, bundle: bundle || null });
     },
   );
+}
 
+function releaseRoutes(api: ApiInstance, { access, address, rollbacks, redeploys }: ApiDeps): void {
   api.post(
     '/apps/:app/redeploy',
     {
+      config: { action: 'app.redeploy' },
       schema: {
+        operationId: 'redeploy',
+        tags: ['deployments'],
         summary: 'Deploy a bundle again with the environment of now, as a new version',
         params: AppParams,
         body: RedeployBody,
@@ -75,7 +98,10 @@ export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.post(
     '/apps/:app/rollback',
     {
+      config: { action: 'app.rollback' },
       schema: {
+        operationId: 'rollback',
+        tags: ['deployments'],
         summary: 'Make an earlier release live again, as a new version',
         params: AppParams,
         body: RollbackBody,

@@ -1,34 +1,49 @@
 import { type TSchema, Type } from 'typebox';
 import { DEPLOYMENT_KINDS, DEPLOYMENT_STATES } from '../../model/deployment.ts';
+import { pageOf, pageQuery } from '../paging.ts';
 
-const MAX_PAGE = 200;
-const DEFAULT_PAGE = 20;
+const MAX_REF_CHARACTERS = 300;
 
-export const DeploymentSchema = Type.Object({
-  id: Type.String(),
-  version: Type.Union([Type.Integer(), Type.Null()]),
-  kind: Type.Enum([...DEPLOYMENT_KINDS]),
-  ref: Type.String(),
-  commit: Type.String(),
-  subject: Type.String(),
-  author: Type.String(),
-  state: Type.Enum([...DEPLOYMENT_STATES]),
-  bundle: Type.Union([Type.String(), Type.Null()]),
-  envVersion: Type.Integer(),
-  createdAt: Type.String(),
-  liveAt: Type.Union([Type.String(), Type.Null()]),
-  buildMs: Type.Union([Type.Integer(), Type.Null()]),
-  url: Type.String(),
-  isCurrent: Type.Boolean(),
-  reason: Type.Union([Type.String(), Type.Null()]),
-  trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy']),
-});
+export const DeploymentSchema = Type.Object(
+  {
+    id: Type.String(),
+    version: Type.Union([Type.Integer(), Type.Null()]),
+    kind: Type.Enum([...DEPLOYMENT_KINDS]),
+    ref: Type.String(),
+    commit: Type.String(),
+    subject: Type.String(),
+    author: Type.String(),
+    state: Type.Enum([...DEPLOYMENT_STATES]),
+    bundle: Type.Union([Type.String(), Type.Null()]),
+    envVersion: Type.Integer(),
+    createdAt: Type.String(),
+    liveAt: Type.Union([Type.String(), Type.Null()]),
+    buildMs: Type.Union([Type.Integer(), Type.Null()]),
+    url: Type.String(),
+    isCurrent: Type.Boolean(),
+    reason: Type.Union([Type.String(), Type.Null()]),
+    trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy']),
+  },
+  { title: 'Deployment' },
+);
 
-export const DeploymentPage = Type.Object({ items: Type.Array(DeploymentSchema) });
+export const DeploymentPage = pageOf(DeploymentSchema);
 
-export const DeploymentQuery = Type.Object({
-  limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
-});
+export const DeploymentQuery = Type.Object(
+  {
+    ...pageQuery,
+    state: Type.Optional(Type.Enum([...DEPLOYMENT_STATES])),
+    kind: Type.Optional(Type.Enum([...DEPLOYMENT_KINDS])),
+    ref: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_REF_CHARACTERS,
+        description: 'A branch or a tag, by its name or in full',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
@@ -40,26 +55,32 @@ export const DeploymentParams = Type.Object({
   deployment: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
 });
 
-const FunctionSchema = Type.Object({
-  name: Type.String(),
-  entry: Nullable(Type.String()),
-  path: Nullable(Type.String()),
-  methods: Nullable(Type.Array(Type.String())),
-  convention: Nullable(Type.String()),
-  memoryMib: Type.Integer(),
-  timeoutMs: Type.Integer(),
-  concurrency: Type.Integer(),
-});
+const FunctionSchema = Type.Object(
+  {
+    name: Type.String(),
+    entry: Nullable(Type.String()),
+    path: Nullable(Type.String()),
+    methods: Nullable(Type.Array(Type.String())),
+    convention: Nullable(Type.String()),
+    memoryMib: Type.Integer(),
+    timeoutMs: Type.Integer(),
+    concurrency: Type.Integer(),
+  },
+  { title: 'DeployedFunction' },
+);
 
-export const DeploymentDetailSchema = Type.Object({
-  ...DeploymentSchema.properties,
-  commitUrl: Type.String(),
-  sourceVersion: Nullable(Type.Integer()),
-  createdBy: Nullable(Type.String()),
-  endedAt: Nullable(Type.String()),
-  bundleBytes: Nullable(Type.Integer()),
-  functions: Type.Array(FunctionSchema),
-});
+export const DeploymentDetailSchema = Type.Object(
+  {
+    ...DeploymentSchema.properties,
+    commitUrl: Type.String(),
+    sourceVersion: Nullable(Type.Integer()),
+    createdBy: Nullable(Type.String()),
+    endedAt: Nullable(Type.String()),
+    bundleBytes: Nullable(Type.Integer()),
+    functions: Type.Array(FunctionSchema),
+  },
+  { title: 'DeploymentDetail' },
+);
 
 export const RedeployBody = Type.Object(
   { target: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS })) },
@@ -74,8 +95,11 @@ export const RollbackBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const RollbackSchema = Type.Object({
-  deployment: DeploymentSchema,
-  environmentVersion: Type.Integer(),
-  elapsedMs: Type.Number(),
-});
+export const RollbackSchema = Type.Object(
+  {
+    deployment: DeploymentSchema,
+    environmentVersion: Type.Integer(),
+    elapsedMs: Type.Number(),
+  },
+  { title: 'DeployedAgain' },
+);

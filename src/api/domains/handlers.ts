@@ -1,4 +1,6 @@
 import { AppParams } from '../apps/schema.ts';
+import type { DomainStatus } from '../../domains/index.ts';
+import { cutPage, presentPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentDomain, presentRemoval } from './present.ts';
@@ -6,9 +8,16 @@ import {
   DomainBody,
   DomainPage,
   DomainParams,
+  DomainQuery,
   DomainRemovalSchema,
   DomainSchema,
 } from './schema.ts';
+
+const BY_NAME = {
+  list: 'listDomains',
+  keyOf: ({ domain }: DomainStatus) => [domain.name] as const,
+  types: ['string'] as const,
+};
 
 export function domainRoutes(api: ApiInstance, deps: ApiDeps): void {
   readRoutes(api, deps);
@@ -19,23 +28,33 @@ function readRoutes(api: ApiInstance, { access, address, domains }: ApiDeps): vo
   api.get(
     '/apps/:app/domains',
     {
+      config: { action: 'domain.read' },
       schema: {
+        operationId: 'listDomains',
+        tags: ['domains'],
         summary: 'List the domains of an app, and what each still needs',
         params: AppParams,
+        querystring: DomainQuery,
         response: { 200: DomainPage },
       },
     },
-    async ({ actor, params }) => {
+    async ({ actor, params, query }) => {
       const app = await access.requireApp(actor, 'domain.read', params.app);
-      const statuses = await domains.list(app);
-      return { items: statuses.map((status) => presentDomain(address, status)) };
+      const statuses = (await domains.list(app)).filter(
+        ({ domain }) => query.state === undefined || domain.state === query.state,
+      );
+      const page = await cutPage(query, BY_NAME, statuses);
+      return presentPage(page, (status) => presentDomain(address, status));
     },
   );
 
   api.get(
     '/apps/:app/domains/:name',
     {
+      config: { action: 'domain.read' },
       schema: {
+        operationId: 'getDomain',
+        tags: ['domains'],
         summary: 'Show one domain',
         params: DomainParams,
         response: { 200: DomainSchema },
@@ -52,7 +71,10 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
   api.post(
     '/apps/:app/domains',
     {
+      config: { action: 'domain.change' },
       schema: {
+        operationId: 'addDomain',
+        tags: ['domains'],
         summary: 'Add a domain, or change what one leads to; DNS is asked at once',
         params: AppParams,
         body: DomainBody,
@@ -70,7 +92,10 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
   api.post(
     '/apps/:app/domains/:name/verify',
     {
+      config: { action: 'domain.change' },
       schema: {
+        operationId: 'verifyDomain',
+        tags: ['domains'],
         summary: 'Ask DNS now whether a domain is proved and leads here',
         params: DomainParams,
         response: { 200: DomainSchema },
@@ -85,7 +110,10 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
   api.delete(
     '/apps/:app/domains/:name',
     {
+      config: { action: 'domain.change' },
       schema: {
+        operationId: 'removeDomain',
+        tags: ['domains'],
         summary: 'Remove a domain: it answers no more at once',
         params: DomainParams,
         response: { 200: DomainRemovalSchema },

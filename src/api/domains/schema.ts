@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { DOMAIN_PROOFS } from '../../model/domain.ts';
 import { AppParams } from '../apps/schema.ts';
+import { pageOf, pageQuery } from '../paging.ts';
 
 /** More than any name has, in any spelling: what is too long is said by the reader of names. */
 const MAX_WRITTEN_CHARACTERS = 2_000;
@@ -20,50 +21,58 @@ export const DomainBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const DomainSchema = Type.Object({
-  name: Type.String(),
-  displayName: Type.String(),
-  state: Type.Enum(['pending', 'verified']),
-  url: Type.String(),
-  branch: NullableString,
-  redirectTo: NullableString,
-  proof: Type.Union([Type.Enum([...DOMAIN_PROOFS]), Type.Null()]),
-  pointing: Type.Enum(['here', 'elsewhere', 'nowhere', 'unknown']),
-  problem: NullableString,
-  records: Type.Array(
-    Type.Object({
-      type: Type.Enum(['TXT', 'CNAME', 'A', 'AAAA', 'ALIAS']),
-      name: Type.String(),
-      value: Type.String(),
-      purpose: Type.Enum(['proof', 'pointing', 'both']),
-    }),
-  ),
-  findings: Type.Array(
-    Type.Object({
-      type: Type.Enum(['TXT', 'CNAME', 'A']),
-      name: Type.String(),
-      server: NullableString,
-      outcome: Type.Enum(['expected', 'other', 'none', 'unknown-name', 'failed']),
-      values: Type.Array(Type.String()),
-      message: Type.String(),
-    }),
-  ),
-  certificate: Type.Union([
-    Type.Object({
-      state: Type.Enum(['valid', 'pending', 'failing', 'at-risk', 'expired']),
-      expiresAt: NullableString,
-      problem: NullableString,
-      hint: NullableString,
-    }),
-    Type.Null(),
-  ]),
-  checkedAt: NullableString,
-  nextCheckAt: NullableString,
-  createdAt: Type.String(),
-  verifiedAt: NullableString,
-});
+export const DomainSchema = Type.Object(
+  {
+    name: Type.String(),
+    displayName: Type.String(),
+    state: Type.Enum(['pending', 'verified']),
+    url: Type.String(),
+    branch: NullableString,
+    redirectTo: NullableString,
+    proof: Type.Union([Type.Enum([...DOMAIN_PROOFS]), Type.Null()]),
+    pointing: Type.Enum(['here', 'elsewhere', 'nowhere', 'unknown']),
+    problem: NullableString,
+    records: Type.Array(
+      Type.Object({
+        type: Type.Enum(['TXT', 'CNAME', 'A', 'AAAA', 'ALIAS']),
+        name: Type.String(),
+        value: Type.String(),
+        purpose: Type.Enum(['proof', 'pointing', 'both']),
+      }),
+    ),
+    findings: Type.Array(
+      Type.Object({
+        type: Type.Enum(['TXT', 'CNAME', 'A']),
+        name: Type.String(),
+        server: NullableString,
+        outcome: Type.Enum(['expected', 'other', 'none', 'unknown-name', 'failed']),
+        values: Type.Array(Type.String()),
+        message: Type.String(),
+      }),
+    ),
+    certificate: Type.Union([
+      Type.Object({
+        state: Type.Enum(['valid', 'pending', 'failing', 'at-risk', 'expired']),
+        expiresAt: NullableString,
+        problem: NullableString,
+        hint: NullableString,
+      }),
+      Type.Null(),
+    ]),
+    checkedAt: NullableString,
+    nextCheckAt: NullableString,
+    createdAt: Type.String(),
+    verifiedAt: NullableString,
+  },
+  { title: 'Domain' },
+);
 
-export const DomainPage = Type.Object({ items: Type.Array(DomainSchema) });
+export const DomainPage = pageOf(DomainSchema);
+
+export const DomainQuery = Type.Object(
+  { ...pageQuery, state: Type.Optional(Type.Enum(['pending', 'verified'])) },
+  { additionalProperties: false },
+);
 
 export const DomainRemovalSchema = Type.Object({
   name: Type.String(),

@@ -3,8 +3,9 @@ import { parseScope, type Scope, type ValueChange } from '../../model/environmen
 import type { EnvironmentPut, EnvironmentResult } from '../../protocol/environment-api.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { systemClock } from '../../std/clock.ts';
-import { listEnvironmentVersions } from '../../store/environment.ts';
+import { type EnvironmentVersionRow, listEnvironmentVersions } from '../../store/environment.ts';
 import { AppParams } from '../apps/schema.ts';
+import { PageQuery, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import {
@@ -22,11 +23,16 @@ import {
   EnvironmentSchema,
   EnvironmentScopeQuery,
   EnvironmentVersionPage,
-  EnvironmentVersionsQuery,
 } from './schema.ts';
 
 /** For a whole environment as JSON, and for telling which value of one that is too large is to blame. */
 const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+
+const NEWEST_FIRST = {
+  list: 'listEnvironmentVersions',
+  keyOf: ({ version }: EnvironmentVersionRow) => [version] as const,
+  types: ['number'] as const,
+};
 
 export function environmentRoutes(api: ApiInstance, deps: ApiDeps): void {
   readRoutes(api, deps);
@@ -37,7 +43,10 @@ function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
   api.get(
     '/apps/:app/environment',
     {
+      config: { action: 'environment.list' },
       schema: {
+        operationId: 'getEnvironment',
+        tags: ['environment'],
         summary: 'List the environment; secrets without their values',
         params: AppParams,
         querystring: EnvironmentQuery,
@@ -55,17 +64,22 @@ function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
   api.get(
     '/apps/:app/environment/versions',
     {
+      config: { action: 'environment.list' },
       schema: {
+        operationId: 'listEnvironmentVersions',
+        tags: ['environment'],
         summary: 'List the versions of the environment and what each changed, newest first',
         params: AppParams,
-        querystring: EnvironmentVersionsQuery,
+        querystring: PageQuery,
         response: { 200: EnvironmentVersionPage },
       },
     },
     async (request) => {
       const app = await access.requireApp(request.actor, 'environment.list', request.params.app);
-      const rows = await listEnvironmentVersions(db, app.id, request.query.limit);
-      return { items: rows.map(presentEnvironmentVersion) };
+      const page = await readPage(request.query, NEWEST_FIRST, (after, limit) =>
+        listEnvironmentVersions(db, app.id, { below: after?.[0] ?? null, limit }),
+      );
+      return presentPage(page, presentEnvironmentVersion);
     },
   );
 }
@@ -90,7 +104,10 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
     {
       bodyLimit: BODY_LIMIT_BYTES,
       preValidation: requireText,
+      config: { action: 'environment.change' },
       schema: {
+        operationId: 'changeEnvironment',
+        tags: ['environment'],
         summary: 'Set and unset values: all of them, as one version, or none',
         params: AppParams,
         body: EnvironmentPatchBody,
@@ -109,7 +126,10 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
     {
       bodyLimit: BODY_LIMIT_BYTES,
       preValidation: requireText,
+      config: { action: 'environment.change' },
       schema: {
+        operationId: 'setEnvironmentValue',
+        tags: ['environment'],
         summary: 'Set one value',
         params: EnvironmentNameParams,
         body: EnvironmentPutBody,
@@ -122,7 +142,10 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
   api.delete(
     '/apps/:app/environment/:name',
     {
+      config: { action: 'environment.change' },
       schema: {
+        operationId: 'unsetEnvironmentValue',
+        tags: ['environment'],
         summary: 'Unset one value',
         params: EnvironmentNameParams,
         querystring: EnvironmentScopeQuery,

@@ -9,7 +9,7 @@ import { createLogReader } from './log-reader.ts';
 import { createLogStreams } from './log-stream.ts';
 import { readLogTime } from './log-time.ts';
 import { presentLogEntry } from './present.ts';
-import { LogPageSchema, LogQuerySchema } from './schema.ts';
+import { LogAnswer, LogQuerySchema } from './schema.ts';
 
 interface Query {
   since?: string;
@@ -50,11 +50,14 @@ export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.get(
     '/apps/:app/logs',
     {
+      config: { action: 'log.read' },
       schema: {
+        operationId: 'listLogs',
+        tags: ['logs'],
         summary: 'Read what functions printed, newest first; or follow it with tail',
         params: AppParams,
         querystring: LogQuerySchema,
-        response: { 200: LogPageSchema },
+        response: { 200: LogAnswer },
       },
     },
     async (request, reply) => {

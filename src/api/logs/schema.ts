@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { pageOf } from '../paging.ts';
 import { LOG_KINDS, LOG_LEVELS } from '../../protocol/logs.ts';
 
 const MAX_PAGE = 1_000;
@@ -6,23 +7,31 @@ const DEFAULT_PAGE = 100;
 const MAX_SEARCH_CHARACTERS = 200;
 const MAX_NAME_CHARACTERS = 250;
 
-const LogSchema = Type.Object({
-  id: Type.String(),
-  at: Type.String(),
-  level: Type.Enum([...LOG_LEVELS]),
-  kind: Type.Enum([...LOG_KINDS]),
-  function: Type.String(),
-  version: Type.Union([Type.Integer(), Type.Null()]),
-  deployment: Type.String(),
-  requestId: Type.Union([Type.String(), Type.Null()]),
-  text: Type.String(),
-  fields: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
-});
+const LogSchema = Type.Object(
+  {
+    id: Type.String(),
+    at: Type.String(),
+    level: Type.Enum([...LOG_LEVELS]),
+    kind: Type.Enum([...LOG_KINDS]),
+    function: Type.String(),
+    version: Type.Union([Type.Integer(), Type.Null()]),
+    deployment: Type.String(),
+    requestId: Type.Union([Type.String(), Type.Null()]),
+    text: Type.String(),
+    fields: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
+  },
+  { title: 'LogEntry' },
+);
 
-export const LogPageSchema = Type.Object({
-  items: Type.Array(LogSchema),
-  next: Type.Union([Type.String(), Type.Null()]),
-});
+export const LogAnswer = {
+  description:
+    'A page; with tail an entry a line, or as server-sent events where they are accepted',
+  content: {
+    'application/json': { schema: pageOf(LogSchema) },
+    'application/x-ndjson': { schema: LogSchema },
+    'text/event-stream': { schema: Type.String() },
+  },
+};
 
 const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS });
 

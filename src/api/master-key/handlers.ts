@@ -7,7 +7,10 @@ export function masterKeyRoutes(api: ApiInstance, { access, rotation }: ApiDeps)
   api.post(
     '/master-key/rotation',
     {
+      config: { action: 'master-key.rotate' },
       schema: {
+        operationId: 'rotateMasterKey',
+        tags: ['platform'],
         summary: 'Replace the master key and encrypt everything anew, while all serves',
         response: { 200: MasterKeyRotationSchema },
       },

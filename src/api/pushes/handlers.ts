@@ -3,10 +3,17 @@ import type { Actor, Action } from '../../access/index.ts';
 import type { PushRecord } from '../../deploy/index.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { AppParams } from '../apps/schema.ts';
+import { cutPage, PageQuery, presentPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentOutput, presentPush } from './present.ts';
-import { PushPage, PushParams, PushSchema } from './schema.ts';
+import { PushOutputStream, PushPage, PushParams, PushSchema } from './schema.ts';
+
+const NEWEST_FIRST = {
+  list: 'listPushes',
+  keyOf: ({ startedAt, push }: PushRecord) => [-startedAt.getTime(), push.id] as const,
+  types: ['number', 'string'] as const,
+};
 
 export function pushRoutes(api: ApiInstance, { access, journal }: ApiDeps): void {
   async function requirePush(
@@ -25,31 +32,50 @@ export function pushRoutes(api: ApiInstance, { access, journal }: ApiDeps): void
   api.get(
     '/apps/:app/pushes',
     {
+      config: { action: 'app.read' },
       schema: {
+        operationId: 'listPushes',
+        tags: ['pushes'],
         summary: 'List running pushes and the last that have ended, newest first',
         params: AppParams,
+        querystring: PageQuery,
         response: { 200: PushPage },
       },
     },
     async (request) => {
       const app = await access.requireApp(request.actor, 'app.read', request.params.app);
-      return { items: journal.list(app.id).map(presentPush) };
+      const page = await cutPage(request.query, NEWEST_FIRST, journal.list(app.id));
+      return presentPage(page, presentPush);
     },
   );
 
   api.get(
     '/apps/:app/pushes/:push/output',
-    { schema: { summary: 'Follow what a push prints, as JSON lines', params: PushParams } },
+    {
+      config: { action: 'app.read' },
+      schema: {
+        operationId: 'followPush',
+        tags: ['pushes'],
+        summary: 'Follow what a push prints, as JSON lines',
+        params: PushParams,
+        response: { 200: PushOutputStream },
+      },
+    },
     async (request, reply) => {
       const record = await requirePush(request.actor, 'app.read', request.params);
-      return reply.type('application/x-ndjson').send(Readable.from(presentOutput(record)));
+      const lines = Readable.from(presentOutput(record));
+      // The schema is of each line, and a stream is sent as it is.
+      return reply.type('application/x-ndjson').send(lines as never);
     },
   );
 
   api.post(
     '/apps/:app/pushes/:push/cancel',
     {
+      config: { action: 'app.cancel' },
       schema: {
+        operationId: 'cancelPush',
+        tags: ['pushes'],
         summary: 'End a push while it is being built',
         params: PushParams,
         response: { 200: PushSchema },

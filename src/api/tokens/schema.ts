@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { ROLES } from '../../model/role.ts';
+import { pageOf } from '../paging.ts';
 
 const MAX_LIFETIME_S = 10 * 365 * 24 * 3600;
 
@@ -17,9 +18,12 @@ const fields = {
   lastUsedAt: Type.Union([Type.String(), Type.Null()]),
 };
 
-export const TokenPage = Type.Object({ items: Type.Array(Type.Object(fields)) });
+export const TokenPage = pageOf(Type.Object(fields, { title: 'Token' }));
 
-export const CreatedTokenSchema = Type.Object({ ...fields, token: Type.String() });
+export const CreatedTokenSchema = Type.Object(
+  { ...fields, token: Type.String() },
+  { title: 'CreatedToken' },
+);
 
 export const TokenBody = Type.Object(
   {

@@ -6,7 +6,15 @@ import { WhoAmISchema } from './schema.ts';
 export function whoAmIRoutes(api: ApiInstance, { db }: ApiDeps): void {
   api.get(
     '/whoami',
-    { schema: { summary: 'Show whose token this is', response: { 200: WhoAmISchema } } },
+    {
+      config: { action: null },
+      schema: {
+        operationId: 'whoAmI',
+        tags: ['tokens'],
+        summary: 'Show whose token this is',
+        response: { 200: WhoAmISchema },
+      },
+    },
     async ({ actor }) => ({
       tokenId: actor.tokenId,
       name: actor.tokenName,

@@ -1,0 +1,62 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import type { FastifySchema } from 'fastify';
+import { nameSchemas } from './named-schemas.ts';
+import { ProblemSchema } from './problem.ts';
+
+type Document = Record<string, unknown> & {
+  paths?: Record<string, Record<string, Operation>>;
+  components?: { schemas?: Record<string, unknown> };
+};
+
+interface Operation {
+  security?: object[];
+  parameters?: unknown[];
+  requestBody?: unknown;
+  responses?: Record<string, unknown>;
+}
+
+/** What every operation may answer, beside what it is for. */
+const PROBLEM = {
+  description: 'A problem: what is wrong, and what to do about it',
+  content: { 'application/problem+json': { schema: ProblemSchema } },
+};
+
+/** How the OpenAPI document is made from the routes' own schemas. */
+export function openApiOptions(): FastifyDynamicSwaggerOptions {
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'gitfn control API',
+        version: '1',
+        description: 'Deploy functions, see what they do, and say who may.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } as { name: string },
+      },
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer', description: 'A token: `fn tokens create`' },
+        },
+      },
+      security: [{ token: [] }],
+    },
+    transform: ({ schema, url, route }) => ({
+      url,
+      schema: {
+        ...schema,
+        // Who may: what `can` is asked. Null where any token will do.
+        'x-fn-action': route.config?.action ?? null,
+      } as FastifySchema,
+    }),
+    transformObject: (documents) =>
+      'openapiObject' in documents ? complete(documents.openapiObject as Document) : {},
+  };
+}
+
+function complete(document: Document): object {
+  for (const operations of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(operations)) {
+      operation.responses = { ...operation.responses, default: PROBLEM };
+    }
+  }
+  return nameSchemas(document);
+}
