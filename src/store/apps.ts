@@ -51,7 +51,7 @@ export async function listAppsAfter(
 ): Promise<App[]> {
   const { rows } = await db.query<App>(
     `SELECT ${COLUMNS} FROM apps
-     WHERE ($1::text[] IS NULL OR id = ANY ($1)) AND strpos(name, $2) > 0
+     WHERE state = 'ready' AND ($1::text[] IS NULL OR id = ANY ($1)) AND strpos(name, $2) > 0
        AND ($3::text IS NULL OR name > $3)
      ORDER BY name LIMIT $4`,
     [ids, q, after, limit],
