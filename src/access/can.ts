@@ -9,6 +9,7 @@ const NEEDED_ROLE = {
   'app.rollback': 'deploy',
   'log.read': 'read',
   'app.redeploy': 'deploy',
+  'metrics.read': 'read',
   /** Names, scopes and kinds; no values. */
   'environment.list': 'read',
   /** The values of plain ones. Those of secrets nobody can read. */

@@ -5,3 +5,4 @@
  */
 export type { CertificatesForApi } from './ports.ts';
 export { createApi } from './server.ts';
+export type { MetricsForApi } from './ports.ts';

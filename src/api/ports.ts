@@ -27,6 +27,14 @@ export interface CertificatesForApi extends Pick<Uploads, 'add' | 'remove'> {
   readAuthority(): Promise<string | null>;
 }
 
+/** The data processes' part in what the API tells of metrics. Neither rejects: who is away has counted nothing. */
+export interface MetricsForApi {
+  /** Resolves when what was counted before the call can be read. */
+  flush(): Promise<void>;
+  /** Null while they are away. */
+  running(): Promise<{ workers: number; zygotes: number; inFlight: number } | null>;
+}
+
 export interface ApiDeps {
   db: Database;
   access: Access;
@@ -43,6 +51,7 @@ export interface ApiDeps {
   /** Null without HTTPS. */
   certificates: CertificatesForApi | null;
   rotation: Pick<Rotation, 'rotate'>;
+  metrics: MetricsForApi;
   address: PublicAddress;
   /** Milliseconds since the Unix epoch. */
   now: () => number;

@@ -19,6 +19,7 @@ import { isPublic, requireDescription } from './operation.ts';
 import type { ApiDeps } from './ports.ts';
 import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
+import { metricsRoutes } from './metrics/handlers.ts';
 import { logRoutes } from './logs/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
@@ -72,6 +73,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     functionRoutes(typed, deps);
     pushRoutes(typed, deps);
     logRoutes(typed, deps);
+    metricsRoutes(typed, deps);
     environmentRoutes(typed, deps);
     domainRoutes(typed, deps);
     certificateRoutes(typed, deps);

@@ -23,6 +23,7 @@ import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
 import { logs } from './logs.ts';
 import { masterKey } from './master-key.ts';
+import { metrics } from './metrics.ts';
 import { open } from './open.ts';
 import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
@@ -42,6 +43,7 @@ const COMMANDS = [
   attach,
   cancel,
   logs,
+  metrics,
   open,
   env,
   domains,

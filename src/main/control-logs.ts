@@ -9,6 +9,7 @@ import {
   createLogIngest,
   createOrigins,
   createStackResolver,
+  ingestMetrics,
   startLogRetention,
   type LogFollowers,
   type Redactors,
@@ -57,6 +58,10 @@ export async function startControlLogs(
       storeLogs: async (batch) => {
         await ingest.store(batch);
         return { followed: followers.appNames() };
+      },
+      storeMetrics: async (batch) => {
+        await ingestMetrics(db, batch);
+        return null;
       },
       endLogStreams: async () => {
         followers.endAll();

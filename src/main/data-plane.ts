@@ -3,7 +3,7 @@
  * who is away is not waited for: it has no workers, and reads the newest snapshot when it starts.
  */
 import type { DataPlanePort } from '../deploy/index.ts';
-import { type DataForControl, MAX_HELD_WORKERS } from '../protocol/data-plane.ts';
+import { type DataForControl, type DataStatus, MAX_HELD_WORKERS } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRpcClient, type RpcClient } from '../protocol/rpc.ts';
 
@@ -16,12 +16,18 @@ const PREPARE_FUNCTION_MS = 2000;
 /** For getting a worker, and for telling how it ended. */
 const RELEASE_MARGIN_MS = 30_000;
 const FOLLOW_DEADLINE_MS = 5_000;
+/** Somebody waits for it. */
+const READ_DEADLINE_MS = 2_000;
 
 export interface DataPlane extends DataPlanePort {
   /** Resolves when each live data process serves by this generation of certificates or a later one. */
   applyCertificates(generation: number): Promise<void>;
   /** Rejects when one of them was not told. */
   followLogs(apps: string[]): Promise<void>;
+  /** Resolves when what each live data process had counted before the call is stored. */
+  flushMetrics(): Promise<void>;
+  /** Of all live data processes together. */
+  status(): Promise<Omit<DataStatus, 'generation'>>;
 }
 
 type Call = RpcClient<DataForControl>;
@@ -75,6 +81,25 @@ export function createDataPlane(sockets: readonly string[]): DataPlane {
         throw new PlatformError('unavailable', 'the router did not take over the new certificates');
       }
     },
+    flushMetrics: async () => {
+      await tellAll(
+        calls,
+        (call, signal) => call('flushMetrics', null, { signal }),
+        READ_DEADLINE_MS,
+      );
+    },
+    status: async () => {
+      const all = await tellAll(
+        calls,
+        (call, signal) => call('status', null, { signal }),
+        READ_DEADLINE_MS,
+      );
+      return {
+        zygotes: all.reduce((sum, { zygotes }) => sum + zygotes, 0),
+        workers: all.reduce((sum, { workers }) => sum + workers, 0),
+        inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      };
+    },
     followLogs: async (apps) => {
       await Promise.all(
         calls.map((call) => call('followLogs', { apps }, within(FOLLOW_DEADLINE_MS))),
@@ -119,8 +144,9 @@ async function askOne<Result>(
 async function tellAll<Result>(
   calls: readonly Call[],
   tell: (call: Call, signal: AbortSignal) => Promise<Result>,
+  deadlineMs = CALL_DEADLINE_MS,
 ): Promise<Result[]> {
-  const { signal } = within(CALL_DEADLINE_MS);
+  const { signal } = within(deadlineMs);
   const answers = await Promise.all(
     calls.map((call) =>
       tell(call, signal).then(

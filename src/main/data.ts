@@ -27,6 +27,7 @@ import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
 import { openHttps } from './data-https.ts';
 import { startDataLogs } from './data-logs.ts';
+import { startDataMetrics } from './data-metrics.ts';
 import { createLog, type Logger } from './log.ts';
 import { createFleetClient, type DataHost, divideHost } from './fleet-client.ts';
 import { createSandboxClient } from './sandbox-client.ts';
@@ -51,6 +52,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   const processes = options.dataSockets.length;
   const fleet = processes === 1 ? null : createFleetClient(ofFleet, systemClock);
   const logs = await startDataLogs(options, fleet?.spreadOf);
+  const metrics = startDataMetrics(options, log);
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
@@ -74,7 +76,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     {
       functions: pool,
       failures: failureLog(log, logs.recorder),
-      invocations: logs.recorder,
+      invocations: both(logs.recorder, metrics.recorder),
       clock: systemClock,
       ...(https !== null && { https }),
     },
@@ -137,6 +139,10 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
         logs.shipper.follow(apps);
         return null;
       },
+      flushMetrics: async () => {
+        await metrics.shipper.flush();
+        return null;
+      },
       status: async () => ({ generation: door.generation, ...pool.status() }),
     },
     (method, error) => log.error({ method, err: error }, 'call failed'),
@@ -158,7 +164,19 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       await pool.close();
       rpc.close();
       rpc.closeAllConnections();
-      await logs.shipper.close();
+      await Promise.all([logs.shipper.close(), metrics.shipper.close()]);
+    },
+  };
+}
+
+function both(
+  first: DoorDeps['invocations'],
+  second: DoorDeps['invocations'],
+): DoorDeps['invocations'] {
+  return {
+    ended: (target, end) => {
+      first.ended(target, end);
+      second.ended(target, end);
     },
   };
 }

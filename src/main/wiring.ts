@@ -54,6 +54,7 @@ import { createDataPlane } from './data-plane.ts';
 import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
+import { createMetricsForApi } from './metrics-for-api.ts';
 import { createMasterKeyClient } from './master-key-client.ts';
 import { createRoutePublisher } from './route-publisher.ts';
 import { createSandboxClient } from './sandbox-client.ts';
@@ -252,6 +253,7 @@ export async function wireControl(
     domains: domains.registry,
     certificates: certificates?.forApi ?? null,
     rotation,
+    metrics: createMetricsForApi(data, log),
     address,
     logFollowers,
     now: () => clock.now(),

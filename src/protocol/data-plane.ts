@@ -82,6 +82,8 @@ export interface DataForControl {
   restart: { params: { deployments: string[] }; result: null };
   /** Names the apps whose log somebody follows now: what they print is to be sent at once. */
   followLogs: { params: { apps: string[] }; result: null };
+  /** Resolves when control has all that was counted before the call. */
+  flushMetrics: { params: null; result: null };
   /** Workers, zygotes and requests in flight, for `/readyz`, doctor and tests. */
   status: { params: null; result: DataStatus };
 }

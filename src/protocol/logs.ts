@@ -7,6 +7,7 @@
  * never a later one before an earlier one, so control stores a batch if its number is above the last that it has
  * of the source: a batch that is sent again, because its answer was lost, is stored once.
  */
+import type { MetricsBatch } from './metrics.ts';
 import type { LogLevel } from './worker.ts';
 
 /**
@@ -44,6 +45,8 @@ export interface LogBatch {
 export interface ControlForData {
   /** Resolves when the batch is committed, now or before. The apps are those whose log somebody follows now. */
   storeLogs: { params: LogBatch; result: { followed: string[] } };
+  /** Resolves when the batch is committed, now or before. */
+  storeMetrics: { params: MetricsBatch; result: null };
   /** Ends the streams of all who follow a log: the door is about to close, and would wait for them. */
   endLogStreams: { params: null; result: null };
   /** Writes the routes anew and has them applied: what a data process found stored is not, or not whole, what it can use. */

@@ -99,6 +99,7 @@ export class FunctionExchange implements Invocation {
     const known = readFunctionHeaders(headers, host);
     if (known.kind === 'bad') return this.#badResponse(known.message);
     if (!isStatus(status)) return this.#badResponse(NO_STATUS);
+    this.#responded = body.length;
     this.#tellEnd(status, null);
     const isRequestPending = this.hasBody && client.isBodyPending;
     const lines = known.lines + this.#ownLines();
@@ -231,6 +232,8 @@ export class FunctionExchange implements Invocation {
       durationMs: begunAtMs === null ? 0 : this.#tools.clock.monotonicMs() - begunAtMs,
       coldStartMs: this.#coldStartMs,
       failure,
+      requestBytes: this.#upload?.received ?? 0,
+      responseBytes: this.#responded,
       worker: this.#link,
     });
   }

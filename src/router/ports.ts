@@ -43,6 +43,9 @@ export interface InvocationEnd {
   coldStartMs: number | null;
   /** Null when the function answered, or was not waited for. */
   failure: InvocationFailure | null;
+  /** Of the bodies, as far as they came. */
+  requestBytes: number;
+  responseBytes: number;
   /** Who had it; null for nobody. */
   worker: Pick<InvocationLink, 'peakMemoryKib'> | null;
 }

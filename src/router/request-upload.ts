@@ -28,6 +28,11 @@ export class RequestUpload {
     this.#owner = owner;
   }
 
+  /** Bytes that came of it. */
+  get received(): number {
+    return this.#client.body?.length ?? this.#received;
+  }
+
   /** Sends all there is, also what another worker has refused, and what will come. */
   sendTo(link: InvocationLink, stream: number): void {
     this.#link = link;

@@ -18,6 +18,8 @@ const answered: InvocationEnd = {
   durationMs: 12.345,
   coldStartMs: null,
   failure: null,
+  requestBytes: 0,
+  responseBytes: 0,
   worker: { peakMemoryKib: 50_000 },
 };
 
