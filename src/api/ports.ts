@@ -53,6 +53,10 @@ export interface ApiDeps {
   rotation: Pick<Rotation, 'rotate'>;
   metrics: MetricsForApi;
   address: PublicAddress;
+  /** Of gitfn. */
+  version: string;
+  /** The command line as one file. */
+  commandLineFile: string;
   /** Milliseconds since the Unix epoch. */
   now: () => number;
   logFollowers: LogFollowers;

@@ -3,11 +3,13 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { Actor } from '../access/index.ts';
 import { FnManifestSchema } from '../model/manifest.ts';
+import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { certificateRoutes } from './certificates/handlers.ts';
+import { commandLineRoutes } from './command-line/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
 import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
@@ -59,14 +61,16 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('application/json', { parseAs: 'buffer' }, jsonParser(api));
   api.decorateRequest('actor');
-  api.addHook('onRequest', async (request) => {
+  api.addHook('onRequest', async (request, reply) => {
     if (isPublic(request.routeOptions)) return;
     requirePrivateConnection(deps, request);
     request.actor = await authenticate(deps, request);
+    reply.header(SERVER_VERSION_HEADER, deps.version);
   });
   answerWithProblems(api, deps);
   await api.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
+    commandLineRoutes(typed, deps);
     whoAmIRoutes(typed, deps);
     appRoutes(typed, deps);
     deploymentRoutes(typed, deps);

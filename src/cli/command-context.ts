@@ -12,8 +12,8 @@ import { normalServerUrl } from './server-url.ts';
 export interface CommandContext {
   environment: CliEnvironment;
   cwd: string;
-  /** Absolute path of the program that git asks for a token. */
-  credentialHelper: string;
+  /** Absolute path of the program that git asks for a token; it is there afterwards. */
+  credentialHelper: () => Promise<string>;
   input: Input;
   output: Output;
   credentials: CredentialsFile;
@@ -36,7 +36,7 @@ export interface AppOptions extends CommonOptions {
 interface ContextParts {
   environment: CliEnvironment;
   cwd: string;
-  credentialHelper: string;
+  credentialHelper: () => Promise<string>;
   input: Input;
   output: Output;
 }

@@ -155,8 +155,14 @@ function send(peer: Peer, request: Request) {
 function secureOptions({ hostname }: URL, authority: string | null): https.RequestOptions {
   return {
     ...(isIP(hostname.replace(/^\[|\]$/g, '')) === 0 && { servername: hostname }),
-    ...(authority !== null && { ca: [...tls.getCACertificates('default'), authority] }),
+    ...(authority !== null && { ca: [...publicAuthorities(), authority] }),
   };
+}
+
+/** Older Nodes do not tell whom they were told to believe beside those that they came with. */
+function publicAuthorities(): readonly string[] {
+  const { getCACertificates }: Partial<typeof tls> = tls;
+  return getCACertificates?.('default') ?? tls.rootCertificates;
 }
 
 function unreachable(server: string, cause: unknown): PlatformError {

@@ -42,7 +42,7 @@ export const init: CommandDefinition = (program, ctx) => {
     const previousUrl = await ctx.repository.readRemoteUrl();
     const remoteUrl = `${server}/${appName}.git`;
     const authorityFile = authority && (await ctx.authorities.store(server, authority));
-    const helper = ctx.credentialHelper;
+    const helper = await ctx.credentialHelper();
     await configure(ctx.repository, { server, remoteUrl, helper, authorityFile });
     await ctx.credentials.store(server, token);
 

@@ -2,8 +2,6 @@
  * The command line as a client of the control API. Each command is parse → call → print, in a file of its own; none
  * can do what another client could not. `server` and `doctor`, which work on this machine, are started by main/.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { apps } from './apps.ts';
 import { attach } from './attach.ts';
@@ -18,7 +16,8 @@ import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
 import { createInput } from './input.ts';
-import { LOCAL_COMMANDS } from './local-commands.ts';
+import type { Installation } from './installation.ts';
+import { LOCAL_COMMANDS, localCommands } from './local-commands.ts';
 import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
 import { logs } from './logs.ts';
@@ -54,15 +53,15 @@ const COMMANDS = [
   whoami,
   completion,
 ];
-const ROOT = join(import.meta.dirname, '../..');
 
 /** Runs one command; resolves with the exit code and never rejects for what a user can mend. */
-export async function runCli(argv: string[]): Promise<number> {
+export async function runCli(argv: string[], installation: Installation): Promise<number> {
   ignoreClosedPipe(process.stdout);
+  const environment = readEnvironment();
   const ctx = createContext({
-    environment: readEnvironment(),
+    environment,
     cwd: process.cwd(),
-    credentialHelper: join(ROOT, 'bin/fn-credential'),
+    credentialHelper: () => installation.credentialHelper(environment.configDir),
     input: createInput(process.stdin, process.stderr),
     output: {
       line: (text) => void process.stdout.write(`${text}\n`),
@@ -71,7 +70,7 @@ export async function runCli(argv: string[]): Promise<number> {
     },
   });
   let running: Command | null = null;
-  const program = buildProgram(ctx).hook('preAction', (_, command) => {
+  const program = buildProgram(ctx, installation).hook('preAction', (_, command) => {
     running = command;
   });
   try {
@@ -93,31 +92,26 @@ function ignoreClosedPipe(stdout: NodeJS.WriteStream): void {
   });
 }
 
-function buildProgram(ctx: CommandContext): Command {
+function buildProgram(ctx: CommandContext, installation: Installation): Command {
   const program = new Command('fn')
     .description('Push a git repository, get a URL.')
-    .version(readVersion(), '--version')
-    .addHelpText('after', describeLocalCommands())
+    .version(installation.version, '--version')
+    .addHelpText('after', describeLocalCommands(installation))
     .showSuggestionAfterError();
   for (const define of COMMANDS) define(program, ctx);
+  if (!installation.hasPlatform) localCommands(program);
   neverExit(program);
   return program;
 }
 
-function describeLocalCommands(): string {
+function describeLocalCommands({ hasPlatform }: Installation): string {
   const lines = LOCAL_COMMANDS.map(([name, doing]) => `  ${name.padEnd(8)}${doing}`);
-  return ['\nOn this machine:', ...lines].join('\n');
+  const where = hasPlatform ? 'On this machine' : 'Where gitfn is installed';
+  return [`\n${where}:`, ...lines].join('\n');
 }
 
 /** commander would end the process and print by itself; both are done in one place instead. */
 function neverExit(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => {} });
   for (const child of command.commands) neverExit(child);
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }

@@ -55,7 +55,7 @@ export async function createScratchRepository(
       GIT_SSL_CAINFO: ctx.authorities.pathOf(server),
     }),
   };
-  const settings = settingsFor(ctx, server);
+  const settings = settingsFor(await ctx.credentialHelper(), server);
 
   const scratch: ScratchRepository = {
     git: (args, options = {}) =>
@@ -87,8 +87,8 @@ export function gitFailed(args: string[], stderr: string): PlatformError {
   });
 }
 
-function settingsFor(ctx: CommandContext, server: string): string[] {
-  const helper = `!'${ctx.credentialHelper.replaceAll("'", String.raw`'\''`)}'`;
+function settingsFor(program: string, server: string): string[] {
+  const helper = `!'${program.replaceAll("'", String.raw`'\''`)}'`;
   const settings = [
     'core.hooksPath=/dev/null',
     'core.fsmonitor=false',

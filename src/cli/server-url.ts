@@ -15,7 +15,7 @@ export function isLocalName(hostname: string): boolean {
  * @throws PlatformError bad-request
  */
 export function normalServerUrl(text: string): string {
-  const url = URL.parse(text.includes('://') ? text : `${guessScheme(text)}://${text}`);
+  const url = parse(text.includes('://') ? text : `${guessScheme(text)}://${text}`);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new PlatformError('bad-request', `${text} is no http or https URL`, {
       hint: 'a server is given as https://fn.example.com or http://localhost:3000',
@@ -37,6 +37,11 @@ export function normalServerUrl(text: string): string {
     });
   }
   return url.origin;
+}
+
+/** URL.parse, which the oldest Node that runs this has not. */
+function parse(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
 }
 
 function guessScheme(host: string): 'http' | 'https' {

@@ -22,6 +22,7 @@ switch (command ?? '') {
   }
   default: {
     const { runCli } = await import('../cli/main.ts');
-    process.exitCode = await runCli(process.argv.slice(2));
+    const { wholeInstallation } = await import('../cli/installation.ts');
+    process.exitCode = await runCli(process.argv.slice(2), wholeInstallation());
   }
 }

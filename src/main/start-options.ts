@@ -124,6 +124,10 @@ export interface ControlOptions {
   adminToken: string;
   address: PublicAddress;
   migrationsDir: string;
+  /** Of gitfn. */
+  version: string;
+  /** The command line as one file, which control hands out. */
+  commandLineFile: string;
   /** Changes when the builder's code does: part of every build key. */
   builderVersion: string;
   bundlesDir: string;

@@ -255,6 +255,8 @@ export async function wireControl(
     rotation,
     metrics: createMetricsForApi(data, log),
     address,
+    version: options.version,
+    commandLineFile: options.commandLineFile,
     logFollowers,
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),

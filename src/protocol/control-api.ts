@@ -2,6 +2,7 @@
  * The control API's JSON, shared by its server and its clients. Requests carry `Authorization: Bearer <token>`.
  * Times are ISO 8601 in UTC; durations are milliseconds. A failure is `application/problem+json`, a `Problem`.
  *
+ *     GET    /cli/fn.mjs                     → the command line, one file; takes no token
  *     GET    /whoami                         → WhoAmI
  *     GET    /apps                           → Page<AppView>
  *     GET    /apps/:app                      → AppView
@@ -26,6 +27,9 @@ import type { Role } from '../model/role.ts';
 import type { ErrorCode } from './errors.ts';
 import type { LogKind } from './logs.ts';
 import type { LogLevel } from './worker.ts';
+
+/** In answers to whoever has a token: the version of gitfn that the server runs, as in package.json. */
+export const SERVER_VERSION_HEADER = 'x-fn-version';
 
 /** A part of a list, as `?limit=` (1 to 200, 50 without it) and `?cursor=` ask for it. */
 export interface Page<Item> {

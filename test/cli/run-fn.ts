@@ -6,9 +6,9 @@ import { text } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { onTestFinished } from 'vitest';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-const SCRIPT = `import(${JSON.stringify(MAIN)})
-  .then(({ runCli }) => runCli(process.argv.slice(1)))
+const SOURCES = join(import.meta.dirname, '../../src/cli');
+const SCRIPT = `Promise.all([import('${SOURCES}/main.ts'), import('${SOURCES}/installation.ts')])
+  .then(([{ runCli }, { wholeInstallation }]) => runCli(process.argv.slice(1), wholeInstallation()))
   .then((code) => { process.exitCode = code; });`;
 
 export interface Home {

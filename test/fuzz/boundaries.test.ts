@@ -143,6 +143,8 @@ describe('the control API', () => {
       }),
       logFollowers: away(),
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 80 },
+      version: '0.0.0',
+      commandLineFile: '/nowhere',
       now: () => 0,
       isDatabaseUp: async () => false,
       isAlarmed: () => false,

@@ -13,7 +13,10 @@ beforeEach(async () => {
   await mkdir(join(project, 'src/worker'), { recursive: true });
   await writeFile(join(project, 'src/worker/main.ts'), 'first');
   await mkdir(join(project, 'node_modules'));
-  await writeFile(join(project, INSTALLED), '{}');
+  await mkdir(join(project, 'bin'));
+  for (const path of [INSTALLED, 'package.json', 'bin/fn-credential']) {
+    await writeFile(join(project, path), '{}');
+  }
 });
 
 /** Fills a folder of its own, and tells what is in it and whether it had to be made. */
@@ -46,6 +49,7 @@ it.each([
   ['a source has changed', 'src/worker/main.ts'],
   ['a source was added', 'src/worker/other.ts'],
   ['a package has another version', INSTALLED],
+  ['this is another version of gitfn', 'package.json'],
 ])('makes them anew when %s', async (_, path) => {
   await fill();
   await writeFile(join(project, path), 'second');

@@ -37,7 +37,7 @@ export interface SocketFolders {
 }
 
 export interface Layout {
-  /** Holds `src`, `node_modules`, `hooks`, `migrations`. */
+  /** Holds `bin`, `src`, `node_modules`, `hooks`, `migrations`. */
   projectDir: string;
   /** Volatile: sockets, bundled runners, generated files. */
   runtimeDir: string;
@@ -55,6 +55,7 @@ export interface Layout {
 
 /** What of the project other processes read; its data folder may lie beside these and is not among them. */
 export const PROJECT_PARTS = [
+  'bin',
   'src',
   'node_modules',
   'hooks',

@@ -80,6 +80,8 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     adminToken: secrets.adminToken,
     address: plan.address,
     migrationsDir: `${layout.projectDir}/migrations`,
+    version: plan.programs.version,
+    commandLineFile: plan.programs.commandLine,
     builderVersion: plan.programs.builderVersion,
     bundlesDir: layout.bundlesDir,
     sealedDir: layout.data.sealed,

@@ -13,6 +13,8 @@ const FOLDER = 'node_modules/.cache/gitfn/programs';
 const MANIFEST = 'manifest.json';
 /** What npm has installed, by its own account. */
 const INSTALLED_PACKAGES = 'node_modules/.package-lock.json';
+/** What goes into the command line beside its sources. */
+const CARRIED = ['package.json', 'bin/fn-credential'];
 /** Of older sources, for whoever goes back and forth between two. */
 const MAX_KEPT = 4;
 const KEY_CHARACTERS = 32;
@@ -45,7 +47,7 @@ export function openProgramCache(projectDir: string): ProgramCache {
 async function keyOf(projectDir: string): Promise<string | null> {
   if (!existsSync(join(projectDir, INSTALLED_PACKAGES))) return null;
   const sources = (await filesBelow(join(projectDir, 'src'))).map((path) => join('src', path));
-  const paths = [...sources, INSTALLED_PACKAGES];
+  const paths = [...sources, INSTALLED_PACKAGES, ...CARRIED];
   const contents = await Promise.all(paths.map((path) => readFile(join(projectDir, path))));
   const hash = createHash('sha256').update(`${process.version} ${process.arch}`);
   for (const [at, path] of paths.entries()) {

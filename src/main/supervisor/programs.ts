@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
+import { bundleCommandLine } from './command-line-bundle.ts';
 import { openProgramCache } from './program-cache.ts';
 
 /** Program → its entry below `src`. */
@@ -26,6 +27,10 @@ export interface Programs {
   files: Record<ProgramName, string>;
   /** Changes with the builder's code, its packages or the runtime that it runs on. */
   builderVersion: string;
+  /** Of gitfn. */
+  version: string;
+  /** Path of the command line as one file, for whoever fetches it. */
+  commandLine: string;
 }
 
 const VERSION_CHARACTERS = 16;
@@ -50,16 +55,23 @@ export async function bundlePrograms(projectDir: string, outDir: string): Promis
     // What few builds need stays on disk for the others, and for the builder that waits for one.
     { names: ['builder'], outDir: `${outDir}/builder`, isSplit: true },
   ] as const;
-  await openProgramCache(projectDir).fill(outDir, () => bundleAll(projectDir, bundlings));
+  const version = await readVersion(projectDir);
+  const commandLine = `${outDir}/fn.mjs`;
+  await openProgramCache(projectDir).fill(outDir, () =>
+    withEsbuild(async (esbuild) => {
+      for (const bundling of bundlings) await bundleSome(esbuild, projectDir, bundling);
+      await bundleCommandLine(esbuild, { projectDir, version, outFile: commandLine });
+    }),
+  );
   const files = filesOf(bundlings);
-  return { files, builderVersion: await versionOf(files.builder) };
+  return { files, builderVersion: await versionOf(files.builder), version, commandLine };
 }
 
 /** The worker's program alone. */
 export async function bundleWorkerProgram(projectDir: string, outDir: string): Promise<string> {
-  const bundlings = [{ names: ['worker'], outDir, isCommonJs: true }] as const;
-  await bundleAll(projectDir, bundlings);
-  return filesOf(bundlings).worker;
+  const bundling = { names: ['worker'], outDir, isCommonJs: true } as const;
+  await withEsbuild((esbuild) => bundleSome(esbuild, projectDir, bundling));
+  return filesOf([bundling]).worker;
 }
 
 interface Bundling {
@@ -74,10 +86,12 @@ interface Bundling {
   isCommonJs?: boolean;
 }
 
-async function bundleAll(projectDir: string, bundlings: readonly Bundling[]): Promise<void> {
+type Esbuild = typeof import('esbuild');
+
+async function withEsbuild(bundle: (esbuild: Esbuild) => Promise<void>): Promise<void> {
   const esbuild = await import('esbuild');
   try {
-    for (const bundling of bundlings) await bundleSome(esbuild, projectDir, bundling);
+    await bundle(esbuild);
   } catch (error) {
     throw new PlatformError('internal', `the platform's programs cannot be bundled`, {
       hint: 'the installation is damaged; run: npm ci',
@@ -97,7 +111,7 @@ function filesOf(bundlings: readonly Bundling[]): Record<ProgramName, string> {
 }
 
 async function bundleSome(
-  esbuild: typeof import('esbuild'),
+  esbuild: Esbuild,
   projectDir: string,
   { names, outDir, isSplit = false, isCommonJs = false }: Bundling,
 ): Promise<void> {
@@ -121,6 +135,13 @@ async function bundleSome(
     ...(isCommonJs ? {} : { banner: { js: MODULE_FORMAT_BRIDGE } }),
     logLevel: 'silent',
   });
+}
+
+async function readVersion(projectDir: string): Promise<string> {
+  const { version } = JSON.parse(await readFile(`${projectDir}/package.json`, 'utf8')) as {
+    version: string;
+  };
+  return version;
 }
 
 /** Of the program with all that it may import: it names each file by its content. */

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** As what the command line came to this machine: with all of gitfn, or as the one file that a server hands out. */
+export interface Installation {
+  version: string;
+  /** Whether the platform is here as well, so that it can be run. */
+  hasPlatform: boolean;
+  /** The program that git asks for a token: its absolute path, once it is there. */
+  credentialHelper(configDir: string): Promise<string>;
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Of a clone or an npm package of the project. */
+export function wholeInstallation(): Installation {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return {
+    version,
+    hasPlatform: true,
+    credentialHelper: async () => join(ROOT, 'bin/fn-credential'),
+  };
+}
