@@ -31,7 +31,10 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.get(
     '/apps/:app/metrics',
     {
+      config: { action: 'metrics.read' },
       schema: {
+        operationId: 'showAppMetrics',
+        tags: ['metrics'],
         summary: 'What the functions of an app have had',
         params: AppParams,
         querystring: AppMetricsQuery,
@@ -61,7 +64,10 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.get(
     '/metrics',
     {
+      config: { action: 'metrics.read' },
       schema: {
+        operationId: 'showMetrics',
+        tags: ['metrics'],
         summary: 'What all functions that the token may see have had, and what runs',
         response: { 200: PlatformMetricsSchema },
       },
