@@ -1,56 +1,104 @@
-import { roleIncludes, type Role } from '../model/role.ts';
+import type { Grant, TokenKind } from '../model/grant.ts';
+import { ROLES, roleIncludes, type Role } from '../model/role.ts';
 
-/** What somebody wants to do; the role that it takes stands beside it. */
-const NEEDED_ROLE = {
-  'app.read': 'read',
-  'app.push': 'deploy',
-  'app.cancel': 'deploy',
-  'app.create': 'deploy',
-  'app.rollback': 'deploy',
-  'log.read': 'read',
-  'app.redeploy': 'deploy',
-  'metrics.read': 'read',
-  /** Names, scopes and kinds; no values. */
-  'environment.list': 'read',
-  /** The values of plain ones. Those of secrets nobody can read. */
-  'environment.read': 'deploy',
-  'environment.change': 'deploy',
-  'function.read': 'read',
-  'function.create': 'deploy',
-  'function.update': 'deploy',
-  'function.invoke': 'deploy',
-  /** The app's only one, and so the app. */
-  'function.delete': 'admin',
-  'domain.read': 'read',
-  'domain.change': 'deploy',
-  /** For the domains of an app. */
-  'certificate.change': 'deploy',
-  'platform-certificate.change': 'admin',
-  'master-key.rotate': 'admin',
-  'token.read': 'admin',
-  'token.create': 'admin',
-  'token.revoke': 'admin',
-} as const satisfies Record<string, Role>;
-
-export type Action = keyof typeof NEEDED_ROLE;
-
-interface Scope {
+/** Who may take an action. */
+interface Rule {
+  /** The least role that includes it. */
   role: Role;
-  /** Ids of the apps that it is confined to; null for all. */
-  appIds: string[] | null;
+  /** It is of no app: only a grant of the whole platform has it. */
+  isPlatform?: true;
+  /** A pipeline may, with the role. Never: reading values, tokens or the audit log, and deleting. */
+  ci?: true;
+  /** It may be given to a service token. */
+  service?: true;
+  /** Completes "may" and "may not". */
+  does: string;
+}
+
+/** Every action, and who may take it. What is said of it in docs/access.md is compared with this. */
+export const RULES = {
+  'app.read': { role: 'viewer', ci: true, service: true, does: 'see apps and their releases' },
+  'app.push': { role: 'deployer', ci: true, does: 'push' },
+  'app.cancel': { role: 'deployer', ci: true, does: 'cancel a push' },
+  'app.create': { role: 'deployer', isPlatform: true, does: 'create apps' },
+  'app.rollback': { role: 'deployer', ci: true, does: 'roll back' },
+  'app.redeploy': { role: 'deployer', ci: true, service: true, does: 'deploy again' },
+  'log.read': { role: 'viewer', ci: true, service: true, does: 'read logs' },
+  'metrics.read': { role: 'viewer', ci: true, service: true, does: 'read metrics' },
+  'environment.list': {
+    role: 'viewer',
+    ci: true,
+    service: true,
+    does: 'see the names of environment values',
+  },
+  'environment.read': { role: 'deployer', does: 'read environment values that are no secrets' },
+  'environment.change': { role: 'deployer', does: 'change the environment' },
+  'function.read': { role: 'viewer', ci: true, service: true, does: 'see functions' },
+  'function.create': { role: 'deployer', isPlatform: true, does: 'create functions' },
+  'function.update': { role: 'deployer', ci: true, does: 'update functions' },
+  'function.invoke': { role: 'deployer', ci: true, service: true, does: 'invoke functions' },
+  /** The app's only one, and so the app. */
+  'function.delete': { role: 'admin', does: 'delete functions' },
+  'domain.read': { role: 'viewer', ci: true, service: true, does: 'see domains' },
+  'domain.change': { role: 'deployer', does: 'change domains' },
+  'certificate.change': { role: 'deployer', does: 'change certificates of an app' },
+  'platform-certificate.change': {
+    role: 'admin',
+    isPlatform: true,
+    does: 'change certificates of the platform',
+  },
+  'master-key.rotate': { role: 'admin', isPlatform: true, does: 'rotate the master key' },
+  'token.read': { role: 'admin', does: 'see tokens' },
+  'token.create': { role: 'admin', does: 'create tokens' },
+  'token.revoke': { role: 'admin', does: 'revoke tokens' },
+} as const satisfies Record<string, Rule>;
+
+export type Action = keyof typeof RULES;
+
+/** What of a token the decision is made by. */
+export interface Principal {
+  kind: TokenKind;
+  grants: readonly Grant[];
 }
 
 /**
- * The one decision on permissions. `appId` is the app that the action touches, or null for an action on the
- * platform (creating an app, tokens), which a token confined to some apps never has.
+ * The one decision on permissions. `appId` is the app that the action touches, or null for what touches none: only a
+ * grant of the whole platform allows that.
  */
-export function can(scope: Scope, action: Action, appId: string | null): boolean {
-  if (!roleIncludes(scope.role, NEEDED_ROLE[action])) return false;
-  return isInScope(scope, appId);
+export function can(principal: Principal, action: Action, appId: string | null): boolean {
+  const rule: Rule = RULES[action];
+  if (principal.kind === 'ci' && rule.ci !== true) return false;
+  const target = rule.isPlatform ? null : appId;
+  return principal.grants.some((grant) => {
+    if (grant.appId !== null && grant.appId !== target) return false;
+    if ('role' in grant) return roleIncludes(grant.role, rule.role);
+    return rule.service === true && grant.actions.includes(action);
+  });
 }
 
-/** Whether the app may be known at all: a foreign one looks as if it did not exist. */
-export function isInScope(scope: Scope, appId: string | null): boolean {
-  if (scope.appIds === null) return true;
-  return appId !== null && scope.appIds.includes(appId);
+/** Ids of the apps that it may do this to; null for all. */
+export function appsFor(principal: Principal, action: Action): string[] | null {
+  if (can(principal, action, null)) return null;
+  const ids = principal.grants.flatMap(({ appId }) => (appId === null ? [] : [appId]));
+  return ids.filter((id) => can(principal, action, id));
+}
+
+/** The strongest role that it has for an app, or for the platform; null for none. */
+export function roleFor({ grants }: Principal, appId: string | null): Role | null {
+  const roles = grants.flatMap((grant) => {
+    const isMeant = grant.appId === null || grant.appId === appId;
+    return isMeant && 'role' in grant ? [grant.role] : [];
+  });
+  return ROLES.findLast((role) => roles.includes(role)) ?? null;
+}
+
+export function isAction(name: string): name is Action {
+  return Object.hasOwn(RULES, name);
+}
+
+/** Those that a service token may be given. */
+export function serviceActions(): Action[] {
+  return Object.entries<Rule>(RULES).flatMap(([name, rule]) =>
+    rule.service === true && isAction(name) ? [name] : [],
+  );
 }

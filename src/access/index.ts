@@ -1,6 +1,7 @@
 /**
  * Who may do what: tokens, and the one decision `can`. It knows nothing of HTTP or git; callers turn its errors into
- * answers. It never returns a token's text after creation, and stores only a hash. Read next: can.ts, tokens.ts.
+ * answers. It never returns a token's text after creation, and stores only a hash. Read next: can.ts, access.ts.
  */
+export { createAccess, type Access } from './access.ts';
+export type { Actor } from './authorise.ts';
 export { can, type Action } from './can.ts';
-export { createAccess, type Access, type Actor } from './tokens.ts';

@@ -1,190 +1,130 @@
-import { createHash } from 'node:crypto';
-import { appNameProblem } from '../model/app.ts';
-import type { Role } from '../model/role.ts';
+import type { Grant } from '../model/grant.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { newId, randomName } from '../std/ids.ts';
-import { findAppByName, type App } from '../store/apps.ts';
-import type { Queryable } from '../store/database.ts';
+import { newId } from '../std/ids.ts';
+import type { Database } from '../store/database.ts';
 import {
+  countOtherAdmins,
   findToken,
-  findTokenByHash,
   insertToken,
   listTokens,
+  lockTokens,
   revokeToken,
-  touchToken,
+  type NewToken,
   type TokenRow,
 } from '../store/tokens.ts';
-import { can, isInScope, type Action } from './can.ts';
+import type { Actor, Decisions } from './authorise.ts';
+import { appsFor, can } from './can.ts';
+import { notAllowed, unknownToken } from './refusals.ts';
+import { planToken, type PlannedToken, type TokenRequest } from './token-request.ts';
+import { hashToken, newTokenText, prefixOf } from './token-text.ts';
 
-/** A token that was checked, as the one who acts. */
-export interface Actor {
-  tokenId: string;
-  tokenName: string;
-  role: Role;
-  appIds: string[] | null;
+/** A token's text is told here, this once. */
+export interface CreatedToken {
+  token: string;
+  row: TokenRow;
 }
 
-export interface Access {
-  /** @throws PlatformError unauthenticated */
-  authenticate(token: string): Promise<Actor>;
-  /**
-   * The app by its name, if the actor may do this to it.
-   * @throws PlatformError not-found for an app that does not exist or that the actor must not know of, forbidden
-   *   for one that it may know of
-   */
-  requireApp(actor: Actor, action: Action, appName: string): Promise<App>;
-  /** Whether the actor may do this to an app that it knows of. */
-  may(actor: Actor, action: Action, app: App): boolean;
-  /** @throws PlatformError forbidden */
-  require(actor: Actor, action: Action): void;
-  createToken(request: TokenRequest): Promise<{ token: string; row: TokenRow }>;
-  /** Stores the operator's first token, which is made before there is a database. */
-  adoptAdminToken(token: string): Promise<void>;
-  listTokens(): Promise<TokenRow[]>;
+/** What people do with tokens. One that an actor must not see looks as if it did not exist. */
+export interface Tokens {
+  /** Never stronger than the actor. @throws PlatformError bad-request, forbidden or not-found */
+  create(actor: Actor, request: TokenRequest): Promise<CreatedToken>;
+  /** Those that the actor may see. @throws PlatformError forbidden */
+  list(actor: Actor): Promise<TokenRow[]>;
   /** @throws PlatformError not-found */
-  revokeToken(id: string): Promise<void>;
+  find(actor: Actor, id: string): Promise<TokenRow>;
+  /**
+   * @param isLastToo also where nobody may administer the platform then
+   * @throws PlatformError not-found or conflict
+   */
+  revoke(actor: Actor, id: string, isLastToo: boolean): Promise<void>;
+  /** Stores the operator's first token, which is made before there is a database. */
+  adoptAdmin(token: string): Promise<void>;
 }
-
-export interface TokenRequest {
-  name: string;
-  role: Role;
-  appNames: string[] | null;
-  expiresInSeconds: number | null;
-}
-
-/** `fn_` and 40 characters of base32: 200 random bits. */
-const TOKEN_CHARACTERS = 40;
-const TOKEN_FORMAT = /^fn_[a-z2-7]{40}$/;
-const PREFIX_CHARACTERS = 9;
-/** A use is written down at most this often, and never on the way of a request. */
-const TOUCH_INTERVAL_MS = 60_000;
 
 interface Deps {
-  db: Queryable;
+  db: Database;
   now: () => number;
-  onError: (error: unknown) => void;
+  decisions: Decisions;
 }
 
-export function createAccess({ db, now, onError }: Deps): Access {
-  const touchedAt = new Map<string, number>();
-  const noteUse = (tokenId: string): void => {
-    if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
-    touchedAt.set(tokenId, now());
-    touchToken(db, tokenId).catch(onError);
-  };
-  const access: Access = {
-    async authenticate(token) {
-      // The format is checked first, so that garbage costs no query.
-      const row = TOKEN_FORMAT.test(token) ? await findTokenByHash(db, hashToken(token)) : null;
-      if (row === null) throw notValid('this token is unknown here');
-      refuseEnded(row, now());
-      noteUse(row.id);
-      return { tokenId: row.id, tokenName: row.name, role: row.role, appIds: row.appIds };
-    },
-    async requireApp(actor, action, appName) {
-      const app = await findAppByName(db, appName);
-      if (app === null || !isInScope(actor, app.id)) throw unknownApp(appName);
-      if (!can(actor, action, app.id)) throw notAllowed(actor, action);
-      return app;
-    },
-    may: (actor, action, app) => can(actor, action, app.id),
-    require(actor, action) {
-      if (!can(actor, action, null)) throw notAllowed(actor, action);
-    },
-    async createToken(request) {
-      const token = `fn_${randomName(TOKEN_CHARACTERS)}`;
-      const id = newId('tok');
-      const { expiresInSeconds: seconds } = request;
-      await insertToken(db, {
-        id,
+export function createTokens({ db, now, decisions }: Deps): Tokens {
+  async function store(fields: Omit<NewToken, 'id' | 'hash' | 'prefix'>): Promise<CreatedToken> {
+    const token = newTokenText();
+    const id = newId('tok');
+    await insertToken(db, { ...fields, id, hash: hashToken(token), prefix: prefixOf(token) });
+    const row = await findToken(db, id);
+    if (row === null) throw new Error(`token ${id} vanished while being created`);
+    return { token, row };
+  }
+
+  /** Whoever may make tokens for an app is its admin, so that none made for it is stronger. */
+  async function grantsOf(actor: Actor, planned: PlannedToken['grants']): Promise<Grant[]> {
+    const grants: Grant[] = [];
+    for (const { app, ...what } of planned) {
+      if (app === null) decisions.require(actor, 'token.create');
+      const found = app === null ? null : await decisions.requireApp(actor, 'token.create', app);
+      if ('role' in what) grants.push({ appId: found?.id ?? null, role: what.role });
+      else if (found !== null) grants.push({ appId: found.id, actions: what.actions });
+    }
+    return grants;
+  }
+
+  async function find(actor: Actor, id: string): Promise<TokenRow> {
+    const row = await findToken(db, id);
+    if (row === null || !isSeen(actor, row)) throw unknownToken(id);
+    return row;
+  }
+
+  return {
+    async create(actor, request) {
+      const { grants, expiresInSeconds } = planToken(request);
+      return store({
         name: request.name,
-        role: request.role,
-        hash: hashToken(token),
-        prefix: token.slice(0, PREFIX_CHARACTERS),
-        appIds: await appIdsOf(db, request.appNames),
-        expiresAt: seconds === null ? null : new Date(now() + seconds * 1000),
+        kind: request.kind,
+        grants: await grantsOf(actor, grants),
+        createdBy: actor.tokenId,
+        expiresAt: expiresInSeconds === null ? null : new Date(now() + expiresInSeconds * 1000),
       });
-      const row = await findToken(db, id);
-      if (row === null) throw new Error(`token ${id} vanished while being created`);
-      return { token, row };
     },
-    async adoptAdminToken(token) {
+    async list(actor) {
+      const appIds = appsFor(actor, 'token.read');
+      if (appIds?.length === 0) throw notAllowed(actor, 'token.read', null);
+      return listTokens(db, appIds);
+    },
+    find,
+    async revoke(actor, id, isLastToo) {
+      const row = await find(actor, id);
+      await db.transaction(async (tx) => {
+        await lockTokens(tx);
+        const isAdmin = row.revokedAt === null && can(row, 'token.create', null);
+        if (isAdmin && !isLastToo && (await countOtherAdmins(tx, id)) === 0) throw lastAdmin(row);
+        await revokeToken(tx, id);
+      });
+    },
+    async adoptAdmin(token) {
       await insertToken(db, {
         id: newId('tok'),
         name: 'admin',
-        role: 'admin',
+        kind: 'personal',
+        grants: [{ appId: null, role: 'admin' }],
         hash: hashToken(token),
-        prefix: token.slice(0, PREFIX_CHARACTERS),
-        appIds: null,
+        prefix: prefixOf(token),
+        createdBy: null,
         expiresAt: null,
       });
     },
-    listTokens: () => listTokens(db),
-    async revokeToken(id) {
-      if ((await findToken(db, id)) === null) {
-        throw new PlatformError('not-found', `there is no token ${id}`, { hint: 'fn tokens list' });
-      }
-      await revokeToken(db, id);
-    },
   };
-  return access;
 }
 
-async function appIdsOf(db: Queryable, names: string[] | null): Promise<string[] | null> {
-  if (names === null) return null;
-  return Promise.all(
-    names.map(async (name) => {
-      const app = await findAppByName(db, name);
-      if (app === null) throw unknownApp(name);
-      return app.id;
-    }),
-  );
+/** A token is known to itself, and to who administers everything that it is for. */
+function isSeen(actor: Actor, { id, grants }: TokenRow): boolean {
+  if (id === actor.tokenId || can(actor, 'token.read', null)) return true;
+  return grants.length > 0 && grants.every(({ appId }) => can(actor, 'token.read', appId));
 }
 
-function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
-
-/** Only who holds the token itself learns what became of it. */
-function refuseEnded({ name, revokedAt, expiresAt }: TokenRow, nowMs: number): void {
-  if (revokedAt !== null) throw notValid(`the token "${name}" was revoked ${dayOf(revokedAt)}`);
-  if (expiresAt !== null && expiresAt.getTime() <= nowMs) {
-    throw notValid(`the token "${name}" expired ${dayOf(expiresAt)}`);
-  }
-}
-
-function dayOf(time: Date): string {
-  return `on ${time.toISOString().slice(0, 10)}`;
-}
-
-function notValid(message: string): PlatformError {
-  return new PlatformError('unauthenticated', message, {
-    hint: 'run: fn login URL with a valid token; an admin makes one with: fn tokens create NAME',
-  });
-}
-
-function unknownApp(name: string): PlatformError {
-  const problem = appNameProblem(name);
-  if (problem !== null) {
-    return new PlatformError('bad-request', `there is no app "${name}": ${problem}`, {
-      hint: 'choose another name; fn apps lists those that this token can see',
-    });
-  }
-  return new PlatformError('not-found', `there is no app "${name}" that this token can see`, {
-    hint: 'check the name: fn apps lists those that it can see',
-  });
-}
-
-function notAllowed(actor: Actor, action: Action): PlatformError {
-  const [noun, verb] = action.split('.');
-  if (can({ role: actor.role, appIds: null }, action, null)) {
-    const message = `the token "${actor.tokenName}" is confined to some apps and may not ${verb} ${noun}s`;
-    return new PlatformError('forbidden', message, {
-      hint: 'use a token that is not confined: fn tokens create NAME --role admin',
-    });
-  }
-  const message = `the token "${actor.tokenName}" has the role ${actor.role}, which may not ${verb} ${noun}s`;
-  return new PlatformError('forbidden', message, {
-    hint: 'ask an admin for a token with another role: fn tokens create NAME --role deploy',
+function lastAdmin({ id, name }: TokenRow): PlatformError {
+  const message = `"${name}" is the last valid token that may administer the platform: without it nobody can make another`;
+  return new PlatformError('conflict', message, {
+    hint: `make one first: fn tokens create NAME --role admin   (or, sure of it: fn tokens revoke ${id} --last-admin; the operator gets in again by removing the file admin-token of the data folder and starting the server)`,
   });
 }

@@ -86,13 +86,13 @@ async function requirePush(
   client: ControlClient,
   { appName, app }: { appName: string; app: AppView | null },
 ): Promise<void> {
-  const { name, role, apps } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+  const { name, role, grants } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
   const other = 'use a token that may: fn login --help';
-  if (role === 'read') {
-    const message = `the token "${name}" has the role read, which may not deploy`;
+  if (role === 'viewer') {
+    const message = `the token "${name}" has the role viewer, which may not deploy`;
     throw new PlatformError('forbidden', message, { hint: other });
   }
-  if (app !== null || apps === null) return;
+  if (app !== null || grants.some((grant) => grant.app === null && grant.role !== 'viewer')) return;
   const message = `there is no app "${appName}" that the token "${name}" can see, and it may create none`;
   throw new PlatformError('forbidden', message, {
     hint: `check the name (fn apps shows what this token sees), or ${other}`,

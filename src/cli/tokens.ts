@@ -15,31 +15,65 @@ export const tokens: CommandDefinition = (program, ctx) => {
   program.addCommand(command);
 };
 
+const KINDS = { personal: 'person', ci: 'ci', service: 'function' } as const;
+
 interface CreateOptions extends CommonOptions {
-  role: CreateTokenRequest['role'];
+  role?: NonNullable<CreateTokenRequest['role']>;
   app?: string[];
+  ci?: true;
+  service?: true;
+  can?: string[];
   expires?: number;
 }
 
 function createToken(ctx: CommandContext): Command {
-  const role = new Option('--role <role>', 'what it may do; each role includes those before it')
-    .choices(['read', 'deploy', 'admin'])
-    .default('deploy');
+  const role = new Option(
+    '--role <role>',
+    'what it may do; each role includes those before it (default: deployer)',
+  ).choices(['viewer', 'deployer', 'admin']);
+  const ci = new Option('--ci', 'for a pipeline: pushes and deploys, and reads no values');
+  const service = new Option('--service', 'for a function: may do what --can names').conflicts([
+    'role',
+    'ci',
+  ]);
   return newCommand('create', 'create a token')
     .argument('<name>', 'who or what uses it')
     .addOption(role)
     .option('--app <names...>', 'the apps that it is limited to')
-    .option('--expires <time>', 'when it ends, for example 12h or 90d', readDuration)
+    .addOption(ci)
+    .addOption(service)
+    .option('--can <actions...>', 'the actions of a service token, for example function.invoke')
+    .option(
+      '--expires <time>',
+      'when it ends, for example 12h or 90d (default: never; with --ci 90d)',
+      readDuration,
+    )
     .action(async (name: string, options: CreateOptions) => {
-      const body: CreateTokenRequest = { name, role: options.role };
-      if (options.app !== undefined) body.apps = options.app;
-      if (options.expires !== undefined) body.expiresInSeconds = options.expires;
       const client = await connect(ctx);
+      const body = toRequest(name, options);
       const created = await client.call<CreatedToken>({ method: 'POST', path: '/tokens', body });
       if (options.json) return ctx.output.json(created);
       ctx.output.line(created.token);
-      ctx.output.line(`It is shown this once. Id ${created.id}, role ${created.role}.`);
+      ctx.output.line(`It is shown this once. Id ${created.id}, ${describeRole(created)}.`);
     });
+}
+
+function toRequest(name: string, options: CreateOptions): CreateTokenRequest {
+  const { role, app: apps, ci, service, can, expires: expiresInSeconds } = options;
+  return {
+    name,
+    ...(ci && { kind: 'ci' }),
+    ...(service ? { kind: 'service' } : { role: role ?? 'deployer' }),
+    ...(apps && { apps }),
+    ...(can && { can }),
+    ...(expiresInSeconds !== undefined && { expiresInSeconds }),
+  };
+}
+
+function describeRole({ kind, role, grants, can }: TokenView): string {
+  if (can !== null) return `may ${can.join(', ')}`;
+  const what = role ?? [...new Set(grants.map((grant) => grant.role))].join('/');
+  return `role ${what || 'none'}${kind === 'ci' ? ', for CI' : ''}`;
 }
 
 function listTokens(ctx: CommandContext): Command {
@@ -50,13 +84,14 @@ function listTokens(ctx: CommandContext): Command {
     const rows = page.items.map((token) => [
       token.id,
       token.name,
-      token.role,
+      KINDS[token.kind],
+      describeRole(token).replace(/^role |, for CI$/g, ''),
       token.apps === null ? 'all' : token.apps.join(','),
       `${token.prefix}…`,
       formatAge(token.lastUsedAt, ctx.now()),
       stateOf(token, ctx.now()),
     ]);
-    const heading = ['ID', 'NAME', 'ROLE', 'APPS', 'TOKEN', 'LAST USED', 'STATE'];
+    const heading = ['ID', 'NAME', 'FOR', 'ROLE', 'APPS', 'TOKEN', 'LAST USED', 'STATE'];
     for (const line of formatTable(heading, rows)) ctx.output.line(line);
   });
 }
@@ -64,10 +99,11 @@ function listTokens(ctx: CommandContext): Command {
 function revokeToken(ctx: CommandContext): Command {
   return newCommand('revoke', 'revoke a token')
     .argument('<id>', 'as fn tokens list shows it')
-    .action(async (id: string, options: CommonOptions) => {
+    .option('--last-admin', 'also when nobody can make tokens any more then')
+    .action(async (id: string, options: CommonOptions & { lastAdmin?: true }) => {
       const client = await connect(ctx);
       await confirm(ctx, options, `Revoke ${id}? What uses it stops working`);
-      const path = `/tokens/${encodeURIComponent(id)}`;
+      const path = `/tokens/${encodeURIComponent(id)}${options.lastAdmin ? '?lastAdmin=true' : ''}`;
       await client.call<undefined>({ method: 'DELETE', path });
       if (options.json) return ctx.output.json({ id, isRevoked: true });
       ctx.output.line(`${id} is revoked.`);

@@ -1,4 +1,4 @@
-import type { WhoAmI } from '../protocol/control-api.ts';
+import type { GrantView, WhoAmI } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type CommonOptions, connect } from './command-context.ts';
 
@@ -15,16 +15,26 @@ export const whoami: CommandDefinition = (program, ctx) => {
 };
 
 const ALLOWS = {
-  read: 'look at apps, releases and logs',
-  deploy: 'push, deploy and roll back as well',
+  viewer: 'look at apps, releases and logs',
+  deployer: 'push, deploy and roll back as well',
   admin: 'do everything, tokens included',
-} as const satisfies Record<WhoAmI['role'], string>;
+} as const satisfies Record<GrantView['role'], string>;
 
 /** Who a token is and what it may do. */
-export function describeToken({ name, tokenId, role, apps }: WhoAmI): string[] {
+export function describeToken(token: WhoAmI): string[] {
+  const { name, tokenId, kind, expiresAt } = token;
   return [
-    `token   ${name} (${tokenId})`,
-    `role    ${role}: may ${ALLOWS[role]}`,
-    `apps    ${apps === null ? 'all' : apps.join(', ')}`,
+    `token   ${name} (${tokenId})${kind === 'personal' ? '' : `, ${KINDS[kind]}`}`,
+    ...describeScope(token),
+    ...(expiresAt === null ? [] : [`ends    ${expiresAt}`]),
   ];
+}
+
+const KINDS = { ci: 'for CI', service: 'of a function' } as const;
+
+function describeScope({ role, apps, grants, can }: WhoAmI): string[] {
+  const names = apps === null ? 'all' : apps.join(', ') || 'none: they were deleted';
+  if (can !== null) return [`may     ${can.join(', ')}`, `apps    ${names}`];
+  if (role !== null) return [`role    ${role}: may ${ALLOWS[role]}`, `apps    ${names}`];
+  return grants.map((one) => `role    ${one.role} of ${one.app ?? 'all apps and the platform'}`);
 }

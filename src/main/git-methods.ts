@@ -22,8 +22,8 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, pushes, archives } = deps;
   return {
     async authorize({ token, appName, action }) {
-      const { appIds, ...principal } = await access.authenticate(token);
-      const actor = { ...principal, appIds };
+      const actor = await access.authenticate(token);
+      const principal = { tokenId: actor.tokenId, tokenName: actor.tokenName };
       const isNew = (await findAppByName(db, appName)) === null;
       if (isNew && action === 'push' && can(actor, 'app.create', null)) {
         refuseBadName(appName);

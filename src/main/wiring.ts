@@ -80,7 +80,7 @@ export async function wireControl(
   if (migrated.length > 0) log.debug({ migrated }, 'migrated the database');
 
   const access = createAccess({ db, now: () => clock.now(), onError });
-  await access.adoptAdminToken(options.adminToken);
+  await access.tokens.adoptAdmin(options.adminToken);
 
   const data = createDataPlane(options.dataSockets);
   const repository = createRepositories(sockets.gitForControl);

@@ -1,5 +1,5 @@
 /** What a token may do; each role includes the ones before it. */
-export const ROLES = ['read', 'deploy', 'admin'] as const;
+export const ROLES = ['viewer', 'deployer', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Whether `role` includes everything that `needed` allows. */

@@ -19,9 +19,11 @@
  *                                              while none come; as server-sent events for `Accept: text/event-stream`
  *     GET    /tokens                         → Page<TokenView>
  *     POST   /tokens                         CreateTokenRequest → 201 CreatedToken
- *     DELETE /tokens/:id                     → 204
+ *     GET    /tokens/:id                     → TokenView
+ *     DELETE /tokens/:id?lastAdmin=          → 204; of the last admin with lastAdmin=true alone
  */
 import type { DeploymentKind, DeploymentState } from '../model/deployment.ts';
+import type { TokenKind } from '../model/grant.ts';
 import type { PushOutcome } from '../model/push.ts';
 import type { Role } from '../model/role.ts';
 import type { ErrorCode } from './errors.ts';
@@ -38,12 +40,28 @@ export interface Page<Item> {
   next: string | null;
 }
 
-export interface WhoAmI {
-  tokenId: string;
-  name: string;
-  role: Role;
+/** What a token may do. */
+export interface TokenScope {
+  kind: TokenKind;
+  /** Of all its apps; null where they differ, and of service tokens. */
+  role: Role | null;
   /** Names of the apps that the token is limited to; null for all. */
   apps: string[] | null;
+  /** The role for each app; a null app stands for all and the platform. */
+  grants: GrantView[];
+  /** The actions of a service token; null for the others. */
+  can: string[] | null;
+}
+
+export interface GrantView {
+  app: string | null;
+  role: Role;
+}
+
+export interface WhoAmI extends TokenScope {
+  tokenId: string;
+  name: string;
+  expiresAt: string | null;
 }
 
 export interface AppView {
@@ -204,14 +222,14 @@ export interface LogView {
 /** `next` is the cursor of older entries. */
 export type LogPage = Page<LogView>;
 
-export interface TokenView {
+export interface TokenView extends TokenScope {
   id: string;
   name: string;
-  role: Role;
-  apps: string[] | null;
   /** The token's first characters, enough to recognise it and useless to anybody else. */
   prefix: string;
   createdAt: string;
+  /** Id of the token that made it; null for the first one. */
+  createdBy: string | null;
   expiresAt: string | null;
   revokedAt: string | null;
   lastUsedAt: string | null;
@@ -219,9 +237,15 @@ export interface TokenView {
 
 export interface CreateTokenRequest {
   name: string;
-  role: Role;
-  /** App names; absent for all. */
+  /** `personal` unless said otherwise. */
+  kind?: TokenKind;
+  role?: Role;
+  /** App names; absent for all and the platform. */
   apps?: string[];
+  /** In place of a role and apps. */
+  grants?: GrantView[];
+  /** What a service token may do. */
+  can?: string[];
   expiresInSeconds?: number;
 }
 

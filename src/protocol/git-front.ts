@@ -1,5 +1,4 @@
 /** Calls between the git front and control; both directions, each on a socket of its own. */
-import type { Role } from '../model/role.ts';
 
 /** A commit as the git front reads it for control, which never opens a repository. */
 export interface CommitInfo {
@@ -34,7 +33,6 @@ export interface PushedRefs {
 export interface Principal {
   tokenId: string;
   tokenName: string;
-  role: Role;
 }
 
 /** One line for the pusher's terminal, or how the hook shall end. */

@@ -59,11 +59,6 @@ export async function listAppsAfter(
   return rows;
 }
 
-/** The names behind a token's app ids, for showing; null stands for all apps. */
-export async function namesOfApps(db: Queryable, ids: string[] | null): Promise<string[] | null> {
-  return ids === null ? null : (await listApps(db, ids)).map((app) => app.name);
-}
-
 /**
  * Creates the app, or returns the one that already has the name: of two at once, one wins.
  * @throws PlatformError conflict while the API makes an app of the name

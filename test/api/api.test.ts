@@ -64,7 +64,7 @@ describe('the control API', () => {
   });
 
   it('shows an app that a token must not know of as one that does not exist', async () => {
-    const { token } = await createToken({ role: 'deploy', apps: ['mine'] });
+    const { token } = await createToken({ role: 'deployer', apps: ['mine'] });
     const foreign = await call('/apps/theirs', { token });
     const missing = await call('/apps/nobodys', { token });
     expect(foreign.status).toBe(404);
@@ -78,19 +78,19 @@ describe('the control API', () => {
   });
 
   it('lets a role do what it includes and no more', async () => {
-    const { token } = await createToken({ role: 'read' });
+    const { token } = await createToken({ role: 'viewer' });
     expect((await call('/apps/mine', { token })).status).toBe(200);
     const rollback = await call('/apps/mine/rollback', { method: 'POST', body: {}, token });
     expect(rollback.status).toBe(403);
     expect(json(rollback)).toMatchObject({
-      detail: 'the token "test" has the role read, which may not rollback apps',
-      hint: expect.stringContaining('fn tokens create NAME --role deploy'),
+      detail: 'the token "test" has the role viewer, which may not roll back',
+      hint: expect.stringContaining('fn tokens create NAME --role deployer'),
     });
     expect((await call('/tokens', { token })).status).toBe(403);
   });
 
   it('ends a token at once when it is revoked', async () => {
-    const { id, token } = await createToken({ role: 'read' });
+    const { id, token } = await createToken({ role: 'viewer' });
     expect((await call('/whoami', { token })).status).toBe(200);
     expect((await call(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
     const refused = await call('/whoami', { token });
@@ -102,7 +102,7 @@ describe('the control API', () => {
   });
 
   it('ends a token when its time is over', async () => {
-    const { token } = await createToken({ role: 'read', expiresInSeconds: 1 });
+    const { token } = await createToken({ role: 'viewer', expiresInSeconds: 1 });
     const ended = async () => (await call('/whoami', { token })).status === 401;
     await eventually(ended);
     expect(json(await call('/whoami', { token }))).toMatchObject({
@@ -128,7 +128,7 @@ describe('the control API', () => {
   });
 
   it('never shows a token again', async () => {
-    const { token } = await createToken({ role: 'read' });
+    const { token } = await createToken({ role: 'viewer' });
     const listed = await call('/tokens');
     expect(listed.body).not.toContain(token);
     expect(listed.body).toContain(token.slice(0, 9));
@@ -136,8 +136,8 @@ describe('the control API', () => {
 
   it.each([
     ['/tokens', { name: 'x', role: 'emperor' }],
-    ['/tokens', { name: 'x', role: 'read', surprise: true }],
-    ['/tokens', { role: 'read' }],
+    ['/tokens', { name: 'x', role: 'viewer', surprise: true }],
+    ['/tokens', { role: 'viewer' }],
     ['/tokens', []],
     ['/apps/mine/rollback', { target: {} }],
     ['/apps/mine/rollback', { target: 'main; drop table apps' }],

@@ -94,7 +94,7 @@ it('sums the platform, of each token what it may see', async () => {
   await repositoryOfOther.push('main');
   const created = await callControl(platform(), '/tokens', {
     method: 'POST',
-    body: { name: 'other', role: 'read', apps: ['other'] },
+    body: { name: 'other', role: 'viewer', apps: ['other'] },
   });
   const { token } = JSON.parse(created.body) as { token: string };
   const other = await read<PlatformMetricsView>('/metrics', token);

@@ -4,7 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { type Home, makeHome, run, runFn } from './run-fn.ts';
 import { startStubControl, type StubControl, TOKEN } from './stub-control.ts';
 
-const whoami = { tokenId: 'tok-1', name: 'laptop', role: 'admin', apps: null };
+const whoami = {
+  tokenId: 'tok-1',
+  name: 'laptop',
+  kind: 'personal',
+  role: 'admin',
+  apps: null,
+  grants: [{ app: null, role: 'admin' }],
+  can: null,
+  expiresAt: null,
+};
 const deployment = {
   id: 'dep-1',
   version: 3,
@@ -38,7 +47,10 @@ async function startServer(): Promise<StubControl> {
       status: 422,
       json: { status: 422, code: 'release-failed', detail: 'it throws', hint: 'mend it' },
     },
-    'POST /tokens': { status: 201, json: { id: 'tok-2', role: 'deploy', token: 'fn_new' } },
+    'POST /tokens': {
+      status: 201,
+      json: { id: 'tok-2', kind: 'personal', role: 'deployer', can: null, token: 'fn_new' },
+    },
     'DELETE /tokens/tok-2': { status: 204 },
   });
 }
@@ -185,7 +197,7 @@ describe('the other commands', () => {
     expect(created.stdout.split('\n')[0]).toBe('fn_new');
     expect(JSON.parse(server.seen.at(-1)?.body ?? '')).toEqual({
       name: 'ci',
-      role: 'deploy',
+      role: 'deployer',
       apps: ['a', 'b'],
       expiresInSeconds: 7_776_000,
     });

@@ -45,8 +45,8 @@ describe('completion in bash', () => {
         '--limit',
       ]);
       expect(await pressTab(home, 'tokens', 'create', 'ci', '--role', '')).toEqual([
-        'read',
-        'deploy',
+        'viewer',
+        'deployer',
         'admin',
       ]);
       expect(await pressTab(home, 'completion', '')).toEqual(['bash', 'zsh', 'fish']);

@@ -4,7 +4,16 @@ import { describe, expect, test } from 'vitest';
 import { type Home, makeHome, run, runFn } from './run-fn.ts';
 import { startStubControl, TOKEN } from './stub-control.ts';
 
-const whoami = { tokenId: 'tok-1', name: 'laptop', role: 'read', apps: null };
+const whoami = {
+  tokenId: 'tok-1',
+  name: 'laptop',
+  kind: 'personal',
+  role: 'viewer',
+  apps: null,
+  grants: [{ app: null, role: 'viewer' }],
+  can: null,
+  expiresAt: null,
+};
 
 /** What each test needs of the world, and what a command then says. */
 const failures: [string, (home: Home) => Promise<string[]>, number, string][] = [

@@ -7,7 +7,16 @@ import { type Home, makeHome, run, runFn } from './run-fn.ts';
 import { startStubControl, TOKEN } from './stub-control.ts';
 
 const FN = resolve(import.meta.dirname, '../../bin/fn');
-const whoami = { tokenId: 'tok-1', name: 'laptop', role: 'deploy', apps: ['hello'] };
+const whoami = {
+  tokenId: 'tok-1',
+  name: 'laptop',
+  kind: 'personal',
+  role: 'deployer',
+  apps: ['hello'],
+  grants: [{ app: 'hello', role: 'deployer' }],
+  can: null,
+  expiresAt: null,
+};
 const startServer = () => startStubControl({ 'GET /whoami': { json: whoami } });
 const login = (home: Home, input: string, ...args: string[]) =>
   run(home, FN, ['login', ...args], input);
@@ -22,7 +31,7 @@ describe('fn login', () => {
       [
         `-----> Logged in to ${server.url}`,
         '       token   laptop (tok-1)',
-        '       role    deploy: may push, deploy and roll back as well',
+        '       role    deployer: may push, deploy and roll back as well',
         '       apps    hello\n',
       ].join('\n'),
     );

@@ -229,7 +229,7 @@ export class DeployHarness {
     return {
       pushId: newId('push'),
       appId: 'app-1',
-      principal: { tokenId: 'tok-1', tokenName: 'test', role: 'deploy' },
+      principal: { tokenId: 'tok-1', tokenName: 'test' },
       updates: [{ ref, oldSha, newSha: sha ?? ZERO_OID, commit }],
     };
   }

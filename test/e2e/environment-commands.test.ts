@@ -96,7 +96,7 @@ describe('fn env', () => {
 
   it('lets a token that may only read see names', async () => {
     await repository.fn('env', 'set', 'SHOWN=value');
-    const body = { name: 'reader', role: 'read' };
+    const body = { name: 'reader', role: 'viewer' };
     const created = await callControl(platform(), '/tokens', { method: 'POST', body });
     const { token } = JSON.parse(created.body) as { token: string };
     const path = '/apps/commands/environment';

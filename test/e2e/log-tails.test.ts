@@ -93,7 +93,7 @@ it('data killed while a function prints: what it had told control stays, and lat
 
 it('a tail ends within a second of the moment when its token is revoked', async () => {
   const repository = await deployed('revoked', printing('said'));
-  const made = await repository.fn('tokens', 'create', 'tail', '--role', 'read', '--json');
+  const made = await repository.fn('tokens', 'create', 'tail', '--role', 'viewer', '--json');
   const { id, token } = JSON.parse(made.output) as { id: string; token: string };
   const tail = await startLogTail(platform(), 'revoked', { token });
   await printAll('revoked', 0, 1);
@@ -124,7 +124,7 @@ it('the log of a foreign app looks like that of one which does not exist', async
     'create',
     'own',
     '--role',
-    'read',
+    'viewer',
     '--app',
     'own',
     '--json',

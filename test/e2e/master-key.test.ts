@@ -53,7 +53,7 @@ it('is replaced while requests run, and none of them fails', async () => {
 it('may be replaced by platform admins only', async () => {
   const created = await callControl(platform(), '/tokens', {
     method: 'POST',
-    body: { name: 'deployer', role: 'deploy' },
+    body: { name: 'deployer', role: 'deployer' },
   });
   const { token } = JSON.parse(created.body) as { token: string };
   const refused = await callControl(platform(), '/master-key/rotation', { method: 'POST', token });

@@ -31,13 +31,13 @@ it('a token pushes what its role and its apps allow, until it is revoked', async
   await theirs.commit(HELLO);
   expect(await theirs.push('main')).toMatchObject({ code: 0 });
 
-  const reader = await createToken(mine, '--role', 'read');
+  const reader = await createToken(mine, '--role', 'viewer');
   await mine.commit({ 'index.js': 'export const handler = async () => "changed";' });
   const refused = await pushWith(mine, reader, 'mine');
   expect(refused.code).toBe(128);
   expect(refused.output).toMatch(/403|may not push/);
 
-  const confined = await createToken(mine, '--role', 'deploy', '--app', 'mine');
+  const confined = await createToken(mine, '--role', 'deployer', '--app', 'mine');
   const foreign = await pushWith(mine, confined, 'theirs');
   const missing = await pushWith(mine, confined, 'nobodys');
   expect(foreign.code).toBe(128);
@@ -57,7 +57,7 @@ it('a token pushes what its role and its apps allow, until it is revoked', async
   expect(hidden.output.replaceAll('theirs', 'X')).toBe(unknown.output.replaceAll('nobodys', 'X'));
   expect(await deploy('mine', reader)).toMatchObject({
     code: 3,
-    output: expect.stringContaining('the role read, which may not deploy'),
+    output: expect.stringContaining('the role viewer, which may not deploy'),
   });
 
   expect(await mine.fn('tokens', 'revoke', confined.id)).toMatchObject({ code: 0 });

@@ -135,7 +135,7 @@ describe('the control API', () => {
   const bugs: unknown[] = [];
 
   beforeAll(async () => {
-    const actor = { tokenId: 'tok-1', tokenName: 'admin', role: 'admin', appIds: null } as const;
+    const actor = { tokenId: 'tok-1', tokenName: 'admin', kind: 'personal', grants: [] } as const;
     api = await createApi({
       ...Object.fromEntries(AWAY.map((name) => [name, away()])),
       access: new Proxy({} as ApiDeps['access'], {

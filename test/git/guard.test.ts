@@ -35,7 +35,7 @@ beforeAll(async () => {
   work = await createWorkTree();
   sha = await work.commit('index.ts', 'export {}');
   await work.must('push', urlOf(front.origin, 'mine'), 'main:first');
-  front.control.tokens.set('reader', { role: 'read' });
+  front.control.tokens.set('reader', { role: 'viewer' });
   front.control.tokens.set('other', { role: 'admin', app: 'other' });
   front.control.apps.set('other', newId('app'));
   wholePush = Buffer.concat([commandList(['refs/heads/main'], sha), await work.pack(sha)]);

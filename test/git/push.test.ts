@@ -44,7 +44,7 @@ describe('a push to a new name', () => {
       {
         pushId: expect.stringMatching(/^push-/),
         appId: front.control.apps.get(app),
-        principal: { tokenId: 'tok-1', tokenName: TOKEN, role: 'admin' },
+        principal: { tokenId: 'tok-1', tokenName: TOKEN },
         updates: [
           {
             ref: 'refs/heads/main',

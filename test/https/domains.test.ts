@@ -281,7 +281,7 @@ describe('bad input', () => {
   });
 
   it('of tokens that may only read changes nothing, and foreign apps have no domains', async () => {
-    const made = await shop.fn('tokens', 'create', 'reader', '--role', 'read', '--json');
+    const made = await shop.fn('tokens', 'create', 'reader', '--role', 'viewer', '--json');
     const { token } = JSON.parse(made.output) as { token: string };
     const call = async (path: string, method: string, body?: object): Promise<number> => {
       const answer = await fetch(`${platform.url}${path}`, {

@@ -37,7 +37,7 @@ export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
     async ({ actor, query }) => {
       const page = await readPage(query, BY_NAME, (after, limit) =>
         listAppsAfter(db, {
-          ids: actor.appIds,
+          ids: access.appsFor(actor, 'app.read'),
           q: query.q ?? '',
           after: after?.[0] ?? null,
           limit,

@@ -3,7 +3,7 @@ import type { Actor } from '../../access/index.ts';
 import type { CertificateView } from '../../protocol/certificates-api.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { App } from '../../store/apps.ts';
-import { listApps } from '../../store/apps.ts';
+import { findApp, listApps } from '../../store/apps.ts';
 import type { CertificateRow } from '../../store/certificates.ts';
 import { cutPage, PageQuery } from '../paging.ts';
 import type { ApiDeps, CertificatesForApi } from '../ports.ts';
@@ -47,11 +47,10 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async ({ actor, query }) => {
       const { rows, statuses, isLasting } = await open(deps).list();
-      const names = new Map(
-        (await listApps(deps.db, actor.appIds)).map(({ id, name }) => [id, name]),
-      );
+      const seen = deps.access.appsFor(actor, 'domain.read');
+      const names = new Map((await listApps(deps.db, seen)).map(({ id, name }) => [id, name]));
       const isSeen = ({ appId }: { appId: string | null }): boolean => {
-        return appId === null ? actor.appIds === null : names.has(appId);
+        return appId === null ? seen === null : names.has(appId);
       };
       const nameOf = (appId: string | null): string | null => names.get(appId ?? '') ?? null;
       const others = rows.filter((row) => row.source !== 'acme' && isSeen(row));
@@ -146,9 +145,12 @@ async function requireOwner(
 
 /** What belongs to an app that the actor must not know of looks as if it did not exist. */
 async function requireOwnerOf(deps: ApiDeps, actor: Actor, row: CertificateRow): Promise<void> {
-  if (row.appId === null) return deps.access.require(actor, 'platform-certificate.change');
-  const app = (await listApps(deps.db, actor.appIds)).find(({ id }) => id === row.appId);
-  if (app === undefined) throw unknown(row.id);
+  if (row.appId === null) {
+    if (!deps.access.may(actor, 'domain.read', null)) throw unknown(row.id);
+    return deps.access.require(actor, 'platform-certificate.change');
+  }
+  const app = await findApp(deps.db, row.appId);
+  if (app === null || !deps.access.may(actor, 'app.read', app)) throw unknown(row.id);
   await deps.access.requireApp(actor, 'certificate.change', app.name);
 }
 

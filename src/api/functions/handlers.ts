@@ -12,7 +12,7 @@ import {
 } from './schema.ts';
 
 export function functionRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, address, vault } = deps;
+  const { db, access, address, vault } = deps;
   const requireFunction = createRequireFunction(deps);
 
   api.get(
@@ -30,7 +30,7 @@ export function functionRoutes(api: ApiInstance, deps: ApiDeps): void {
     async ({ actor, query }) => {
       const { q, runtime, app, limit, cursor } = query;
       const filter = {
-        appIds: actor.appIds,
+        appIds: access.appsFor(actor, 'function.read'),
         ...(app !== undefined && { appName: app }),
         ...(runtime !== undefined && { runtime }),
         ...(q !== undefined && { search: q }),

@@ -73,7 +73,7 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
       },
     },
     async (request) => {
-      const { appIds } = request.actor;
+      const appIds = access.appsFor(request.actor, 'metrics.read');
       await metrics.flush();
       const [found, serving, running] = await Promise.all([
         findMetrics(db, { appIds }),

@@ -1,11 +1,19 @@
+import { Type } from 'typebox';
 import type { TokenRow } from '../../store/tokens.ts';
-import { namesOfApps } from '../../store/apps.ts';
-import { cutPage, PageQuery, presentPage } from '../paging.ts';
+import { cutPage, PageQuery } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
-import { presentToken } from './present.ts';
-import { Type } from 'typebox';
-import { CreatedTokenSchema, TokenBody, TokenPage, TokenParams } from './schema.ts';
+import { presentToken, presentTokens } from './present.ts';
+import {
+  CreatedTokenSchema,
+  RevokeQuery,
+  TokenBody,
+  TokenPage,
+  TokenParams,
+  TokenSchema,
+} from './schema.ts';
+
+const tags = ['tokens'];
 
 const OLDEST_FIRST = {
   list: 'listTokens',
@@ -13,52 +21,71 @@ const OLDEST_FIRST = {
   types: ['number', 'string'] as const,
 };
 
-export function tokenRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
-  const view = async (row: TokenRow) => presentToken(row, await namesOfApps(db, row.appIds));
+export function tokenRoutes(api: ApiInstance, deps: ApiDeps): void {
+  readRoutes(api, deps);
+  changeRoutes(api, deps);
+}
 
+function readRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
   api.get(
     '/tokens',
     {
       config: { action: 'token.read' },
       schema: {
         operationId: 'listTokens',
-        tags: ['tokens'],
-        summary: 'List all tokens',
+        tags,
+        summary: 'List all tokens, or those confined to apps that the token administers',
         querystring: PageQuery,
         response: { 200: TokenPage },
       },
     },
-    async (request) => {
-      access.require(request.actor, 'token.read');
-      return presentPage(
-        await cutPage(request.query, OLDEST_FIRST, await access.listTokens()),
-        view,
-      );
+    async ({ actor, query }) => {
+      const page = await cutPage(query, OLDEST_FIRST, await access.tokens.list(actor));
+      return { items: await presentTokens(db, page.items), next: page.next };
     },
   );
 
+  api.get(
+    '/tokens/:id',
+    {
+      config: { action: 'token.read' },
+      schema: {
+        operationId: 'getToken',
+        tags,
+        summary: 'Show a token, without its text',
+        params: TokenParams,
+        response: { 200: TokenSchema },
+      },
+    },
+    async ({ actor, params }) => presentToken(db, await access.tokens.find(actor, params.id)),
+  );
+}
+
+function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
   api.post(
     '/tokens',
     {
       config: { action: 'token.create' },
       schema: {
         operationId: 'createToken',
-        tags: ['tokens'],
+        tags,
         summary: 'Create a token; its text is shown this once',
         body: TokenBody,
         response: { 201: CreatedTokenSchema },
       },
     },
-    async (request, reply) => {
-      access.require(request.actor, 'token.create');
-      const { name, role, apps, expiresInSeconds } = request.body;
-      const { token, row } = await access.createToken({
+    async ({ actor, body }, reply) => {
+      const { name, kind = 'personal', role, apps, grants, can, expiresInSeconds } = body;
+      const { token, row } = await access.tokens.create(actor, {
         name,
+        kind,
         role,
-        appNames: apps ?? null,
-        expiresInSeconds: expiresInSeconds ?? null,
+        apps,
+        grants,
+        actions: can,
+        expiresInSeconds,
       });
-      return reply.code(201).send({ ...(await view(row)), token });
+      return reply.code(201).send({ ...(await presentToken(db, row)), token });
     },
   );
 
@@ -68,15 +95,15 @@ export function tokenRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
       config: { action: 'token.revoke' },
       schema: {
         operationId: 'revokeToken',
-        tags: ['tokens'],
-        summary: 'Revoke a token at once',
+        tags,
+        summary: 'Revoke a token at once; the last admin only with lastAdmin=true',
         params: TokenParams,
+        querystring: RevokeQuery,
         response: { 204: Type.Null({ description: 'It is revoked' }) },
       },
     },
-    async (request, reply) => {
-      access.require(request.actor, 'token.revoke');
-      await access.revokeToken(request.params.id);
+    async ({ actor, params, query }, reply) => {
+      await access.tokens.revoke(actor, params.id, query.lastAdmin === true);
       return reply.code(204).send(null);
     },
   );

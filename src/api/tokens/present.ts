@@ -1,14 +1,28 @@
 import type { TokenView } from '../../protocol/control-api.ts';
+import type { Queryable } from '../../store/database.ts';
 import type { TokenRow } from '../../store/tokens.ts';
+import { appNamesOf, presentScope } from './scope.ts';
 
-export function presentToken(row: TokenRow, apps: string[] | null): TokenView {
+export async function presentTokens(
+  db: Queryable,
+  rows: readonly TokenRow[],
+): Promise<TokenView[]> {
+  const names = await appNamesOf(db, rows);
+  return rows.map((row) => presentRow(row, names));
+}
+
+export async function presentToken(db: Queryable, row: TokenRow): Promise<TokenView> {
+  return presentRow(row, await appNamesOf(db, [row]));
+}
+
+function presentRow(row: TokenRow, names: ReadonlyMap<string, string>): TokenView {
   return {
     id: row.id,
     name: row.name,
-    role: row.role,
-    apps,
+    ...presentScope(row, names),
     prefix: row.prefix,
     createdAt: row.createdAt.toISOString(),
+    createdBy: row.createdBy,
     expiresAt: row.expiresAt?.toISOString() ?? null,
     revokedAt: row.revokedAt?.toISOString() ?? null,
     lastUsedAt: row.lastUsedAt?.toISOString() ?? null,

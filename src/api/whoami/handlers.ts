@@ -1,6 +1,6 @@
-import { namesOfApps } from '../../store/apps.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
+import { appNamesOf, presentScope } from '../tokens/scope.ts';
 import { WhoAmISchema } from './schema.ts';
 
 export function whoAmIRoutes(api: ApiInstance, { db }: ApiDeps): void {
@@ -18,8 +18,8 @@ export function whoAmIRoutes(api: ApiInstance, { db }: ApiDeps): void {
     async ({ actor }) => ({
       tokenId: actor.tokenId,
       name: actor.tokenName,
-      role: actor.role,
-      apps: await namesOfApps(db, actor.appIds),
+      ...presentScope(actor, await appNamesOf(db, [actor])),
+      expiresAt: actor.expiresAt?.toISOString() ?? null,
     }),
   );
 }

@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
-import { ROLES } from '../../model/role.ts';
+import { scopeFields } from '../tokens/schema.ts';
 
 export const WhoAmISchema = Type.Object(
   {
     tokenId: Type.String(),
     name: Type.String(),
-    role: Type.Enum([...ROLES]),
-    apps: Type.Union([Type.Array(Type.String()), Type.Null()]),
+    ...scopeFields,
+    expiresAt: Type.Union([Type.String(), Type.Null()]),
   },
   { title: 'WhoAmI' },
 );

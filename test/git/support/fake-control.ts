@@ -64,16 +64,16 @@ function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
       const id = control.apps.get(appName);
       const isForeign = known.app !== undefined && known.app !== appName;
       if (isForeign) throw new PlatformError('not-found', `no app "${appName}"`);
-      const needed = action === 'read' ? 'read' : 'deploy';
+      const needed = action === 'read' ? 'viewer' : 'deployer';
       if (!roleIncludes(known.role, needed)) {
         throw new PlatformError('forbidden', 'this token may only read', {
-          hint: 'use a token with the role "deploy"',
+          hint: 'use a token with the role "deployer"',
         });
       }
       if (id === undefined && action === 'read') {
         throw new PlatformError('not-found', `no app "${appName}"`);
       }
-      const principal = { tokenId: 'tok-1', tokenName: token, role: known.role };
+      const principal = { tokenId: 'tok-1', tokenName: token };
       return { principal, app: id === undefined ? null : { id } };
     },
     async createApp({ appName }) {

@@ -1,0 +1,44 @@
+import type { Database } from '../store/database.ts';
+import { findTokenByHash, touchToken } from '../store/tokens.ts';
+import { createDecisions, type Actor, type Decisions } from './authorise.ts';
+import { notValid, refuseEnded } from './refusals.ts';
+import { hashToken, isTokenText } from './token-text.ts';
+import { createTokens, type Tokens } from './tokens.ts';
+
+export interface Access extends Decisions {
+  /** @throws PlatformError unauthenticated */
+  authenticate(token: string): Promise<Actor>;
+  tokens: Tokens;
+}
+
+/** A use is written down at most this often, and never on the way of a request. */
+const TOUCH_INTERVAL_MS = 60_000;
+
+interface Deps {
+  db: Database;
+  now: () => number;
+  onError: (error: unknown) => void;
+}
+
+export function createAccess({ db, now, onError }: Deps): Access {
+  const decisions = createDecisions(db);
+  const touchedAt = new Map<string, number>();
+  const noteUse = (tokenId: string): void => {
+    if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
+    touchedAt.set(tokenId, now());
+    touchToken(db, tokenId).catch(onError);
+  };
+  return {
+    ...decisions,
+    tokens: createTokens({ db, now, decisions }),
+    async authenticate(token) {
+      // The format is checked first, so that garbage costs no query.
+      const row = isTokenText(token) ? await findTokenByHash(db, hashToken(token)) : null;
+      if (row === null) throw notValid('this token is unknown here');
+      refuseEnded(row, now());
+      noteUse(row.id);
+      const { id, name, kind, grants, expiresAt } = row;
+      return { tokenId: id, tokenName: name, kind, grants, expiresAt };
+    },
+  };
+}
