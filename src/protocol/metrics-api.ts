@@ -3,6 +3,7 @@
  * per cent, costs US dollars at the prices of AWS Lambda.
  *
  *     GET    /apps/:app/metrics?function=&deployment=   → AppMetricsView
+ *     GET    /functions/:id/metrics?version=            → { functionId, metrics: MetricsView }
  *     GET    /metrics                                   → PlatformMetricsView
  */
 export interface MetricsView {

@@ -84,6 +84,16 @@ it('tells deployments apart, by version too', async () => {
   expect(status).toBe(404);
 });
 
+it('answers for a function by its id, and in all its versions or one', async () => {
+  const { items } = await read<{ items: { id: string }[] }>('/functions');
+  const { id } = items[0] ?? expect.fail('there is a function');
+  const all = await read<{ functionId: string; metrics: MetricsView }>(`/functions/${id}/metrics`);
+  expect(all.functionId).toBe(id);
+  expect(all.metrics).toEqual(await metricsOf());
+  const first = await read<typeof all>(`/functions/counted/metrics?version=1`);
+  expect(first).toMatchObject({ functionId: id, metrics: { invocations: 12 } });
+});
+
 it('sums the platform, of each token what it may see', async () => {
   const all = await read<PlatformMetricsView>('/metrics');
   expect(all).toMatchObject({ apps: 1, functions: 1, metrics: { invocations: 13 } });

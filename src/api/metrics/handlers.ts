@@ -9,16 +9,25 @@ import {
   mergeMetrics,
 } from '../../store/metrics.ts';
 import { AppParams } from '../apps/schema.ts';
+import { createRequireFunction } from '../functions/find-function.ts';
+import { FunctionParams } from '../functions/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentFunction, presentMetrics } from './present.ts';
-import { AppMetricsQuery, AppMetricsSchema, PlatformMetricsSchema } from './schema.ts';
+import {
+  AppMetricsQuery,
+  AppMetricsSchema,
+  FunctionMetricsQuery,
+  FunctionMetricsSchema,
+  PlatformMetricsSchema,
+} from './schema.ts';
 
 const MAX_LISTED = 100;
 const MAX_TOP = 20;
 
 export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
   const { db, access, metrics } = deps;
+  const requireFunction = createRequireFunction(deps);
 
   async function deploymentOf(
     app: App,
@@ -28,12 +37,24 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
     return name === undefined ? null : (await findDeploymentByName(db, app, name)).id;
   }
 
+  async function read(
+    app: App,
+    { functionName, deployment }: { functionName: string | undefined; deployment: string | null },
+  ): Promise<FoundMetrics[]> {
+    await metrics.flush();
+    return findMetrics(db, {
+      appIds: [app.id],
+      ...(functionName !== undefined && { functionName }),
+      ...(deployment !== null && { deployment }),
+    });
+  }
+
   api.get(
     '/apps/:app/metrics',
     {
       config: { action: 'metrics.read' },
       schema: {
-        operationId: 'showAppMetrics',
+        operationId: 'getAppMetrics',
         tags: ['metrics'],
         summary: 'What the functions of an app have had',
         params: AppParams,
@@ -45,12 +66,7 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
       const app = await access.requireApp(request.actor, 'metrics.read', request.params.app);
       const { function: functionName, ...named } = request.query;
       const deployment = await deploymentOf(app, named);
-      await metrics.flush();
-      const found = await findMetrics(db, {
-        appIds: [app.id],
-        ...(functionName !== undefined && { functionName }),
-        ...(deployment !== null && { deployment }),
-      });
+      const found = await read(app, { functionName, deployment });
       return {
         app: app.name,
         function: functionName ?? null,
@@ -62,11 +78,32 @@ export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
   );
 
   api.get(
+    '/functions/:function/metrics',
+    {
+      config: { action: 'metrics.read' },
+      schema: {
+        operationId: 'getFunctionMetrics',
+        tags: ['metrics'],
+        summary: 'What a function has had, in all its deployments or in one',
+        params: FunctionParams,
+        querystring: FunctionMetricsQuery,
+        response: { 200: FunctionMetricsSchema },
+      },
+    },
+    async ({ actor, params, query }) => {
+      const { app, row } = await requireFunction(actor, 'metrics.read', params.function);
+      const deployment = await deploymentOf(app, query);
+      const found = await read(app, { functionName: row.name, deployment });
+      return { functionId: row.id, metrics: presentMetrics(sumOf(found)) };
+    },
+  );
+
+  api.get(
     '/metrics',
     {
       config: { action: 'metrics.read' },
       schema: {
-        operationId: 'showMetrics',
+        operationId: 'getPlatformMetrics',
         tags: ['metrics'],
         summary: 'What all functions that the token may see have had, and what runs',
         response: { 200: PlatformMetricsSchema },

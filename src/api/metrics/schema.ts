@@ -4,7 +4,7 @@ const Count = Type.Integer({ minimum: 0 });
 const Milliseconds = Type.Number({ minimum: 0 });
 const Percent = Type.Number({ minimum: 0, maximum: 100 });
 
-export const MetricsSchema = Type.Object({
+const MetricsSchema = Type.Object({
   invocations: Count,
   errors: Count,
   coldStarts: Count,
@@ -34,20 +34,28 @@ export const MetricsSchema = Type.Object({
   responseBytes: Count,
 });
 
-const FunctionMetricsSchema = Type.Object({
+const ListedFunctionSchema = Type.Object({
   app: Type.String(),
   function: Type.String(),
   metrics: MetricsSchema,
 });
 
+const OF_DEPLOYMENT = {
+  deployment: Type.Optional(
+    Type.String({ maxLength: 255, description: 'An id, version, branch, tag or commit' }),
+  ),
+  version: Type.Optional(Type.Integer({ minimum: 1, maximum: 999_999 })),
+};
+
+export const FunctionMetricsQuery = Type.Object(OF_DEPLOYMENT, { additionalProperties: false });
+
+export const FunctionMetricsSchema = Type.Object({
+  functionId: Type.String(),
+  metrics: MetricsSchema,
+});
+
 export const AppMetricsQuery = Type.Object(
-  {
-    function: Type.Optional(Type.String({ maxLength: 128 })),
-    deployment: Type.Optional(
-      Type.String({ maxLength: 255, description: 'An id, version, branch, tag or commit' }),
-    ),
-    version: Type.Optional(Type.Integer({ minimum: 1, maximum: 999_999 })),
-  },
+  { function: Type.Optional(Type.String({ maxLength: 128 })), ...OF_DEPLOYMENT },
   { additionalProperties: false },
 );
 
@@ -56,7 +64,7 @@ export const AppMetricsSchema = Type.Object({
   function: Type.Union([Type.String(), Type.Null()]),
   deployment: Type.Union([Type.String(), Type.Null()]),
   metrics: MetricsSchema,
-  functions: Type.Array(FunctionMetricsSchema),
+  functions: Type.Array(ListedFunctionSchema),
 });
 
 export const PlatformMetricsSchema = Type.Object({
@@ -68,5 +76,5 @@ export const PlatformMetricsSchema = Type.Object({
     Type.Object({ workers: Count, zygotes: Count, inFlight: Count }),
     Type.Null(),
   ]),
-  top: Type.Array(FunctionMetricsSchema),
+  top: Type.Array(ListedFunctionSchema),
 });
