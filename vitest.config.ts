@@ -54,6 +54,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    globalSetup: 'test/support/database-server.ts',
     projects: [
       {
         extends: true,

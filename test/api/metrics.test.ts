@@ -148,7 +148,7 @@ function batchOf(sequence: number, figures: Partial<Figures>, durations: number[
 }
 
 async function databaseWithDeployment() {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   await db.query(`INSERT INTO apps (id, name) VALUES ('app-1', 'hello')`);
   await db.query(`INSERT INTO deployments (id, app_id, kind, ref, commit_sha, subject, author, state, trigger)
     VALUES ('dep-1', 'app-1', 'production', 'refs/heads/main', '', '', '', 'live', 'push')`);

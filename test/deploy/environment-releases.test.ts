@@ -1,16 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { listDeployments } from '../../src/store/deployments.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 import { DeployHarness, sha } from './deploy-harness.ts';
 
-const platform = usePlatform();
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
 const BY = { tokenId: 'tok-1' };
 
 async function setUp() {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   return { database, harness: await DeployHarness.create(database) };
 }
 

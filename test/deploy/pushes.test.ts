@@ -2,15 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 import { built, DeployHarness, sha } from './deploy-harness.ts';
 
-const platform = usePlatform();
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
 
 async function setUp() {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   return { database, harness: await DeployHarness.create(database) };
 }
 

@@ -6,16 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { ask } from '../support/ask.ts';
-import { createDatabase, createEmptyDatabase } from '../support/database.ts';
-import { databaseUrl } from '../support/database-url.ts';
+import type { Database } from '../../src/store/database.ts';
+import { createDatabase, createEmptyDatabase, urlOfDatabase } from '../support/database.ts';
 import { spawnServer, startPlatform } from '../support/platform.ts';
 import { createRepository } from '../support/repository.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-/** Lends its PostgreSQL to another platform. */
-const lender = usePlatform();
+/** A URL of the database by way of a port of the loopback address, as somebody else's server has it. */
+async function lend(database: Database): Promise<string> {
+  const url = new URL(await urlOfDatabase(database));
+  const port = await listenFor(`${url.searchParams.get('host')}/.s.PGSQL.5432`);
+  return `postgresql://gitfn@127.0.0.1:${port}${url.pathname}`;
+}
 
-/** The lender's server, whose socket only the lender's control may use, on a port of the loopback address. */
 async function listenFor(socketPath: string): Promise<number> {
   const server = net.createServer((client) => {
     const upstream = net.connect(socketPath);
@@ -29,12 +31,9 @@ async function listenFor(socketPath: string): Promise<number> {
 }
 
 it('with DATABASE_URL the platform uses that server and starts none', async () => {
-  const database = await createEmptyDatabase(lender());
-  const { rows } = await database.query<{ name: string }>('SELECT current_database() AS name');
-  const folder = new URL(databaseUrl(lender(), 'x')).searchParams.get('host');
-  const port = await listenFor(`${folder}/.s.PGSQL.5432`);
+  const database = await createEmptyDatabase();
   await using platform = await startPlatform({
-    env: { DATABASE_URL: `postgresql://gitfn@127.0.0.1:${port}/${rows[0]?.name}` },
+    env: { DATABASE_URL: await lend(database) },
   });
   expect(existsSync(join(platform.dataDir, 'postgres/cluster'))).toBe(false);
   const repository = await createRepository(platform, 'lent');
@@ -46,20 +45,17 @@ it('with DATABASE_URL the platform uses that server and starts none', async () =
 });
 
 it('a database of a newer schema is refused, and says what to do', async () => {
-  const database = await createDatabase(lender());
+  const database = await createDatabase();
   await database.query(
     "INSERT INTO schema_migrations (name, sha256) VALUES ('9999_future.sql', '')",
   );
-  const { rows } = await database.query<{ name: string }>('SELECT current_database() AS name');
-  const folder = new URL(databaseUrl(lender(), 'x')).searchParams.get('host');
-  const port = await listenFor(`${folder}/.s.PGSQL.5432`);
   const dataDir = await mkdtemp(join(tmpdir(), 'gitfn-newer-'));
   onTestFinished(() => rm(dataDir, { recursive: true }));
   const { child, output } = spawnServer({
     env: {
       PORT: '0',
       FN_DATA_DIR: dataDir,
-      DATABASE_URL: `postgresql://gitfn@127.0.0.1:${port}/${rows[0]?.name}`,
+      DATABASE_URL: await lend(database),
     },
   });
   const [code] = (await once(child, 'close')) as [number | null];

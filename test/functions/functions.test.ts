@@ -87,7 +87,7 @@ describe('functions that were pushed', () => {
 });
 
 it('every row that is an app’s own goes with the app', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   const { rows } = await database.query<{ constraint: string }>(
     `SELECT conrelid::regclass || '.' || conname AS constraint FROM pg_constraint
      WHERE contype = 'f' AND confrelid = 'apps'::regclass AND confdeltype <> 'c'`,

@@ -7,9 +7,7 @@ import { createEngine, type Engine, shiftedClock } from '../support/certificate-
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { PebbleOptions } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const of = (...names: string[]) => ({ names, appId: null });
 const told = (engine: Engine, text: string): Promise<void> =>
   eventually(() => expect(engine.events.join('\n')).toContain(text));
@@ -29,7 +27,7 @@ async function startBound(given: { kid: string; hmacKey: string } | null) {
     externalAccounts: { [KID]: HMAC_KEY },
   });
   const clock = shiftedClock(0);
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const wanted = [of('bound.example.com')];
   const externalAccounts = given === null ? {} : { [pebble.directory]: given };
   const options = { db, pebble, responder, wanted, clock };
@@ -75,7 +73,7 @@ it.each([
 
 async function startWith(options: PebbleOptions, names: string[]) {
   const { pebble, responder } = await startAnsweredPebble(options);
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const engine = await createEngine({ db, pebble, responder, wanted: names.map((one) => of(one)) });
   engine.start();
   return { engine, pebble, responder };
@@ -100,7 +98,7 @@ it.each([
     const { pebble, responder } = await startAnsweredPebble({ authzReusePercent });
     const proxy = await startCaFaultProxy(pebble);
     const directories = [{ url: proxy.directory, stagingUrl: null }];
-    const db = await createDatabase(platform());
+    const db = await createDatabase();
     const wanted = [of('a.example.com')];
     const engine = await createEngine({ db, pebble, responder, wanted, directories });
     engine.start();

@@ -17,12 +17,10 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-const platform = usePlatform();
 let pebble: Pebble;
 let responder: ChallengeResponder;
 let proxy: CaFaultProxy;
@@ -56,7 +54,7 @@ interface Started {
 }
 
 async function start(options: Partial<Parameters<typeof createEngine>[0]> = {}): Promise<Started> {
-  const db = options.db ?? (await createDatabase(platform()));
+  const db = options.db ?? (await createDatabase());
   const clock = shiftedClock(0);
   const directories = [{ url: proxy.directory, stagingUrl: null }];
   const engine = await createEngine({

@@ -16,12 +16,10 @@ import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Knot, startKnot } from '../support/knot.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
 const KEY = { name: 'acme', algorithm: 'hmac-sha256', secret: randomBytes(32) } as const;
 /** Of the loopback: one is this server, at the other another answers. */
 const [HERE, ELSEWHERE] = ['127.0.0.1', '127.0.0.2'];
-const platform = usePlatform();
 let knot: Knot;
 let pebble: Pebble;
 let responder: ChallengeResponder;
@@ -79,7 +77,7 @@ const preCheck: NonNullable<EngineOptions['preCheck']> = ({ db, publisher }): Pr
 };
 
 async function engineOf(wanted: string[][], options: Partial<EngineOptions> = {}): Promise<Engine> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const certificates = wanted.map((names) => ({ names, appId: null }));
   const engine = await createEngine({
     db,

@@ -14,9 +14,7 @@ import type { Database } from '../../src/store/database.ts';
 import { findDomain, type Domain } from '../../src/store/domains.ts';
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 3600_000;
 const ADDRESS = {
@@ -118,7 +116,7 @@ class Harness {
 }
 
 async function open(): Promise<{ harness: Harness; one: App; two: App }> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const one = await ensureApp(db, { id: 'app-one', name: 'one' });
   const two = await ensureApp(db, { id: 'app-two', name: 'two' });
   return { harness: new Harness(db), one, two };

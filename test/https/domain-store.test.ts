@@ -17,16 +17,14 @@ import {
 import { claimSlug } from '../../src/store/refs.ts';
 import { readSnapshot } from '../../src/store/routes.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const NOW = new Date('2026-01-31T12:00:00Z');
 const LATER = new Date('2026-02-28T12:00:00Z');
 const PROVED: DomainReport = { proof: 'txt', pointing: 'here', findings: [], own: [] };
 const UNPROVED: DomainReport = { proof: null, pointing: 'nowhere', findings: [], own: [] };
 
 async function openDomains(): Promise<Database> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   for (const name of ['one', 'two']) await ensureApp(db, { id: `app-${name}`, name });
   return db;
 }

@@ -6,11 +6,8 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type HandshakeOptions, shakeHands } from '../support/https-door.ts';
 import { type IssuingDoor, startIssuingDoor } from '../support/issuing-door.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
 const NAME = 'door.example.com';
-const platform = usePlatform();
-
 const issuedBy = ({ engine }: IssuingDoor): number =>
   engine.events.filter((line) => line.startsWith('issued')).length;
 
@@ -33,7 +30,7 @@ it.each([
 ])('proves %s by tls-alpn-01 where port 80 leads elsewhere', async (name, asked, subjects) => {
   const clock = shiftedClock(0);
   const door = await startIssuingDoor(
-    await createDatabase(platform()),
+    await createDatabase(),
     { wanted: [{ names: [name], appId: null }], clock },
     { httpPort: await freePort() },
   );
@@ -53,7 +50,7 @@ const CLIENTS = 4;
 
 it('renews what lasts twenty seconds, and no handshake fails meanwhile', async () => {
   const door = await startIssuingDoor(
-    await createDatabase(platform()),
+    await createDatabase(),
     { wanted: [{ names: [NAME], appId: null }] },
     { validitySeconds: 20 },
   );

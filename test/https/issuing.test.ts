@@ -9,9 +9,7 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 let pebble: Pebble;
 let responder: ChallengeResponder;
 
@@ -31,7 +29,7 @@ async function engineOf(
   wanted: WantedCertificate[],
   options: Partial<EngineOptions> = {},
 ): Promise<Engine> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const engine = await createEngine({ db, pebble, responder, wanted, ...options });
   engine.start();
   return engine;

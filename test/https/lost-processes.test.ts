@@ -11,18 +11,15 @@ import {
   type ChallengeResponder,
   startChallengeResponder,
 } from '../support/challenge-responder.ts';
-import { createDatabase } from '../support/database.ts';
-import { databaseUrl } from '../support/database-url.ts';
+import { createDatabase, urlOfDatabase } from '../support/database.ts';
 import type { EngineProgramSettings } from '../support/engine-program.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const NAME = 'one.example.com';
 const PROGRAM = new URL('../support/engine-program.ts', import.meta.url).pathname;
 
-const platform = usePlatform();
 let pebble: Pebble;
 let responder: ChallengeResponder;
 let proxy: CaFaultProxy;
@@ -53,14 +50,9 @@ function engineOn(db: Database, options: Partial<EngineOptions> = {}) {
   return createEngine({ db, pebble, responder, wanted: [of(NAME)], directories, ...options });
 }
 
-async function urlOf(db: Database): Promise<string> {
-  const { rows } = await db.query<{ name: string }>('SELECT current_database() AS name');
-  return databaseUrl(platform(), rows[0]?.name ?? '');
-}
-
 it('two processes that begin at one instant make one order for each name', async () => {
-  const db = await createDatabase(platform());
-  const other = openDatabase(await urlOf(db), () => {});
+  const db = await createDatabase();
+  const other = openDatabase(await urlOfDatabase(db), () => {});
   onTestFinished(() => other.close());
   const wanted = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => of(`${name}.example.com`));
   const masterKey = randomBytes(32);
@@ -96,10 +88,10 @@ const PLACES: AcmeStep[] = ['authz', 'challenge', 'finalize', 'certificate'];
 it.each(PLACES)(
   'a process that is killed when the authority has done its part of %s leaves an order that the next goes on with',
   async (place) => {
-    const db = await createDatabase(platform());
+    const db = await createDatabase();
     const masterKey = randomBytes(32);
     const child = startChild({
-      databaseUrl: await urlOf(db),
+      databaseUrl: await urlOfDatabase(db),
       masterKey: masterKey.toString('hex'),
       directory: proxy.directory,
       roots: pebble.roots,
@@ -123,7 +115,7 @@ it.each(PLACES)(
 );
 
 it('a certificate that the database has no room for is downloaded again, and not ordered again', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   // As it tells of a full disk.
   await db.query(`CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN
     RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
@@ -143,7 +135,7 @@ it('a certificate that the database has no room for is downloaded again, and not
 });
 
 async function startOnFullDisk() {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const clock = shiftedClock(0);
   const disk: { isFull(index: CertificateIndex): boolean } = { isFull: () => false };
   const engine = await engineOn(db, {

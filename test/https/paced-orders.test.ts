@@ -11,11 +11,9 @@ import {
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-const platform = usePlatform();
 let pebble: Pebble;
 let responder: ChallengeResponder;
 
@@ -30,7 +28,7 @@ afterAll(async () => {
 });
 
 it('an authority whose certificates are over at once is not asked without end', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   // As far ahead as a clock may be: what comes is over by it, and not for anybody else.
   const clock = shiftedClock(50 * 60_000);
   const wanted = [{ names: ['brief.example.com'], appId: null }];
@@ -48,7 +46,7 @@ it('an authority whose certificates are over at once is not asked without end', 
 });
 
 it('the budget counts an order that goes on after an error, and none that is over', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const budget = createBudget({ db, clock: shiftedClock(0) }, { perWeek: 1 });
   const fail = async (): Promise<never> => {
     throw new Error('the authority is away');
@@ -74,7 +72,7 @@ it('orders what the weekly budget allows, says until when the rest waits, and or
   });
   const names = ['a.example.com', 'b.example.com', 'c.example.com', 'd.example.com', 'example.net'];
   const engine = await createEngine({
-    db: await createDatabase(platform()),
+    db: await createDatabase(),
     pebble: lasting,
     responder: answers,
     wanted: names.map((name) => ({ names: [name], appId: null })),
@@ -108,7 +106,7 @@ it('tries again for who asks what waits after a failure, and not within a minute
   const clock = shiftedClock(0);
   const name = 'asked.example.com';
   const engine = await createEngine({
-    db: await createDatabase(platform()),
+    db: await createDatabase(),
     pebble,
     responder,
     wanted: [{ names: [name, `www.${name}`], appId: null }],

@@ -5,9 +5,6 @@ import { startCaFaultProxy } from '../support/ca-fault-proxy.ts';
 import { createEngine, shiftedClock } from '../support/certificate-engine.ts';
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { usePlatform } from '../support/use-platform.ts';
-
-const platform = usePlatform();
 
 async function start(names: string[]) {
   const { pebble, responder } = await startAnsweredPebble();
@@ -15,7 +12,7 @@ async function start(names: string[]) {
   onTestFinished(() => proxy.close());
   const clock = shiftedClock(0);
   const engine = await createEngine({
-    db: await createDatabase(platform()),
+    db: await createDatabase(),
     pebble,
     responder,
     clock,

@@ -13,9 +13,7 @@ import {
 import { ensureApp } from '../../src/store/apps.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const APP = 'app-1';
 const DEPLOYMENTS = ['dep-aaaaaaaaaaaa', 'dep-bbbbbbbbbbbb'];
 const ENVIRONMENT = { values: { A_KEY: 'hunter2' }, secretNames: ['A_KEY'] };
@@ -36,7 +34,7 @@ class Installation {
   static async create(): Promise<Installation> {
     const folder = await mkdtemp(join(tmpdir(), 'gitfn-sealed-'));
     onTestFinished(() => rm(folder, { recursive: true }));
-    const db = await createDatabase(platform());
+    const db = await createDatabase();
     await ensureApp(db, { id: APP, name: 'hello' });
     return new Installation(db, folder);
   }

@@ -2,14 +2,12 @@ import { expect, it } from 'vitest';
 import { createMasterKeys, createVault, type Vault } from '../../src/secrets/index.ts';
 import { ensureApp } from '../../src/store/apps.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const APP = 'app-1';
 const BY = { tokenId: 'tok-1' };
 
 async function openVault(): Promise<Vault> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   await ensureApp(db, { id: APP, name: 'hello' });
   return createVault({ db, masterKeys: createMasterKeys([Buffer.alloc(32, 7)]) });
 }

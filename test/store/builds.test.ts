@@ -2,12 +2,9 @@ import { expect, it } from 'vitest';
 import { ensureApp } from '../../src/store/apps.ts';
 import { findLastBuild, recordBuild, recordBundle } from '../../src/store/builds.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
-
-const platform = usePlatform();
 
 it('keeps what a build was made from until the next build of the app that says it', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   for (const id of ['app-1', 'app-2']) {
     await ensureApp(database, { id, name: id });
     const facts = { bytes: 10, hasPublicFiles: false, runtime: 'nodejs26' };

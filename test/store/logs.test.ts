@@ -12,9 +12,7 @@ import {
 import { pruneLogs } from '../../src/telemetry/log-retention.ts';
 import { createDatabase } from '../support/database.ts';
 import { logEntry } from '../support/log-entry.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 let sequence = 0;
 
 const entry = (given: Partial<NewLogEntry>): NewLogEntry => ({
@@ -38,7 +36,7 @@ async function textsOf(db: Database, filter: LogFilter = {}, appId = 'app-1'): P
 beforeAll(() => void (sequence = 0));
 
 it('stores a batch once, however often and late it comes', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const send = (number: number, text: string): Promise<boolean> =>
     storeLogBatch(db, { source: 'one', sequence: number }, [entry({ text })]);
   const twice = await Promise.all([send(1, 'first'), send(1, 'first')]);
@@ -49,7 +47,7 @@ it('stores a batch once, however often and late it comes', async () => {
 });
 
 it('gives no more at once than memory is for, and says that there is more', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const large = 'x'.repeat(16_000);
   for (let batch = 0; batch < 5; batch++) {
     await store(
@@ -79,7 +77,7 @@ it('gives no more at once than memory is for, and says that there is more', asyn
 });
 
 it('gives ids in the order in which entries become visible, whoever writes', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   let isWriting = true;
   const seen: string[] = [];
   const follow = async (): Promise<void> => {
@@ -112,7 +110,7 @@ it('gives ids in the order in which entries become visible, whoever writes', asy
 });
 
 it('finds entries by time, level, text, function, deployment and request', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const now = Date.now();
   await store(db, [
     entry({ text: 'Old', at: now - 3_600_000, level: 'debug' }),
@@ -141,7 +139,7 @@ it('finds entries by time, level, text, function, deployment and request', async
 });
 
 it('finds entries since a time when the clock of the database is some minutes behind', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const aheadMs = Date.now() + 4 * 60_000;
   await store(db, [
     entry({ text: 'before', at: aheadMs - 1_000 }),
@@ -151,7 +149,7 @@ it('finds entries since a time when the clock of the database is some minutes be
 });
 
 it('forgets what is older than the days, or more than the bytes of an app, and nothing of others', async () => {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   await store(db, [entry({ text: 'ancient' }), entry({ text: 'ancient', appId: 'app-2' })]);
   await db.query(
     `UPDATE log_volumes SET minute = minute - interval '8 days' WHERE app_id = 'app-1'`,

@@ -6,9 +6,6 @@ import { advanceDeployment, insertDeployment } from '../../src/store/deployments
 import { claimSlug } from '../../src/store/refs.ts';
 import { deleteRoute, PRODUCTION_ROUTE, readSnapshot, setRoute } from '../../src/store/routes.ts';
 import { createDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
-
-const platform = usePlatform();
 
 async function addLive(database: Database, id: string): Promise<void> {
   await recordBundle(database, 'app-1', {
@@ -38,7 +35,7 @@ async function addLive(database: Database, id: string): Promise<void> {
 }
 
 it('shows the data plane what is routed, in generations that grow', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   await ensureApp(database, { id: 'app-1', name: 'hello' });
   const empty = await readSnapshot(database);
   expect(empty.apps).toEqual([{ name: 'hello', production: null, slugs: {}, commits: {} }]);
@@ -55,7 +52,7 @@ it('shows the data plane what is routed, in generations that grow', async () => 
 });
 
 it('tells what a route pointed at before', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   await ensureApp(database, { id: 'app-1', name: 'hello' });
   await addLive(database, 'dep-1');
   await addLive(database, 'dep-2');
@@ -66,7 +63,7 @@ it('tells what a route pointed at before', async () => {
 });
 
 it('refuses an event that the state does not allow, and changes nothing', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   await ensureApp(database, { id: 'app-1', name: 'hello' });
   await addLive(database, 'dep-1');
   expect(await advanceDeployment(database, 'dep-1', 'failed', { reason: 'no' })).toBe(false);
@@ -74,7 +71,7 @@ it('refuses an event that the state does not allow, and changes nothing', async 
 });
 
 it('lets one of several win: an app name, a slug, the production branch', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   const apps = await Promise.all(
     ['app-1', 'app-2', 'app-3'].map((id) => ensureApp(database, { id, name: 'hello' })),
   );
@@ -93,7 +90,7 @@ it('lets one of several win: an app name, a slug, the production branch', async 
 });
 
 it('gives every version number once', async () => {
-  const database = await createDatabase(platform());
+  const database = await createDatabase();
   await ensureApp(database, { id: 'app-1', name: 'hello' });
   const versions = await Promise.all(
     Array.from({ length: 20 }, () => database.transaction((tx) => takeVersion(tx, 'app-1'))),

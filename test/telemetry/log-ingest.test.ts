@@ -5,15 +5,12 @@ import { newestLogEntries } from '../../src/store/logs.ts';
 import { createLogFollowers, createLogIngest } from '../../src/telemetry/index.ts';
 import { createDatabase } from '../support/database.ts';
 import { logEntry } from '../support/log-entry.ts';
-import { usePlatform } from '../support/use-platform.ts';
-
-const platform = usePlatform();
 
 /** Takes in entries of any deployment; each is of the app that is named like it. */
 async function createIngest(
   redactorFor: (deployment: string) => Promise<(text: string) => string>,
 ) {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   const errors: unknown[] = [];
   let sequence = 0;
   const ingest = createLogIngest({
