@@ -12,9 +12,7 @@ import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { listTokens } from '../../src/store/tokens.ts';
 import { createDatabase, createEmptyDatabase } from '../support/database.ts';
-import { usePlatform } from '../support/use-platform.ts';
 
-const platform = usePlatform();
 const MIGRATIONS = new URL('../../migrations', import.meta.url).pathname;
 const FIRST = `fn_${'a'.repeat(40)}`;
 const ACTIONS = Object.keys(RULES) as Action[];
@@ -36,7 +34,7 @@ interface Setting {
 }
 
 async function open(): Promise<Setting> {
-  const db = await createDatabase(platform());
+  const db = await createDatabase();
   await ensureApp(db, { id: 'app-1', name: 'mine' });
   await ensureApp(db, { id: 'app-2', name: 'theirs' });
   const access = createAccess({ db, now: () => Date.now(), onError: () => {} });
@@ -177,7 +175,7 @@ it('lets a token end with the last of its apps', async () => {
 });
 
 it('keeps what tokens of before might do', async () => {
-  const db = await createEmptyDatabase(platform());
+  const db = await createEmptyDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-migrations-'));
   try {
     const files = (await readdir(MIGRATIONS)).filter((name) => name < '0009');
