@@ -1,16 +1,22 @@
+import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ApiInstance } from './server.ts';
+import { problemOfJson } from './strict-json.ts';
 
 type Done = (error: Error | null, body?: unknown) => void;
 
-/** As fastify's own, but a body that is no UTF-8 is refused instead of mended: nobody meant U+FFFD. */
+/**
+ * As fastify's own, which refuses `__proto__`; but a body that is no UTF-8 is refused instead of mended, since nobody
+ * meant U+FFFD, and so is one that parsers do not agree on.
+ */
 export function jsonParser(
   api: ApiInstance,
 ): (request: FastifyRequest, body: Buffer, done: Done) => void {
   const parse = api.getDefaultJsonParser('error', 'error');
   const decoder = new TextDecoder('utf-8', { fatal: true });
   return (request, body, done) => {
+    request.bodyHash = createHash('sha256').update(body).digest();
     let text: string;
     try {
       text = decoder.decode(body);
@@ -18,6 +24,8 @@ export function jsonParser(
       done(new PlatformError('bad-request', 'the body is not valid UTF-8', { cause }));
       return;
     }
-    void parse(request, text, done);
+    const problem = problemOfJson(text);
+    if (problem === null) void parse(request, text, done);
+    else done(new PlatformError('bad-request', problem));
   };
 }

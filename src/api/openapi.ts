@@ -13,12 +13,22 @@ interface Operation {
   parameters?: unknown[];
   requestBody?: unknown;
   responses?: Record<string, unknown>;
+  'x-fn-idempotent'?: boolean;
 }
 
 /** What every operation may answer, beside what it is for. */
 const PROBLEM = {
   description: 'A problem: what is wrong, and what to do about it',
   content: { 'application/problem+json': { schema: ProblemSchema } },
+};
+
+const IDEMPOTENCY_KEY = {
+  in: 'header',
+  name: 'Idempotency-Key',
+  required: false,
+  description:
+    'Of your own choice: the same request with the same key is carried out once in 24 hours',
+  schema: { type: 'string', maxLength: 202 },
 };
 
 /** How the OpenAPI document is made from the routes' own schemas. */
@@ -45,6 +55,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         ...schema,
         // Who may: what `can` is asked. Null where any token will do.
         'x-fn-action': route.config?.action ?? null,
+        ...(route.config?.idempotent === true && { 'x-fn-idempotent': true }),
       } as FastifySchema,
     }),
     transformObject: (documents) =>
@@ -55,6 +66,9 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
 function complete(document: Document): object {
   for (const operations of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(operations)) {
+      if (operation['x-fn-idempotent'] === true) {
+        operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
+      }
       operation.responses = { ...operation.responses, default: PROBLEM };
     }
   }

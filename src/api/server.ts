@@ -14,7 +14,10 @@ import { deploymentRoutes } from './deployments/handlers.ts';
 import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
 import { functionRoutes } from './functions/handlers.ts';
+import { keyRoutes } from './keys/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
+import { answerNotModified } from './etag.ts';
+import { carryOutOnce, retryAfterOf } from './idempotency.ts';
 import { jsonParser } from './json-parser.ts';
 import { openApiOptions } from './openapi.ts';
 import { isPublic, requireDescription } from './operation.ts';
@@ -68,6 +71,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     reply.header(SERVER_VERSION_HEADER, deps.version);
   });
   answerWithProblems(api, deps);
+  carryOutOnce(api, deps);
+  answerNotModified(api);
   await api.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
     commandLineRoutes(typed, deps);
@@ -83,6 +88,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     certificateRoutes(typed, deps);
     masterKeyRoutes(typed, deps);
     tokenRoutes(typed, deps);
+    keyRoutes(typed, deps);
   });
   // Data asks this for its own /readyz: what control needs besides itself.
   api.get('/readyz', HIDDEN, async () => {
@@ -119,6 +125,8 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
     const problem = problemOf(error, request.id);
     if (problem.code === 'internal') deps.onBug(error, request.id);
     if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
+    const retryAfter = retryAfterOf(problem.code);
+    if (retryAfter !== null) reply.header('retry-after', retryAfter);
     return reply.code(problem.status).type('application/problem+json').send(problem);
   });
   api.setNotFoundHandler((request, reply) => {

@@ -24,11 +24,12 @@ interface Call {
   method?: string;
   token?: string | null;
   body?: unknown;
+  headers?: Record<string, string>;
 }
 
 function call(
   path: string,
-  { method, token = platform().adminToken, body }: Call = {},
+  { method, token = platform().adminToken, body, headers = {} }: Call = {},
 ): Promise<Answer> {
   return ask(platform(), '', {
     method: method ?? 'GET',
@@ -36,8 +37,9 @@ function call(
     headers: {
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
     },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
 }
 
@@ -145,6 +147,89 @@ describe('the control API', () => {
     const answer = await call(path, { method: 'POST', body });
     expect(answer.status).toBe(400);
     expect(json(answer)).toMatchObject({ code: 'bad-request' });
+  });
+
+  it('says which part of a request is wrong', async () => {
+    const surplus = await call('/tokens', {
+      method: 'POST',
+      body: { name: 'x', role: 'deploy', 'a/b': 1 },
+    });
+    expect(json(surplus)).toMatchObject({
+      instance: expect.stringMatching(/^req-/),
+      errors: [{ pointer: '#/a~1b', message: expect.any(String) }],
+    });
+    expect(json(await call('/apps?limit=0'))).toMatchObject({ errors: [{ parameter: 'limit' }] });
+    expect(json(await call('/apps?colour=red'))).toMatchObject({
+      errors: [{ parameter: 'colour' }],
+    });
+  });
+
+  it.each([
+    ['text/plain', 'hello', 415],
+    ['application/x-www-form-urlencoded', '{}', 415],
+    ['application/json', '{"target":"1","target":"2"}', 400],
+    ['application/json', '['.repeat(10_000), 400],
+    ['application/json', '{"__proto__":{"isAdmin":true}}', 400],
+    ['application/json', '{"target":', 400],
+    ['application/json', `{"target":"${'x'.repeat(10 * 1024 * 1024)}"}`, 413],
+  ])('refuses a body of %s: %.30s', async (type, body, status) => {
+    const answer = await call('/apps/mine/rollback', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': type },
+    });
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+  });
+
+  it('carries out once what is sent twice with one idempotency key', async () => {
+    const headers = { 'idempotency-key': '"4f1c-create"' };
+    const send = (name: string) =>
+      call('/tokens', { method: 'POST', body: { name, role: 'deploy' }, headers });
+    const [first, second] = [await send('once'), await send('once')];
+    expect(first.status).toBe(201);
+    expect([second.status, second.body]).toEqual([201, first.body]);
+    expect(second.headers['idempotency-replayed']).toBe('true');
+    expect((await call('/tokens')).body.match(/"once"/g)).toHaveLength(1);
+    const other = await send('another');
+    expect(other.status).toBe(422);
+    expect(json(other)).toMatchObject({ code: 'key-reused', hint: expect.any(String) });
+    const none = await call('/tokens', {
+      method: 'POST',
+      body: { name: 'x', role: 'deploy' },
+      headers: { 'idempotency-key': 'spaces are none' },
+    });
+    expect(none.status).toBe(400);
+  });
+
+  it('changes nothing that somebody else has changed since it was read', async () => {
+    const path = '/apps/mine/environment';
+    const etag = String((await call(path)).headers['etag']);
+    const known = await call(path, { headers: { 'if-none-match': `W/"x", ${etag}` } });
+    expect([known.status, known.body]).toEqual([304, '']);
+    const set = (value: string) =>
+      call(`${path}/GREETING`, { method: 'PUT', body: { value }, headers: { 'if-match': etag } });
+    const both = await Promise.all([set('one'), set('two')]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 412]);
+    expect((await call(path, { headers: { 'if-none-match': etag } })).status).toBe(200);
+  });
+
+  it('keeps SSH keys for whoever adds them, and shows them to nobody else', async () => {
+    const publicKey =
+      'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID9GE3L6fNRodK5kjP865VikFXtMfdo03bKH9Gl8LdEL a@b';
+    const added = await call('/keys', { method: 'POST', body: { publicKey } });
+    expect(added.status).toBe(201);
+    const { id } = json(added) as { id: string };
+    expect(json(added)).toMatchObject({
+      name: 'a@b',
+      fingerprint: 'SHA256:L/muzR0aiV+c78d3jqCvbKdzTZyuCJPHrr1V4eGYhX0',
+    });
+    expect((await call('/keys', { method: 'POST', body: { publicKey } })).status).toBe(409);
+    const { token } = await createToken({ role: 'deploy' });
+    expect(json(await call('/keys', { token }))).toEqual({ items: [], next: null });
+    expect((await call(`/keys/${id}`, { method: 'DELETE', token })).status).toBe(404);
+    expect((await call(`/keys/${id}`, { method: 'DELETE' })).status).toBe(204);
+    expect(json(await call('/keys'))).toEqual({ items: [], next: null });
   });
 
   it('gives editors the description of fn.json without a token', async () => {

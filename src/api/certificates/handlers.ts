@@ -91,7 +91,7 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
     '/certificates',
     {
       bodyLimit: BODY_LIMIT_BYTES,
-      config: { action: 'certificate.change' },
+      config: { action: 'certificate.change', idempotent: true },
       schema: {
         operationId: 'uploadCertificate',
         tags: ['certificates'],

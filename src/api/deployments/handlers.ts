@@ -78,7 +78,7 @@ function releaseRoutes(api: ApiInstance, { access, address, rollbacks, redeploys
   api.post(
     '/apps/:app/redeploy',
     {
-      config: { action: 'app.redeploy' },
+      config: { action: 'app.redeploy', idempotent: true },
       schema: {
         operationId: 'redeploy',
         tags: ['deployments'],
@@ -98,7 +98,7 @@ function releaseRoutes(api: ApiInstance, { access, address, rollbacks, redeploys
   api.post(
     '/apps/:app/rollback',
     {
-      config: { action: 'app.rollback' },
+      config: { action: 'app.rollback', idempotent: true },
       schema: {
         operationId: 'rollback',
         tags: ['deployments'],

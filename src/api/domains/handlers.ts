@@ -1,5 +1,7 @@
 import { AppParams } from '../apps/schema.ts';
 import type { DomainStatus } from '../../domains/index.ts';
+import { KeyedMutex } from '../../std/mutex.ts';
+import { requireMatch, tagged } from '../etag.ts';
 import { cutPage, presentPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -60,18 +62,21 @@ function readRoutes(api: ApiInstance, { access, address, domains }: ApiDeps): vo
         response: { 200: DomainSchema },
       },
     },
-    async ({ actor, params }) => {
+    async ({ actor, params }, reply) => {
       const app = await access.requireApp(actor, 'domain.read', params.app);
-      return presentDomain(address, await domains.find(app, params.name));
+      return tagged(reply, presentDomain(address, await domains.find(app, params.name)));
     },
   );
 }
 
 function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDeps): void {
+  /** So that nothing comes between what `If-Match` is asked of and the change. */
+  const turns = new KeyedMutex();
+
   api.post(
     '/apps/:app/domains',
     {
-      config: { action: 'domain.change' },
+      config: { action: 'domain.change', idempotent: true },
       schema: {
         operationId: 'addDomain',
         tags: ['domains'],
@@ -84,7 +89,9 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
     async ({ actor, params, body }, reply) => {
       const app = await access.requireApp(actor, 'domain.change', params.app);
       const { name, branch = null, redirectTo = null } = body;
-      const status = await domains.add(app, { name, branch, redirectTo }, actor);
+      const status = await turns.run(app.id, () =>
+        domains.add(app, { name, branch, redirectTo }, actor),
+      );
       return reply.code(201).send(presentDomain(address, status));
     },
   );
@@ -119,9 +126,15 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
         response: { 200: DomainRemovalSchema },
       },
     },
-    async ({ actor, params }) => {
+    async (request) => {
+      const { actor, params } = request;
       const app = await access.requireApp(actor, 'domain.change', params.app);
-      return presentRemoval(await domains.remove(app, params.name), now());
+      return turns.run(app.id, async () => {
+        await requireMatch(request, async () =>
+          presentDomain(address, await domains.find(app, params.name)),
+        );
+        return presentRemoval(await domains.remove(app, params.name), now());
+      });
     },
   );
 }

@@ -1,10 +1,18 @@
+import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../access/index.ts';
 import { parseScope, type Scope, type ValueChange } from '../../model/environment.ts';
-import type { EnvironmentPut, EnvironmentResult } from '../../protocol/environment-api.ts';
+import type {
+  EnvironmentPut,
+  EnvironmentResult,
+  EnvironmentView,
+} from '../../protocol/environment-api.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { systemClock } from '../../std/clock.ts';
+import type { App } from '../../store/apps.ts';
 import { type EnvironmentVersionRow, listEnvironmentVersions } from '../../store/environment.ts';
 import { AppParams } from '../apps/schema.ts';
+import { KeyedMutex } from '../../std/mutex.ts';
+import { requireMatch, tagged } from '../etag.ts';
 import { PageQuery, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -39,7 +47,17 @@ export function environmentRoutes(api: ApiInstance, deps: ApiDeps): void {
   changeRoutes(api, deps);
 }
 
-function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
+async function viewOf(
+  { access, vault }: ApiDeps,
+  { actor, app, version }: { actor: Actor; app: App; version: number | null },
+): Promise<EnvironmentView> {
+  const view = presentEnvironment(await vault.describe(app.id, version));
+  return access.may(actor, 'environment.read', app) ? view : withoutValues(view);
+}
+
+function readRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const { db, access } = deps;
+
   api.get(
     '/apps/:app/environment',
     {
@@ -53,11 +71,10 @@ function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
         response: { 200: EnvironmentSchema },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { actor, params, query } = request;
       const app = await access.requireApp(actor, 'environment.list', params.app);
-      const view = presentEnvironment(await vault.describe(app.id, query.version ?? null));
-      return access.may(actor, 'environment.read', app) ? view : withoutValues(view);
+      return tagged(reply, await viewOf(deps, { actor, app, version: query.version ?? null }));
     },
   );
 
@@ -84,15 +101,23 @@ function readRoutes(api: ApiInstance, { db, access, vault }: ApiDeps): void {
   );
 }
 
-function changeRoutes(api: ApiInstance, { access, address, environmentChanges }: ApiDeps): void {
+function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const { access, address, environmentChanges } = deps;
+  /** So that nothing comes between what `If-Match` is asked of and the change. */
+  const turns = new KeyedMutex();
+
   async function change(
-    actor: Actor,
+    request: Pick<FastifyRequest, 'actor' | 'headers'>,
     appName: string,
     changes: ValueChange[],
   ): Promise<EnvironmentResult> {
+    const { actor } = request;
     const beganAt = systemClock.monotonicMs();
     const app = await access.requireApp(actor, 'environment.change', appName);
-    const changed = await environmentChanges.change(app, changes, actor);
+    const changed = await turns.run(app.id, async () => {
+      await requireMatch(request, () => viewOf(deps, { actor, app, version: null }));
+      return environmentChanges.change(app, changes, actor);
+    });
     return presentChange(address, app, {
       changed,
       elapsedMs: systemClock.monotonicMs() - beganAt,
@@ -114,10 +139,11 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
         response: { 200: EnvironmentResultSchema },
       },
     },
-    async ({ actor, params, body }) => {
+    async (request) => {
+      const { params, body } = request;
       const unset = (body.unset ?? []).map(({ name, scope }) => toRemoval(name, scope));
       const set = (body.set ?? []).map(({ name, ...put }) => toChange(name, put));
-      return change(actor, params.app, [...unset, ...set]);
+      return change(request, params.app, [...unset, ...set]);
     },
   );
 
@@ -136,7 +162,8 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
         response: { 200: EnvironmentResultSchema },
       },
     },
-    async ({ actor, params, body }) => change(actor, params.app, [toChange(params.name, body)]),
+    async (request) =>
+      change(request, request.params.app, [toChange(request.params.name, request.body)]),
   );
 
   api.delete(
@@ -152,8 +179,8 @@ function changeRoutes(api: ApiInstance, { access, address, environmentChanges }:
         response: { 200: EnvironmentResultSchema },
       },
     },
-    async ({ actor, params, query }) =>
-      change(actor, params.app, [toRemoval(params.name, query.scope)]),
+    async (request) =>
+      change(request, request.params.app, [toRemoval(request.params.name, request.query.scope)]),
   );
 }
 

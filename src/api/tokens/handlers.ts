@@ -65,7 +65,7 @@ function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
   api.post(
     '/tokens',
     {
-      config: { action: 'token.create' },
+      config: { action: 'token.create', idempotent: true },
       schema: {
         operationId: 'createToken',
         tags,
