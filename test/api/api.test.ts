@@ -210,7 +210,7 @@ describe('the control API', () => {
     const set = (value: string) =>
       call(`${path}/GREETING`, { method: 'PUT', body: { value }, headers: { 'if-match': etag } });
     const both = await Promise.all([set('one'), set('two')]);
-    expect(both.map(({ status }) => status).sort()).toEqual([200, 412]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412]);
     expect((await call(path, { headers: { 'if-none-match': etag } })).status).toBe(200);
   });
 

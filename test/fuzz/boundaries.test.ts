@@ -144,7 +144,7 @@ describe('the control API', () => {
       logFollowers: away(),
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 80 },
       version: '0.0.0',
-      commandLineFile: '/nowhere',
+      commandLineFile: import.meta.filename,
       now: () => 0,
       isDatabaseUp: async () => false,
       isAlarmed: () => false,
