@@ -152,7 +152,7 @@ describe('the control API', () => {
   it('says which part of a request is wrong', async () => {
     const surplus = await call('/tokens', {
       method: 'POST',
-      body: { name: 'x', role: 'deploy', 'a/b': 1 },
+      body: { name: 'x', role: 'deployer', 'a/b': 1 },
     });
     expect(json(surplus)).toMatchObject({
       instance: expect.stringMatching(/^req-/),
@@ -185,7 +185,7 @@ describe('the control API', () => {
   it('carries out once what is sent twice with one idempotency key', async () => {
     const headers = { 'idempotency-key': '"4f1c-create"' };
     const send = (name: string) =>
-      call('/tokens', { method: 'POST', body: { name, role: 'deploy' }, headers });
+      call('/tokens', { method: 'POST', body: { name, role: 'deployer' }, headers });
     const [first, second] = [await send('once'), await send('once')];
     expect(first.status).toBe(201);
     expect([second.status, second.body]).toEqual([201, first.body]);
@@ -196,7 +196,7 @@ describe('the control API', () => {
     expect(json(other)).toMatchObject({ code: 'key-reused', hint: expect.any(String) });
     const none = await call('/tokens', {
       method: 'POST',
-      body: { name: 'x', role: 'deploy' },
+      body: { name: 'x', role: 'deployer' },
       headers: { 'idempotency-key': 'spaces are none' },
     });
     expect(none.status).toBe(400);
@@ -225,7 +225,7 @@ describe('the control API', () => {
       fingerprint: 'SHA256:L/muzR0aiV+c78d3jqCvbKdzTZyuCJPHrr1V4eGYhX0',
     });
     expect((await call('/keys', { method: 'POST', body: { publicKey } })).status).toBe(409);
-    const { token } = await createToken({ role: 'deploy' });
+    const { token } = await createToken({ role: 'deployer' });
     expect(json(await call('/keys', { token }))).toEqual({ items: [], next: null });
     expect((await call(`/keys/${id}`, { method: 'DELETE', token })).status).toBe(404);
     expect((await call(`/keys/${id}`, { method: 'DELETE' })).status).toBe(204);
