@@ -1,14 +1,21 @@
+import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
 import { findTokenByHash, touchToken } from '../store/tokens.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
 import { notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
 import { createTokens, type Tokens } from './tokens.ts';
+import { createWatches, type Watches } from './watches.ts';
 
 export interface Access extends Decisions {
   /** @throws PlatformError unauthenticated */
   authenticate(token: string): Promise<Actor>;
   tokens: Tokens;
+  /**
+   * Calls back once, within a second of the moment when the actor may do this no more, unless the returned function is
+   * called before.
+   */
+  watch: Watches['watch'];
 }
 
 /** A use is written down at most this often, and never on the way of a request. */
@@ -16,12 +23,14 @@ const TOUCH_INTERVAL_MS = 60_000;
 
 interface Deps {
   db: Database;
-  now: () => number;
+  clock: Clock;
   onError: (error: unknown) => void;
 }
 
-export function createAccess({ db, now, onError }: Deps): Access {
+export function createAccess({ db, clock, onError }: Deps): Access {
+  const now = (): number => clock.now();
   const decisions = createDecisions(db);
+  const watches = createWatches({ db, clock });
   const touchedAt = new Map<string, number>();
   const noteUse = (tokenId: string): void => {
     if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
@@ -30,7 +39,8 @@ export function createAccess({ db, now, onError }: Deps): Access {
   };
   return {
     ...decisions,
-    tokens: createTokens({ db, now, decisions }),
+    tokens: createTokens({ db, now, decisions, onRevoked: (id) => watches.end(id) }),
+    watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
     async authenticate(token) {
       // The format is checked first, so that garbage costs no query.
       const row = isTokenText(token) ? await findTokenByHash(db, hashToken(token)) : null;

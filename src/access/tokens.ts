@@ -45,9 +45,10 @@ interface Deps {
   db: Database;
   now: () => number;
   decisions: Decisions;
+  onRevoked: (id: string) => void;
 }
 
-export function createTokens({ db, now, decisions }: Deps): Tokens {
+export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
   async function store(fields: Omit<NewToken, 'id' | 'hash' | 'prefix'>): Promise<CreatedToken> {
     const token = newTokenText();
     const id = newId('tok');
@@ -100,6 +101,7 @@ export function createTokens({ db, now, decisions }: Deps): Tokens {
         if (isAdmin && !isLastToo && (await countOtherAdmins(tx, id)) === 0) throw lastAdmin(row);
         await revokeToken(tx, id);
       });
+      onRevoked(id);
     },
     async adoptAdmin(token) {
       await insertToken(db, {

@@ -1,4 +1,4 @@
-import type { Page, PushOutput, PushView } from '../protocol/control-api.ts';
+import type { Page, PushOutput, PushView, WhoAmI } from '../protocol/control-api.ts';
 import { type ErrorCode, PlatformError } from '../protocol/errors.ts';
 import { appPath } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
@@ -38,7 +38,7 @@ export function describePush({ refs, by, startedAt }: PushView, nowMs: number): 
   return `${names.join(', ')} by ${by}, ${formatAge(startedAt, nowMs)}`;
 }
 
-/** Follows a push to its end. @throws PlatformError unavailable when the server stops before */
+/** Follows a push to its end. @throws PlatformError when the server stops before, or the token ends */
 export async function followPush(
   client: ControlClient,
   { appName, id }: { appName: string; id: string },
@@ -49,6 +49,8 @@ export async function followPush(
     onOutput(output);
     if ('outcome' in output && output.outcome !== undefined) return output.outcome;
   }
+  // It may be the token that has ended: then this says so.
+  await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
   throw new PlatformError('unavailable', 'the server stopped before the push had ended', {
     hint: 'see what became of it: fn releases',
   });

@@ -79,7 +79,7 @@ export async function wireControl(
   const migrated = await migrate(db, options.migrationsDir);
   if (migrated.length > 0) log.debug({ migrated }, 'migrated the database');
 
-  const access = createAccess({ db, now: () => clock.now(), onError });
+  const access = createAccess({ db, clock, onError });
   await access.tokens.adoptAdmin(options.adminToken);
 
   const data = createDataPlane(options.dataSockets);

@@ -72,6 +72,12 @@ export async function findToken(db: Queryable, id: string): Promise<TokenRow | n
   return rows[0] === undefined ? null : toRow(rows[0]);
 }
 
+/** Those of them that there are. */
+export async function findTokens(db: Queryable, ids: string[]): Promise<TokenRow[]> {
+  const { rows } = await db.query<StoredToken>(`${SELECT} WHERE t.id = ANY ($1)`, [ids]);
+  return rows.map(toRow);
+}
+
 /** All tokens; or those that are confined to some of the given apps. */
 export async function listTokens(db: Queryable, appIds: string[] | null): Promise<TokenRow[]> {
   const { rows } = await db.query<StoredToken>(

@@ -32,8 +32,8 @@ async function startStreams(before: () => Promise<void>) {
   const server = http.createServer((_request, raw) => {
     raw.on('close', () => gone.resolve());
     const reply = { raw, hijack: () => {} } as unknown as FastifyReply;
-    const authorise = async (): Promise<void> => {};
-    const request = { app: APP, filter: {}, after: null, limit: 1, authorise };
+    const watch = () => () => {};
+    const request = { app: APP, filter: {}, after: null, limit: 1, watch };
     before()
       .then(() => streams.open(reply, { ...request, format: 'lines' }))
       .then(opened.resolve, opened.reject);

@@ -7,6 +7,7 @@ import { can, createAccess, type Access, type Actor } from '../../src/access/ind
 import { RULES, type Action } from '../../src/access/can.ts';
 import type { Grant } from '../../src/model/grant.ts';
 import { ROLES } from '../../src/model/role.ts';
+import { systemClock } from '../../src/std/clock.ts';
 import { ensureApp } from '../../src/store/apps.ts';
 import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -37,7 +38,7 @@ async function open(): Promise<Setting> {
   const db = await createDatabase();
   await ensureApp(db, { id: 'app-1', name: 'mine' });
   await ensureApp(db, { id: 'app-2', name: 'theirs' });
-  const access = createAccess({ db, now: () => Date.now(), onError: () => {} });
+  const access = createAccess({ db, clock: systemClock, onError: () => {} });
   await access.tokens.adoptAdmin(FIRST);
   return { db, access, admin: await access.authenticate(FIRST) };
 }

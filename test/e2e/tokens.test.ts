@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { callControl } from '../support/control-api.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
+import { startPush } from '../support/running-push.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
 const platform = usePlatform();
@@ -64,4 +66,71 @@ it('a token pushes what its role and its apps allow, until it is revoked', async
   await mine.commit({ 'index.js': 'export const handler = async () => "again";' });
   expect((await pushWith(mine, confined, 'mine')).code).toBe(128);
   expect((await ask(platform(), 'mine')).body).toBe('changed');
+});
+
+/** Follows a path with a token; resolves when the answer has begun. */
+async function follow(path: string, token: string, accept = '*/*') {
+  const response = await fetch(`${platform().url}${path}`, {
+    headers: { authorization: `Bearer ${token}`, accept },
+  });
+  expect(response.status).toBe(200);
+  return { ended: response.text() };
+}
+
+it('ends at once what a token follows when it is revoked, or its time is over', async () => {
+  const app = 'followed';
+  const repository = await createRepository(platform(), app);
+  await repository.commit({ ...HELLO, 'fn.json': '{ "build": { "command": "sleep 290" } }' });
+  const push = await startPush(repository, 'main');
+  const answer = await callControl(platform(), `/apps/${app}/pushes`);
+  const [{ id }] = (JSON.parse(answer.body) as { items: [{ id: string }] }).items;
+  const followAll = (token: string) =>
+    Promise.all([
+      follow(`/apps/${app}/logs?tail=true`, token),
+      follow(`/apps/${app}/logs?tail=true`, token, 'text/event-stream'),
+      follow(`/apps/${app}/pushes/${id}/output`, token),
+    ]);
+  const reader = await createToken(repository, '--role', 'viewer', '--app', app);
+  const streams = await followAll(reader.token);
+  const others = await followAll(platform().adminToken);
+  const body = { name: 'brief', role: 'viewer', expiresInSeconds: 3 };
+  const made = await callControl(platform(), '/tokens', { method: 'POST', body });
+  const brief = await followAll((JSON.parse(made.body) as Token).token);
+
+  expect(await repository.fn('tokens', 'revoke', reader.id)).toMatchObject({ code: 0 });
+  const revokedAt = performance.now();
+  const texts = await Promise.all(streams.map(({ ended }) => ended));
+  // More than what is promised, which test/access/watches.test.ts holds: the machine of a test may be busy.
+  expect(performance.now() - revokedAt).toBeLessThan(5_000);
+  expect(texts[2]).toContain('-----> Building');
+  expect(texts[2]).not.toContain('"outcome"');
+  await Promise.all(brief.map(({ ended }) => ended));
+
+  const isOpen = Symbol('open');
+  for (const { ended } of others) {
+    expect(
+      await Promise.race([ended, new Promise((resolve) => setImmediate(resolve, isOpen))]),
+    ).toBe(isOpen);
+  }
+  expect(await repository.fn('cancel')).toMatchObject({ code: 0 });
+  expect(await push.ended).toBe(1);
+  expect(await others[2]?.ended).toContain('"outcome":"cancelled"');
+});
+
+it('lets a push go on whose token is revoked meanwhile, and takes no other', async () => {
+  const repository = await createRepository(platform(), 'begun');
+  await repository.commit({
+    'index.ts':
+      'await new Promise((resolve) => setTimeout(resolve, 3000));\n' +
+      "export default () => new Response('begun');\n",
+  });
+  const pusher = await createToken(repository, '--role', 'deployer');
+  const url = `${platform().url.replace('://', `://any:${pusher.token}@`)}/begun.git`;
+  await repository.git('remote', 'set-url', 'fn', url);
+  const push = await startPush(repository, 'main');
+  const path = `/tokens/${pusher.id}`;
+  expect((await callControl(platform(), path, { method: 'DELETE' })).status).toBe(204);
+  expect(await push.ended, push.output()).toBe(0);
+  expect((await ask(platform(), 'begun')).body).toBe('begun');
+  expect((await repository.push('main:other')).code).toBe(128);
 });

@@ -40,10 +40,7 @@ export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
       after: after !== undefined && /^\d{1,18}$/.test(after) ? after : null,
       format: wantsEvents(request) ? 'events' : 'lines',
       // A token may be revoked while its stream is open.
-      authorise: async () => {
-        const token = request.headers.authorization?.slice('Bearer '.length) ?? '';
-        await access.requireApp(await access.authenticate(token), 'log.read', app.name);
-      },
+      watch: (onEnd) => access.watch(request.actor, { action: 'log.read', appId: app.id }, onEnd),
     });
   }
 

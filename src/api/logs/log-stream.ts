@@ -13,7 +13,6 @@ import { presentLogEntry } from './present.ts';
 
 /** Read at once, or fewer when they are large. */
 const PAGE = 200;
-const AUTHORISE_INTERVAL_MS = 700;
 /** So that both ends, and what is between them, see that the other is there. */
 const HEARTBEAT_MS = 10_000;
 /** A client that takes nothing for so long is let go; it may come back with its cursor. */
@@ -27,8 +26,8 @@ interface LogStreamRequest {
   /** How many of the newest it wants. */
   limit: number;
   format: 'events' | 'lines';
-  /** Rejects when the client may not read any more. */
-  authorise(): Promise<void>;
+  /** Calls back when the client may not read any more, until the returned function is called. */
+  watch(onEnd: () => void): () => void;
 }
 
 export interface LogStreams {
@@ -103,10 +102,7 @@ export function createLogStreams(
         () => response.write(request.format === 'events' ? ':\n\n' : '\n'),
         HEARTBEAT_MS,
       );
-      const authorisation = setInterval(() => {
-        // Also when it cannot be found out.
-        request.authorise().catch(() => ended.abort());
-      }, AUTHORISE_INTERVAL_MS);
+      const unwatch = request.watch(() => ended.abort());
       send(response, request, { start, news, ending })
         .catch((error: unknown) => {
           // The database went away; the client comes back with its cursor.
@@ -114,7 +110,7 @@ export function createLogStreams(
         })
         .finally(() => {
           clearInterval(heartbeat);
-          clearInterval(authorisation);
+          unwatch();
           unfollow();
           response.end();
         });

@@ -7,6 +7,7 @@ import { cutPage, PageQuery, presentPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentOutput, presentPush } from './present.ts';
+import { untilEnded } from './until-ended.ts';
 import { PushOutputStream, PushPage, PushParams, PushSchema } from './schema.ts';
 
 const NEWEST_FIRST = {
@@ -63,7 +64,13 @@ export function pushRoutes(api: ApiInstance, { access, journal }: ApiDeps): void
     },
     async (request, reply) => {
       const record = await requirePush(request.actor, 'app.read', request.params);
-      const lines = Readable.from(presentOutput(record));
+      const ended = new AbortController();
+      const lines = Readable.from(untilEnded(presentOutput(record), ended.signal));
+      const permission = { action: 'app.read', appId: record.push.appId } as const;
+      lines.on(
+        'close',
+        access.watch(request.actor, permission, () => ended.abort()),
+      );
       // The schema is of each line, and a stream is sent as it is.
       return reply.type('application/x-ndjson').send(lines as never);
     },
