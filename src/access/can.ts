@@ -21,6 +21,7 @@ export const RULES = {
   'app.push': { role: 'deployer', ci: true, does: 'push' },
   'app.cancel': { role: 'deployer', ci: true, does: 'cancel a push' },
   'app.create': { role: 'deployer', isPlatform: true, does: 'create apps' },
+  'app.promote': { role: 'deployer', ci: true, does: 'promote previews' },
   'app.rollback': { role: 'deployer', ci: true, does: 'roll back' },
   'app.redeploy': { role: 'deployer', ci: true, service: true, does: 'deploy again' },
   'log.read': { role: 'viewer', ci: true, service: true, does: 'read logs' },

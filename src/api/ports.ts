@@ -2,6 +2,7 @@ import type { Access } from '../access/index.ts';
 import type {
   DeployedAgain,
   EnvironmentChanges,
+  Promotions,
   PushJournal,
   RollbackRequest,
 } from '../deploy/index.ts';
@@ -44,6 +45,7 @@ export interface ApiDeps {
   redeploys: {
     redeploy(app: App, target: string | null, by: { tokenId: string }): Promise<DeployedAgain>;
   };
+  promotions: Promotions;
   journal: Pick<PushJournal, 'find' | 'list'>;
   vault: Pick<Vault, 'describe'>;
   environmentChanges: EnvironmentChanges;

@@ -24,6 +24,7 @@ import { logs } from './logs.ts';
 import { masterKey } from './master-key.ts';
 import { metrics } from './metrics.ts';
 import { open } from './open.ts';
+import { promote } from './promote.ts';
 import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
 import { rollback } from './rollback.ts';
@@ -38,6 +39,7 @@ const COMMANDS = [
   releases,
   inspect,
   rollback,
+  promote,
   redeploy,
   attach,
   cancel,

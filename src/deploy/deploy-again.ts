@@ -4,17 +4,22 @@ import type { App } from '../store/apps.ts';
 import { findBundle } from '../store/builds.ts';
 import type { Database } from '../store/database.ts';
 import type { Deployment, DeploymentTrigger } from '../store/deployments.ts';
+import type { BuiltBundle } from './ports.ts';
 import type { Released, Releases } from './release.ts';
 import { describeInitFailure } from './report.ts';
 import type { Reservation, Reservations } from './reservation.ts';
 import { commitOf } from './variables.ts';
 
 /** A stored bundle made live once more, as a new version on the host of the deployment that it is taken from. */
-export type DeployAgain = (
-  app: App,
-  source: Deployment,
-  by: { trigger: DeploymentTrigger; tokenId: string | null; replaces?: string },
-) => Promise<DeployedAgain>;
+export type DeployAgain = (app: App, source: Deployment, by: DeployedBy) => Promise<DeployedAgain>;
+
+interface DeployedBy {
+  trigger: DeploymentTrigger;
+  tokenId: string | null;
+  replaces?: string;
+  /** When its workers are up; what it throws keeps it from going live. */
+  beforeRelease?: (reservation: Reservation, bundle: BuiltBundle) => Promise<void>;
+}
 
 export interface DeployedAgain extends Released {
   elapsedMs: number;
@@ -30,29 +35,35 @@ interface Deps {
 /** What was live before serves until the new workers are warm, and for good when they do not start. */
 export function createDeployAgain({ db, reservations, releases, clock }: Deps): DeployAgain {
   /** @throws PlatformError release-failed, or busy when no worker can be had */
-  async function warm(app: App, reservation: Reservation, source: Deployment): Promise<void> {
+  async function warm(
+    app: App,
+    reservation: Reservation,
+    source: Deployment,
+  ): Promise<BuiltBundle> {
     const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
     if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
-    const prepared = await reservations.warm(reservation, { ...bundle, entries: {} }, null);
+    const built = { ...bundle, entries: {} };
+    const prepared = await reservations.warm(reservation, built, null);
     if (prepared.kind === 'unavailable') throw new PlatformError('busy', prepared.message);
-    if (prepared.kind === 'ready') return;
+    if (prepared.kind === 'ready') return built;
     const reason = describeInitFailure(prepared.failure);
     throw new PlatformError('release-failed', `v${source.version} does not start: ${reason}`, {
       hint: 'what was live before still serves; choose another version with: fn releases',
     });
   }
 
-  return async (app, source, { trigger, tokenId, replaces }) => {
+  return async (app, source, { trigger, tokenId, replaces, beforeRelease }) => {
     const beganAt = clock.monotonicMs();
     const { ref, kind } = source;
     if (kind === 'commit') throw new Error('a commit host has no version of its own');
     const commit = commitOf(source);
     // The code is that of the first of them, so that a rollback leads to other code.
-    const sourceVersion = source.sourceVersion ?? source.version;
+    const sourceVersion = isOwnCode(source) ? source.version : source.sourceVersion;
     const origin = { pushId: null, createdBy: tokenId, sourceVersion };
     const reservation = await reservations.reserve({ app, ref, kind, commit, trigger, ...origin });
     try {
-      await warm(app, reservation, source);
+      const bundle = await warm(app, reservation, source);
+      await beforeRelease?.(reservation, bundle);
       const released = await releases.release(app, reservation.id, {
         isPush: false,
         ...(replaces !== undefined && { replaces }),
@@ -66,6 +77,11 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
       reservations.letGo(reservation.id);
     }
   };
+}
+
+/** Whether it brought its code to where it serves, instead of bringing some back: a push, or what was promoted. */
+export function isOwnCode({ trigger, sourceVersion }: Deployment): boolean {
+  return sourceVersion === null || trigger === 'promote';
 }
 
 /** Begins a reason that says nothing about the code. */

@@ -17,6 +17,7 @@ export { createPushes, type Pushes } from './push.ts';
 export { createPushJournal, type PushJournal } from './push-journal.ts';
 export type { PushRecord } from './push-record.ts';
 export { createReconciler } from './reconcile.ts';
+export { createPromotions, type Promotions } from './promote.ts';
 export { createRedactors } from './redactors.ts';
 export { createReleaseCommands } from './release-command.ts';
 export { createReleases } from './release.ts';

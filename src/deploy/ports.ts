@@ -128,6 +128,7 @@ export interface BundlePort {
     egress: string[];
     /** `domains` of fn.json. */
     domains: string[];
+    releaseCommand: ReleaseCommand | null;
   }>;
 }
 

@@ -3,7 +3,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { listReleases, type Deployment } from '../store/deployments.ts';
-import type { DeployAgain, DeployedAgain } from './deploy-again.ts';
+import { isOwnCode, type DeployAgain, type DeployedAgain } from './deploy-again.ts';
 import type { EnvironmentPort } from './ports.ts';
 
 /** Makes an old bundle live again, as a new version. The branch stays where it is. */
@@ -52,12 +52,15 @@ export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
 /** The release before the live one; before the one that the live one went back to, if it is a rollback itself. */
 export function previousRelease(history: Deployment[]): Deployment {
   const live = history[0];
-  const before = live?.sourceVersion ?? live?.version ?? 0;
-  const previous = history.find(
-    (release) => (release.version ?? 0) < before && release.sourceVersion === null,
-  );
+  if (live === undefined) throw noneBefore();
+  const before = (isOwnCode(live) ? live.version : live.sourceVersion) ?? 0;
+  const previous = history.find((release) => (release.version ?? 0) < before && isOwnCode(release));
   if (previous) return previous;
-  throw new PlatformError('not-found', 'there is no earlier release to go back to', {
+  throw noneBefore();
+}
+
+function noneBefore(): PlatformError {
+  return new PlatformError('not-found', 'there is no earlier release to go back to', {
     hint: 'fn releases',
   });
 }

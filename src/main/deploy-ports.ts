@@ -42,8 +42,9 @@ type Needs = Awaited<ReturnType<BundlePort['readNeeds']>>;
 
 async function readNeeds(bundles: Pick<BundleStore, 'readManifest'>, hash: string): Promise<Needs> {
   const manifest = await bundles.readManifest(hash);
-  const { environment, variables = {}, egress = [], domains = [] } = manifest;
-  return { needs: environment, variables, egress: egress.map(({ rule }) => rule), domains };
+  const { environment: needs, variables = {}, domains = [], releaseCommand } = manifest;
+  const egress = (manifest.egress ?? []).map(({ rule }) => rule);
+  return { needs, variables, egress, domains, releaseCommand };
 }
 
 export function createBuildPort(builds: Builds): BuildPort {

@@ -1,7 +1,6 @@
 /** Builds the control process, top to bottom in the order of the tree. Long, flat and dull on purpose. */
 import { createAccess } from '../access/index.ts';
 import { createApi } from '../api/index.ts';
-import { createBuilds, createDependencyCache } from '../build/index.ts';
 import { createBundleStore } from '../bundles/index.ts';
 import {
   createActivePushes,
@@ -17,6 +16,7 @@ import {
   createPushJournal,
   createReconciler,
   createRedactors,
+  createPromotions,
   createRedeploys,
   createReleaseCommands,
   createReleases,
@@ -24,7 +24,6 @@ import {
   createRollbacks,
   createSealedKeeper,
 } from '../deploy/index.ts';
-import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from '../model/limits.ts';
 import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import {
@@ -37,7 +36,6 @@ import {
 } from '../secrets/index.ts';
 import { systemClock } from '../std/clock.ts';
 import { KeyedMutex } from '../std/mutex.ts';
-import { findBuild, findLastBuild, recordBuild } from '../store/builds.ts';
 import { isDatabaseUp, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import type { SupervisorHost } from './child-process.ts';
@@ -47,6 +45,7 @@ import {
   createExplain,
   createRepositories,
 } from './deploy-ports.ts';
+import { createControlBuilds } from './control-builds.ts';
 import { createControlCertificates } from './control-certificates.ts';
 import { createControlDomains } from './control-domains.ts';
 import { startControlLogs } from './control-logs.ts';
@@ -97,37 +96,7 @@ export async function wireControl(
 
   const sandboxes = createSandboxClient(supervisor);
   const bundles = createBundleStore(options.bundlesDir);
-  const builds = createBuilds(
-    {
-      startBuilder: () => sandboxes.startBuilder(options.builderMemoryMib),
-      bundles,
-      records: {
-        find: (appId, key) => findBuild(db, appId, key),
-        record: ({ appId, key, bundle, inputs }) => {
-          const builder = options.builderVersion;
-          return recordBuild(db, appId, { key, bundle: bundle.hash, inputs, builder });
-        },
-        last: (appId) => findLastBuild(db, appId, options.builderVersion),
-      },
-      clock,
-      dependencyCache: createDependencyCache(options.cacheDir),
-    },
-    {
-      registries: options.registries,
-      maxBuilds: options.maxBuilds,
-      timeoutMs: options.buildTimeoutMs,
-      memoryMib: options.builderMemoryMib,
-      builderVersion: options.builderVersion,
-      egressRules: options.egressRules,
-      defaults: DEFAULT_LIMITS,
-      maxima: {
-        memoryMib: options.maxMemoryMib,
-        timeoutMs: options.maxTimeoutMs,
-        concurrency: MAX_CONCURRENCY,
-        maxBodyBytes: MAX_BODY_BYTES_CEILING,
-      },
-    },
-  );
+  const builds = createControlBuilds({ db, clock, bundles, sandboxes }, options);
   stack.defer(() => builds.close());
   builds.start();
 
@@ -188,6 +157,11 @@ export async function wireControl(
     },
     options,
   );
+  const declareDomains = createDeclareDomains({
+    bundles: bundlePort,
+    domains: domains.registry,
+    onError,
+  });
   const pushes = createPushes({
     db,
     deployer,
@@ -197,11 +171,7 @@ export async function wireControl(
     address,
     refLocks,
     journal,
-    declareDomains: createDeclareDomains({
-      bundles: bundlePort,
-      domains: domains.registry,
-      onError,
-    }),
+    declareDomains,
     clock,
   });
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
@@ -221,6 +191,14 @@ export async function wireControl(
   });
   const rollbacks = createRollbacks({ db, deployAgain, vault });
   const redeploys = createRedeploys({ db, deployAgain });
+  const promotions = createPromotions({
+    db,
+    deployAgain,
+    environments,
+    bundles: bundlePort,
+    releaseCommands,
+    declareDomains,
+  });
   const reconciler = createReconciler({
     db,
     repository,
@@ -247,6 +225,7 @@ export async function wireControl(
     access,
     rollbacks,
     redeploys,
+    promotions,
     journal,
     vault,
     environmentChanges,

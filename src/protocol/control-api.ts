@@ -9,6 +9,7 @@
  *     GET    /apps/:app/deployments?limit=   → Page<DeploymentView>, newest first
  *     GET    /apps/:app/deployments/:name    → DeploymentDetail; by id, version, branch, tag or commit
  *     POST   /apps/:app/rollback             RollbackRequest → RollbackResult
+ *     POST   /apps/:app/promote              PromoteRequest → PromoteResult
  *     POST   /apps/:app/redeploy             RedeployRequest → RollbackResult
  *     GET    /apps/:app/pushes               → Page<PushView>, newest first: running, and the last that ended
  *     GET    /apps/:app/pushes/:id/output    → JSON lines, each a PushOutput, until the push has ended
@@ -31,7 +32,7 @@ import type { LogKind } from './logs.ts';
 import type { LogLevel } from './worker.ts';
 
 /** In answers to whoever has a token: the version of gitfn that the server runs, as in package.json. */
-export const SERVER_VERSION_HEADER = 'x-fn-version';
+export const SERVER_VERSION_HEADER = 'x-gitfn-version';
 
 /** A part of a list, as `?limit=` (1 to 200, 50 without it) and `?cursor=` ask for it. */
 export interface Page<Item> {
@@ -79,7 +80,13 @@ export interface AppView {
 }
 
 /** What caused a deployment. */
-export type DeploymentCause = 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+export type DeploymentCause =
+  | 'push'
+  | 'rollback'
+  | 'reconcile'
+  | 'environment'
+  | 'redeploy'
+  | 'promote';
 
 export interface DeploymentView {
   id: string;
@@ -142,6 +149,16 @@ export interface FunctionView {
 export interface RedeployRequest {
   /** As in `GET /apps/:app/deployments/:name`; without it, what production serves. */
   target?: string;
+}
+
+export interface PromoteRequest {
+  /** As in `GET /apps/:app/deployments/:name`. */
+  target: string;
+}
+
+export interface PromoteResult extends RollbackResult {
+  /** What a pusher would have read on the way. */
+  lines: string[];
 }
 
 export interface RollbackRequest {

@@ -7,7 +7,13 @@ import {
 import type { Queryable } from './database.ts';
 
 /** The database CHECK lists the same words. */
-export type DeploymentTrigger = 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+export type DeploymentTrigger =
+  | 'push'
+  | 'rollback'
+  | 'reconcile'
+  | 'environment'
+  | 'redeploy'
+  | 'promote';
 
 export interface Deployment {
   id: string;

@@ -121,6 +121,7 @@ export class DeployHarness {
         variables: {},
         egress: this.egress,
         domains: [],
+        releaseCommand: null,
       }),
     };
     const environments = createEnvironments({ vault, bundles, address });

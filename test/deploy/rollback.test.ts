@@ -36,6 +36,13 @@ describe('previousRelease', () => {
     expect(previousRelease(history).version).toBe(1);
   });
 
+  it('takes what was promoted as a release of its own, and not for the preview that it was', () => {
+    const promoted = { ...release(7, 3), trigger: 'promote' as const };
+    expect(previousRelease([promoted, release(6), release(2)]).version).toBe(6);
+    expect(previousRelease([release(8), promoted, release(6)]).version).toBe(7);
+    expect(previousRelease([release(9, 7), release(8), promoted, release(6)]).version).toBe(6);
+  });
+
   it.each([[[]], [[release(1)]], [[release(2, 1), release(1)]]])(
     'says so when there is none',
     (history) => {

@@ -70,6 +70,67 @@ describe('fn redeploy', () => {
   });
 });
 
+describe('fn promote', () => {
+  const telling = (word: string) => ({
+    'index.ts': `export default () => new Response('${word} for ' + process.env.AUDIENCE);\n`,
+    'release.js': `console.log('migrated for ' + process.env.AUDIENCE);\n`,
+    Procfile: 'release: node release.js\n',
+  });
+
+  it('serves what a preview serves, with the environment and the release command of production', async () => {
+    const repository = await createRepository(platform(), 'promoted');
+    await repository.commit(telling('one'));
+    await repository.push('main');
+    for (const [value, scope] of Object.entries({ all: 'production', us: 'preview' })) {
+      const set = await repository.fn('env', 'set', `AUDIENCE=${value}`, '--scope', scope, '--yes');
+      expect(set.code, set.output).toBe(0);
+    }
+    const sha = await repository.commit(telling('two'));
+    await repository.push('main:topic');
+    expect((await ask(platform(), 'topic--promoted')).body).toBe('two for us');
+    const { bundle } = await inspect(repository, 'topic');
+    const promoted = await repository.fn('promote', 'topic');
+    expect(promoted.code, promoted.output).toBe(0);
+    expect(promoted.output).toContain('migrated for all');
+    const answer = await ask(platform(), 'promoted');
+    expect(answer.body).toBe('two for all');
+    expect(answer.headers['x-fn-commit']).toBe(sha);
+    expect(await inspect(repository)).toMatchObject({
+      trigger: 'promote',
+      kind: 'production',
+      bundle,
+    });
+    expect((await ask(platform(), 'topic--promoted')).body).toBe('two for us');
+    expect(await repository.fn('rollback')).toMatchObject({ code: 0 });
+    expect((await ask(platform(), 'promoted')).body).toBe('one for all');
+  });
+
+  it('leaves production alone where a push would have been refused', async () => {
+    const repository = await createRepository(platform(), 'held');
+    const needing = (word: string) => ({
+      'index.ts': `export default () => new Response('${word}');\n`,
+      'app.json': JSON.stringify({ env: { NEEDED: { required: word !== 'one' } } }),
+    });
+    await repository.commit(needing('one'));
+    await repository.push('main');
+    const same = await repository.fn('promote', 'v1');
+    expect(same.code).toBe(8);
+    expect(same.output).toContain('fn rollback v1');
+    await repository.fn('env', 'set', 'NEEDED=1', '--scope', 'preview', '--yes');
+    await repository.commit(needing('two'));
+    expect((await repository.push('main:topic')).code).toBe(0);
+    const missing = await repository.fn('promote', 'topic');
+    expect(missing.code).toBe(5);
+    expect(missing.output).toContain('fn env set NEEDED=- --scope production');
+    const baked = ['MODE=x', '--build', '--scope', 'preview', '--yes'];
+    expect(await repository.fn('env', 'set', ...baked)).toMatchObject({ code: 0 });
+    const other = await repository.fn('promote', 'topic');
+    expect(other.code).toBe(8);
+    expect(other.output).toContain('MODE');
+    expect((await ask(platform(), 'held')).body).toBe('one');
+  });
+});
+
 describe('fn inspect', () => {
   it('shows all of a deployment by its version, id, branch, tag or commit', async () => {
     const repository = await createRepository(platform(), 'shown');

@@ -111,6 +111,7 @@ const AWAY = [
   'db',
   'rollbacks',
   'redeploys',
+  'promotions',
   'journal',
   'vault',
   'environmentChanges',

@@ -11,6 +11,8 @@ import {
   DeploymentPage,
   DeploymentParams,
   DeploymentQuery,
+  PromoteBody,
+  PromotionSchema,
   RedeployBody,
   RollbackBody,
   RollbackSchema,
@@ -74,7 +76,29 @@ function readRoutes(api: ApiInstance, { db, access, address }: ApiDeps): void {
   );
 }
 
-function releaseRoutes(api: ApiInstance, { access, address, rollbacks, redeploys }: ApiDeps): void {
+function releaseRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const { access, address, rollbacks, redeploys, promotions } = deps;
+
+  api.post(
+    '/apps/:app/promote',
+    {
+      config: { action: 'app.promote' },
+      schema: {
+        operationId: 'promote',
+        tags: ['deployments'],
+        summary: "Deploy a preview's bundle to production, with the environment of production",
+        params: AppParams,
+        body: PromoteBody,
+        response: { 200: PromotionSchema },
+      },
+    },
+    async (request) => {
+      const app = await access.requireApp(request.actor, 'app.promote', request.params.app);
+      const promoted = await promotions.promote(app, request.body.target, request.actor);
+      return { ...presentAgain(address, app, promoted), lines: promoted.lines };
+    },
+  );
+
   api.post(
     '/apps/:app/redeploy',
     {

@@ -22,7 +22,7 @@ export const DeploymentSchema = Type.Object(
     url: Type.String(),
     isCurrent: Type.Boolean(),
     reason: Type.Union([Type.String(), Type.Null()]),
-    trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy']),
+    trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy', 'promote']),
   },
   { title: 'Deployment' },
 );
@@ -87,6 +87,11 @@ export const RedeployBody = Type.Object(
   { additionalProperties: false },
 );
 
+export const PromoteBody = Type.Object(
+  { target: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }) },
+  { additionalProperties: false },
+);
+
 export const RollbackBody = Type.Object(
   {
     target: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
@@ -102,4 +107,9 @@ export const RollbackSchema = Type.Object(
     elapsedMs: Type.Number(),
   },
   { title: 'DeployedAgain' },
+);
+
+export const PromotionSchema = Type.Object(
+  { ...RollbackSchema.properties, lines: Type.Array(Type.String()) },
+  { title: 'Promotion' },
 );
