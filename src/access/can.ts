@@ -48,6 +48,11 @@ export const RULES = {
     isPlatform: true,
     does: 'change certificates of the platform',
   },
+  'platform-metrics.read': {
+    role: 'admin',
+    isPlatform: true,
+    does: 'read the metrics of the platform',
+  },
   'master-key.rotate': { role: 'admin', isPlatform: true, does: 'rotate the master key' },
   'token.read': { role: 'admin', does: 'see tokens' },
   'token.create': { role: 'admin', does: 'create tokens' },

@@ -9,6 +9,9 @@ declare module 'fastify' {
   }
 }
 
+/** Of routes for machines that are no operations. They take no token. */
+export const HIDDEN = { schema: { hide: true, security: [] } };
+
 const OPERATION_ID = /^[a-z]+([A-Z][a-z]*)*$/;
 
 /**

@@ -7,8 +7,10 @@ import type {
   RollbackRequest,
 } from '../deploy/index.ts';
 import type { Domains } from '../domains/index.ts';
-import type { CertificateStatus, Uploads } from '../certs/index.ts';
+import type { ShownStatus, Uploads } from '../certs/index.ts';
 import type { PublicAddress } from '../model/address.ts';
+import type { Metric } from '../model/metric.ts';
+import type { Warning } from '../model/warning.ts';
 import type { LogFollowers } from '../telemetry/index.ts';
 import type { Rotation, Vault } from '../secrets/index.ts';
 import type { App } from '../store/apps.ts';
@@ -20,7 +22,7 @@ export interface CertificatesForApi extends Pick<Uploads, 'add' | 'remove'> {
   list(): Promise<{
     rows: CertificateRow[];
     /** Of those that are ordered. */
-    statuses: CertificateStatus[];
+    statuses: ShownStatus[];
     /** Whether more than a third of its life is left. */
     isLasting: (row: CertificateRow) => boolean;
   }>;
@@ -66,8 +68,10 @@ export interface ApiDeps {
   isDatabaseUp: () => Promise<boolean>;
   /** Certificates end, or have ended, and are not renewed. */
   isAlarmed: () => boolean;
-  /** What somebody should look after, for `/readyz`; a bounded list. */
-  warnings: () => Promise<string[]>;
+  /** What somebody should look after, for `/readyz`; as it was a moment ago, since anybody may ask. */
+  warnings: () => Promise<Warning[]>;
+  /** Of the certificates and domains, for `GET /metrics/prometheus`. */
+  readMetrics: () => Promise<Metric[]>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */
   onBug: (error: unknown, requestId: string) => void;
 }

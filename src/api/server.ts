@@ -20,11 +20,12 @@ import { answerNotModified } from './etag.ts';
 import { carryOutOnce, retryAfterOf } from './idempotency.ts';
 import { jsonParser } from './json-parser.ts';
 import { openApiOptions } from './openapi.ts';
-import { isPublic, requireDescription } from './operation.ts';
+import { HIDDEN, isPublic, requireDescription } from './operation.ts';
 import type { ApiDeps } from './ports.ts';
 import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
 import { metricsRoutes } from './metrics/handlers.ts';
+import { readinessRoutes } from './readiness/handlers.ts';
 import { logRoutes } from './logs/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
@@ -41,8 +42,6 @@ export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 2_000;
-/** Of routes for machines that are no operations. They take no token. */
-const HIDDEN = { schema: { hide: true, security: [] } };
 
 function createInstance() {
   return fastify({
@@ -90,12 +89,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     tokenRoutes(typed, deps);
     keyRoutes(typed, deps);
   });
-  // Data asks this for its own /readyz: what control needs besides itself.
-  api.get('/readyz', HIDDEN, async () => {
-    if (!(await deps.isDatabaseUp())) return { degraded: ['database'], warnings: [] };
-    const degraded = deps.isAlarmed() ? ['certificates'] : [];
-    return { degraded, warnings: await deps.warnings() };
-  });
+  readinessRoutes(api, deps, (request) => authenticate(deps, request));
   api.get('/openapi.json', HIDDEN, () => api.swagger());
   api.get('/schema/fn.json', HIDDEN, (_request, reply) =>
     reply.type('application/schema+json').send(FnManifestSchema),

@@ -1,4 +1,5 @@
 import type { PublicAddress } from '../model/address.ts';
+import type { Warning } from '../model/warning.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { randomName } from '../std/ids.ts';
 import type { App } from '../store/apps.ts';
@@ -24,8 +25,8 @@ export interface Uploads {
   remove(row: Pick<CertificateRow, 'id'>): Promise<void>;
   /** The names of apps have changed: what is served follows. */
   lookAgain(): void;
-  /** A sentence for each that ends soon without another that takes its place; a bounded list. */
-  warnings(): Promise<string[]>;
+  /** Of each that ends soon without another that takes its place. */
+  warnings(): Promise<Warning[]>;
 }
 
 export interface AddedUpload {
@@ -48,7 +49,6 @@ interface Deps {
 
 /** Of one app, or of the platform. */
 export const MAX_UPLOADS = 100;
-const MAX_WARNINGS = 20;
 const ID_CHARACTERS = 16;
 
 export function createUploads(
@@ -117,10 +117,11 @@ export function createUploads(
       const ending = rows.filter((row) => {
         return row.source === 'upload' && !isLasting(row, now) && !isReplaced(row, rows, now);
       });
-      return ending.slice(0, MAX_WARNINGS).map(({ names, notAfter }) => {
+      return ending.map(({ names, appId, notAfter }) => {
         const day = notAfter.toISOString().slice(0, 10);
         const ends = notAfter.getTime() <= now ? 'expired on' : 'ends on';
-        return `the certificate that was uploaded for ${names[0]} ${ends} ${day}`;
+        const message = `the certificate that was uploaded for ${names[0]} ${ends} ${day}`;
+        return { kind: 'certificate', appId, message };
       });
     },
   };

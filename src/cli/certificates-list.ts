@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import type { CertificateView } from '../protocol/certificates-api.ts';
-import type { Page } from '../protocol/control-api.ts';
 import { printableLine } from '../std/printable.ts';
+import { allPages } from './all-pages.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { formatTable } from './output.ts';
 
 const MAX_SHOWN_CHARACTERS = 200;
+/** `NEXT`: when it is ordered, renewed or tried again. */
+const HEADING = ['ID', 'NAMES', 'APP', 'SOURCE', 'STATE', 'ENDS', 'NEXT', 'PROBLEM'];
 /** Others are counted: a certificate of the platform may have a hundred. */
 const SHOWN_NAMES = 3;
 
@@ -14,26 +16,22 @@ export function listCertificates(ctx: CommandContext): Command {
   return newCommand('list', 'list the certificates of the platform and of its apps').action(
     async (options: CommonOptions) => {
       const client = await connect(ctx);
-      const page = await client.call<Page<CertificateView>>({
-        method: 'GET',
-        path: '/certificates',
-      });
-      if (options.json) return ctx.output.json(page);
-      if (page.items.length === 0) {
+      const items = await allPages<CertificateView>(client, '/certificates');
+      if (options.json) return ctx.output.json({ items });
+      if (items.length === 0) {
         ctx.output.line('There are no certificates yet.');
         return;
       }
-      const heading = ['ID', 'NAMES', 'APP', 'SOURCE', 'STATE', 'ENDS', 'PROBLEM'];
-      for (const line of formatTable(heading, page.items.map(rowOf))) ctx.output.line(line);
-      for (const { problem } of page.items) {
-        if (problem !== null) ctx.output.aside(`to do: ${shown(problem.hint)}`);
-      }
+      const rows = items.map((view) => rowOf(view, ctx.now()));
+      for (const line of formatTable(HEADING, rows)) ctx.output.line(line);
+      const hints = items.flatMap(({ problem }) => (problem === null ? [] : [problem.hint]));
+      for (const hint of new Set(hints)) ctx.output.aside(`to do: ${shown(hint)}`);
     },
   );
 }
 
-function rowOf(view: CertificateView): string[] {
-  const { id, names, app, source, state, notAfter, problem } = view;
+function rowOf(view: CertificateView, now: number): string[] {
+  const { id, names, app, source, state, notAfter, nextAttempt, problem } = view;
   return [
     id ?? '-',
     shownNames(names),
@@ -41,8 +39,15 @@ function rowOf(view: CertificateView): string[] {
     source,
     state,
     notAfter?.slice(0, 10) ?? '-',
+    shownTime(nextAttempt, now),
     shown(problem?.message ?? ''),
   ];
+}
+
+/** To the minute, in UTC. */
+function shownTime(time: string | null, now: number): string {
+  if (time === null) return '-';
+  return Date.parse(time) <= now ? 'now' : time.slice(0, 16).replace('T', ' ');
 }
 
 function shownNames(names: readonly string[]): string {

@@ -5,7 +5,7 @@ import { confirm } from './confirm.ts';
 
 export function removeCertificate(ctx: CommandContext): Command {
   return newCommand('remove', 'remove an uploaded certificate')
-    .argument('<id>', 'as fn certificates list shows it')
+    .argument('<certificate>', 'its ID, as fn certificates list shows it')
     .action(async (id: string, options: CommonOptions) => {
       const client = await connect(ctx);
       await confirm(ctx, options, `Remove ${id}? Its names are served by another, if there is one`);

@@ -1,6 +1,8 @@
 import type { Command, Option } from 'commander';
+import type { CertificateView } from '../protocol/certificates-api.ts';
 import type { AppView, DeploymentView, Page } from '../protocol/control-api.ts';
 import type { DomainView } from '../protocol/domains-api.ts';
+import { allPages } from './all-pages.ts';
 import { appPath, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { runGit } from './git.ts';
 import { LOCAL_COMMANDS } from './local-commands.ts';
@@ -16,6 +18,7 @@ const VALUES: Record<string, (ctx: CommandContext, app: string | undefined) => P
     branch: listBranches,
     push: listBranches,
     domain: listDomains,
+    certificate: listUploads,
     redirectTo: listDomains,
     target: async (ctx, app) => [...(await listVersions(ctx, app)), ...(await listBranches(ctx))],
   };
@@ -114,6 +117,13 @@ async function listDomains(ctx: CommandContext, app: string | undefined): Promis
     timeoutMs: SERVER_MS,
   } as const;
   return (await client.call<Page<DomainView>>(call)).items.map(({ name }) => name);
+}
+
+/** Those that can be removed. */
+async function listUploads(ctx: CommandContext): Promise<string[]> {
+  const client = await connect(ctx);
+  const items = await allPages<CertificateView>(client, '/certificates', { timeoutMs: SERVER_MS });
+  return items.flatMap(({ id, source }) => (id !== null && source === 'upload' ? [id] : []));
 }
 
 async function listBranches(ctx: CommandContext): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Page } from '../protocol/control-api.ts';
 import type { DomainView } from '../protocol/domains-api.ts';
+import { allPages } from './all-pages.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import {
@@ -20,14 +20,14 @@ export function listDomains(ctx: CommandContext): Command {
     .action(async (options: AppOptions) => {
       const client = await connect(ctx);
       const path = await domainsPath(ctx, options);
-      const page = await client.call<Page<DomainView>>({ method: 'GET', path });
-      if (options.json) return ctx.output.json(page);
-      if (page.items.length === 0) {
+      const items = await allPages<DomainView>(client, path);
+      if (options.json) return ctx.output.json({ items });
+      if (items.length === 0) {
         const appName = await chooseApp(ctx, options);
         ctx.output.line(`${appName} has no domains. Add one: fn domains add www.example.com`);
         return;
       }
-      const rows = page.items.map((domain) => [
+      const rows = items.map((domain) => [
         domain.name,
         domain.state,
         describeTarget(domain),

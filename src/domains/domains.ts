@@ -1,8 +1,8 @@
-import { productionHost, refHost, type PublicAddress } from '../model/address.ts';
-import { claimTerms, isWildcard, type ClaimTerms, type DomainRecord } from '../model/domain.ts';
-import { shortRefName } from '../model/slug.ts';
+import type { PublicAddress } from '../model/address.ts';
+import { isWildcard, type DomainRecord } from '../model/domain.ts';
+import type { Metric } from '../model/metric.ts';
+import type { Warning } from '../model/warning.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { assert } from '../std/assert.ts';
 import type { Clock } from '../std/clock.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import type { App } from '../store/apps.ts';
@@ -10,7 +10,7 @@ import type { Database } from '../store/database.ts';
 import {
   findDomain,
   listDomains,
-  listOtherClaims,
+  listNamedDomains,
   removeDomain,
   saveDomain,
   type Domain,
@@ -19,17 +19,12 @@ import {
 } from '../store/domains.ts';
 import { mapSlugs } from '../store/refs.ts';
 import { chooseName } from './choose-name.ts';
-import {
-  claimProblem,
-  describeFinding,
-  problemOf,
-  recordsOf,
-  type DescribedFinding,
-} from './describe-domain.ts';
+import { claimProblem } from './describe-domain.ts';
 import type { DomainChecks } from './domain-checks.ts';
-import type { CertificatesPort, CertificateState, RoutesPort } from './ports.ts';
-import { isApex } from './public-suffix.ts';
-import { createWarnings } from './warnings.ts';
+import { domainMetrics } from './domain-metrics.ts';
+import { createDomainStatuses, type DomainStatus } from './domain-statuses.ts';
+import type { CertificatesPort, RoutesPort } from './ports.ts';
+import { readWarnings } from './warnings.ts';
 
 /** The domains of apps: whose they are, what they lead to, and what is still to be done for them. */
 export interface Domains {
@@ -45,11 +40,10 @@ export interface Domains {
   verify(app: App, name: string): Promise<DomainStatus>;
   /** It answers no more when this resolves. @throws PlatformError not-found, bad-request */
   remove(app: App, name: string): Promise<RemovedDomain>;
-  /**
-   * Names verified domains that do not lead here any more, and certificates that are not renewed, for who looks after the
-   * server. As they were a moment ago: anybody may ask.
-   */
-  warnings(): Promise<string[]>;
+  /** Of verified domains that do not lead here any more, and certificates that are not renewed. */
+  warnings(): Promise<Warning[]>;
+  /** For who watches the platform from outside. */
+  metrics(): Promise<Metric[]>;
   /** Adds those of fn.json that the app has not, without asking DNS; none of them can fail a push. */
   declare(app: App, names: readonly string[]): Promise<DeclaredDomain[]>;
 }
@@ -59,19 +53,6 @@ export interface DomainRequest {
   /** Name of a branch or tag; production without one. */
   branch: string | null;
   redirectTo: string | null;
-}
-
-export interface DomainStatus {
-  domain: Domain;
-  /** Branch or tag, without `refs/heads/`; null for production. */
-  branch: string | null;
-  /** What to create in DNS. */
-  records: DomainRecord[];
-  findings: DescribedFinding[];
-  /** What keeps it from being verified, or reached; null when nothing does. */
-  problem: string | null;
-  /** Null where there is to be none: without HTTPS, and before it is verified. */
-  certificate: CertificateState | null;
 }
 
 export type DeclaredDomain =
@@ -92,67 +73,18 @@ interface Deps {
 
 /** Of an app; more are a mistake, or somebody who collects names. */
 const MAX_DOMAINS_PER_APP = 100;
+/** Three figures each; those beyond, by name, have none. */
+const MAX_MEASURED_DOMAINS = 10_000;
 const TAKEN_HINT =
   'if the name is yours, take it from that app first (fn domains remove NAME --app THAT-APP), or ask the operator of the server to';
 
 export function createDomains(deps: Deps): Domains {
   const { db, checks, address, clock, locks } = deps;
-
-  async function termsOf(app: App, name: string): Promise<ClaimTerms> {
-    return claimTerms(name, await listOtherClaims(db, app.id, name), clock.now());
-  }
-
-  async function describeAll(app: App, domains: readonly Domain[]): Promise<DomainStatus[]> {
-    const slugs = await mapSlugs(db, app.id);
-    const certificates = await certificatesOf(domains);
-    return Promise.all(
-      domains.map(async (domain) => {
-        const certificate = certificates.find(({ names }) => names.includes(domain.name)) ?? null;
-        return { ...(await describeRecords(app, domain, slugs)), certificate };
-      }),
-    );
-  }
-
-  async function certificatesOf(domains: readonly Domain[]): Promise<CertificateState[]> {
-    const hasVerified = domains.some(({ state }) => state === 'verified');
-    return hasVerified ? deps.certificates.status() : [];
-  }
-
-  async function describe(app: App, domain: Domain): Promise<DomainStatus> {
-    const [status] = await describeAll(app, [domain]);
-    assert(status !== undefined, 'each domain has a status');
-    return status;
-  }
-
-  async function describeRecords(
-    app: App,
-    domain: Domain,
-    slugs: ReadonlyMap<string, string>,
-  ): Promise<Omit<DomainStatus, 'certificate'>> {
-    const terms = await termsOf(app, domain.name);
-    const slug = slugs.get(domain.targetRef ?? '');
-    const host =
-      slug === undefined ? productionHost(address, app.name) : refHost(address, app.name, slug);
-    const { targetRef, name, report } = domain;
-    return {
-      domain,
-      branch: targetRef === null ? null : shortRefName(targetRef),
-      records: recordsOf(domain, { host, terms, isApex: isApex(name) }),
-      findings: (report?.findings ?? []).map((finding) => describeFinding(finding, terms)),
-      problem: problemOf(domain, terms) ?? (await redirectDelay(domain)),
-    };
-  }
-
-  /** Why a verified domain does not redirect yet; null where it does, or shall not. */
-  async function redirectDelay({ appId, redirectTo }: Domain): Promise<string | null> {
-    const target = redirectTo === null ? null : await findDomain(db, appId, redirectTo);
-    if (target === null || target.state === 'verified') return null;
-    return `${target.name} is not verified yet: until then this serves the app itself`;
-  }
+  const statuses = createDomainStatuses(deps);
 
   /** @throws PlatformError conflict for a name that the app cannot have now */
   async function refuseTaken(app: App, name: string): Promise<void> {
-    const terms = await termsOf(app, name);
+    const terms = await statuses.termsOf(app, name);
     const problem = claimProblem(terms);
     if (problem === null) return;
     const hint = terms.kind === 'taken' ? TAKEN_HINT : `then: fn domains add ${name}`;
@@ -226,7 +158,7 @@ export function createDomains(deps: Deps): Domains {
     try {
       await refuseTaken(app, name);
       const settings = { name, targetRef: null, redirectTo: null, createdBy: null };
-      const { records } = await describe(app, await save(app, settings));
+      const { records } = await statuses.describe(app, await save(app, settings));
       return { kind: 'added', name, records };
     } catch (error) {
       if (!(error instanceof PlatformError) || error.code !== 'conflict') throw error;
@@ -235,18 +167,18 @@ export function createDomains(deps: Deps): Domains {
   }
 
   return {
-    list: async (app) => describeAll(app, await listDomains(db, app.id)),
-    find: async (app, name) => describe(app, await find(app, name)),
+    list: async (app) => statuses.describeAll(app, await listDomains(db, app.id)),
+    find: async (app, name) => statuses.describe(app, await find(app, name)),
     async add(app, request, { tokenId }) {
       const saved = await locks.run(app.id, () => addNow(app, request, tokenId));
-      return describe(app, (await checks.check(app, saved.name)) ?? saved);
+      return statuses.describe(app, (await checks.check(app, saved.name)) ?? saved);
     },
     async verify(app, text) {
       const { name } = await find(app, text);
       const checked = await checks.check(app, name);
       if (checked === null) throw unknownDomain(app, name);
       if (checked.state === 'verified') await deps.certificates.retry(name);
-      return describe(app, checked);
+      return statuses.describe(app, checked);
     },
     async remove(app, text) {
       const { name } = await find(app, text);
@@ -258,7 +190,8 @@ export function createDomains(deps: Deps): Domains {
       await deps.routes.publish();
       return removed;
     },
-    warnings: createWarnings(deps),
+    warnings: () => readWarnings(deps),
+    metrics: async () => domainMetrics(await listNamedDomains(db, MAX_MEASURED_DOMAINS)),
     declare: (app, names) =>
       locks.run(app.id, async () => {
         const declared: DeclaredDomain[] = [];

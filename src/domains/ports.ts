@@ -29,6 +29,8 @@ export interface CertificatesPort {
 
 export interface CertificateState {
   names: string[];
+  /** Null: the platform's own. */
+  appId: string | null;
   state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
   /** Milliseconds since 1970; null when there is none. */
   notAfter: number | null;

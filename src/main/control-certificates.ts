@@ -1,6 +1,7 @@
 /** The certificates that control keeps, as it is told by its options. */
 import { join } from 'node:path';
 import {
+  certificateMetrics,
   type CertificateKeeper,
   createAccounts,
   createAgent,
@@ -18,15 +19,18 @@ import {
   type LocalCertificates,
   type Uploads,
   wantedCertificates,
+  withoutAuthority,
   withoutUploaded,
 } from '../certs/index.ts';
 import { type PublicAddress, productionHost, refHost } from '../model/address.ts';
+import type { Metric } from '../model/metric.ts';
 import type { KeyBox, SealedCertificates } from '../secrets/index.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import type { Clock } from '../std/clock.ts';
 import { createDnsLookup } from '../std/dns-lookup.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
 import type { Database } from '../store/database.ts';
+import { listApps } from '../store/apps.ts';
 import { listVerifiedDomains } from '../store/domains.ts';
 import { listReleasedRoutes } from '../store/routes.ts';
 import { certificateEvents } from './certificate-events.ts';
@@ -60,6 +64,7 @@ export interface ControlCertificates {
   keeper: CertificateKeeper;
   uploads: Uploads;
   forApi: CertificatesForApi;
+  metrics(): Promise<Metric[]>;
   /** Null where this machine has no authority of its own. */
   local: LocalCertificates | null;
   /** Before anything is published. */
@@ -148,17 +153,21 @@ export function createControlCertificates(
   const uploads = createUploads({ db, keyBox, publisher, owned, now, onError }, address);
   const forApi: CertificatesForApi = {
     ...uploads,
-    list: async () => ({
-      rows: await listCertificates(db),
-      statuses: directories.length === 0 ? [] : await keeper.status(),
-      isLasting: (row) => isLasting(row, now()),
-    }),
+    list: async () => {
+      const [rows, all] = await Promise.all([listCertificates(db), keeper.status()]);
+      const statuses = directories.length === 0 ? withoutAuthority(all, rows) : all;
+      return { rows, statuses, isLasting: (row) => isLasting(row, now()) };
+    },
     readAuthority: async () =>
       local === null ? null : ((await findLocalAuthority(db))?.certificate ?? null),
   };
+  const metrics = async (): Promise<Metric[]> => {
+    const apps = await listApps(db, null);
+    return certificateMetrics(await forApi.list(), new Map(apps.map(({ id, name }) => [id, name])));
+  };
   // Whoever has turned it off shall not be served by it for as long as its last certificates last.
   const open = (): Promise<void> => local?.open() ?? deleteLocalCertificates(db);
-  return { keeper, uploads, forApi, local, open };
+  return { keeper, uploads, forApi, metrics, local, open };
 }
 
 function createLocal(

@@ -35,6 +35,7 @@ import {
   createVault,
 } from '../secrets/index.ts';
 import { systemClock } from '../std/clock.ts';
+import { freshFor } from '../std/fresh-for.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import { isDatabaseUp, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
@@ -58,6 +59,9 @@ import { createMasterKeyClient } from './master-key-client.ts';
 import { createRoutePublisher } from './route-publisher.ts';
 import { createSandboxClient } from './sandbox-client.ts';
 import type { ControlOptions } from './start-options.ts';
+
+/** Anybody may ask for them, as often as they like. */
+const WARNINGS_MS = 2_000;
 
 interface Surroundings {
   supervisor: SupervisorHost;
@@ -239,9 +243,13 @@ export async function wireControl(
     logFollowers,
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
-    warnings: async () => [
+    warnings: freshFor(WARNINGS_MS, clock, async () => [
       ...(await domains.registry.warnings()),
       ...((await certificates?.uploads.warnings()) ?? []),
+    ]),
+    readMetrics: async () => [
+      ...((await certificates?.metrics()) ?? []),
+      ...(await domains.registry.metrics()),
     ],
     isAlarmed: () => certificates?.keeper.isAlarmed === true,
     onBug: (error, requestId) => log.error({ err: error, requestId }, 'request failed'),

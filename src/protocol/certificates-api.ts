@@ -21,7 +21,7 @@ export interface CertificateView {
    */
   state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
   notAfter: string | null;
-  /** When the platform tries again; null where it does nothing by itself. */
+  /** When the platform orders, renews or tries again; null where it does nothing by itself. */
   nextAttempt: string | null;
   problem: { message: string; hint: string } | null;
 }

@@ -38,7 +38,7 @@ import { isGitTarget } from './target-path.ts';
 import { createHttpsRules } from './tls/https-rules.ts';
 import { createPreWarm } from './tls/pre-warm.ts';
 import type { TlsListener } from './tls/tls-listener.ts';
-import { forwardToUpstream } from './upstream.ts';
+import { askerHeaders, forwardToUpstream } from './upstream.ts';
 
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
 const QUICK_BODY_BYTES = 16 * 1024;
@@ -163,12 +163,20 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   function routeOf({ host, hostHeader }: RequestHead): SiteRoute {
     const known = routing.sitesByHost.get(hostHeader);
     if (known !== undefined) return known;
-    const route = routing.table.find(host);
+    const listed = routing.table.find(host);
+    const isEarly = listed.kind === 'redirect' && !isReachable(listed.host);
+    const route = isEarly ? listed.meanwhile : listed;
     if (route.kind !== 'deployment') return route;
     const found = { kind: 'site', site: siteOf(route.deployment) } as const;
+    if (isEarly) return found;
     if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
     routing.sitesByHost.set(hostHeader, found);
     return found;
+  }
+
+  /** Where there is HTTPS, hosts are led to by that, and a handshake without a certificate fails. */
+  function isReachable(host: string): boolean {
+    return deps.https === undefined || deps.https.certificates.table.find(host) !== null;
   }
 
   function toSite(site: Site, incoming: SiteRequest): void {
@@ -190,19 +198,21 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     if (target === '/healthz') {
       sendAnswer(request, response, { status: 200, body: 'ok\n' });
     } else if (target === '/readyz') {
-      void sendReadiness(request, response);
+      void sendReadiness(client, peerOf(socket, head));
     } else {
       const peer = peerOf(socket, head);
       forwardToUpstream({ request, response, peer }, isGitTarget(target) ? git : control);
     }
   }
 
-  async function sendReadiness(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const readiness = await readReadiness(routing.table.generation, {
+  async function sendReadiness({ request, response }: Client, peer: Peer): Promise<void> {
+    const asked = {
       control: { ...control, name: 'control' },
       git: { ...git, name: 'git' },
       others: options.others ?? [],
-    });
+    };
+    const asker = askerHeaders(request, peer);
+    const readiness = await readReadiness(routing.table.generation, asked, asker);
     const { protections } = options;
     sendAnswer(request, response, {
       status: 200,

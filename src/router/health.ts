@@ -9,7 +9,7 @@ export interface Readiness {
   generation: number;
   /** What is away; functions run without any of it. */
   degraded: string[];
-  /** What somebody should look after, though all is served: domains that lead elsewhere now. */
+  /** What somebody should look after, though all is served: certificates that end, domains that lead elsewhere. */
   warnings: string[];
 }
 
@@ -18,25 +18,29 @@ export interface Probed {
   socketPath: string;
 }
 
-/** Asks control, which also tells of what it needs itself, the git front, and the other data processes. */
+/**
+ * Asks control, which also tells of what it needs itself, the git front, and the other data processes.
+ * @param headers what control shall know of who wants to know: it tells more to a token
+ */
 export async function readReadiness(
   generation: number,
   peers: { control: Probed; git: Probed; others: readonly Probed[] },
+  headers: Record<string, string>,
 ): Promise<Readiness> {
   const silent = [peers.git, ...peers.others];
   const [control, answers] = await Promise.all([
-    ask(peers.control),
+    ask(peers.control, headers),
     Promise.all(silent.map((peer) => ask(peer))),
   ]);
-  const { degraded, warnings } = control === null ? away(peers.control) : told(control);
+  const { degraded, warnings } = told(control) ?? { degraded: [peers.control.name], warnings: [] };
   degraded.push(...silent.filter((_, at) => answers[at] === null).map(({ name }) => name));
   return { serving: true, generation, degraded, warnings };
 }
 
 /** The body of any answer, whatever its status: a process whose event loop turns. Null when there is none in time. */
-async function ask({ socketPath }: Probed): Promise<string | null> {
+async function ask({ socketPath }: Probed, headers = {}): Promise<string | null> {
   const signal = AbortSignal.timeout(PROBE_MS);
-  const request = http.get({ socketPath, path: '/readyz', agent: false, signal });
+  const request = http.get({ socketPath, path: '/readyz', headers, agent: false, signal });
   try {
     return await new Promise<string>((resolve, reject) => {
       request.on('error', reject);
@@ -49,11 +53,12 @@ async function ask({ socketPath }: Probed): Promise<string | null> {
 
 type Told = Pick<Readiness, 'degraded' | 'warnings'>;
 
-function away({ name }: Probed): Told {
-  return { degraded: [name], warnings: [] };
-}
-
-function told(answer: string): Told {
-  const { degraded = [], warnings = [] } = JSON.parse(answer) as Partial<Told>;
-  return { degraded, warnings };
+/** Null where it told nothing that can be read: it has failed. */
+function told(answer: string | null): Told | null {
+  try {
+    const { degraded, warnings } = JSON.parse(answer ?? '') as Partial<Told>;
+    return Array.isArray(degraded) && Array.isArray(warnings) ? { degraded, warnings } : null;
+  } catch {
+    return null;
+  }
 }

@@ -11,15 +11,19 @@ const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;
 
 export type Route =
   | { kind: 'control' }
-  | { kind: 'deployment'; deployment: ServedDeployment }
-  /** Another host answers in its place: a URL without path. */
-  | { kind: 'redirect'; to: string }
-  | { kind: 'unknown-host' }
+  /** Another host answers in its place, `to`: a URL without path. `meanwhile`: while that cannot be reached yet. */
+  | { kind: 'redirect'; host: string; to: string; meanwhile: DomainTarget }
   | { kind: 'unknown-app'; app: string }
-  | { kind: 'nothing-deployed'; app: string }
-  | { kind: 'unknown-branch'; app: string; slug: string }
+  | { kind: 'unknown-host' }
   | { kind: 'unknown-commit'; app: string; prefix: string }
-  | { kind: 'ambiguous-commit'; app: string; prefix: string };
+  | { kind: 'ambiguous-commit'; app: string; prefix: string }
+  | DomainTarget;
+
+/** What a domain can lead to. */
+type DomainTarget =
+  | { kind: 'deployment'; deployment: ServedDeployment }
+  | { kind: 'nothing-deployed'; app: string }
+  | { kind: 'unknown-branch'; app: string; slug: string };
 
 export interface RouteTable {
   readonly generation: number;
@@ -53,10 +57,11 @@ export function createRouteTable(snapshot: Snapshot, address: PublicAddress): Ro
     const found = domains.get(host) ?? domains.get(wildcardAbove(host));
     if (found === undefined) return { kind: 'unknown-host' };
     const { app, domain } = found;
-    if (domain.redirectTo !== null) {
-      return { kind: 'redirect', to: hostUrl(address, domain.redirectTo) };
-    }
-    return domain.target === null ? findProduction(app) : findBranch(app, domain.target);
+    const target = domain.target === null ? findProduction(app) : findBranch(app, domain.target);
+    const { redirectTo } = domain;
+    if (redirectTo === null) return target;
+    const to = hostUrl(address, redirectTo);
+    return { kind: 'redirect', host: redirectTo, to, meanwhile: target };
   }
 
   function findInApp(label: string): Route {
@@ -68,11 +73,11 @@ export function createRouteTable(snapshot: Snapshot, address: PublicAddress): Ro
     return findPreview(routes, label.slice(0, cut));
   }
 
-  function findProduction(app: SnapshotApp): Route {
+  function findProduction(app: SnapshotApp): DomainTarget {
     return served(app.production) ?? { kind: 'nothing-deployed', app: app.name };
   }
 
-  function findBranch(app: SnapshotApp, slug: string): Route {
+  function findBranch(app: SnapshotApp, slug: string): DomainTarget {
     const bySlug = Object.hasOwn(app.slugs, slug) ? served(app.slugs[slug]) : null;
     return bySlug ?? { kind: 'unknown-branch', app: app.name, slug };
   }
@@ -91,7 +96,7 @@ export function createRouteTable(snapshot: Snapshot, address: PublicAddress): Ro
     return served(app.commits[sha]) ?? { kind: 'unknown-commit', app: app.name, prefix: slug };
   }
 
-  function served(id: string | null | undefined): Route | null {
+  function served(id: string | null | undefined): DomainTarget | null {
     const deployment = id === null || id === undefined ? undefined : deployments.get(id);
     return deployment === undefined ? null : { kind: 'deployment', deployment };
   }

@@ -61,6 +61,16 @@ export function forwardToUpstream(
   request.pipe(outgoing);
 }
 
+/** Whose question it is that this process asks for them. */
+export function askerHeaders({ headers }: IncomingMessage, peer: Peer): Record<string, string> {
+  const { authorization } = headers;
+  return {
+    [PEER_ADDRESS_HEADER]: peer.address,
+    [PEER_SCHEME_HEADER]: peer.scheme,
+    ...(authorization !== undefined && { authorization }),
+  };
+}
+
 function awayAnswer(name: string): {
   status: number;
   body: string;

@@ -227,15 +227,33 @@ export async function listVerifiedDomains(
   return rows;
 }
 
+export interface StrayDomain extends Pick<Domain, 'name' | 'appId'> {
+  pointing: DomainPointing;
+}
+
 /** Verified domains that did not lead here when DNS was last asked, of all apps; at most so many. */
-export async function listStrayDomains(
-  db: Queryable,
-  limit: number,
-): Promise<{ name: string; pointing: DomainPointing }[]> {
-  const { rows } = await db.query<{ name: string; pointing: DomainPointing }>(
-    `SELECT name, report->>'pointing' AS pointing FROM domains
+export async function listStrayDomains(db: Queryable, limit: number): Promise<StrayDomain[]> {
+  const { rows } = await db.query<StrayDomain>(
+    `SELECT name, app_id AS "appId", report->>'pointing' AS pointing FROM domains
      WHERE state = 'verified' AND report->>'pointing' IN ('elsewhere', 'nowhere')
      ORDER BY name LIMIT $1`,
+    [limit],
+  );
+  return rows;
+}
+
+export interface NamedDomain extends Pick<Domain, 'name' | 'state'> {
+  appName: string;
+  /** Null before the first look into DNS. */
+  pointing: DomainPointing | null;
+}
+
+/** Of all apps, by name; at most so many. */
+export async function listNamedDomains(db: Queryable, limit: number): Promise<NamedDomain[]> {
+  const { rows } = await db.query<NamedDomain>(
+    `SELECT d.name, d.state, a.name AS "appName", d.report->>'pointing' AS pointing
+     FROM domains d JOIN apps a ON a.id = d.app_id
+     WHERE d.state <> 'removed' ORDER BY d.name, a.name LIMIT $1`,
     [limit],
   );
   return rows;

@@ -161,7 +161,9 @@ describe('a domain that nobody asks about', () => {
     harness.set('A shop.com', '198.51.100.1');
     await round(7 * DAY_MS);
     expect(await find()).toMatchObject({ state: 'verified', report: { pointing: 'elsewhere' } });
-    expect(await domains.warnings()).toEqual(['the domain shop.com leads elsewhere']);
+    expect(await domains.warnings()).toEqual([
+      { kind: 'domain', appId: one.id, message: 'the domain shop.com leads elsewhere' },
+    ]);
     await round(DAY_MS);
     expect(harness.events).toHaveLength(2);
     stopping.abort();
@@ -264,6 +266,19 @@ describe('a redirect', () => {
     harness.set(`TXT ${challengeHost('shop.com')}`, challengeValue(one.id));
     await domains.verify(one, 'shop.com');
     expect((await domains.find(one, 'www.shop.com')).problem).toBeNull();
+    const target: CertificateState = {
+      names: ['shop.com'],
+      appId: one.id,
+      state: 'pending',
+      notAfter: null,
+      problem: null,
+    };
+    harness.certificates = [target];
+    expect((await domains.find(one, 'www.shop.com')).problem).toBe(
+      'shop.com has no certificate yet: until then this serves the app itself',
+    );
+    harness.certificates = [{ ...target, state: 'valid', notAfter: 1 }];
+    expect((await domains.find(one, 'www.shop.com')).problem).toBeNull();
   });
 });
 
@@ -271,6 +286,7 @@ describe('the certificate of a domain', () => {
   const DAY = Date.parse('2026-03-01T00:00:00Z');
   const failing: CertificateState = {
     names: ['shop.com', 'www.shop.com'],
+    appId: 'app-one',
     state: 'failing',
     notAfter: DAY,
     problem: { message: 'the CA is away', hint: 'wait' },
@@ -288,9 +304,10 @@ describe('the certificate of a domain', () => {
     expect(harness.retried).toEqual(['www.shop.com']);
     const listed = await harness.domains.list(one);
     expect(listed.map(({ certificate }) => certificate)).toEqual([null, failing]);
-    expect(await harness.domains.warnings()).toEqual(['the certificate of shop.com is failing']);
+    expect(await harness.domains.warnings()).toEqual([
+      { kind: 'certificate', appId: 'app-one', message: 'the certificate of shop.com is failing' },
+    ]);
     harness.certificates = [{ ...failing, state: 'valid', problem: null }];
-    harness.pass(2_000);
     expect(await harness.domains.warnings()).toEqual([]);
   });
 });

@@ -202,11 +202,37 @@ describe('a domain of an app', () => {
     expect(looked.code).toBe(0);
     expect(looked.output).toContain('moved.com leads to 198.51.100.7, which is not this server');
     expect((await get('moved.com')).status).toBe(200);
-    const readiness = async () => (await fetch(`${platform.url}/readyz`)).json();
-    await expect.poll(readiness, { timeout: 10_000 }).toMatchObject({
-      degraded: [],
-      warnings: expect.arrayContaining(['the domain moved.com leads elsewhere']),
-    });
+    const read = async (path: string, token: string) => {
+      return fetch(platform.url + path, { headers: { authorization: `Bearer ${token}` } });
+    };
+    const told = async (token: string) => (await read('/readyz', token)).json();
+    await expect
+      .poll(() => told(platform.adminToken), { timeout: 10_000 })
+      .toMatchObject({
+        degraded: [],
+        warnings: expect.arrayContaining(['the domain moved.com leads elsewhere']),
+      });
+    const made = await shop.fn('tokens', 'create', 'watch', '--role', 'viewer', '--app', 'other');
+    const [foreign = ''] = /fn_[a-z2-7]{40}/.exec(made.output) ?? [];
+    for (const readiness of [
+      await (await fetch(`${platform.url}/readyz`)).json(),
+      await told(foreign),
+      await told('fn_unknown'),
+    ]) {
+      const { warnings } = readiness as { warnings: string[] };
+      expect(warnings.at(-1)).toMatch(
+        /^\d+ domains? of (an app does|apps do) not lead here: fn domains list --app APP$/,
+      );
+      expect(warnings.join()).not.toContain('moved.com');
+    }
+    const metrics = await read('/metrics/prometheus', platform.adminToken);
+    expect(metrics.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    const text = await metrics.text();
+    expect(text).toContain('\ngitfn_domain_state{name="moved.com",app="shop",state="astray"} 1\n');
+    expect(text).toContain(
+      '\ngitfn_domain_state{name="moved.com",app="shop",state="verified"} 0\n',
+    );
+    expect((await read('/metrics/prometheus', foreign)).status).toBe(403);
     expect(await view(shop, 'moved.com')).toMatchObject({
       state: 'verified',
       pointing: 'elsewhere',

@@ -1,5 +1,5 @@
 /** What is answered on each of the two ports where there is HTTPS. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeCertificate } from '../support/certificates.ts';
 import { askRaw, shakeHands, startHttpsDoor } from '../support/https-door.ts';
 import { RawConnection } from '../support/raw-connection.ts';
@@ -90,6 +90,36 @@ describe('over http', () => {
       askPlain(proxied.port, 'fn.test', target, ['X-Forwarded-For: 203.0.113.9', ...headers]);
     expect(statusOf(await from('/hello.git/info/refs?service=git-upload-pack'))).not.toBe(308);
     expect(statusOf(await from('/apps', 'Authorization: Bearer x'))).not.toBe(308);
+  });
+});
+
+describe('a domain that redirects', () => {
+  const WWW = makeCertificate('www', ['www.shop.test']);
+  const BOTH = makeCertificate('both', ['www.shop.test', 'shop.test']);
+
+  it('serves the app itself until the other has a certificate, and goes there then', async () => {
+    const domains = [
+      { name: 'shop.test', target: null, redirectTo: null },
+      { name: 'www.shop.test', target: null, redirectTo: 'shop.test' },
+    ];
+    const shop = await startHttpsDoor({ certificates: [], domains });
+    onTestFinished(() => shop.close());
+    const plain = () => askPlain(shop.port, 'www.shop.test', '/a?b', []);
+    const encrypted = async () => {
+      const socket = await shakeHands(shop.httpsPort, { name: 'www.shop.test' });
+      return askRaw(
+        socket,
+        'GET /a?b HTTP/1.1\r\nHost: www.shop.test\r\nConnection: close\r\n\r\n',
+      );
+    };
+    expect(statusOf(await plain())).toBe(200);
+    await shop.serve([WWW]);
+    expect(locationOf(await plain())).toBe('https://www.shop.test/a?b');
+    expect(statusOf(await encrypted())).toBe(200);
+    await shop.serve([BOTH]);
+    expect(locationOf(await encrypted())).toBe('https://shop.test/a?b');
+    await shop.serve([WWW]);
+    expect(statusOf(await encrypted())).toBe(200);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ServedFunction } from '../../src/model/served.ts';
+import type { SnapshotDomain } from '../../src/protocol/snapshot.ts';
 import { createDoor } from '../../src/router/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction } from './function-code.ts';
@@ -21,6 +22,8 @@ interface HelloDoorOptions {
   /** Those of this machine's loopback otherwise. */
   address?: DoorOptions['address'];
   warm?: DoorDeps['functions']['warm'];
+  /** Of the app. */
+  domains?: SnapshotDomain[];
 }
 
 const LOOPBACK = {
@@ -59,7 +62,15 @@ export async function startHelloDoor(
   door.applySnapshot({
     generation: 1,
     deployments: [deployment],
-    apps: [{ name: 'hello', production: deployment.id, slugs: {}, commits: {} }],
+    apps: [
+      {
+        name: 'hello',
+        production: deployment.id,
+        slugs: {},
+        commits: {},
+        domains: options.domains ?? [],
+      },
+    ],
   });
   return { door, port: await listen(door.server) };
 }

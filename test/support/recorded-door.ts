@@ -23,7 +23,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface RecordedDoorOptions extends Pick<
   Parameters<typeof startHelloDoor>[0],
-  'trustedProxies' | 'https' | 'address' | 'warm'
+  'trustedProxies' | 'https' | 'address' | 'warm' | 'domains'
 > {
   /** What the function says to the question of this place, when it has come whole; `ok` otherwise. */
   reply?: (invocation: Invocation, seen: Seen) => void;

@@ -47,6 +47,7 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async ({ actor, query }) => {
       const { rows, statuses, isLasting } = await open(deps).list();
+      const now = deps.now();
       const seen = deps.access.appsFor(actor, 'domain.read');
       const names = new Map((await listApps(deps.db, seen)).map(({ id, name }) => [id, name]));
       const isSeen = ({ appId }: { appId: string | null }): boolean => {
@@ -55,10 +56,11 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
       const nameOf = (appId: string | null): string | null => names.get(appId ?? '') ?? null;
       const others = rows.filter((row) => row.source !== 'acme' && isSeen(row));
       return cutPage(query, BY_NAMES, [
-        ...statuses.filter(isSeen).map((one) => presentStatus(one, nameOf(one.appId))),
+        ...statuses.filter(isSeen).map((one) => {
+          return presentStatus(one, { app: nameOf(one.appId), now });
+        }),
         ...others.map((row) => {
-          const facts = { app: nameOf(row.appId), isLasting: isLasting(row), now: deps.now() };
-          return presentRow(row, facts);
+          return presentRow(row, { app: nameOf(row.appId), isLasting: isLasting(row), now });
         }),
       ]);
     },

@@ -1,4 +1,4 @@
-import type { CertificateStatus } from '../../certs/index.ts';
+import type { ShownStatus } from '../../certs/index.ts';
 import type { CertificateView } from '../../protocol/certificates-api.ts';
 import type { CertificateRow } from '../../store/certificates.ts';
 
@@ -28,16 +28,19 @@ export function presentRow(
 }
 
 /** Of one that the platform orders. */
-export function presentStatus(status: CertificateStatus, app: string | null): CertificateView {
-  const { names, state, notAfter, nextAttempt, problem } = status;
+export function presentStatus(
+  status: ShownStatus,
+  { app, now }: { app: string | null; now: number },
+): CertificateView {
+  const { id, names, state, notAfter, nextAttempt, problem } = status;
   return {
-    id: null,
+    id,
     names,
     app,
     source: 'acme',
     state,
     notAfter: notAfter === null ? null : new Date(notAfter).toISOString(),
-    nextAttempt: new Date(nextAttempt).toISOString(),
+    nextAttempt: nextAttempt === null ? null : new Date(Math.max(nextAttempt, now)).toISOString(),
     problem: problem === null ? null : { message: problem.message, hint: problem.hint },
   };
 }

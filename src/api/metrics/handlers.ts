@@ -13,6 +13,7 @@ import { createRequireFunction } from '../functions/find-function.ts';
 import { FunctionParams } from '../functions/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
+import { prometheusRoute } from './prometheus-route.ts';
 import { presentFunction, presentMetrics } from './present.ts';
 import {
   AppMetricsQuery,
@@ -28,6 +29,7 @@ const MAX_TOP = 20;
 export function metricsRoutes(api: ApiInstance, deps: ApiDeps): void {
   const { db, access, metrics } = deps;
   const requireFunction = createRequireFunction(deps);
+  prometheusRoute(api, deps);
 
   async function deploymentOf(
     app: App,
