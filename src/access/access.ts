@@ -1,6 +1,7 @@
 import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
 import { findTokenByHash, touchToken } from '../store/tokens.ts';
+import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
 import { notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
@@ -8,8 +9,11 @@ import { createTokens, type Tokens } from './tokens.ts';
 import { createWatches, type Watches } from './watches.ts';
 
 export interface Access extends Decisions {
-  /** @throws PlatformError unauthenticated */
-  authenticate(token: string): Promise<Actor>;
+  /**
+   * @param from the address that it is sent from
+   * @throws PlatformError unauthenticated, or too-many-requests for an address that failed too often
+   */
+  authenticate(token: string, from: string): Promise<Actor>;
   tokens: Tokens;
   /**
    * Calls back once, within a second of the moment when the actor may do this no more, unless the returned function is
@@ -31,6 +35,7 @@ export function createAccess({ db, clock, onError }: Deps): Access {
   const now = (): number => clock.now();
   const decisions = createDecisions(db);
   const watches = createWatches({ db, clock });
+  const attempts = createAttempts(now);
   const touchedAt = new Map<string, number>();
   const noteUse = (tokenId: string): void => {
     if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
@@ -41,11 +46,18 @@ export function createAccess({ db, clock, onError }: Deps): Access {
     ...decisions,
     tokens: createTokens({ db, now, decisions, onRevoked: (id) => watches.end(id) }),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
-    async authenticate(token) {
+    async authenticate(token, from) {
       // The format is checked first, so that garbage costs no query.
-      const row = isTokenText(token) ? await findTokenByHash(db, hashToken(token)) : null;
-      if (row === null) throw notValid('this token is unknown here');
+      const hash = isTokenText(token) ? hashToken(token) : null;
+      const attempt = { from, token, hash };
+      attempts.admit(attempt);
+      const row = hash === null ? null : await findTokenByHash(db, hash);
+      if (row === null) {
+        attempts.failed(attempt);
+        throw notValid('this token is unknown here');
+      }
       refuseEnded(row, now());
+      attempts.succeeded(attempt);
       noteUse(row.id);
       const { id, name, kind, grants, expiresAt } = row;
       return { tokenId: id, tokenName: name, kind, grants, expiresAt };

@@ -185,6 +185,9 @@ function tokenOf({ headers }: FastifyRequest): string {
 }
 
 /** Tells a client that is too early when to come again. */
-export function retryAfterOf(code: string): string | null {
+export function retryAfterOf(error: unknown, code: string): string | null {
+  if (error instanceof PlatformError && error.retryAfterS !== undefined) {
+    return String(error.retryAfterS);
+  }
   return code === 'in-progress' ? String(RETRY_AFTER_S) : null;
 }

@@ -5,7 +5,7 @@ import type { Actor } from '../access/index.ts';
 import { FnManifestSchema } from '../model/manifest.ts';
 import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
+import { isPrivateConnection, peerAddress, privateConnectionHint } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { certificateRoutes } from './certificates/handlers.ts';
@@ -108,7 +108,9 @@ function requirePrivateConnection({ address }: ApiDeps, request: FastifyRequest)
 
 async function authenticate(deps: ApiDeps, request: FastifyRequest): Promise<Actor> {
   const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (token !== undefined) return deps.access.authenticate(token);
+  if (token !== undefined) {
+    return deps.access.authenticate(token, peerAddress(request.headers));
+  }
   throw new PlatformError('unauthenticated', 'this request carries no token', {
     hint: 'send "Authorization: Bearer <token>"; fn init stores one for the command line',
   });
@@ -119,7 +121,7 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
     const problem = problemOf(error, request.id);
     if (problem.code === 'internal') deps.onBug(error, request.id);
     if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
-    const retryAfter = retryAfterOf(problem.code);
+    const retryAfter = retryAfterOf(error, problem.code);
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
     return reply.code(problem.status).type('application/problem+json').send(problem);
   });

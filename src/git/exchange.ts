@@ -133,8 +133,8 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
 /** The app to push to. It is made only now, when a push to its name has begun in earnest. */
 async function appOf({ control }: ExchangeDeps, admitted: AdmittedRequest): Promise<string> {
   if (admitted.appId !== null) return admitted.appId;
-  const { token, target } = admitted;
-  const { id } = await control('createApp', { token, appName: target.appName });
+  const { token, from, target } = admitted;
+  const { id } = await control('createApp', { token, from, appName: target.appName });
   return id;
 }
 

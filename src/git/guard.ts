@@ -9,7 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PublicAddress } from '../model/address.ts';
 import type { Principal } from '../protocol/git-front.ts';
-import { isPrivateConnection, privateConnectionHint } from '../protocol/peer.ts';
+import { isPrivateConnection, peerAddress, privateConnectionHint } from '../protocol/peer.ts';
 import { readToken } from './credentials.ts';
 import type { ControlPort } from './ports.ts';
 import { Refusal } from './refusal.ts';
@@ -21,6 +21,8 @@ export interface AdmittedRequest {
   response: ServerResponse;
   target: Target;
   token: string;
+  /** The client's address. */
+  from: string;
   principal: Principal;
   /** Null when the app does not exist and this token may create it by pushing. */
   appId: string | null;
@@ -41,14 +43,16 @@ export async function admit(
   const target = parseTarget(request.method, request.url);
   if (!isPrivateConnection(request.headers)) throw new Refusal(403, notPrivateText(address));
   const token = readToken(request.headers.authorization);
+  const from = peerAddress(request.headers);
   const action = target.service === 'receive-pack' ? 'push' : 'read';
   const { principal, app } = await control('authorize', {
     token,
     appName: target.appName,
     action,
+    from,
   });
   if (app === null && action === 'read') throw new Refusal(404, `no app "${target.appName}"`);
-  return { request, response, target, token, principal, appId: app?.id ?? null };
+  return { request, response, target, token, from, principal, appId: app?.id ?? null };
 }
 
 function notPrivateText(address: PublicAddress): string {

@@ -22,8 +22,9 @@ export function toRefusal(error: unknown): Refusal {
     return new Refusal(500, 'internal error of the git server');
   if (error.code === 'unauthenticated') return askForToken(error.message);
   const { status, retryable } = ERROR_TABLE[error.code];
+  const retryAfter = error.retryAfterS === undefined ? RETRY_AFTER_SECONDS : `${error.retryAfterS}`;
   const text = error.hint === undefined ? error.message : `${error.message}\n${error.hint}`;
-  return new Refusal(status, text, retryable ? { 'retry-after': RETRY_AFTER_SECONDS } : {});
+  return new Refusal(status, text, retryable ? { 'retry-after': retryAfter } : {});
 }
 
 /** 401: git asks its credential helper, or the person, and comes again. */

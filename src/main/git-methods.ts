@@ -21,8 +21,8 @@ const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record
 export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, pushes, archives } = deps;
   return {
-    async authorize({ token, appName, action }) {
-      const actor = await access.authenticate(token);
+    async authorize({ token, appName, action, from }) {
+      const actor = await access.authenticate(token, from);
       const principal = { tokenId: actor.tokenId, tokenName: actor.tokenName };
       const isNew = (await findAppByName(db, appName)) === null;
       if (isNew && action === 'push' && can(actor, 'app.create', null)) {
@@ -33,8 +33,8 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
       return { principal, app: { id: app.id } };
     },
 
-    async createApp({ token, appName }) {
-      access.require(await access.authenticate(token), 'app.create');
+    async createApp({ token, appName, from }) {
+      access.require(await access.authenticate(token, from), 'app.create');
       refuseBadName(appName);
       const app = await ensureApp(db, { id: newId('app'), name: appName });
       return { id: app.id };

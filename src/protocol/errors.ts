@@ -28,6 +28,7 @@ export const ERROR_TABLE = {
   'unsupported-media-type': { status: 415, exit: 2, retryable: false, fault: 'user' },
   /** The idempotency key was used for another request. */
   'key-reused': { status: 422, exit: 2, retryable: false, fault: 'user' },
+  'too-many-requests': { status: 429, exit: 1, retryable: true, fault: 'user' },
   superseded: { status: 409, exit: 7, retryable: false, fault: 'user' },
   busy: { status: 503, exit: 1, retryable: true, fault: 'operator' },
   unavailable: { status: 503, exit: 6, retryable: true, fault: 'operator' },
@@ -49,6 +50,8 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 interface ErrorDetails {
   /** What to do about it, with the exact command where there is one. */
   hint?: string;
+  /** Of a failure that is over then. */
+  retryAfterS?: number;
   cause?: unknown;
 }
 
@@ -56,12 +59,14 @@ interface ErrorDetails {
 export class PlatformError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly retryAfterS: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
     this.name = 'PlatformError';
     this.code = code;
     this.hint = details.hint;
+    this.retryAfterS = details.retryAfterS;
   }
 }
 
@@ -70,6 +75,7 @@ export interface WireError {
   code: ErrorCode;
   message: string;
   hint?: string;
+  retryAfterS?: number;
 }
 
 /** The error as data; what is not a PlatformError is a bug and tells nothing but that. */
@@ -77,10 +83,15 @@ export function toWireError(error: unknown): WireError {
   if (!(error instanceof PlatformError)) return { code: 'internal', message: 'internal error' };
   const wire: WireError = { code: error.code, message: error.message };
   if (error.hint !== undefined) wire.hint = error.hint;
+  if (error.retryAfterS !== undefined) wire.retryAfterS = error.retryAfterS;
   return wire;
 }
 
 export function fromWireError(wire: WireError): PlatformError {
   const code = wire.code in ERROR_TABLE ? wire.code : 'internal';
-  return new PlatformError(code, wire.message, wire.hint === undefined ? {} : { hint: wire.hint });
+  const { hint, retryAfterS } = wire;
+  return new PlatformError(code, wire.message, {
+    ...(hint !== undefined && { hint }),
+    ...(retryAfterS !== undefined && { retryAfterS }),
+  });
 }

@@ -43,16 +43,16 @@ export interface HookProgress {
 /** Methods that control serves to the git front. */
 export interface ControlForGit {
   /**
-   * Checks a token for one app. `app` is null when it does not exist and the token may create it.
+   * Checks a token for one app. `from` is the client's address. `app` is null when it does not exist and the token may create it.
    * @throws unauthenticated, forbidden, or not-found (also for an app that the token must not know of)
    */
   authorize: {
-    params: { token: string; appName: string; action: 'read' | 'push' };
+    params: { token: string; appName: string; action: 'read' | 'push'; from: string };
     result: { principal: Principal; app: { id: string } | null };
   };
   /** Creates the app, or returns the one that another push just created. */
   createApp: {
-    params: { token: string; appName: string };
+    params: { token: string; appName: string; from: string };
     result: { id: string };
   };
   /** Builds and warms every new tip. Nothing has moved yet; `accept: false` rejects the whole push. */

@@ -17,8 +17,13 @@ export function isPrivateConnection(
   headers: Record<string, string | string[] | undefined>,
 ): boolean {
   if (headers[PEER_SCHEME_HEADER] === 'https') return true;
+  return LOOPBACK.has(peerAddress(headers));
+}
+
+/** Where a request came from, as the door says; empty for one that did not come by it. */
+export function peerAddress(headers: Record<string, string | string[] | undefined>): string {
   const header = headers[PEER_ADDRESS_HEADER];
-  return typeof header === 'string' && LOOPBACK.has(header);
+  return typeof header === 'string' ? header : '';
 }
 
 /** How to mend it, for whoever is refused. */

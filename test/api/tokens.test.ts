@@ -40,7 +40,7 @@ async function open(): Promise<Setting> {
   await ensureApp(db, { id: 'app-2', name: 'theirs' });
   const access = createAccess({ db, clock: systemClock, onError: () => {} });
   await access.tokens.adoptAdmin(FIRST);
-  return { db, access, admin: await access.authenticate(FIRST) };
+  return { db, access, admin: await access.authenticate(FIRST, '192.0.2.1') };
 }
 
 function actorWith(...grants: Grant[]): Actor {
@@ -113,7 +113,7 @@ it('holds tokens for CI and for functions to what they are for', async () => {
   expect((ci.row.expiresAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(89 * DAY_S * 1000);
   const service = await create({ kind: 'service', apps: ['mine'], actions: ['log.read'] });
   expect(service.row.grants).toEqual([{ appId: 'app-1', actions: ['log.read'] }]);
-  const actor = await access.authenticate(service.token);
+  const actor = await access.authenticate(service.token, '192.0.2.1');
   expect((await access.requireApp(actor, 'log.read', 'mine')).id).toBe('app-1');
   // It may not read the app, so to it there is none.
   await expect(access.requireApp(actor, 'app.push', 'mine')).rejects.toMatchObject({
@@ -154,7 +154,7 @@ it('keeps the last token that may administer the platform, unless whoever revoke
     code: 'conflict',
     hint: expect.stringContaining('--last-admin'),
   });
-  expect((await access.authenticate(FIRST)).tokenId).toBe(admin.tokenId);
+  expect((await access.authenticate(FIRST, '192.0.2.1')).tokenId).toBe(admin.tokenId);
   const two = await tokens.create(admin, { ...NOTHING, role: 'admin' });
   const revoked = await Promise.allSettled([
     tokens.revoke(admin, admin.tokenId, false),
@@ -163,14 +163,16 @@ it('keeps the last token that may administer the platform, unless whoever revoke
   expect(revoked.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   await tokens.revoke(admin, admin.tokenId, true);
   await tokens.revoke(admin, two.row.id, true);
-  await expect(access.authenticate(FIRST)).rejects.toMatchObject({ code: 'unauthenticated' });
+  await expect(access.authenticate(FIRST, '192.0.2.1')).rejects.toMatchObject({
+    code: 'unauthenticated',
+  });
 });
 
 it('lets a token end with the last of its apps', async () => {
   const { access, admin, db } = await open();
   const made = await access.tokens.create(admin, { ...NOTHING, role: 'admin', apps: ['mine'] });
   await db.query("DELETE FROM apps WHERE name = 'mine'");
-  const actor = await access.authenticate(made.token);
+  const actor = await access.authenticate(made.token, '192.0.2.1');
   expect(actor.grants).toEqual([]);
   for (const action of ACTIONS) expect(can(actor, action, 'app-1')).toBe(false);
 });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import http from 'node:http';
 import { expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
@@ -133,4 +135,47 @@ it('lets a push go on whose token is revoked meanwhile, and takes no other', asy
   expect(await push.ended, push.output()).toBe(0);
   expect((await ask(platform(), 'begun')).body).toBe('begun');
   expect((await repository.push('main:other')).code).toBe(128);
+});
+
+/** The status of a call with a token from one of this machine's addresses; of a refusal, also when to come again. */
+async function callFrom(localAddress: string, path: string, authorization: string) {
+  const request = http.get({
+    host: '127.0.0.1',
+    port: platform().port,
+    localAddress,
+    path,
+    headers: { host: `localhost:${platform().port}`, authorization },
+    agent: false,
+  });
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  response.resume();
+  return { status: response.statusCode, retryAfter: response.headers['retry-after'] };
+}
+
+it('holds off an address that tries tokens, at the API and at git, and nobody else', async () => {
+  const guess = (number: number): string => `fn_${number.toString(32).padEnd(40, 'c')}`;
+  const basic = (token: string): string => `Basic ${Buffer.from(`x:${token}`).toString('base64')}`;
+  const push = '/mine.git/info/refs?service=git-receive-pack';
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, number) =>
+      number % 2 === 0
+        ? callFrom('127.0.0.9', '/apps', `Bearer ${guess(number)}`)
+        : callFrom('127.0.0.9', push, basic(guess(number))),
+    ),
+  );
+  const statuses = answers.map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect(statuses.filter((status) => status === 401).length).toBeLessThan(80);
+  const refused = answers.find(({ status }) => status === 429);
+  expect(Number(refused?.retryAfter)).toBeGreaterThan(0);
+  const { adminToken } = platform();
+  expect(await callFrom('127.0.0.9', push, basic(adminToken))).toMatchObject({ status: 429 });
+  expect(await callFrom('127.0.0.9', '/apps', `Bearer ${adminToken}`)).toMatchObject({
+    status: 429,
+    retryAfter: expect.stringMatching(/^\d+$/),
+  });
+  expect(await callFrom('127.0.0.8', '/apps', `Bearer ${adminToken}`)).toMatchObject({
+    status: 200,
+  });
+  expect(await callFrom('127.0.0.8', push, basic(adminToken))).toMatchObject({ status: 200 });
 });
