@@ -57,6 +57,12 @@ export const RULES = {
   'token.read': { role: 'admin', does: 'see tokens' },
   'token.create': { role: 'admin', does: 'create tokens' },
   'token.revoke': { role: 'admin', does: 'revoke tokens' },
+  'audit.read': { role: 'admin', does: 'read the audit log of apps' },
+  'platform-audit.read': {
+    role: 'admin',
+    isPlatform: true,
+    does: 'read the audit log of the platform',
+  },
 } as const satisfies Record<string, Rule>;
 
 export type Action = keyof typeof RULES;

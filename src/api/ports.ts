@@ -1,4 +1,5 @@
 import type { Access } from '../access/index.ts';
+import type { Audit, AuditReader, AuditVerifier } from '../audit/index.ts';
 import type {
   DeployedAgain,
   EnvironmentChanges,
@@ -41,6 +42,8 @@ export interface MetricsForApi {
 export interface ApiDeps {
   db: Database;
   access: Access;
+  audit: Audit;
+  auditTrail: AuditReader & AuditVerifier;
   rollbacks: {
     rollback(app: App, request: RollbackRequest, by: { tokenId: string }): Promise<DeployedAgain>;
   };

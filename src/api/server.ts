@@ -7,6 +7,8 @@ import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { isPrivateConnection, peerAddress, privateConnectionHint } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
+import { auditMutations } from './audit-mutations.ts';
+import { auditRoutes } from './audit/handlers.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { certificateRoutes } from './certificates/handlers.ts';
 import { commandLineRoutes } from './command-line/handlers.ts';
@@ -71,6 +73,8 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   });
   answerWithProblems(api, deps);
   carryOutOnce(api, deps);
+  // Behind it: what was carried out already is not done again.
+  auditMutations(api, deps);
   answerNotModified(api);
   await api.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
@@ -88,6 +92,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     masterKeyRoutes(typed, deps);
     tokenRoutes(typed, deps);
     keyRoutes(typed, deps);
+    auditRoutes(typed, deps);
   });
   readinessRoutes(api, deps, (request) => authenticate(deps, request));
   api.get('/openapi.json', HIDDEN, () => api.swagger());

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { apps } from './apps.ts';
+import { audit } from './audit.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
 import { certificates } from './certificates.ts';
@@ -51,6 +52,7 @@ const COMMANDS = [
   certificates,
   apps,
   tokens,
+  audit,
   masterKey,
   whoami,
   completion,

@@ -1,14 +1,15 @@
 /**
- * Moves deployments from a pushed commit to a served URL and on to their end: queued → building → warming → live →
- * draining → retired, or failed. It decides and records; it never builds, runs or routes anything itself. Follow a
- * push: push.ts → reservation.ts → release-command.ts → release.ts → publisher.ts, or after a crash: reconcile.ts.
+ * Moves deployments from a commit to a URL and on to their end: queued → building → warming → live → draining → retired,
+ * or failed. It decides and records; it never builds, runs or routes anything itself. Follow a push: push.ts →
+ * reservation.ts → release-command.ts → release.ts → publisher.ts, or after a crash: reconcile.ts.
  */
 export { createActivePushes } from './active-pushes.ts';
 export { createArchives, type Archives } from './archives.ts';
+export { createAuditedPushes } from './audited-pushes.ts';
+export { createAuditedReleases } from './audited-releases.ts';
 export { createCommitDeployer } from './commit-deployer.ts';
 export { createLiveRefs } from './live-refs.ts';
-export { createEnvironmentChanges } from './environment-changes.ts';
-export type { ChangedEnvironment, EnvironmentChanges } from './environment-changes.ts';
+export * from './environment-changes.ts';
 export { createEnvironmentReleases } from './environment-releases.ts';
 export { createEnvironments } from './environments.ts';
 export type * from './ports.ts';

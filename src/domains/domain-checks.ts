@@ -1,3 +1,4 @@
+import type { Audit, AuditEvent } from '../audit/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import { claimTerms } from '../model/domain.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -36,6 +37,7 @@ interface Deps {
   address: PublicAddress;
   routes: RoutesPort;
   certificates: CertificatesPort;
+  audit: Pick<Audit, 'run'>;
   onError: (error: unknown) => void;
 }
 
@@ -64,7 +66,11 @@ export function createDomainChecks(deps: Deps): DomainChecks {
     const failedChecks = isWell ? 0 : before.failedChecks + 1;
     const nextCheckAt = nextCheck(state, report, { failedChecks, nowMs });
     const checked = { report, checkedAt: new Date(nowMs), nextCheckAt, failedChecks };
-    const after = await recordCheck(db, before, checked);
+    const record = () => recordCheck(db, before, checked);
+    const isProof = before.state === 'pending' && report.proof !== null;
+    const after = isProof
+      ? await deps.audit.run(verificationOf(app, name, report.proof), record)
+      : await record();
     if (after === null) {
       // It was removed in between, or another app was verified by its own proof; then this one waits on.
       const unproved = { ...checked, report: { ...report, proof: null } };
@@ -104,5 +110,23 @@ export function createDomainChecks(deps: Deps): DomainChecks {
       };
       void next();
     },
+  };
+}
+
+/** What the platform finds out, whoever had it look. */
+function verificationOf(
+  { id, name: appName }: Pick<App, 'id' | 'name'>,
+  name: string,
+  proof: string | null,
+): AuditEvent {
+  return {
+    actor: { kind: 'platform' },
+    action: 'proveDomain',
+    app: { id, name: appName },
+    target: name,
+    from: null,
+    requestId: null,
+    before: { state: 'pending' },
+    after: { state: 'verified', proof },
   };
 }

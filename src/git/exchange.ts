@@ -100,7 +100,8 @@ interface Input {
 }
 
 async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): Promise<void> {
-  const { response, target, principal } = admitted;
+  const { request, response, target, principal } = admitted;
+  const from = { address: admitted.from, userAgent: request.headers['user-agent'] ?? null };
   const appId = await appOf(deps, admitted);
   const repository = await deps.repositories.ensure(appId);
   if (response.destroyed) return;
@@ -115,7 +116,16 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
       if (!isPush) return;
       const id = newId('push');
       push = deps.pushes.add(
-        { id, appId, repository, principal, quarantine: null, updates: [], isHandedOver: false },
+        {
+          id,
+          appId,
+          repository,
+          principal,
+          from,
+          quarantine: null,
+          updates: [],
+          isHandedOver: false,
+        },
         child,
       );
     },

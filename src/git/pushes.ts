@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Principal, RefUpdate } from '../protocol/git-front.ts';
+import type { Principal, PushOrigin, RefUpdate } from '../protocol/git-front.ts';
 
 /** A push whose receive-pack runs, or whose release still goes on. */
 export interface Push {
@@ -7,6 +7,7 @@ export interface Push {
   readonly appId: string;
   readonly repository: string;
   readonly principal: Principal;
+  readonly from: PushOrigin;
   /** Set while pre-receive runs: where git keeps the objects that nothing refers to yet. */
   quarantine: string | null;
   /** What pre-receive read of the updates, for post-receive. */

@@ -97,8 +97,8 @@ async function postReceive(
   return true;
 }
 
-function pushedRefs({ id, appId, principal }: Push, updates: RefUpdate[]): PushedRefs {
-  return { pushId: id, appId, principal, updates };
+function pushedRefs({ id, appId, principal, from }: Push, updates: RefUpdate[]): PushedRefs {
+  return { pushId: id, appId, principal, from, updates };
 }
 
 function isOurFault(error: unknown): boolean {

@@ -1,4 +1,5 @@
 /** The domains of apps, as control has them. */
+import type { Audit } from '../audit/index.ts';
 import {
   type CertificatesPort,
   createDomainChecks,
@@ -17,6 +18,7 @@ interface Deps {
   clock: Clock;
   routes: { publish(): Promise<void> };
   certificates: CertificatesPort;
+  audit: Audit;
   onError: (error: unknown) => void;
 }
 

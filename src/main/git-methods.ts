@@ -1,4 +1,5 @@
 import { can, type Access, type Action } from '../access/index.ts';
+import type { Audit } from '../audit/index.ts';
 import type { Archives, Pushes } from '../deploy/index.ts';
 import { appNameProblem } from '../model/app.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -11,6 +12,7 @@ import type { Database } from '../store/database.ts';
 interface Deps {
   db: Database;
   access: Access;
+  audit: Audit;
   pushes: Pushes;
   archives: Archives;
 }
@@ -19,11 +21,12 @@ const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record
 
 /** What control answers the git front: who may, and the two hooks. */
 export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
-  const { db, access, pushes, archives } = deps;
+  const { db, access, audit, pushes, archives } = deps;
   return {
     async authorize({ token, appName, action, from }) {
       const actor = await access.authenticate(token, from);
-      const principal = { tokenId: actor.tokenId, tokenName: actor.tokenName };
+      const { kind, tokenId, tokenName } = actor;
+      const principal = { kind, tokenId, tokenName };
       const isNew = (await findAppByName(db, appName)) === null;
       if (isNew && action === 'push' && can(actor, 'app.create', null)) {
         refuseBadName(appName);
@@ -34,10 +37,21 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
     },
 
     async createApp({ token, appName, from }) {
-      access.require(await access.authenticate(token, from), 'app.create');
+      const actor = await access.authenticate(token, from);
+      access.require(actor, 'app.create');
       refuseBadName(appName);
-      const app = await ensureApp(db, { id: newId('app'), name: appName });
-      return { id: app.id };
+      const id = newId('app');
+      const event = {
+        actor: { kind: actor.kind, id: actor.tokenId, name: actor.tokenName },
+        action: 'createApp',
+        app: { id, name: appName },
+        from: { address: from, userAgent: null },
+      };
+      const rest = { target: null, requestId: null, before: null, after: null };
+      return audit.run({ ...event, ...rest }, async () => {
+        const app = await ensureApp(db, { id, name: appName });
+        return { id: app.id };
+      });
     },
 
     async preReceive(pushed, { progress, signal }) {

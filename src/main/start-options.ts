@@ -133,6 +133,8 @@ export interface ControlOptions {
   bundlesDir: string;
   /** One sealed environment file per deployment. */
   sealedDir: string;
+  /** Remembers the newest entry of the audit log. */
+  auditHeadFile: string;
   /** What data serves HTTPS with: see protocol/certificates.ts. */
   certificatesDir: string;
   /** Null without HTTPS. */

@@ -1,10 +1,15 @@
-/** Builds the control process, top to bottom in the order of the tree. Long, flat and dull on purpose. */
+/**
+ * Builds the control process, top to bottom in the order of the tree. Long, flat and dull on purpose; over 300 lines since
+ * it is one list.
+ */
 import { createAccess } from '../access/index.ts';
 import { createApi } from '../api/index.ts';
 import { createBundleStore } from '../bundles/index.ts';
 import {
   createActivePushes,
   createArchives,
+  createAuditedPushes,
+  createAuditedReleases,
   createCommitDeployer,
   createDeclareDomains,
   createDeployAgain,
@@ -47,6 +52,7 @@ import {
   createRepositories,
 } from './deploy-ports.ts';
 import { createControlBuilds } from './control-builds.ts';
+import { adoptAdminToken, createAuditedDeclarations, openControlAudit } from './control-audit.ts';
 import { createControlCertificates } from './control-certificates.ts';
 import { createControlDomains } from './control-domains.ts';
 import { startControlLogs } from './control-logs.ts';
@@ -83,7 +89,6 @@ export async function wireControl(
   if (migrated.length > 0) log.debug({ migrated }, 'migrated the database');
 
   const access = createAccess({ db, clock, onError });
-  await access.tokens.adoptAdmin(options.adminToken);
 
   const data = createDataPlane(options.dataSockets);
   const repository = createRepositories(sockets.gitForControl);
@@ -95,6 +100,9 @@ export async function wireControl(
   const rotation = createRotation({ db, masterKeys, sealedFiles, file: masterKeyFile });
   // Before anything is encrypted.
   await rotation.settle();
+  const keyBox = createKeyBox(masterKeys);
+  const { log: audit, trail } = await openControlAudit({ db, keyBox, clock, onError }, options);
+  await adoptAdminToken({ db, access, audit }, options.adminToken);
   const vault = createVault({ db, masterKeys });
   const redactors = createRedactors({ db, vault, clock });
 
@@ -105,7 +113,7 @@ export async function wireControl(
   builds.start();
 
   const certificates = createControlCertificates(
-    { db, clock, keyBox: createKeyBox(masterKeys), certificateKeys, data, log },
+    { db, clock, keyBox, certificateKeys, data, log },
     options,
   );
   await certificates?.open();
@@ -116,16 +124,19 @@ export async function wireControl(
   const bundlePort = createBundlePort(bundles);
   const environments = createEnvironments({ vault, bundles: bundlePort, address });
   const reservations = createReservations({ db, data, seal, environments });
-  const releases = createReleases({
-    db,
-    publisher,
-    seal,
-    environments,
-    liveRefs,
-    address,
-    locks: new KeyedMutex(),
-    onReleased: (app) => void environmentReleases.catchUp(app).catch(onError),
-  });
+  const releases = createAuditedReleases(
+    createReleases({
+      db,
+      publisher,
+      seal,
+      environments,
+      liveRefs,
+      address,
+      locks: new KeyedMutex(),
+      onReleased: (app) => void environmentReleases.catchUp(app).catch(onError),
+    }),
+    { db, audit },
+  );
   const explain = createExplain(bundles);
   const releaseCommands = createReleaseCommands(
     { data, seal, explain, clock, locks: new KeyedMutex() },
@@ -148,6 +159,7 @@ export async function wireControl(
     {
       db,
       clock,
+      audit,
       routes: publisher,
       certificates: {
         lookAgain: () => {
@@ -163,21 +175,24 @@ export async function wireControl(
   );
   const declareDomains = createDeclareDomains({
     bundles: bundlePort,
-    domains: domains.registry,
+    domains: createAuditedDeclarations(domains.registry, audit),
     onError,
   });
-  const pushes = createPushes({
-    db,
-    deployer,
-    reservations,
-    releases,
-    environments,
-    address,
-    refLocks,
-    journal,
-    declareDomains,
-    clock,
-  });
+  const pushes = createAuditedPushes(
+    createPushes({
+      db,
+      deployer,
+      reservations,
+      releases,
+      environments,
+      address,
+      refLocks,
+      journal,
+      declareDomains,
+      clock,
+    }),
+    { db, audit, journal, clock },
+  );
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
   const environmentReleases = createEnvironmentReleases({
     db,
@@ -227,6 +242,8 @@ export async function wireControl(
   const api = await createApi({
     db,
     access,
+    audit,
+    auditTrail: trail,
     rollbacks,
     redeploys,
     promotions,
@@ -260,7 +277,7 @@ export async function wireControl(
   await listenOnSocket(api.server, sockets.controlApi);
 
   const gitMethods = createRpcServer<ControlForGit>(
-    createGitMethods({ db, access, pushes, archives }),
+    createGitMethods({ db, access, audit, pushes, archives }),
     (method, error) => log.error({ err: error, method }, 'call from the git front failed'),
   );
   stack.defer(() => new Promise<void>((resolve) => gitMethods.close(() => resolve())));

@@ -26,11 +26,21 @@ export interface PushedRefs {
   pushId: string;
   appId: string;
   principal: Principal;
+  /** Absent from a git front that was started before this was known. */
+  from?: PushOrigin;
   updates: RefUpdate[];
+}
+
+/** Where a push comes from, as the door saw it. */
+export interface PushOrigin {
+  address: string | null;
+  userAgent: string | null;
 }
 
 /** Who acts: a token that was checked. */
 export interface Principal {
+  /** Of the token: people, CI or a function. Absent from a front that was started before it was known. */
+  kind?: string;
   tokenId: string;
   tokenName: string;
 }

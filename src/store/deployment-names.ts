@@ -86,3 +86,15 @@ export async function findDeploymentFacts(db: Queryable, id: string): Promise<De
   );
   return rows[0] ?? { endedAt: null, createdBy: null };
 }
+
+/** The token that caused a deployment; null for what the platform did by itself. */
+export async function findCreator(
+  db: Queryable,
+  deploymentId: string,
+): Promise<{ kind: string; id: string; name: string } | null> {
+  const { rows } = await db.query<{ kind: string; id: string; name: string }>(
+    `SELECT t.kind, t.id, t.name FROM deployments d JOIN tokens t ON t.id = d.created_by WHERE d.id = $1`,
+    [deploymentId],
+  );
+  return rows[0] ?? null;
+}

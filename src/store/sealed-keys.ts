@@ -4,6 +4,7 @@ import type { Queryable } from './database.ts';
 /** Where keys lie that are encrypted with the master key itself, and which column says whose each is. */
 const PLACES = {
   'acme-account': { table: 'acme_accounts', id: 'directory' },
+  audit: { table: 'audit_keys', id: 'id' },
   certificate: { table: 'certificates', id: 'id' },
   'local-authority': { table: 'local_authorities', id: 'id' },
   order: { table: 'certificate_schedule', id: 'name' },

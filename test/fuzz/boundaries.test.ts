@@ -56,6 +56,7 @@ describe('the git front', () => {
           appId: 'app-aaaaaaaaaaaa',
           repository: REPOSITORY,
           principal: {} as never,
+          from: { address: null, userAgent: null },
           quarantine: null,
           updates: [],
           isHandedOver: false,

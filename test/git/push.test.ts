@@ -45,6 +45,7 @@ describe('a push to a new name', () => {
         pushId: expect.stringMatching(/^push-/),
         appId: front.control.apps.get(app),
         principal: { tokenId: 'tok-1', tokenName: TOKEN },
+        from: { address: '127.0.0.1', userAgent: expect.stringMatching(/^git\//) },
         updates: [
           {
             ref: 'refs/heads/main',

@@ -5,6 +5,7 @@ import {
   type CertificatesPort,
   type DomainLookup,
 } from '../../src/domains/index.ts';
+import type { AuditEvent } from '../../src/audit/index.ts';
 import type { DnsAnswer } from '../../src/std/dns-lookup.ts';
 import { challengeHost, challengeValue } from '../../src/model/domain.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
@@ -39,6 +40,7 @@ class Harness {
   readonly records = new Map<string, Answer>();
   readonly asked: string[] = [];
   readonly events: string[] = [];
+  readonly audited: string[] = [];
   /** Names whose certificates were to be tried again. */
   readonly retried: string[] = [];
   readonly errors: unknown[] = [];
@@ -72,6 +74,12 @@ class Harness {
         lookAgain: () => void this.events.push('lookAgain'),
         retry: async (name: string) => void this.retried.push(name),
         status: async () => this.certificates,
+      },
+      audit: {
+        run: <T>({ action, target }: AuditEvent, work: () => Promise<T>) => {
+          this.audited.push(`${action} ${target}`);
+          return work();
+        },
       },
       onError: (error: unknown) => void this.errors.push(error),
     };
@@ -157,6 +165,7 @@ describe('a domain that nobody asks about', () => {
     await round(16 * MINUTE_MS);
     expect(await find()).toMatchObject({ state: 'verified', proof: 'txt', failedChecks: 0 });
     expect(harness.events).toEqual(['lookAgain', 'publish']);
+    expect(harness.audited).toEqual(['proveDomain shop.com']);
     harness.records.delete(`TXT ${challengeHost('shop.com')}`);
     harness.set('A shop.com', '198.51.100.1');
     await round(7 * DAY_MS);

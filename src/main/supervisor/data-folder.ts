@@ -88,6 +88,7 @@ function ownerships(uids: UidBlock): Record<keyof DataFolders, Ownership> {
     certificates: byControlForData,
     logs: alone(uids.data),
     codeCaches: alone(uids.data),
+    audit: alone(uids.control),
     postgres: alone(uids.postgres),
   };
 }

@@ -22,6 +22,8 @@ export interface DataFolders {
   logs: string;
   /** V8's, of functions, as their workers have made them. */
   codeCaches: string;
+  /** What the database's audit log is compared with. */
+  audit: string;
   gitState: string;
   postgres: string;
 }
@@ -103,6 +105,7 @@ export function dataFolders(dataDir: string): DataFolders {
     certificates: `${dataDir}/certificates`,
     logs: `${dataDir}/logs`,
     codeCaches: `${dataDir}/code-caches`,
+    audit: `${dataDir}/audit`,
     gitState: `${dataDir}/git`,
     postgres: `${dataDir}/postgres`,
   };

@@ -85,6 +85,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     builderVersion: plan.programs.builderVersion,
     bundlesDir: layout.bundlesDir,
     sealedDir: layout.data.sealed,
+    auditHeadFile: `${layout.data.audit}/head`,
     certificatesDir: layout.data.certificates,
     certificates:
       config.httpsPort === null

@@ -1,0 +1,134 @@
+/**
+ * What the audit log may say of each operation beside who, where and to what: every field is named, and what is not named
+ * is not written. A field that might hold a secret has no place here; of environments that means names, never values.
+ */
+import type { AuditDetails } from '../audit/index.ts';
+import type { App } from '../store/apps.ts';
+import type { Queryable } from '../store/database.ts';
+import { findDeployment } from '../store/deployments.ts';
+import { findDomain } from '../store/domains.ts';
+import { findRoute, PRODUCTION_ROUTE } from '../store/routes.ts';
+import { findToken } from '../store/tokens.ts';
+
+export interface AuditedFields {
+  /** Paths into the request's body, its query and the answer: `name`, `set.*.name`, `environment.@` for its names. */
+  body?: readonly string[];
+  query?: readonly string[];
+  answer?: readonly string[];
+  /** As it was. */
+  before?: (db: Queryable, of: Target) => Promise<AuditDetails | null>;
+}
+
+interface Target {
+  app: App | null;
+  /** Of the path, but for the app. */
+  params: Record<string, string>;
+}
+
+const TOKEN_FIELDS = ['name', 'kind', 'role', 'apps', 'grants', 'can', 'expiresInSeconds'];
+const RELEASE_ANSWER = [
+  'deployment.id',
+  'deployment.version',
+  'deployment.commit',
+  'environmentVersion',
+];
+const ENVIRONMENT_ANSWER = ['version', 'set', 'unset', 'production.state'];
+const FUNCTION_FIELDS = ['name', 'runtime', 'handler', 'memory', 'timeout', 'environment.@'];
+
+/** By method and path of the route. An operation that is missing is written without such fields. */
+export const AUDITED: Readonly<Record<string, AuditedFields>> = {
+  'POST /tokens': { body: TOKEN_FIELDS, answer: ['id', 'prefix', 'expiresAt'] },
+  'DELETE /tokens/:id': { query: ['lastAdmin'], before: tokenBefore },
+  'POST /apps/:app/rollback': {
+    body: ['target', 'withEnvironment'],
+    answer: RELEASE_ANSWER,
+    before: productionBefore,
+  },
+  'POST /apps/:app/redeploy': {
+    body: ['target'],
+    answer: RELEASE_ANSWER,
+    before: productionBefore,
+  },
+  'PATCH /apps/:app/environment': {
+    body: [
+      ...['name', 'scope', 'kind', 'build'].map((field) => `set.*.${field}`),
+      ...['name', 'scope'].map((field) => `unset.*.${field}`),
+    ],
+    answer: ENVIRONMENT_ANSWER,
+  },
+  'PUT /apps/:app/environment/:name': {
+    body: ['scope', 'kind', 'build'],
+    answer: ENVIRONMENT_ANSWER,
+  },
+  'DELETE /apps/:app/environment/:name': { query: ['scope'], answer: ENVIRONMENT_ANSWER },
+  'POST /apps/:app/domains': {
+    body: ['name', 'branch', 'redirectTo'],
+    answer: ['name', 'state'],
+  },
+  'POST /apps/:app/domains/:name/verify': { answer: ['state', 'pointing'], before: domainBefore },
+  'DELETE /apps/:app/domains/:name': { answer: ['quarantinedUntil'], before: domainBefore },
+  'POST /certificates': { body: ['app'], answer: ['id', 'names', 'notAfter', 'replaced'] },
+  'POST /master-key/rotation': { answer: ['keyId'] },
+  'POST /functions': { body: FUNCTION_FIELDS, answer: ['id', 'version'] },
+  'PUT /functions/:id': { body: FUNCTION_FIELDS, answer: ['version'] },
+  'POST /functions/:id': { body: FUNCTION_FIELDS, answer: ['version'] },
+};
+
+/** Of what has them; what has not is left out. */
+export function pickFields(value: unknown, paths: readonly string[]): AuditDetails {
+  const picked: Record<string, unknown> = {};
+  for (const path of paths) {
+    const [first = '', ...rest] = path.split('.');
+    const found = fieldOf(value, first);
+    if (found === undefined) continue;
+    picked[first] = merge(picked[first], pick(found, rest));
+  }
+  return picked as AuditDetails;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string, unknown>)[name];
+}
+
+function pick(value: unknown, [first, ...rest]: readonly string[]): unknown {
+  if (first === undefined) return plain(value);
+  if (first === '@') return typeof value === 'object' && value !== null ? Object.keys(value) : null;
+  if (first === '*') return Array.isArray(value) ? value.map((item) => pick(item, rest)) : null;
+  const found = fieldOf(value, first);
+  return found === undefined ? {} : { [first]: pick(found, rest) };
+}
+
+/** A field that is named is taken whole, whatever it holds; functions and the like are no JSON. */
+function plain(value: unknown): unknown {
+  return value === undefined ? null : (JSON.parse(JSON.stringify(value) ?? 'null') as unknown);
+}
+
+/** Several paths may lead into one object, or into the items of one list. */
+function merge(a: unknown, b: unknown): unknown {
+  if (Array.isArray(a) && Array.isArray(b)) return a.map((item, at) => merge(item, b[at]));
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return b;
+  const merged: Record<string, unknown> = { ...a };
+  for (const [name, value] of Object.entries(b)) merged[name] = merge(merged[name], value);
+  return merged;
+}
+
+async function tokenBefore(db: Queryable, { params }: Target): Promise<AuditDetails | null> {
+  const token = await findToken(db, params['id'] ?? '');
+  if (token === null) return null;
+  return { name: token.name, prefix: token.prefix, isRevoked: token.revokedAt !== null };
+}
+
+async function productionBefore(db: Queryable, { app }: Target): Promise<AuditDetails | null> {
+  const id = app === null ? null : await findRoute(db, app.id, PRODUCTION_ROUTE);
+  const live = id === null ? null : await findDeployment(db, id);
+  if (live === null) return null;
+  return { deployment: live.id, version: live.version, commit: live.commit };
+}
+
+async function domainBefore(db: Queryable, { app, params }: Target): Promise<AuditDetails | null> {
+  const domain = app === null ? null : await findDomain(db, app.id, params['name'] ?? '');
+  if (domain === null) return null;
+  const { state, targetRef, redirectTo } = domain;
+  return { state, targetRef, redirectTo };
+}
