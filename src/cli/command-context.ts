@@ -19,6 +19,12 @@ export interface CommandContext {
   credentials: CredentialsFile;
   authorities: AuthorityFiles;
   repository: Repository;
+  /** Of this command line. */
+  version: string;
+  /** Of the server that has answered, if one has. */
+  seen: { serverVersion: string | null };
+  /** Nobody wants to wait any longer. */
+  signal: AbortSignal;
   /** Milliseconds since the Unix epoch. */
   now(): number;
 }
@@ -39,6 +45,8 @@ interface ContextParts {
   credentialHelper: () => Promise<string>;
   input: Input;
   output: Output;
+  version: string;
+  signal: AbortSignal;
 }
 
 export function createContext(parts: ContextParts): CommandContext {
@@ -47,6 +55,7 @@ export function createContext(parts: ContextParts): CommandContext {
     credentials: createCredentialsFile(parts.environment.configDir),
     authorities: createAuthorityFiles(parts.environment.configDir),
     repository: openRepository(parts.cwd),
+    seen: { serverVersion: null },
     now: () => Date.now(),
   };
 }
@@ -64,7 +73,9 @@ export async function connect(ctx: CommandContext): Promise<ControlClient> {
   const server = await chooseServer(ctx);
   const token = ctx.environment.token ?? (await ctx.credentials.find(server));
   if (token !== null) {
-    return createControlClient({ server, authority: await ctx.authorities.find(server) }, token);
+    const authority = await ctx.authorities.find(server);
+    const onVersion = (version: string): void => void (ctx.seen.serverVersion = version);
+    return createControlClient({ server, authority, onVersion, signal: ctx.signal }, token);
   }
   throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {
     hint: `run: fn login ${server}   (in CI, set FN_TOKEN)`,
@@ -85,7 +96,7 @@ async function chooseServer(ctx: CommandContext): Promise<string> {
   throw new PlatformError(
     'bad-request',
     `which server? ${await describeLack(ctx.repository)}, and there are tokens for ${servers}`,
-    { hint: `name one, for example: FN_SERVER=${only} fn …` },
+    { hint: `name one, for example: --server ${only}   (or set FN_SERVER)` },
   );
 }
 

@@ -15,6 +15,8 @@ const SERVER_MS = 1_000;
 const VALUES: Record<string, (ctx: CommandContext, app: string | undefined) => Promise<string[]>> =
   {
     app: listApps,
+    server: async (ctx) => ctx.credentials.listServers(),
+    url: async (ctx) => ctx.credentials.listServers(),
     branch: listBranches,
     push: listBranches,
     domain: listDomains,

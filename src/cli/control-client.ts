@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import tls from 'node:tls';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { Problem } from '../protocol/control-api.ts';
+import { type Problem, SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { ERROR_TABLE, type ErrorCode, PlatformError } from '../protocol/errors.ts';
 import { LineSplitter } from '../protocol/line-splitter.ts';
 import { isLocalName, isLoopback } from './server-url.ts';
@@ -40,6 +40,10 @@ interface Peer {
   server: string;
   /** Beside the public authorities, in PEM. */
   authority: string | null;
+  /** Ends whatever is under way. */
+  signal?: AbortSignal;
+  /** Is told which version of gitfn has answered. */
+  onVersion?: (version: string) => void;
 }
 
 /** A client of the control API of a server. */
@@ -123,8 +127,11 @@ interface Request {
 function send(peer: Peer, request: Request) {
   const { server } = peer;
   const { method, path, payload, authorization, timeoutMs } = request;
-  const signal =
-    request.signal ?? (timeoutMs === null ? undefined : AbortSignal.timeout(timeoutMs));
+  const signal = AbortSignal.any([
+    ...(peer.signal ? [peer.signal] : []),
+    ...(request.signal ? [request.signal] : []),
+    ...(timeoutMs === null ? [] : [AbortSignal.timeout(timeoutMs)]),
+  ]);
   const url = new URL(server);
   const { request: start } = url.protocol === 'https:' ? https : http;
   return new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -134,7 +141,7 @@ function send(peer: Peer, request: Request) {
       ...(url.protocol === 'https:' && secureOptions(url, peer.authority)),
       method,
       path,
-      ...(signal && { signal }),
+      signal,
       headers: {
         host: url.host,
         authorization,
@@ -145,7 +152,11 @@ function send(peer: Peer, request: Request) {
         }),
       },
     });
-    sending.on('response', resolve);
+    sending.on('response', (response) => {
+      const version = response.headers[SERVER_VERSION_HEADER];
+      if (typeof version === 'string') peer.onVersion?.(version);
+      resolve(response);
+    });
     sending.on('error', (cause) => reject(unreachable(server, cause)));
     sending.end(payload ?? undefined);
   });
@@ -166,12 +177,19 @@ function publicAuthorities(): readonly string[] {
 }
 
 function unreachable(server: string, cause: unknown): PlatformError {
-  const { code, message } = cause as NodeJS.ErrnoException;
+  const { code, message, name } = cause as NodeJS.ErrnoException;
+  if (name === 'TimeoutError') return tooSlow(server);
   if (code !== undefined && UNTRUSTED.has(code)) return untrusted(server, code);
   const isLocal = isLoopback(new URL(server).hostname);
   return new PlatformError('unavailable', `${server} does not answer (${code ?? message})`, {
     hint: isLocal ? 'is it running? Start it with: fn server' : 'check the URL and the network',
     cause,
+  });
+}
+
+function tooSlow(server: string): PlatformError {
+  return new PlatformError('timed-out', `${server} has not answered in time`, {
+    hint: 'what it has begun goes on; see what came of it: fn releases',
   });
 }
 

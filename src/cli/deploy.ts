@@ -55,6 +55,7 @@ export const deploy: CommandDefinition = (program, ctx) => {
     const say = (line: string): void =>
       options.json ? ctx.output.aside(line) : ctx.output.line(line);
     const target = { client, scratch, appName, app, url, say };
+    ctx.output.waitFor('git and the platform');
     const deployed = isFolder
       ? await deployFolder(target, { folder, ...options })
       : await deployCommit(target, { prefix: what.toLowerCase(), branch: options.branch });

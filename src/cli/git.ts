@@ -15,16 +15,19 @@ interface GitOptions {
   /** The whole environment; that of this process otherwise. */
   environment?: NodeJS.ProcessEnv;
   input?: string;
+  /** Ends it. */
+  signal?: AbortSignal;
   /** Each line of its standard error, as it comes. */
   onErrorLine?: (line: string) => void;
 }
 
 /** Runs the user's own git. @throws PlatformError tool-missing */
 export async function runGit(args: string[], options: GitOptions): Promise<GitResult> {
-  const { folder, environment, input = '', onErrorLine } = options;
+  const { folder, environment, input = '', onErrorLine, signal } = options;
   const child = spawn('git', args, {
     cwd: folder,
     ...(environment !== undefined && { env: environment }),
+    ...(signal && { signal }),
   });
   child.stdin.on('error', () => {}); // It ended before it had read all: its exit code tells.
   child.stdin.end(input);

@@ -52,6 +52,7 @@ export const logs: CommandDefinition = (program, ctx) => {
     const hasColors = process.stdout.isTTY && process.stdout.hasColors();
     const print = (entry: LogView): void =>
       ctx.output.line(options.json ? JSON.stringify(entry) : formatLogEntry(entry, { hasColors }));
+    ctx.output.waitFor(options.tail ? null : 'the log');
     if (options.tail) await follow(client, { appName, query: queryOf(options), print });
     const { items, isMore } = await readNewest(client, appName, queryOf(options));
     for (const entry of items.toReversed()) print(entry);

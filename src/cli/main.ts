@@ -3,10 +3,12 @@
  * can do what another client could not. `server` and `doctor`, which work on this machine, are started by main/.
  */
 import { Command, CommanderError } from 'commander';
+import { PlatformError } from '../protocol/errors.ts';
 import { apps } from './apps.ts';
 import { audit } from './audit.ts';
 import { attach } from './attach.ts';
 import { cancel } from './cancel.ts';
+import { addCommonOptions, applyCommonOptions } from './common-options.ts';
 import { certificates } from './certificates.ts';
 import { completion } from './completion.ts';
 import { createContext, type CommandContext } from './command-context.ts';
@@ -16,7 +18,7 @@ import { env } from './env-command.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
 import { init } from './init.ts';
-import { createInput } from './input.ts';
+import { createInput, type Input } from './input.ts';
 import type { Installation } from './installation.ts';
 import { LOCAL_COMMANDS, localCommands } from './local-commands.ts';
 import { login, logout } from './login.ts';
@@ -25,67 +27,102 @@ import { logs } from './logs.ts';
 import { masterKey } from './master-key.ts';
 import { metrics } from './metrics.ts';
 import { open } from './open.ts';
+import type { Output } from './output.ts';
 import { promote } from './promote.ts';
 import { redeploy } from './redeploy.ts';
 import { releases } from './releases.ts';
 import { rollback } from './rollback.ts';
 import { tokens } from './tokens.ts';
+import { createTerminalOutput } from './terminal-output.ts';
+import { describeOldVersion, version } from './version.ts';
 import { whoami } from './whoami.ts';
 
-const COMMANDS = [
-  login,
-  logout,
-  init,
-  deploy,
-  releases,
-  inspect,
-  rollback,
-  promote,
-  redeploy,
-  attach,
-  cancel,
-  logs,
-  metrics,
-  open,
-  env,
-  domains,
-  certificates,
-  apps,
-  tokens,
-  audit,
-  masterKey,
-  whoami,
-  completion,
-];
+/** By what people look for in `fn help`. */
+const GROUPS = {
+  'Begin:': [login, logout, init, whoami],
+  'Deploy:': [deploy, rollback, promote, redeploy, attach, cancel],
+  'Look:': [open, logs, metrics, releases, inspect, apps],
+  'Configure:': [env, domains, certificates],
+  'Run a platform:': [tokens, audit, masterKey],
+  'Others:': [completion, version],
+};
 
 /** Runs one command; resolves with the exit code and never rejects for what a user can mend. */
 export async function runCli(argv: string[], installation: Installation): Promise<number> {
   ignoreClosedPipe(process.stdout);
+  const isJson = wantsJson(argv);
+  const output = createTerminalOutput(process, { isQuiet: isJson || argv[0] === 'complete' });
+  const ending = new AbortController();
+  const ctx = openContext(installation, { output, signal: ending.signal });
+  let running: Command | null = null;
+  const program = buildProgram(ctx, installation).hook('preAction', async (_, command) => {
+    running = command;
+    const { timeout } = command.opts<{ timeout?: number }>();
+    if (timeout !== undefined) setTimeout(() => ending.abort(), timeout).unref();
+    output.watch();
+    await applyCommonOptions(ctx, command);
+  });
+  try {
+    await program.parseAsync(normalArguments(argv, program), { from: 'user' });
+    return 0;
+  } catch (error) {
+    const failure = describeFailure(ending.signal.aborted ? gaveUp() : error, running);
+    if (failure === null) return error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
+    output.stop();
+    process.stderr.write(formatFailure(failure, { isJson }));
+    return failure.exit;
+  } finally {
+    output.stop();
+    const old = isJson ? null : describeOldVersion(ctx);
+    if (old !== null) output.aside(old);
+  }
+}
+
+function openContext(
+  installation: Installation,
+  { output, signal }: { output: Output; signal: AbortSignal },
+): CommandContext {
   const environment = readEnvironment();
-  const ctx = createContext({
+  return createContext({
     environment,
     cwd: process.cwd(),
     credentialHelper: () => installation.credentialHelper(environment.configDir),
-    input: createInput(process.stdin, process.stderr),
-    output: {
-      line: (text) => void process.stdout.write(`${text}\n`),
-      aside: (text) => void process.stderr.write(`${text}\n`),
-      json: (value) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    },
+    input: untold(createInput(process.stdin, process.stderr), output),
+    output,
+    version: installation.version,
+    signal,
   });
-  let running: Command | null = null;
-  const program = buildProgram(ctx, installation).hook('preAction', (_, command) => {
-    running = command;
+}
+
+/** While a person types, nobody is told that something is waited for. */
+function untold(input: Input, output: Output): Input {
+  const during = async <Result>(reading: () => Promise<Result>): Promise<Result> => {
+    output.waitFor(null);
+    const result = await reading();
+    output.waitFor('the server');
+    return result;
+  };
+  return {
+    ...input,
+    ask: (prompt) => during(() => input.ask(prompt)),
+    askHidden: (prompt) => during(() => input.askHidden(prompt)),
+  };
+}
+
+/** `fn` alone shows what there is, and `fn --version` is a command like the others. */
+function normalArguments(argv: string[], program: Command): string[] {
+  const [first, ...rest] = argv;
+  if (first === undefined) return ['help'];
+  // commander would show everything instead of saying that there is none.
+  const isUnknown = !program.commands.some((command) => command.name() === rest[0]);
+  if (first === 'help' && rest[0] !== undefined && isUnknown) return rest.slice(0, 1);
+  return ['--version', '-V'].includes(first) ? ['version', ...rest] : argv;
+}
+
+function gaveUp(): PlatformError {
+  return new PlatformError('timed-out', 'it takes longer than --timeout says', {
+    hint: 'what was begun goes on; see it: fn attach   (or what came of it: fn releases)',
   });
-  try {
-    await program.parseAsync(argv, { from: 'user' });
-    return 0;
-  } catch (error) {
-    const failure = describeFailure(error, running);
-    if (failure === null) return error instanceof CommanderError && error.exitCode === 0 ? 0 : 2;
-    process.stderr.write(formatFailure(failure, { isJson: wantsJson(argv) }));
-    return failure.exit;
-  }
 }
 
 /** `fn releases | head -1` is no failure. */
@@ -99,11 +136,15 @@ function ignoreClosedPipe(stdout: NodeJS.WriteStream): void {
 function buildProgram(ctx: CommandContext, installation: Installation): Command {
   const program = new Command('fn')
     .description('Push a git repository, get a URL.')
-    .version(installation.version, '--version')
     .addHelpText('after', describeLocalCommands(installation))
     .showSuggestionAfterError();
-  for (const define of COMMANDS) define(program, ctx);
-  if (!installation.hasPlatform) localCommands(program);
+  for (const [title, commands] of Object.entries(GROUPS)) {
+    program.commandsGroup(title);
+    for (const define of commands) define(program, ctx);
+  }
+  program.helpCommand('help [command]', 'show what a command takes');
+  localCommands(program);
+  addCommonOptions(program);
   neverExit(program);
   return program;
 }

@@ -7,6 +7,11 @@ export interface Output {
   aside(text: string): void;
   /** The whole result as one JSON document. */
   json(value: unknown): void;
+  /**
+   * What is told of when nothing else is for a second: completes "waiting for …"; null when there is nothing to wait
+   * for. `goesOn` says what becomes of it all when somebody presses Ctrl-C.
+   */
+  waitFor(what: string | null, goesOn?: string): void;
 }
 
 /** Rows below a heading, columns padded to their widest cell; the last one is left as it is. */
@@ -46,3 +51,9 @@ export function formatCommit(sha: string | null): string {
 export function formatVersion(version: number | null): string {
   return version === null ? '-' : `v${version}`;
 }
+
+/** What is waited for when a stored bundle goes live again, and what becomes of it without us. */
+export const STARTING = [
+  'the new workers to start',
+  'the server goes on with it; see what came of it: fn releases',
+] as const;

@@ -1,7 +1,7 @@
 import type { PromoteRequest, PromoteResult } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
-import { formatCommit, formatVersion } from './output.ts';
+import { formatCommit, formatVersion, STARTING } from './output.ts';
 
 export const promote: CommandDefinition = (program, ctx) => {
   const command = newCommand('promote', 'make a preview production')
@@ -18,6 +18,7 @@ export const promote: CommandDefinition = (program, ctx) => {
     const appName = await chooseApp(ctx, options);
     const body: PromoteRequest = { target };
     const path = `${appPath(appName)}/promote`;
+    ctx.output.waitFor(...STARTING);
     const result = await client.call<PromoteResult>({ method: 'POST', path, body });
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs, lines } = result;

@@ -1,7 +1,7 @@
 import type { RedeployRequest, RollbackResult } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
-import { formatCommit, formatVersion } from './output.ts';
+import { formatCommit, formatVersion, STARTING } from './output.ts';
 
 export const redeploy: CommandDefinition = (program, ctx) => {
   const command = newCommand('redeploy', 'deploy a bundle again')
@@ -17,6 +17,7 @@ export const redeploy: CommandDefinition = (program, ctx) => {
     const appName = await chooseApp(ctx, options);
     const body: RedeployRequest = target === undefined ? {} : { target };
     const path = `${appPath(appName)}/redeploy`;
+    ctx.output.waitFor(...STARTING);
     const result = await client.call<RollbackResult>({ method: 'POST', path, body });
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;

@@ -59,7 +59,7 @@ export async function createScratchRepository(
 
   const scratch: ScratchRepository = {
     git: (args, options = {}) =>
-      runGit([...settings, ...args], { folder, environment, ...options }),
+      runGit([...settings, ...args], { folder, environment, signal: ctx.signal, ...options }),
     async must(args, options) {
       const { code, stdout, stderr } = await scratch.git(args, options);
       if (code === 0) return stdout.trim();

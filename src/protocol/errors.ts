@@ -32,6 +32,8 @@ export const ERROR_TABLE = {
   superseded: { status: 409, exit: 7, retryable: false, fault: 'user' },
   busy: { status: 503, exit: 1, retryable: true, fault: 'operator' },
   unavailable: { status: 503, exit: 6, retryable: true, fault: 'operator' },
+  /** What was asked for goes on; nobody waits for it any more. */
+  'timed-out': { status: 504, exit: 1, retryable: true, fault: 'operator' },
   internal: { status: 500, exit: 1, retryable: false, fault: 'operator' },
   // What keeps the platform from starting.
   'config-invalid': { status: 500, exit: 2, retryable: false, fault: 'operator' },

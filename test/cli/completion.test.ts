@@ -35,7 +35,7 @@ describe('completion in bash', () => {
     'knows commands, their subcommands, options and choices',
     async () => {
       const home = makeUser();
-      expect(await pressTab(home, 're')).toEqual(['releases', 'redeploy']);
+      expect(await pressTab(home, 're')).toEqual(['redeploy', 'releases']);
       expect(await pressTab(home, 'serv')).toEqual(['server']);
       expect(await pressTab(home, 'tokens', '')).toEqual(['create', 'list', 'revoke', 'help']);
       expect(await pressTab(home, 'releases', '--')).toEqual([

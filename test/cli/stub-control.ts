@@ -20,22 +20,26 @@ export interface StubControl {
 }
 
 /** `GET /whoami` → status and JSON; undefined JSON for no content. */
-type Answers = Record<string, { status?: number; json?: unknown }>;
+type Answers = Record<string, { status?: number; json?: unknown; hangs?: true }>;
 
 /** A server that answers as the control API does, from a table. */
-export async function startStubControl(answers: Answers): Promise<StubControl> {
+export async function startStubControl(
+  answers: Answers,
+  headers: Record<string, string> = {},
+): Promise<StubControl> {
   const seen: Seen[] = [];
   const server = http.createServer((request, response) => {
     void answer(request, response);
   });
 
   async function answer(request: http.IncomingMessage, response: http.ServerResponse) {
-    const { method = '', url = '', headers } = request;
-    seen.push({ method, url, host: headers.host ?? '', body: await text(request) });
+    const { method = '', url = '', headers: sent } = request;
+    seen.push({ method, url, host: sent.host ?? '', body: await text(request) });
     const found =
-      headers.authorization === `Bearer ${TOKEN}` ? answers[`${method} ${url}`] : unauthenticated;
-    const { status = 200, json } = found ?? notFound;
-    response.writeHead(status, { 'content-type': 'application/json' });
+      sent.authorization === `Bearer ${TOKEN}` ? answers[`${method} ${url}`] : unauthenticated;
+    const { status = 200, json, hangs = false } = found ?? notFound;
+    if (hangs) return;
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(json === undefined ? undefined : JSON.stringify(json));
   }
 
@@ -49,7 +53,7 @@ export async function startStubControl(answers: Answers): Promise<StubControl> {
   return { url: `http://localhost:${port}`, seen };
 }
 
-const unauthenticated = {
+const unauthenticated: Answers[string] = {
   status: 401,
   json: {
     status: 401,
@@ -58,7 +62,7 @@ const unauthenticated = {
     hint: 'ask for a new one',
   },
 };
-const notFound = {
+const notFound: Answers[string] = {
   status: 404,
   json: { status: 404, code: 'not-found', detail: 'there is no such thing' },
 };
