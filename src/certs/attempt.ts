@@ -59,6 +59,7 @@ export type AttemptResult =
 
 /** Of everything together; each part has a shorter limit of its own. */
 const MAX_ATTEMPT_MS = 15 * 60_000;
+
 /** The caller has the lock of the name: nobody else orders for it. */
 export async function attemptOrder(
   deps: AttemptDeps,
@@ -194,7 +195,7 @@ function kindsFor(
 async function preCheck(
   deps: AttemptDeps,
   situation: Situation,
-  authority: { caaNames: string[]; accountUrl: string | null },
+  authority: { caaNames: string[]; accountUrl: string },
 ): Promise<void> {
   const { wanted, signal } = situation;
   if (deps.preCheck === null || isIP(wanted.names[0] ?? '') !== 0) return;

@@ -72,14 +72,15 @@ const NONCE_ROUNDS = 16;
 
 export async function createAuthority(deps: Deps, settings: AuthoritySettings): Promise<Authority> {
   const client = await createClient(settings);
+  /** Of whichever call began last: what `retryAt` is told by. */
   let last: CallContext | null = null;
 
-  async function call<T>(work: () => Promise<T>, round = 1): Promise<T> {
+  async function call<T>(work: (context: CallContext) => Promise<T>, round = 1): Promise<T> {
     const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(CALL_DEADLINE_MS)]);
     const context: CallContext = { ...deps, signal, headers: {} };
     last = context;
     try {
-      return await withinCall(context, work);
+      return await withinCall(context, () => work(context));
     } catch (error) {
       if (error instanceof CaProblem) throw error;
       if (isBadNonce(error) && round < NONCE_ROUNDS) return call(work, round + 1);
@@ -94,12 +95,9 @@ export async function createAuthority(deps: Deps, settings: AuthoritySettings): 
     get retryAt() {
       return parseRetryAfter(last?.headers['retry-after'], deps.now());
     },
-    getJson: (url) => call(async () => getJson(requireContext(last), url)),
+    getJson: (url) => call((context) => getJson(context, url)),
     readDirectory: () =>
-      call(async () => {
-        const context = requireContext(last);
-        return readMeta(await getJson(context, settings.url), context);
-      }),
+      call(async (context) => readMeta(await getJson(context, settings.url), context)),
     register: async ({ email }) => {
       const contact = email === null ? {} : { contact: [`mailto:${email}`] };
       await call(() => client.createAccount({ termsOfServiceAgreed: true, ...contact }));
@@ -130,11 +128,6 @@ async function createClient(settings: AuthoritySettings): Promise<Client> {
       externalAccountBinding: settings.externalAccount,
     }),
   });
-}
-
-function requireContext(context: CallContext | null): CallContext {
-  if (context === null) throw new Error('no call is under way');
-  return context;
 }
 
 /** acme-client gives up with the authority's words alone. */

@@ -13,7 +13,7 @@ import { registeredDomain } from './registered-domain.ts';
 
 export interface Budget {
   /**
-   * Runs what orders a certificate, which counts for each registered domain among the names from its beginning on, and not
+   * Runs what orders a certificate, which counts at its authority for each registered domain among the names from its beginning on, and not
    * any more when it fails for good: one that `goesOn` after an error is finished by a later attempt, which counts nothing.
    * @throws AttemptFailure `budget-used` before anything was ordered
    */
@@ -33,13 +33,12 @@ export function createBudget(
     const now = clock.now();
     const since = new Date(now - BUDGET_WINDOW_MS);
     await forgetIssuances(tx, since);
-    const others = await listIssuances(tx, domain, since);
-    const opensAt = budgetOpensAt(
-      others.map(({ orderedAt }) => orderedAt.getTime()),
-      { now, perWeek },
-    );
-    if (opensAt > now) throw used(domain, perWeek, opensAt);
-    return insertIssuance(tx, { directory, registeredDomain: domain, orderedAt: new Date(now) });
+    const counted = { directory, registeredDomain: domain };
+    const others = await listIssuances(tx, counted, since);
+    const times = others.map((orderedAt) => orderedAt.getTime());
+    const opensAt = budgetOpensAt(times, { now, perWeek });
+    if (opensAt > now) throw used({ ...counted, perWeek }, opensAt);
+    return insertIssuance(tx, { ...counted, orderedAt: new Date(now) });
   }
 
   return {
@@ -61,10 +60,19 @@ export function createBudget(
   };
 }
 
-function used(domain: string, perWeek: number, opensAt: number): AttemptFailure {
+interface Used {
+  directory: string;
+  registeredDomain: string;
+  perWeek: number;
+}
+
+function used(
+  { directory, registeredDomain: domain, perWeek }: Used,
+  opensAt: number,
+): AttemptFailure {
   return new AttemptFailure(
     'budget-used',
-    `${perWeek} certificates were ordered for ${domain} within seven days`,
+    `${perWeek === 1 ? '1 certificate was' : `${perWeek} certificates were`} ordered for ${domain} within seven days at ${new URL(directory).host}`,
     {
       hint: 'a wildcard needs one for all: set FN_DNS_PROVIDER; or raise ACME_CERTIFICATES_PER_WEEK where the authority allows more',
       retryAt: opensAt,

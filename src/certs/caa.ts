@@ -18,8 +18,8 @@ export type CaaSearch =
 export interface CaaRequest {
   /** The names under which the CA is allowed (`caaIdentities` of its directory). */
   caaNames: readonly string[];
-  /** The account's URL where it is known. */
-  accountUrl: string | null;
+  /** The account's URL. */
+  accountUrl: string;
   challenge: ChallengeKind;
   isWildcard: boolean;
 }
@@ -74,10 +74,7 @@ function allows({ value }: CaaRecord, request: CaaRequest): boolean {
   if (issuer === null || !request.caaNames.includes(issuer.domain)) return false;
   const accounts = issuer.parameters.filter(({ name }) => name === 'accounturi');
   const methods = issuer.parameters.filter(({ name }) => name === 'validationmethods');
-  // Which account it will be may not be known yet: then the CA is left to judge.
-  const isOurs = accounts.every(
-    ({ value: uri }) => request.accountUrl === null || uri === request.accountUrl,
-  );
+  const isOurs = accounts.every(({ value: uri }) => uri === request.accountUrl);
   // "If a property has multiple accounturi parameters", it allows nobody (RFC 8657 section 3); so for methods.
   if (!isOurs || accounts.length > 1 || methods.length > 1) return false;
   return methods.every(({ value: list }) => list.split(',').includes(request.challenge));

@@ -96,7 +96,7 @@ export function isOfAuthority(code: ProblemCode): boolean {
   return AUTHORITY_CODES.includes(code);
 }
 
-/** Whether the order is worth a rehearsal: it was judged, rather than not heard. */
+/** Whether the authority has decided on the order, rather than not been heard: it is over, and worth a rehearsal. */
 export function wasJudged(code: ProblemCode): boolean {
   return code === 'refused' || code === 'challenge-failed';
 }

@@ -2,11 +2,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { AttemptFailure } from './certificate-problem.ts';
+import { certificateBlocks, MAX_CHAIN_LENGTH } from './pem-chain.ts';
 import { MAX_CLOCK_ERROR_MS, type Validity } from './renewal-plan.ts';
-
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----/g;
-/** Leaf, intermediates and perhaps the root. */
-const MAX_CHAIN_LENGTH = 10;
 
 export interface CheckedChain extends Validity {
   /** Certificates alone, leaf first. */
@@ -18,7 +15,7 @@ export function checkChain(
   text: string,
   wanted: { key: string; names: readonly string[]; now: number },
 ): CheckedChain {
-  const blocks = text.match(PEM_CERTIFICATE) ?? [];
+  const blocks = certificateBlocks(text);
   if (blocks.length === 0 || blocks.length > MAX_CHAIN_LENGTH) {
     throw wrong(`it has ${blocks.length} certificates`);
   }

@@ -44,7 +44,7 @@ export interface PreCheck {
   /** Null: go on. The first of the names is that of the schedule's row. Never throws for what a name's owner can mend. */
   check(
     planned: readonly PlannedProof[],
-    authority: { caaNames: readonly string[]; accountUrl?: string | null },
+    authority: { caaNames: readonly string[]; accountUrl: string },
     signal: AbortSignal,
   ): Promise<PreCheckFinding | null>;
 }

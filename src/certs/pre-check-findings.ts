@@ -65,7 +65,7 @@ export function caaForbids(
     };
   }
   const isForOthers = against.some((record) => namesCa(record, request.caaNames));
-  const account = request.accountUrl === null ? '' : ` of the account ${request.accountUrl}`;
+  const account = ` of the account ${request.accountUrl}`;
   const why = isForOthers ? ` by ${request.challenge}${account}` : '';
   return {
     code: 'caa-forbids',

@@ -51,7 +51,7 @@ const DEADLINE_MS = 120_000;
 
 export function createPreCheck(deps: PreCheckDeps, options: PreCheckOptions): PreCheck {
   return {
-    async check(planned, { caaNames, accountUrl = null }, signal) {
+    async check(planned, { caaNames, accountUrl }, signal) {
       const bounded = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
       const looks = { ...deps, ...options, ours: await ourAddresses(deps, options, bounded) };
       const reached: ReachableHost[] = [];

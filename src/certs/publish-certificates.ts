@@ -14,7 +14,6 @@ import type {
   SealedKeysPort,
   ServedDnsChallenge,
 } from './ports.ts';
-
 import { type OwnedName, withoutLostNames } from './upload-names.ts';
 
 interface Deps {

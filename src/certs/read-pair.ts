@@ -1,11 +1,8 @@
 /** The certificates and the key in what somebody has sent as PEM. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { certificateBlocks, MAX_CHAIN_LENGTH } from './pem-chain.ts';
 import { Refusal } from './upload-refusal.ts';
 
-/** Leaf, intermediates and perhaps the root. */
-const MAX_CHAIN_LENGTH = 10;
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*?-----END CERTIFICATE-----/g;
 const KEY =
   /-----BEGIN ((?:RSA |EC |ENCRYPTED )?PRIVATE KEY)-----([^-]*(?:-(?!----)[^-]*)*)-----END \1-----/;
 
@@ -19,12 +16,12 @@ export function refuseSwapped({ chain, key }: { chain: string; key: string }): v
 }
 
 function hasCertificate(text: string): boolean {
-  return text.search(CERTIFICATE) !== -1;
+  return certificateBlocks(text).length > 0;
 }
 
 /** As they stand there, whatever stands between them. @throws Refusal */
 export function readChain(text: string): [X509Certificate, ...X509Certificate[]] {
-  const blocks = text.match(CERTIFICATE) ?? [];
+  const blocks = certificateBlocks(text);
   if (blocks.length > MAX_CHAIN_LENGTH) {
     throw new Refusal(
       `the chain has ${blocks.length} certificates, and ${MAX_CHAIN_LENGTH} is the most`,

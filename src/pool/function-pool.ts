@@ -244,13 +244,26 @@ export class FunctionPool implements AppMember {
     this.#idleWatch.arm();
   }
 
-  /** Starts a worker for a request that may come; false when there is one, or none may be started. */
+  /** Thaws or starts a worker for a request that may come; false when one is ready, or none may be woken. */
   warm(): boolean {
-    if (!this.#isWarmable || this.#drained !== null) return false;
-    if (this.#workers.leasable.length + this.#starting > 0 || this.#gate.opensInMs > 0)
+    if (!this.#isWarmable || this.#drained !== null || this.#starting > 0) return false;
+    const isWoken = this.#workers.leasable.length > 0 ? this.#thawOne() : this.#startAhead();
+    if (isWoken) this.#isWarmable = false;
+    return isWoken;
+  }
+
+  /** Without a request it freezes again. */
+  #thawOne(): boolean {
+    const worker = chooseWorker(this.#workers.leasable);
+    if (worker?.isFrozen !== true) return false;
+    this.#idleWatch.thaw(worker);
+    return true;
+  }
+
+  #startAhead(): boolean {
+    if (this.#gate.opensInMs > 0 || this.#deps.load.startsAllowed(this.memoryMib) === 0) {
       return false;
-    if (this.#deps.load.startsAllowed(this.memoryMib) === 0) return false;
-    this.#isWarmable = false;
+    }
     this.#startMore(1, this.#deps.zygotes);
     return true;
   }

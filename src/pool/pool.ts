@@ -45,7 +45,7 @@ export interface Pool {
   prepare(deployment: ServedDeployment, functions: readonly string[]): Promise<PrepareResult>;
   /**
    * A request for the function seems to come, such as when its host is named in the beginning of a TLS connection: starts
-   * a worker ahead of it, and tells whether it has. Only for a function that had a request before, once until its next
+   * or thaws a worker ahead of it, and tells whether it has. Only for a function that had a request before, once until its next
    * one, and so often a minute for all together, so that who only asks for names wakes next to nothing.
    */
   warm(deployment: string, functionName: string): boolean;

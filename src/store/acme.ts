@@ -69,18 +69,18 @@ export async function deleteAcmeChallenges(db: Queryable, name: string): Promise
   await db.query('DELETE FROM acme_challenges WHERE name = $1', [name]);
 }
 
-/** When certificates were ordered for a registered domain, since a moment. */
+/** When certificates were ordered of an authority for a registered domain, since a moment. */
 export async function listIssuances(
   db: Queryable,
-  registeredDomain: string,
+  { directory, registeredDomain }: { directory: string; registeredDomain: string },
   since: Date,
-): Promise<{ id: string; orderedAt: Date }[]> {
-  const { rows } = await db.query<{ id: string; orderedAt: Date }>(
-    `SELECT id, ordered_at AS "orderedAt" FROM acme_issuances
-     WHERE registered_domain = $1 AND ordered_at > $2`,
-    [registeredDomain, since],
+): Promise<Date[]> {
+  const { rows } = await db.query<{ orderedAt: Date }>(
+    `SELECT ordered_at AS "orderedAt" FROM acme_issuances
+     WHERE directory = $1 AND registered_domain = $2 AND ordered_at > $3`,
+    [directory, registeredDomain, since],
   );
-  return rows;
+  return rows.map(({ orderedAt }) => orderedAt);
 }
 
 /** Counts an order; answers with what takes it back. */

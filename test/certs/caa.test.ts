@@ -25,11 +25,6 @@ describe('CAA records', () => {
     ['name the CA beside another', ['issue other.example', 'issue ca.example'], {}],
     ['name the CA in upper case and with blanks', ['issue  CA.example ; '], {}],
     ['name the CA and our account', [`issue ca.example; accounturi=${ACCOUNT}`], {}],
-    [
-      'name an account that is not known yet',
-      ['issue ca.example; accounturi=x'],
-      { accountUrl: null },
-    ],
     ['name the challenge', ['issue ca.example; validationmethods=dns-01,http-01'], {}],
     ['have a parameter that nobody knows', ['issue ca.example; policy=ev'], {}],
     ['let nobody sign wildcards, for another name', ['issue ca.example', 'issuewild ;'], {}],

@@ -23,7 +23,7 @@ interface Situation {
   /** Of this machine's interfaces. */
   own?: string[];
   ipAddresses?: string[];
-  ca?: { caaNames: string[]; accountUrl?: string };
+  ca?: { caaNames: string[]; accountUrl: string };
 }
 
 /** What a check finds, and for which hosts it had probes answered. */
@@ -292,7 +292,11 @@ describe('CAA records before an order', () => {
   });
 
   it('are not judged for an authority that has no names', async () => {
-    const situation = { ...withCaa(['issue ;']), port: await freePort(), ca: { caaNames: [] } };
+    const situation = {
+      ...withCaa(['issue ;']),
+      port: await freePort(),
+      ca: { ...CA, caaNames: [] },
+    };
     expect((await check('www.example.com', situation)).finding).toBeNull();
   });
 

@@ -3,39 +3,27 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { CertificateProblem } from '../../src/certs/certificate-problem.ts';
 import type { Database } from '../../src/store/database.ts';
 import { listSchedule } from '../../src/store/certificate-schedule.ts';
-import {
-  type AcmeStep,
-  type CaFaultProxy,
-  type Fault,
-  startCaFaultProxy,
-} from '../support/ca-fault-proxy.ts';
+import { type AcmeStep, type Fault, startCaFaultProxy } from '../support/ca-fault-proxy.ts';
 import { createEngine, type Engine, shiftedClock } from '../support/certificate-engine.ts';
-import {
-  type ChallengeResponder,
-  startChallengeResponder,
-} from '../support/challenge-responder.ts';
 import { createDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { type FaultyPebble, startFaultyPebble } from '../support/faulty-pebble.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-let pebble: Pebble;
-let responder: ChallengeResponder;
-let proxy: CaFaultProxy;
+let authority: FaultyPebble;
+let pebble: FaultyPebble['pebble'];
+let responder: FaultyPebble['responder'];
+let proxy: FaultyPebble['proxy'];
 
 beforeAll(async () => {
-  pebble = await startPebble();
-  responder = await startChallengeResponder(pebble);
-  proxy = await startCaFaultProxy(pebble);
+  authority = await startFaultyPebble();
+  ({ pebble, responder, proxy } = authority);
 });
 
-afterAll(async () => {
-  proxy.close();
-  responder.close();
-  await pebble.close();
-});
+afterAll(() => authority.close());
 
 beforeEach(() => {
   proxy.fault = () => null;

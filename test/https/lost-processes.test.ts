@@ -5,36 +5,28 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import type { CertificateIndex } from '../../src/protocol/certificates.ts';
 import { type Database, openDatabase } from '../../src/store/database.ts';
-import { type AcmeStep, type CaFaultProxy, startCaFaultProxy } from '../support/ca-fault-proxy.ts';
+import { type AcmeStep } from '../support/ca-fault-proxy.ts';
 import { createEngine, type EngineOptions, shiftedClock } from '../support/certificate-engine.ts';
-import {
-  type ChallengeResponder,
-  startChallengeResponder,
-} from '../support/challenge-responder.ts';
 import { createDatabase, urlOfDatabase } from '../support/database.ts';
 import type { EngineProgramSettings } from '../support/engine-program.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Pebble, startPebble } from '../support/pebble.ts';
+import { type FaultyPebble, startFaultyPebble } from '../support/faulty-pebble.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const NAME = 'one.example.com';
 const PROGRAM = new URL('../support/engine-program.ts', import.meta.url).pathname;
 
-let pebble: Pebble;
-let responder: ChallengeResponder;
-let proxy: CaFaultProxy;
+let authority: FaultyPebble;
+let pebble: FaultyPebble['pebble'];
+let responder: FaultyPebble['responder'];
+let proxy: FaultyPebble['proxy'];
 
 beforeAll(async () => {
-  pebble = await startPebble({ validitySeconds: (30 * DAY_MS) / 1_000 });
-  responder = await startChallengeResponder(pebble);
-  proxy = await startCaFaultProxy(pebble);
+  authority = await startFaultyPebble({ validitySeconds: (30 * DAY_MS) / 1_000 });
+  ({ pebble, responder, proxy } = authority);
 });
 
-afterAll(async () => {
-  proxy.close();
-  responder.close();
-  await pebble.close();
-});
+afterAll(() => authority.close());
 
 beforeEach(() => {
   proxy.fault = () => null;

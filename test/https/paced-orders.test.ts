@@ -51,12 +51,16 @@ it('the budget counts an order that goes on after an error, and none that is ove
   const fail = async (): Promise<never> => {
     throw new Error('the authority is away');
   };
-  const order = (names: string[], goesOn: boolean): Promise<unknown> =>
-    budget.spend({ directory: 'https://ca.example/dir', names }, fail, () => goesOn);
+  const order = (names: string[], goesOn: boolean, ca = 'ca.example'): Promise<unknown> =>
+    budget.spend({ directory: `https://${ca}/dir`, names }, fail, () => goesOn);
   const name = `${randomBytes(4).toString('hex')}.example.net`;
   await expect(order([name], false)).rejects.toThrow('away');
   await expect(order([name], true)).rejects.toThrow('away');
-  await expect(order([`www.${name}`], false)).rejects.toMatchObject({ code: 'budget-used' });
+  await expect(order([`www.${name}`], false)).rejects.toMatchObject({
+    code: 'budget-used',
+    message: '1 certificate was ordered for example.net within seven days at ca.example',
+  });
+  await expect(order([name], false, 'other.example')).rejects.toThrow('away');
 });
 
 it('orders what the weekly budget allows, says until when the rest waits, and orders it then', async () => {

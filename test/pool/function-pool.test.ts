@@ -339,6 +339,22 @@ describe('FunctionPool', () => {
     expect(pool.warm()).toBe(true);
   });
 
+  it('is warmed by the thaw of a worker that is frozen, which freezes again when no request comes', async () => {
+    const { pool, workers } = await play({ pool: { freezeMs: 20 } });
+    const request = dispatch(pool);
+    await eventually(() => workers[0]?.streams.length === 1);
+    expect(pool.warm(), 'it is awake').toBe(false);
+    workers[0]?.reply(0);
+    await eventually(() => request.outcome === '200' && workers[0]?.told.at(-1) === 'freeze');
+    expect(pool.warm()).toBe(true);
+    expect(workers[0]?.told).toEqual(['invoke', 'freeze', 'thaw']);
+    expect(pool.warm(), 'no request came of it').toBe(false);
+    await eventually(() => workers[0]?.told.at(-1) === 'freeze');
+    expect(pool.warm(), 'no request came of it').toBe(false);
+    expect(workers[0]?.told).toEqual(['invoke', 'freeze', 'thaw', 'freeze']);
+    expect(workers).toHaveLength(1);
+  });
+
   it('gets a worker when its app may have no more, by the end of an idle one of another function', async () => {
     const load = new AppLoad(
       { workers: 1, memoryMib: 1_024, starts: 8, requests: 100 },

@@ -1,15 +1,19 @@
 /** Cloudflare's API, version 4 (developers.cloudflare.com/api). */
 import type { DnsProvider, TxtRecord } from '../ports.ts';
-import { type ApiCall, callApi, oddAnswer, readJson } from './http-api.ts';
+import {
+  type ApiCall,
+  callWithToken,
+  findTxtRecords,
+  isObject,
+  oddAnswer,
+  readJson,
+} from './http-api.ts';
 import { possibleZones, providerFailed, settingsRefused, shown } from './provider-error.ts';
 
 const NAME = 'Cloudflare';
 const API = 'https://api.cloudflare.com/client/v4/';
 /** The shortest that every plan may have. */
 const TTL_SECONDS = 60;
-const PAGE_RECORDS = 100;
-/** Records of one name: more are no challenges of ours. */
-const MAX_PAGES = 10;
 /** "An identical record already exists", and "The record already exists" of old. */
 const EXISTS_CODES: readonly number[] = [81057, 81058];
 /** What a token that is wrong, gone or without the permission is answered with, beside 401 and 403. */
@@ -28,20 +32,9 @@ export function createCloudflare(settings: { token: string }, apiUrl = API): Dns
     request: { method: ApiCall['method']; path: string; body?: object },
     signal: AbortSignal,
   ): Promise<Reply> {
-    const { method, path, body } = request;
-    const answer = await callApi(
-      NAME,
-      {
-        method,
-        url: new URL(path, apiUrl),
-        headers: {
-          authorization: `Bearer ${settings.token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      },
-      signal,
-    );
+    const { path, ...asked } = request;
+    const sent = { ...settings, ...asked, url: new URL(path, apiUrl) };
+    const answer = await callWithToken(NAME, sent, signal);
     return readReply(answer.status, readJson(NAME, answer));
   }
 
@@ -64,24 +57,17 @@ export function createCloudflare(settings: { token: string }, apiUrl = API): Dns
     record: TxtRecord,
     signal: AbortSignal,
   ): Promise<string[]> {
-    const ids: string[] = [];
-    for (let page = 1; page <= MAX_PAGES; page++) {
-      const query = new URLSearchParams({
-        type: 'TXT',
-        name: record.name,
-        page: String(page),
-        per_page: String(PAGE_RECORDS),
-      });
-      const reply = await call(
-        { method: 'GET', path: `zones/${zone}/dns_records?${String(query)}` },
-        signal,
-      );
-      if (!reply.isSuccess) throw refusal(reply, `list the TXT records of ${record.name}`);
-      const records = listOf(reply);
-      ids.push(...records.filter((one) => isRecord(one, record)).map(idOf));
-      if (records.length < PAGE_RECORDS) break;
-    }
-    return ids;
+    const found = await findTxtRecords(
+      record.name,
+      async (query) => {
+        const path = `zones/${zone}/dns_records?${String(query)}`;
+        const reply = await call({ method: 'GET', path }, signal);
+        if (!reply.isSuccess) throw refusal(reply, `list the TXT records of ${record.name}`);
+        return listOf(reply);
+      },
+      (one) => isRecord(one, record),
+    );
+    return found.map(idOf);
   }
 
   return {
@@ -139,10 +125,6 @@ function idOf({ id }: Record<string, unknown>): string {
 function isRecord(one: Record<string, unknown>, record: TxtRecord): boolean {
   const content = typeof one.content === 'string' ? one.content.replace(/^"(.*)"$/, '$1') : null;
   return one.type === 'TXT' && one.name === record.name && content === record.value;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function refusal({ status, errors }: Reply, wanted: string): Error {

@@ -1,15 +1,20 @@
 /** DigitalOcean's API, version 2 (docs.digitalocean.com/reference/api). */
 import type { DnsProvider, TxtRecord } from '../ports.ts';
-import { type ApiAnswer, type ApiCall, callApi, oddAnswer, readJson } from './http-api.ts';
+import {
+  type ApiAnswer,
+  type ApiCall,
+  callWithToken,
+  findTxtRecords,
+  isObject,
+  oddAnswer,
+  readJson,
+} from './http-api.ts';
 import { possibleZones, providerFailed, settingsRefused, shown } from './provider-error.ts';
 
 const NAME = 'DigitalOcean';
 const API = 'https://api.digitalocean.com/v2/';
 /** The shortest that it takes. */
 const TTL_SECONDS = 30;
-const PAGE_RECORDS = 100;
-/** Records of one name: more are no challenges of ours. */
-const MAX_PAGES = 10;
 
 /** @param apiUrl where the API is, ending in `/` */
 export function createDigitalOcean(settings: { token: string }, apiUrl = API): DnsProvider {
@@ -17,13 +22,9 @@ export function createDigitalOcean(settings: { token: string }, apiUrl = API): D
     request: { method: ApiCall['method']; path: string; body?: object },
     signal: AbortSignal,
   ): Promise<ApiAnswer> {
-    const { method, path, body } = request;
-    const headers: Record<string, string> = { authorization: `Bearer ${settings.token}` };
-    if (body === undefined)
-      return callApi(NAME, { method, url: new URL(path, apiUrl), headers }, signal);
-    headers['content-type'] = 'application/json';
-    const sent = { method, url: new URL(path, apiUrl), headers, body: JSON.stringify(body) };
-    return callApi(NAME, sent, signal);
+    const { path, ...asked } = request;
+    const sent = { ...settings, ...asked, url: new URL(path, apiUrl) };
+    return callWithToken(NAME, sent, signal);
   }
 
   async function findZone(name: string, signal: AbortSignal): Promise<string> {
@@ -43,26 +44,18 @@ export function createDigitalOcean(settings: { token: string }, apiUrl = API): D
     record: TxtRecord,
     signal: AbortSignal,
   ): Promise<string[]> {
-    const ids: string[] = [];
-    for (let page = 1; page <= MAX_PAGES; page++) {
-      const query = new URLSearchParams({
-        type: 'TXT',
-        name: record.name,
-        page: String(page),
-        per_page: String(PAGE_RECORDS),
-      });
-      const path = `domains/${zone}/records?${String(query)}`;
-      const answer = await call({ method: 'GET', path }, signal);
-      if (answer.status !== 200) throw refusal(answer, `list the TXT records of ${record.name}`);
-      const records = recordsOf(answer);
-      const relative = relativeName(record.name, zone);
-      const ours = records.filter(
-        ({ type, name, data }) => type === 'TXT' && name === relative && data === record.value,
-      );
-      ids.push(...ours.map(idOf));
-      if (records.length < PAGE_RECORDS) break;
-    }
-    return ids;
+    const relative = relativeName(record.name, zone);
+    const found = await findTxtRecords(
+      record.name,
+      async (query) => {
+        const path = `domains/${zone}/records?${String(query)}`;
+        const answer = await call({ method: 'GET', path }, signal);
+        if (answer.status !== 200) throw refusal(answer, `list the TXT records of ${record.name}`);
+        return recordsOf(answer);
+      },
+      ({ type, name, data }) => type === 'TXT' && name === relative && data === record.value,
+    );
+    return found.map(idOf);
   }
 
   return {
@@ -107,10 +100,6 @@ function recordsOf(answer: ApiAnswer): Record<string, unknown>[] {
 function idOf({ id }: Record<string, unknown>): string {
   if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id);
   throw oddAnswer(NAME, 'an id that is none');
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }
 
 function refusal(answer: ApiAnswer, wanted: string): Error {

@@ -19,6 +19,9 @@ export interface ApiAnswer {
 const CALL_DEADLINE_MS = 20_000;
 /** A page of a hundred records has some 50 KiB. */
 const MAX_ANSWER_BYTES = 2 * 1024 * 1024;
+const PAGE_RECORDS = 100;
+/** Records of one name: more are no challenges of ours. */
+const MAX_PAGES = 10;
 
 /** @throws PlatformError `unavailable` when there is no answer, or one of a provider that is down or has had enough. */
 export async function callApi(
@@ -47,6 +50,37 @@ export async function callApi(
   return { status: response.status, text };
 }
 
+/** A call of an interface whose calls carry a token, and JSON. */
+export function callWithToken(
+  provider: string,
+  { token, method, url, body }: Pick<ApiCall, 'method' | 'url'> & { token: string; body?: object },
+  signal: AbortSignal,
+): Promise<ApiAnswer> {
+  const headers: Record<string, string> = { authorization: `Bearer ${token}` };
+  if (body === undefined) return callApi(provider, { method, url, headers }, signal);
+  headers['content-type'] = 'application/json';
+  return callApi(provider, { method, url, headers, body: JSON.stringify(body) }, signal);
+}
+
+/**
+ * Of all TXT records of a name those that are ours.
+ * @param readPage reads the records that the query asks for
+ */
+export async function findTxtRecords(
+  name: string,
+  readPage: (query: URLSearchParams) => Promise<Record<string, unknown>[]>,
+  isOurs: (record: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = [];
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const query = { type: 'TXT', name, page: String(page), per_page: String(PAGE_RECORDS) };
+    const records = await readPage(new URLSearchParams(query));
+    found.push(...records.filter(isOurs));
+    if (records.length < PAGE_RECORDS) break;
+  }
+  return found;
+}
+
 /** The answer's JSON. @throws PlatformError `unavailable` for what is none */
 export function readJson(provider: string, { status, text }: ApiAnswer): unknown {
   try {
@@ -54,6 +88,10 @@ export function readJson(provider: string, { status, text }: ApiAnswer): unknown
   } catch (error) {
     throw oddAnswer(provider, `${status}, ${shown(text) || 'an empty body'}`, error);
   }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 export function oddAnswer(provider: string, what: string, cause?: unknown): Error {

@@ -5,7 +5,7 @@ import type { Clock } from '../../std/clock.ts';
 export interface PreWarmDeps {
   /** What a host serves; null for one that serves no functions. */
   deploymentOf: (host: string) => ServedDeployment | null;
-  /** Starts a worker of a function that sleeps; tells whether it has. */
+  /** Starts or thaws a worker of a function that sleeps; tells whether it has. */
   warm: (deployment: string, functionName: string) => boolean;
   clock: Clock;
 }
