@@ -10,7 +10,7 @@ type Document = Record<string, unknown> & {
 
 interface Operation {
   security?: object[];
-  parameters?: unknown[];
+  parameters?: { required?: boolean; schema?: { default?: unknown } }[];
   requestBody?: unknown;
   responses?: Record<string, unknown>;
   'x-fn-idempotent'?: boolean;
@@ -68,6 +68,9 @@ function complete(document: Document): object {
     for (const operation of Object.values(operations)) {
       if (operation['x-fn-idempotent'] === true) {
         operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
+      }
+      for (const parameter of operation.parameters ?? []) {
+        if (parameter.schema?.default !== undefined) parameter.required = false;
       }
       operation.responses = { ...operation.responses, default: PROBLEM };
     }

@@ -1,0 +1,770 @@
+/**
+ * The control API as a client sees it: made from its OpenAPI document by `npm run generate`, and compared with it by
+ * test/api/client-types.test.ts. Over 300 lines, since nobody edits it.
+ */
+
+export type App = {
+  id: string;
+  name: string;
+  productionBranch: string | null;
+  url: string;
+  version: number | null;
+  commit: string | null;
+  createdAt: string;
+};
+
+export type Certificate = {
+  id: string | null;
+  names: string[];
+  app: string | null;
+  source: 'acme' | 'local' | 'upload';
+  state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+  notAfter: string | null;
+  nextAttempt: string | null;
+  problem: { message: string; hint: string } | null;
+};
+
+export type CreatedToken = {
+  id: string;
+  name: string;
+  kind: 'personal' | 'ci' | 'service';
+  role: 'viewer' | 'deployer' | 'admin' | null;
+  apps: string[] | null;
+  grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  can: string[] | null;
+  prefix: string;
+  createdAt: string;
+  createdBy: string | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  lastUsedAt: string | null;
+  token: string;
+};
+
+export type DeployedAgain = {
+  deployment: Deployment;
+  environmentVersion: number;
+  elapsedMs: number;
+};
+
+export type DeployedFunction = {
+  name: string;
+  entry: string | null;
+  path: string | null;
+  methods: string[] | null;
+  convention: string | null;
+  memoryMib: number;
+  timeoutMs: number;
+  concurrency: number;
+};
+
+export type Deployment = {
+  id: string;
+  version: number | null;
+  kind: 'production' | 'branch' | 'tag' | 'commit';
+  ref: string;
+  commit: string;
+  subject: string;
+  author: string;
+  state: 'queued' | 'building' | 'warming' | 'live' | 'draining' | 'retired' | 'failed';
+  bundle: string | null;
+  envVersion: number;
+  createdAt: string;
+  liveAt: string | null;
+  buildMs: number | null;
+  url: string;
+  isCurrent: boolean;
+  reason: string | null;
+  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+};
+
+export type DeploymentDetail = {
+  id: string;
+  version: number | null;
+  kind: 'production' | 'branch' | 'tag' | 'commit';
+  ref: string;
+  commit: string;
+  subject: string;
+  author: string;
+  state: 'queued' | 'building' | 'warming' | 'live' | 'draining' | 'retired' | 'failed';
+  bundle: string | null;
+  envVersion: number;
+  createdAt: string;
+  liveAt: string | null;
+  buildMs: number | null;
+  url: string;
+  isCurrent: boolean;
+  reason: string | null;
+  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+  commitUrl: string;
+  sourceVersion: number | null;
+  createdBy: string | null;
+  endedAt: string | null;
+  bundleBytes: number | null;
+  functions: DeployedFunction[];
+};
+
+export type Domain = {
+  name: string;
+  displayName: string;
+  state: 'pending' | 'verified';
+  url: string;
+  branch: string | null;
+  redirectTo: string | null;
+  proof: 'txt' | 'cname' | null;
+  pointing: 'here' | 'elsewhere' | 'nowhere' | 'unknown';
+  problem: string | null;
+  records: {
+    type: 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'ALIAS';
+    name: string;
+    value: string;
+    purpose: 'proof' | 'pointing' | 'both';
+  }[];
+  findings: {
+    type: 'TXT' | 'CNAME' | 'A';
+    name: string;
+    server: string | null;
+    outcome: 'expected' | 'other' | 'none' | 'unknown-name' | 'failed';
+    values: string[];
+    message: string;
+  }[];
+  certificate: {
+    state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+    expiresAt: string | null;
+    problem: string | null;
+    hint: string | null;
+  } | null;
+  checkedAt: string | null;
+  nextCheckAt: string | null;
+  createdAt: string;
+  verifiedAt: string | null;
+};
+
+export type Environment = {
+  version: number;
+  items: {
+    name: string;
+    scope: string;
+    kind: 'plain' | 'secret';
+    build: boolean;
+    value: string | null;
+    version: number;
+    updatedAt: string;
+    updatedBy: string | null;
+  }[];
+};
+
+export type EnvironmentResult = {
+  version: number;
+  set: { name: string; scope: string; kind: 'plain' | 'secret' }[];
+  unset: { name: string; scope: string }[];
+  production: {
+    state: 'none' | 'current' | 'failed' | 'postponed';
+    isReleased: boolean;
+    live: Deployment | null;
+    reason: string | null;
+  };
+  previews: number;
+  warnings: string[];
+  elapsedMs: number;
+};
+
+export type EnvironmentVersion = {
+  version: number;
+  createdAt: string;
+  createdBy: string | null;
+  restoredFrom: number | null;
+  set: { name: string; scope: string }[];
+  unset: { name: string; scope: string }[];
+};
+
+export type Key = {
+  id: string;
+  name: string;
+  algorithm: string;
+  /** As authorized_keys has it, without a comment */
+  publicKey: string;
+  /** As `ssh-keygen -l` prints it */
+  fingerprint: string;
+  createdAt: string;
+};
+
+export type LogEntry = {
+  id: string;
+  at: string;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  kind: 'line' | 'report' | 'failure' | 'notice';
+  function: string;
+  version: number | null;
+  deployment: string;
+  requestId: string | null;
+  text: string;
+  fields: Record<string, unknown> | null;
+};
+
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  /** What is wrong, for people */
+  detail: string;
+  /** What is wrong, for programs; there may be more one day */
+  code: string;
+  /** What to do about it */
+  hint?: string;
+  /** Id of the request, which logs have too */
+  instance: string;
+  errors?: {
+    /** JSON pointer into the body: `#/name` */
+    pointer?: string;
+    /** Of the path or the query string */
+    parameter?: string;
+    message: string;
+  }[];
+};
+
+export type Push = {
+  id: string;
+  by: string;
+  refs: { ref: string; commit: string | null }[];
+  startedAt: string;
+  endedAt: string | null;
+  outcome:
+    | 'succeeded'
+    | 'refused'
+    | 'build-failed'
+    | 'release-failed'
+    | 'superseded'
+    | 'cancelled'
+    | 'failed'
+    | null;
+};
+
+export type PushOutput = {
+  line?: string;
+  outcome?:
+    | 'succeeded'
+    | 'refused'
+    | 'build-failed'
+    | 'release-failed'
+    | 'superseded'
+    | 'cancelled'
+    | 'failed';
+};
+
+export type Token = {
+  id: string;
+  name: string;
+  kind: 'personal' | 'ci' | 'service';
+  role: 'viewer' | 'deployer' | 'admin' | null;
+  apps: string[] | null;
+  grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  can: string[] | null;
+  prefix: string;
+  createdAt: string;
+  createdBy: string | null;
+  expiresAt: string | null;
+  revokedAt: string | null;
+  lastUsedAt: string | null;
+};
+
+export type UploadedCertificate = {
+  id: string;
+  names: string[];
+  app: string | null;
+  source: 'acme' | 'local' | 'upload';
+  state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+  notAfter: string | null;
+  nextAttempt: string | null;
+  problem: { message: string; hint: string } | null;
+  warnings: string[];
+  replaced: string[];
+};
+
+export type WhoAmI = {
+  tokenId: string;
+  name: string;
+  kind: 'personal' | 'ci' | 'service';
+  role: 'viewer' | 'deployer' | 'admin' | null;
+  apps: string[] | null;
+  grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  can: string[] | null;
+  expiresAt: string | null;
+};
+
+/** What each operation takes and gives. */
+export interface Operations {
+  /** Download the command line, one file for Node 20 and newer; takes no token */
+  downloadCommandLine: { input: Record<never, never>; answer: string };
+  /** Show whose token this is */
+  whoAmI: { input: Record<never, never>; answer: WhoAmI };
+  /** List the apps that the token can see, by name */
+  listApps: {
+    input: { query?: { limit?: number; cursor?: string; q?: string } };
+    answer: { items: App[]; next: string | null };
+  };
+  /** Show one app */
+  getApp: { input: { params: { app: string } }; answer: App };
+  /** List deployments, newest first */
+  listDeployments: {
+    input: {
+      params: { app: string };
+      query?: {
+        limit?: number;
+        cursor?: string;
+        state?: 'queued' | 'building' | 'warming' | 'live' | 'draining' | 'retired' | 'failed';
+        kind?: 'production' | 'branch' | 'tag' | 'commit';
+        ref?: string;
+      };
+    };
+    answer: { items: Deployment[]; next: string | null };
+  };
+  /** Show one deployment: by id, version, branch, tag or commit */
+  getDeployment: {
+    input: { params: { app: string; deployment: string } };
+    answer: DeploymentDetail;
+  };
+  /** Deploy a bundle again with the environment of now, as a new version */
+  redeploy: {
+    input: { params: { app: string }; body: { target?: string } };
+    answer: DeployedAgain;
+  };
+  /** Make an earlier release live again, as a new version */
+  rollback: {
+    input: { params: { app: string }; body: { target?: string; withEnvironment?: boolean } };
+    answer: DeployedAgain;
+  };
+  /** List the functions that production of each app serves */
+  listFunctions: {
+    input: {
+      query?: { q?: string; runtime?: string; app?: string; limit?: number; cursor?: string };
+    };
+    answer: {
+      items: {
+        id: string;
+        name: string;
+        app: string;
+        function: string;
+        runtime: string;
+        endpoint: string;
+        url: string;
+        version: number;
+        handler: string | null;
+        /** Megabytes. */
+        memory: number;
+        /** Milliseconds. */
+        timeout: number;
+        createdAt: string;
+        updatedAt: string;
+      }[];
+      next: string | null;
+    };
+  };
+  /** Show one function */
+  getFunction: {
+    input: { params: { function: string } };
+    answer: {
+      id: string;
+      name: string;
+      app: string;
+      function: string;
+      runtime: string;
+      endpoint: string;
+      url: string;
+      version: number;
+      handler: string | null;
+      /** Megabytes. */
+      memory: number;
+      /** Milliseconds. */
+      timeout: number;
+      createdAt: string;
+      updatedAt: string;
+      entry: string | null;
+      commit: string;
+      deployment: string;
+      triggers: { type: 'http'; config: { methods: string[] | null; path: string | null } }[];
+      environment: string[];
+      links: { versions: string; logs: string; app: string };
+    };
+  };
+  /** List running pushes and the last that have ended, newest first */
+  listPushes: {
+    input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
+    answer: { items: Push[]; next: string | null };
+  };
+  /** Follow what a push prints, as JSON lines */
+  followPush: { input: { params: { app: string; push: string } }; answer: PushOutput };
+  /** End a push while it is being built */
+  cancelPush: { input: { params: { app: string; push: string } }; answer: Push };
+  /** Read what functions printed, newest first; or follow it with tail */
+  listLogs: {
+    input: {
+      params: { app: string };
+      query?: {
+        since?: string;
+        until?: string;
+        level?: 'debug' | 'info' | 'warn' | 'error';
+        search?: string;
+        function?: string;
+        deployment?: string;
+        request?: string;
+        limit?: number;
+        cursor?: string;
+        tail?: boolean;
+      };
+    };
+    answer: { items: LogEntry[]; next: string | null };
+  };
+  /** What the functions of an app have had */
+  getAppMetrics: {
+    input: {
+      params: { app: string };
+      query?: { function?: string; deployment?: string; version?: number };
+    };
+    answer: {
+      app: string;
+      function: string | null;
+      deployment: string | null;
+      metrics: {
+        invocations: number;
+        errors: number;
+        coldStarts: number;
+        avgDuration: number;
+        avgColdStartDuration: number;
+        p95Duration: number;
+        successRate: number;
+        errorRate: number;
+        coldStartRate: number;
+        totalCost: number;
+        p50Duration: number;
+        p99Duration: number;
+        maxDuration: number;
+        p95ColdStartDuration: number;
+        throws: number;
+        timeouts: number;
+        crashes: number;
+        outOfMemory: number;
+        startFailures: number;
+        serverErrors: number;
+        refused: number;
+        abandoned: number;
+        billedDuration: number;
+        gbSeconds: number;
+        maxMemoryUsed: number;
+        requestBytes: number;
+        responseBytes: number;
+      };
+      functions: {
+        app: string;
+        function: string;
+        metrics: {
+          invocations: number;
+          errors: number;
+          coldStarts: number;
+          avgDuration: number;
+          avgColdStartDuration: number;
+          p95Duration: number;
+          successRate: number;
+          errorRate: number;
+          coldStartRate: number;
+          totalCost: number;
+          p50Duration: number;
+          p99Duration: number;
+          maxDuration: number;
+          p95ColdStartDuration: number;
+          throws: number;
+          timeouts: number;
+          crashes: number;
+          outOfMemory: number;
+          startFailures: number;
+          serverErrors: number;
+          refused: number;
+          abandoned: number;
+          billedDuration: number;
+          gbSeconds: number;
+          maxMemoryUsed: number;
+          requestBytes: number;
+          responseBytes: number;
+        };
+      }[];
+    };
+  };
+  /** What a function has had, in all its deployments or in one */
+  getFunctionMetrics: {
+    input: { params: { function: string }; query?: { deployment?: string; version?: number } };
+    answer: {
+      functionId: string;
+      metrics: {
+        invocations: number;
+        errors: number;
+        coldStarts: number;
+        avgDuration: number;
+        avgColdStartDuration: number;
+        p95Duration: number;
+        successRate: number;
+        errorRate: number;
+        coldStartRate: number;
+        totalCost: number;
+        p50Duration: number;
+        p99Duration: number;
+        maxDuration: number;
+        p95ColdStartDuration: number;
+        throws: number;
+        timeouts: number;
+        crashes: number;
+        outOfMemory: number;
+        startFailures: number;
+        serverErrors: number;
+        refused: number;
+        abandoned: number;
+        billedDuration: number;
+        gbSeconds: number;
+        maxMemoryUsed: number;
+        requestBytes: number;
+        responseBytes: number;
+      };
+    };
+  };
+  /** What all functions that the token may see have had, and what runs */
+  getPlatformMetrics: {
+    input: Record<never, never>;
+    answer: {
+      metrics: {
+        invocations: number;
+        errors: number;
+        coldStarts: number;
+        avgDuration: number;
+        avgColdStartDuration: number;
+        p95Duration: number;
+        successRate: number;
+        errorRate: number;
+        coldStartRate: number;
+        totalCost: number;
+        p50Duration: number;
+        p99Duration: number;
+        maxDuration: number;
+        p95ColdStartDuration: number;
+        throws: number;
+        timeouts: number;
+        crashes: number;
+        outOfMemory: number;
+        startFailures: number;
+        serverErrors: number;
+        refused: number;
+        abandoned: number;
+        billedDuration: number;
+        gbSeconds: number;
+        maxMemoryUsed: number;
+        requestBytes: number;
+        responseBytes: number;
+      };
+      apps: number;
+      functions: number;
+      deployments: number;
+      running: { workers: number; zygotes: number; inFlight: number } | null;
+      top: {
+        app: string;
+        function: string;
+        metrics: {
+          invocations: number;
+          errors: number;
+          coldStarts: number;
+          avgDuration: number;
+          avgColdStartDuration: number;
+          p95Duration: number;
+          successRate: number;
+          errorRate: number;
+          coldStartRate: number;
+          totalCost: number;
+          p50Duration: number;
+          p99Duration: number;
+          maxDuration: number;
+          p95ColdStartDuration: number;
+          throws: number;
+          timeouts: number;
+          crashes: number;
+          outOfMemory: number;
+          startFailures: number;
+          serverErrors: number;
+          refused: number;
+          abandoned: number;
+          billedDuration: number;
+          gbSeconds: number;
+          maxMemoryUsed: number;
+          requestBytes: number;
+          responseBytes: number;
+        };
+      }[];
+    };
+  };
+  /** List the environment; secrets without their values */
+  getEnvironment: {
+    input: { params: { app: string }; query?: { version?: number } };
+    answer: Environment;
+  };
+  /** Set and unset values: all of them, as one version, or none */
+  changeEnvironment: {
+    input: {
+      params: { app: string };
+      body: {
+        set?: {
+          name: string;
+          value: string;
+          scope?: string;
+          kind?: 'plain' | 'secret';
+          build?: boolean;
+        }[];
+        unset?: { name: string; scope?: string }[];
+      };
+    };
+    answer: EnvironmentResult;
+  };
+  /** List the versions of the environment and what each changed, newest first */
+  listEnvironmentVersions: {
+    input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
+    answer: { items: EnvironmentVersion[]; next: string | null };
+  };
+  /** Set one value */
+  setEnvironmentValue: {
+    input: {
+      params: { app: string; name: string };
+      body: { value: string; scope?: string; kind?: 'plain' | 'secret'; build?: boolean };
+    };
+    answer: EnvironmentResult;
+  };
+  /** Unset one value */
+  unsetEnvironmentValue: {
+    input: { params: { app: string; name: string }; query?: { scope?: string } };
+    answer: EnvironmentResult;
+  };
+  /** List the domains of an app, and what each still needs */
+  listDomains: {
+    input: {
+      params: { app: string };
+      query?: { limit?: number; cursor?: string; state?: 'pending' | 'verified' };
+    };
+    answer: { items: Domain[]; next: string | null };
+  };
+  /** Add a domain, or change what one leads to; DNS is asked at once */
+  addDomain: {
+    input: {
+      params: { app: string };
+      body: { name: string; branch?: string; redirectTo?: string };
+    };
+    answer: Domain;
+  };
+  /** Show one domain */
+  getDomain: { input: { params: { app: string; name: string } }; answer: Domain };
+  /** Remove a domain: it answers no more at once */
+  removeDomain: {
+    input: { params: { app: string; name: string } };
+    answer: { name: string; quarantinedUntil: string | null; redirects: string[] };
+  };
+  /** Ask DNS now whether a domain is proved and leads here */
+  verifyDomain: { input: { params: { app: string; name: string } }; answer: Domain };
+  /** List the certificates of the platform and of the apps that the token can see */
+  listCertificates: {
+    input: { query?: { limit?: number; cursor?: string } };
+    answer: { items: Certificate[]; next: string | null };
+  };
+  /** Upload a certificate and its key, which nobody can read again */
+  uploadCertificate: {
+    input: { body: { chain: string; key: string; app?: string } };
+    answer: UploadedCertificate;
+  };
+  /** Show the certificate of this machine's own authority; takes no token */
+  getAuthority: { input: Record<never, never>; answer: { certificate: string } };
+  /** Remove an uploaded certificate */
+  removeCertificate: { input: { params: { id: string } }; answer: undefined };
+  /** Replace the master key and encrypt everything anew, while all serves */
+  rotateMasterKey: { input: Record<never, never>; answer: { keyId: string; elapsedMs: number } };
+  /** List all tokens, or those confined to apps that the token administers */
+  listTokens: {
+    input: { query?: { limit?: number; cursor?: string } };
+    answer: { items: Token[]; next: string | null };
+  };
+  /** Create a token; its text is shown this once */
+  createToken: {
+    input: {
+      body: {
+        name: string;
+        kind?: 'personal' | 'ci' | 'service';
+        role?: 'viewer' | 'deployer' | 'admin';
+        apps?: string[];
+        grants?: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+        can?: string[];
+        expiresInSeconds?: number;
+      };
+    };
+    answer: CreatedToken;
+  };
+  /** Show a token, without its text */
+  getToken: { input: { params: { id: string } }; answer: Token };
+  /** Revoke a token at once; the last admin only with lastAdmin=true */
+  revokeToken: {
+    input: { params: { id: string }; query?: { lastAdmin?: boolean } };
+    answer: undefined;
+  };
+  /** List the SSH public keys of the token */
+  listKeys: {
+    input: { query?: { limit?: number; cursor?: string } };
+    answer: { items: Key[]; next: string | null };
+  };
+  /** Add an SSH public key to the token */
+  addKey: {
+    input: {
+      body: {
+        /** The line of a .pub file: ed25519, ecdsa, or rsa of at least 3072 bits */
+        publicKey: string;
+        /** Without it, the comment of the key */
+        name?: string;
+      };
+    };
+    answer: Key;
+  };
+  /** Remove an SSH public key of the token */
+  removeKey: { input: { params: { id: string } }; answer: undefined };
+}
+
+/** Where each operation is. */
+export const OPERATIONS = {
+  downloadCommandLine: { method: 'GET', path: '/cli/fn.mjs' },
+  whoAmI: { method: 'GET', path: '/whoami' },
+  listApps: { method: 'GET', path: '/apps' },
+  getApp: { method: 'GET', path: '/apps/{app}' },
+  listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
+  getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
+  redeploy: { method: 'POST', path: '/apps/{app}/redeploy', isOnce: true },
+  rollback: { method: 'POST', path: '/apps/{app}/rollback', isOnce: true },
+  listFunctions: { method: 'GET', path: '/functions' },
+  getFunction: { method: 'GET', path: '/functions/{function}' },
+  listPushes: { method: 'GET', path: '/apps/{app}/pushes' },
+  followPush: { method: 'GET', path: '/apps/{app}/pushes/{push}/output' },
+  cancelPush: { method: 'POST', path: '/apps/{app}/pushes/{push}/cancel' },
+  listLogs: { method: 'GET', path: '/apps/{app}/logs' },
+  getAppMetrics: { method: 'GET', path: '/apps/{app}/metrics' },
+  getFunctionMetrics: { method: 'GET', path: '/functions/{function}/metrics' },
+  getPlatformMetrics: { method: 'GET', path: '/metrics' },
+  getEnvironment: { method: 'GET', path: '/apps/{app}/environment' },
+  changeEnvironment: { method: 'PATCH', path: '/apps/{app}/environment' },
+  listEnvironmentVersions: { method: 'GET', path: '/apps/{app}/environment/versions' },
+  setEnvironmentValue: { method: 'PUT', path: '/apps/{app}/environment/{name}' },
+  unsetEnvironmentValue: { method: 'DELETE', path: '/apps/{app}/environment/{name}' },
+  listDomains: { method: 'GET', path: '/apps/{app}/domains' },
+  addDomain: { method: 'POST', path: '/apps/{app}/domains', isOnce: true },
+  getDomain: { method: 'GET', path: '/apps/{app}/domains/{name}' },
+  removeDomain: { method: 'DELETE', path: '/apps/{app}/domains/{name}' },
+  verifyDomain: { method: 'POST', path: '/apps/{app}/domains/{name}/verify' },
+  listCertificates: { method: 'GET', path: '/certificates' },
+  uploadCertificate: { method: 'POST', path: '/certificates', isOnce: true },
+  getAuthority: { method: 'GET', path: '/certificates/authority' },
+  removeCertificate: { method: 'DELETE', path: '/certificates/{id}' },
+  rotateMasterKey: { method: 'POST', path: '/master-key/rotation' },
+  listTokens: { method: 'GET', path: '/tokens' },
+  createToken: { method: 'POST', path: '/tokens', isOnce: true },
+  getToken: { method: 'GET', path: '/tokens/{id}' },
+  revokeToken: { method: 'DELETE', path: '/tokens/{id}' },
+  listKeys: { method: 'GET', path: '/keys' },
+  addKey: { method: 'POST', path: '/keys', isOnce: true },
+  removeKey: { method: 'DELETE', path: '/keys/{id}' },
+} as const satisfies Record<keyof Operations, object>;
