@@ -10,7 +10,7 @@ type Document = Record<string, unknown> & {
 
 interface Operation {
   security?: object[];
-  parameters?: { required?: boolean; schema?: { default?: unknown } }[];
+  parameters?: { required?: boolean; schema?: object }[];
   requestBody?: unknown;
   responses?: Record<string, unknown>;
   'x-fn-idempotent'?: boolean;
@@ -70,7 +70,7 @@ function complete(document: Document): object {
         operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
       }
       for (const parameter of operation.parameters ?? []) {
-        if (parameter.schema?.default !== undefined) parameter.required = false;
+        if ('default' in (parameter.schema ?? {})) parameter.required = false;
       }
       operation.responses = { ...operation.responses, default: PROBLEM };
     }

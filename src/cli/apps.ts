@@ -1,13 +1,8 @@
 import type { Command } from 'commander';
-import type { AppView, Page } from '../protocol/control-api.ts';
+import type { AppView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
-import {
-  appPath,
-  chooseApp,
-  type CommandContext,
-  type CommonOptions,
-  connect,
-} from './command-context.ts';
+import { chooseApp, type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import { listAll } from './list-all.ts';
 import { formatCommit, formatTable, formatVersion } from './output.ts';
 
 export const apps: CommandDefinition = (program, ctx) => {
@@ -21,13 +16,13 @@ function listApps(ctx: CommandContext): Command {
   const command = newCommand('list', 'list the apps that the token may see');
   return command.action(async (options: CommonOptions) => {
     const client = await connect(ctx);
-    const page = await client.call<Page<AppView>>({ method: 'GET', path: '/apps' });
-    if (options.json) return ctx.output.json(page);
-    if (page.items.length === 0) {
+    const items = await listAll(client, 'listApps', {});
+    if (options.json) return ctx.output.json({ items });
+    if (items.length === 0) {
       ctx.output.line('No apps yet: push to a new name, and it is there.');
       return;
     }
-    const rows = page.items.map((app) => [
+    const rows = items.map((app) => [
       app.name,
       formatVersion(app.version),
       formatCommit(app.commit),
@@ -44,8 +39,8 @@ function showApp(ctx: CommandContext): Command {
     .argument('[app]', 'its name; without it, that of this repository')
     .action(async (name: string | undefined, options: CommonOptions) => {
       const client = await connect(ctx);
-      const path = appPath(name ?? (await chooseApp(ctx, {})));
-      const app = await client.call<AppView>({ method: 'GET', path });
+      const appName = name ?? (await chooseApp(ctx, {}));
+      const app = await client.call('getApp', { params: { app: appName } });
       if (options.json) return ctx.output.json(app);
       ctx.output.line(`App         ${app.name}`);
       ctx.output.line(`URL         ${app.url}`);

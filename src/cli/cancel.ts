@@ -1,7 +1,7 @@
 import type { PushView } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import { describePush, followPush, isMeant, listPushes } from './running-pushes.ts';
 
 export const cancel: CommandDefinition = (program, ctx) => {
@@ -14,8 +14,7 @@ export const cancel: CommandDefinition = (program, ctx) => {
     const appName = await chooseApp(ctx, options);
     const running = (await listPushes(client, appName)).filter(({ outcome }) => outcome === null);
     const { id } = choosePush(running, { appName, name, nowMs: ctx.now() });
-    const path = `${appPath(appName)}/pushes/${encodeURIComponent(id)}/cancel`;
-    const push = await client.call<PushView>({ method: 'POST', path });
+    const push = await client.call('cancelPush', { params: { app: appName, push: id } });
     const outcome = await followPush(client, { appName, id }, () => {});
     if (options.json) return ctx.output.json({ ...push, outcome });
     const what = describePush(push, ctx.now());

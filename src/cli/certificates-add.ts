@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { CertificateUpload, UploadedCertificate } from '../protocol/certificates-api.ts';
+import type { CertificateUpload } from '../protocol/certificates-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, type CommandContext, connect } from './command-context.ts';
@@ -24,11 +24,7 @@ export function addCertificate(ctx: CommandContext): Command {
       const body: CertificateUpload = { chain, key };
       if (options.app !== undefined) body.app = options.app;
       const client = await connect(ctx);
-      const added = await client.call<UploadedCertificate>({
-        method: 'POST',
-        path: '/certificates',
-        body,
-      });
+      const added = await client.call('uploadCertificate', { body });
       if (options.json) return ctx.output.json(added);
       const { id, names, notAfter, replaced, warnings } = added;
       ctx.output.line(`${id} is served for ${names.join(', ')} until ${notAfter?.slice(0, 10)}.`);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { CertificateView } from '../protocol/certificates-api.ts';
 import { printableLine } from '../std/printable.ts';
-import { allPages } from './all-pages.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import { listAll } from './list-all.ts';
 import { formatTable } from './output.ts';
 
 const MAX_SHOWN_CHARACTERS = 200;
@@ -16,7 +16,7 @@ export function listCertificates(ctx: CommandContext): Command {
   return newCommand('list', 'list the certificates of the platform and of its apps').action(
     async (options: CommonOptions) => {
       const client = await connect(ctx);
-      const items = await allPages<CertificateView>(client, '/certificates');
+      const items = await listAll(client, 'listCertificates', {});
       if (options.json) return ctx.output.json({ items });
       if (items.length === 0) {
         ctx.output.line('There are no certificates yet.');

@@ -9,8 +9,7 @@ export function removeCertificate(ctx: CommandContext): Command {
     .action(async (id: string, options: CommonOptions) => {
       const client = await connect(ctx);
       await confirm(ctx, options, `Remove ${id}? Its names are served by another, if there is one`);
-      const path = `/certificates/${encodeURIComponent(id)}`;
-      await client.call<undefined>({ method: 'DELETE', path });
+      await client.call('removeCertificate', { params: { id } });
       if (options.json) return ctx.output.json({ id, isRemoved: true });
       ctx.output.line(`${id} is removed.`);
     });

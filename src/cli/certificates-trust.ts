@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { LocalAuthorityView } from '../protocol/certificates-api.ts';
 import { readAuthorityFile } from './authority-files.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
@@ -37,8 +36,7 @@ async function findFile(ctx: CommandContext, file: string | undefined): Promise<
     return path;
   }
   const client = await connect(ctx);
-  const path = '/certificates/authority';
-  const { certificate } = await client.call<LocalAuthorityView>({ method: 'GET', path });
+  const { certificate } = await client.call('getAuthority');
   return ctx.authorities.store(client.server, `${certificate.trim()}\n`);
 }
 

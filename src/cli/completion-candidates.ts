@@ -1,15 +1,13 @@
 import type { Command, Option } from 'commander';
-import type { CertificateView } from '../protocol/certificates-api.ts';
-import type { AppView, DeploymentView, Page } from '../protocol/control-api.ts';
-import type { DomainView } from '../protocol/domains-api.ts';
-import { allPages } from './all-pages.ts';
-import { appPath, chooseApp, type CommandContext, connect } from './command-context.ts';
+import { chooseApp, type CommandContext, connect } from './command-context.ts';
 import { runGit } from './git.ts';
 import { LOCAL_COMMANDS } from './local-commands.ts';
 import { formatVersion } from './output.ts';
 
 /** Nobody waits for a server at the press of a key. */
-const SERVER_MS = 1_000;
+const IN_TIME = { timeoutMs: 1_000 };
+/** One page: nobody reads more. */
+const MAX_NAMES = 200;
 
 /** Arguments and options whose values can be looked up, by their names in the commands. */
 const VALUES: Record<string, (ctx: CommandContext, app: string | undefined) => Promise<string[]>> =
@@ -94,37 +92,32 @@ async function lookUp(
 
 async function listApps(ctx: CommandContext): Promise<string[]> {
   const client = await connect(ctx);
-  const call = { method: 'GET', path: '/apps', timeoutMs: SERVER_MS } as const;
-  return (await client.call<Page<AppView>>(call)).items.map(({ name }) => name);
+  const { items } = await client.call('listApps', { query: { limit: MAX_NAMES } }, IN_TIME);
+  return items.map(({ name }) => name);
 }
 
 async function listVersions(ctx: CommandContext, app: string | undefined): Promise<string[]> {
   const client = await connect(ctx);
-  const appName = await chooseApp(ctx, app === undefined ? {} : { app });
-  const call = {
-    method: 'GET',
-    path: `${appPath(appName)}/deployments`,
-    timeoutMs: SERVER_MS,
-  } as const;
-  const { items } = await client.call<Page<DeploymentView>>(call).catch(() => ({ items: [] }));
-  return items.map(({ version }) => formatVersion(version));
+  const params = { app: await chooseApp(ctx, app === undefined ? {} : { app }) };
+  const page = await client.call('listDeployments', { params }, IN_TIME).catch(() => null);
+  return (page?.items ?? []).map(({ version }) => formatVersion(version));
 }
 
 async function listDomains(ctx: CommandContext, app: string | undefined): Promise<string[]> {
   const client = await connect(ctx);
-  const appName = await chooseApp(ctx, app === undefined ? {} : { app });
-  const call = {
-    method: 'GET',
-    path: `${appPath(appName)}/domains`,
-    timeoutMs: SERVER_MS,
-  } as const;
-  return (await client.call<Page<DomainView>>(call)).items.map(({ name }) => name);
+  const params = { app: await chooseApp(ctx, app === undefined ? {} : { app }) };
+  const { items } = await client.call(
+    'listDomains',
+    { params, query: { limit: MAX_NAMES } },
+    IN_TIME,
+  );
+  return items.map(({ name }) => name);
 }
 
 /** Those that can be removed. */
 async function listUploads(ctx: CommandContext): Promise<string[]> {
   const client = await connect(ctx);
-  const items = await allPages<CertificateView>(client, '/certificates', { timeoutMs: SERVER_MS });
+  const { items } = await client.call('listCertificates', { query: { limit: MAX_NAMES } }, IN_TIME);
   return items.flatMap(({ id, source }) => (id !== null && source === 'upload' ? [id] : []));
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
@@ -5,24 +6,43 @@ import tls from 'node:tls';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type Problem, SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
+import { type Operations, OPERATIONS } from '../protocol/control-client.generated.ts';
 import { ERROR_TABLE, type ErrorCode, PlatformError } from '../protocol/errors.ts';
 import { LineSplitter } from '../protocol/line-splitter.ts';
+import {
+  bodyOf,
+  type CallOptions,
+  type InputOf,
+  isOnce,
+  type OperationId,
+  pathOf,
+} from './operation-call.ts';
+import { sendAgain } from './send-again.ts';
 import { isLocalName, isLoopback } from './server-url.ts';
 
 /** One call of the control API. */
 interface ControlCall {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With its parts encoded, and the query. */
   path: string;
   body?: unknown;
   /** A minute otherwise. */
   timeoutMs?: number;
+  idempotencyKey?: string;
 }
 
 export interface ControlClient {
   server: string;
-  /** The answer's JSON; undefined for an answer without content. @throws PlatformError */
+  /** The answer of an operation of the API's description. @throws PlatformError */
+  call<Id extends OperationId>(id: Id, ...input: InputOf<Id>): Promise<Operations[Id]['answer']>;
+  /** What no operation describes. The answer's JSON; undefined for one without content. @throws PlatformError */
   call<Result>(call: ControlCall): Promise<Result>;
+  /** The same for whoever has the operation as a parameter. */
+  callOperation<Id extends OperationId>(
+    id: Id,
+    input: Operations[Id]['input'],
+    options?: CallOptions,
+  ): Promise<Operations[Id]['answer']>;
   /** The answer's JSON lines as they come, for as long as it takes. @throws PlatformError */
   stream<Line>(path: string): AsyncGenerator<Line>;
   /** An answer that comes bit by bit, until the signal is aborted. @throws PlatformError */
@@ -49,31 +69,41 @@ interface Peer {
 /** A client of the control API of a server. */
 export function createControlClient(peer: Peer, token: string): ControlClient {
   const { server } = peer;
+
+  async function callOnce({
+    body,
+    timeoutMs = TIMEOUT_MS,
+    ...call
+  }: ControlCall): Promise<unknown> {
+    const payload = body === undefined ? null : JSON.stringify(body);
+    const authorization = `Bearer ${token}`;
+    const response = await send(peer, { ...call, payload, authorization, timeoutMs });
+    const answer = await text(response).catch((cause: unknown) => {
+      throw unreachable(server, cause);
+    });
+    const status = response.statusCode ?? 0;
+    if (status < 200 || status >= 300) throw toError(answer, status, server);
+    return answer === '' ? undefined : parseAnswer(answer, server);
+  }
+
+  async function callOperation<Id extends OperationId>(
+    id: Id,
+    input: Operations[Id]['input'],
+    options: CallOptions = {},
+  ): Promise<Operations[Id]['answer']> {
+    const { method } = OPERATIONS[id];
+    const call = { method, path: pathOf(id, input), body: bodyOf(input), ...options };
+    if (!isOnce(id)) return callOnce(call) as Promise<Operations[Id]['answer']>;
+    const idempotencyKey = randomUUID();
+    const answer = await sendAgain(() => callOnce({ ...call, idempotencyKey }));
+    return answer as Operations[Id]['answer'];
+  }
+
   return {
     server,
-    async call<Result>({
-      method,
-      path,
-      body,
-      timeoutMs = TIMEOUT_MS,
-    }: ControlCall): Promise<Result> {
-      const payload = body === undefined ? null : JSON.stringify(body);
-      const response = await send(peer, {
-        method,
-        path,
-        payload,
-        authorization: `Bearer ${token}`,
-        timeoutMs,
-      });
-      const answer = await text(response).catch((cause: unknown) => {
-        throw unreachable(server, cause);
-      });
-      const status = response.statusCode ?? 0;
-      if (status >= 200 && status < 300) {
-        return (answer === '' ? undefined : parseAnswer(answer, server)) as Result;
-      }
-      throw toError(answer, status, server);
-    },
+    callOperation,
+    call: (call: OperationId | ControlCall, input = {}, options?: CallOptions) =>
+      typeof call === 'string' ? callOperation(call, input, options) : callOnce(call),
     async *stream<Line>(path: string) {
       const authorization = `Bearer ${token}`;
       const request = { method: 'GET', path, payload: null, authorization, timeoutMs: null };
@@ -117,6 +147,7 @@ interface Request {
   method: string;
   path: string;
   payload: string | null;
+  idempotencyKey?: string;
   authorization: string;
   /** Null for a stream, which lasts as long as it takes. */
   timeoutMs: number | null;
@@ -126,7 +157,7 @@ interface Request {
 
 function send(peer: Peer, request: Request) {
   const { server } = peer;
-  const { method, path, payload, authorization, timeoutMs } = request;
+  const { method, path, payload, authorization, timeoutMs, idempotencyKey } = request;
   const signal = AbortSignal.any([
     ...(peer.signal ? [peer.signal] : []),
     ...(request.signal ? [request.signal] : []),
@@ -146,6 +177,7 @@ function send(peer: Peer, request: Request) {
         host: url.host,
         authorization,
         accept: 'application/json',
+        ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
         ...(payload !== null && {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(payload),

@@ -1,8 +1,6 @@
 import { basename } from 'node:path';
-import type { DeploymentDetail } from '../protocol/control-api.ts';
 import { shortSha } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { appPath } from './command-context.ts';
 import type { Deployed, DeployTarget } from './deploy-target.ts';
 import { type FolderFiles, listFolderFiles } from './folder-files.ts';
 import { runGit } from './git.ts';
@@ -92,8 +90,8 @@ async function serves(
   { branch, tip, tree }: { branch: string; tip: string; tree: string },
 ): Promise<boolean> {
   if ((await scratch.must(['rev-parse', `${tip}^{tree}`])) !== tree) return false;
-  const path = `${appPath(appName)}/deployments/${encodeURIComponent(`refs/heads/${branch}`)}`;
-  const live = await client.call<DeploymentDetail>({ method: 'GET', path }).catch(() => null);
+  const params = { app: appName, deployment: `refs/heads/${branch}` };
+  const live = await client.call('getDeployment', { params }).catch(() => null);
   return live?.isCurrent === true && live.commit === tip;
 }
 

@@ -1,11 +1,10 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AppView, DeploymentDetail, WhoAmI } from '../protocol/control-api.ts';
+import type { AppView } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import {
   type AppOptions,
-  appPath,
   chooseApp,
   type CommandContext,
   connect,
@@ -74,8 +73,8 @@ async function conclude(
   { target, deployed, options }: Conclusion,
 ): Promise<void> {
   const { client, appName, say } = target;
-  const path = `${appPath(appName)}/deployments/${encodeURIComponent(`refs/heads/${deployed.branch}`)}`;
-  const deployment = await client.call<DeploymentDetail>({ method: 'GET', path });
+  const params = { app: appName, deployment: `refs/heads/${deployed.branch}` };
+  const deployment = await client.call('getDeployment', { params });
   if (!deployed.isChanged) {
     say(`-----> Nothing has changed: ${deployment.url} serves this already`);
   }
@@ -87,7 +86,7 @@ async function requirePush(
   client: ControlClient,
   { appName, app }: { appName: string; app: AppView | null },
 ): Promise<void> {
-  const { name, role, grants } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+  const { name, role, grants } = await client.call('whoAmI');
   const other = 'use a token that may: fn login --help';
   if (role === 'viewer') {
     const message = `the token "${name}" has the role viewer, which may not deploy`;

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { DomainRequestBody, DomainView } from '../protocol/domains-api.ts';
+import type { DomainRequestBody } from '../protocol/domains-api.ts';
 import { newCommand } from './command.ts';
-import { type AppOptions, type CommandContext, connect } from './command-context.ts';
-import { domainsPath, showDomain } from './domains-show.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
+import { showDomain } from './domains-show.ts';
 
 interface AddOptions extends AppOptions {
   branch?: string;
@@ -17,11 +17,11 @@ export function addDomain(ctx: CommandContext): Command {
     .option('--redirect-to <domain>', 'send visitors to another domain of the app')
     .action(async (name: string, options: AddOptions) => {
       const client = await connect(ctx);
-      const path = await domainsPath(ctx, options);
+      const params = { app: await chooseApp(ctx, options) };
       const body: DomainRequestBody = { name };
       if (options.branch !== undefined) body.branch = options.branch;
       if (options.redirectTo !== undefined) body.redirectTo = options.redirectTo;
-      const domain = await client.call<DomainView>({ method: 'POST', path, body });
+      const domain = await client.call('addDomain', { params, body });
       if (options.json) return ctx.output.json(domain);
       showDomain(ctx, domain);
       if (domain.state === 'verified') return;

@@ -1,15 +1,8 @@
 import type { Command } from 'commander';
-import type { DomainView } from '../protocol/domains-api.ts';
-import { allPages } from './all-pages.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
-import {
-  describeCertificate,
-  describeTarget,
-  domainsPath,
-  problemsOf,
-  shown,
-} from './domains-show.ts';
+import { describeCertificate, describeTarget, problemsOf, shown } from './domains-show.ts';
+import { listAll } from './list-all.ts';
 import { formatTable } from './output.ts';
 
 const HEADING = ['NAME', 'STATE', 'SERVES', 'CERTIFICATE', 'PROBLEM'];
@@ -19,11 +12,10 @@ export function listDomains(ctx: CommandContext): Command {
     .option('--app <name>', 'the app, when not that of this repository')
     .action(async (options: AppOptions) => {
       const client = await connect(ctx);
-      const path = await domainsPath(ctx, options);
-      const items = await allPages<DomainView>(client, path);
+      const appName = await chooseApp(ctx, options);
+      const items = await listAll(client, 'listDomains', { params: { app: appName } });
       if (options.json) return ctx.output.json({ items });
       if (items.length === 0) {
-        const appName = await chooseApp(ctx, options);
         ctx.output.line(`${appName} has no domains. Add one: fn domains add www.example.com`);
         return;
       }

@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import type { DomainRemoval } from '../protocol/domains-api.ts';
 import { newCommand } from './command.ts';
-import { type AppOptions, type CommandContext, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
-import { domainsPath } from './domains-show.ts';
 
 export function removeDomain(ctx: CommandContext): Command {
   return newCommand('remove', 'remove a domain')
@@ -11,9 +9,9 @@ export function removeDomain(ctx: CommandContext): Command {
     .option('--app <name>', 'the app, when not that of this repository')
     .action(async (name: string, options: AppOptions) => {
       const client = await connect(ctx);
-      const path = `${await domainsPath(ctx, options)}/${encodeURIComponent(name)}`;
+      const params = { app: await chooseApp(ctx, options), name };
       await confirm(ctx, options, `Remove ${name}? It answers no more at once`);
-      const removed = await client.call<DomainRemoval>({ method: 'DELETE', path });
+      const removed = await client.call('removeDomain', { params });
       if (options.json) return ctx.output.json(removed);
       ctx.output.line(`${removed.name} is removed.`);
       for (const other of removed.redirects) {

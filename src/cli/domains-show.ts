@@ -1,7 +1,7 @@
 /** A domain as the commands show it. */
 import type { DomainView } from '../protocol/domains-api.ts';
 import { printableLine } from '../std/printable.ts';
-import { appPath, chooseApp, type AppOptions, type CommandContext } from './command-context.ts';
+import type { CommandContext } from './command-context.ts';
 import { formatTable } from './output.ts';
 
 const PURPOSES = {
@@ -12,11 +12,6 @@ const PURPOSES = {
 
 /** What DNS holds belongs to others. */
 const MAX_SHOWN_CHARACTERS = 300;
-
-/** The API's path of the domains of the app that the options or the repository name. */
-export async function domainsPath(ctx: CommandContext, options: AppOptions): Promise<string> {
-  return `${appPath(await chooseApp(ctx, options))}/domains`;
-}
 
 /** What a domain serves, in words. */
 export function describeTarget({ branch, redirectTo }: DomainView): string {

@@ -4,8 +4,8 @@ import type { DomainView } from '../protocol/domains-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ControlClient } from './control-client.ts';
 import { newCommand } from './command.ts';
-import { type AppOptions, type CommandContext, connect } from './command-context.ts';
-import { domainsPath, showDomain, shown } from './domains-show.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
+import { showDomain, shown } from './domains-show.ts';
 
 interface VerifyOptions extends AppOptions {
   wait?: true;
@@ -22,8 +22,8 @@ export function verifyDomain(ctx: CommandContext): Command {
     .option('--wait', 'ask again until it is there, for a quarter of an hour at most')
     .action(async (name: string, options: VerifyOptions) => {
       const client = await connect(ctx);
-      const path = `${await domainsPath(ctx, options)}/${encodeURIComponent(name)}/verify`;
-      const domain = await askUntil(ctx, client, { path, waitMs: options.wait ? WAIT_MS : 0 });
+      const params = { app: await chooseApp(ctx, options), name };
+      const domain = await askUntil(ctx, client, { params, waitMs: options.wait ? WAIT_MS : 0 });
       if (options.json) ctx.output.json(domain);
       else showDomain(ctx, domain);
       if (domain.state === 'pending') throw unverified(domain);
@@ -34,12 +34,12 @@ export function verifyDomain(ctx: CommandContext): Command {
 async function askUntil(
   ctx: CommandContext,
   client: ControlClient,
-  { path, waitMs }: { path: string; waitMs: number },
+  { params, waitMs }: { params: { app: string; name: string }; waitMs: number },
 ): Promise<DomainView> {
   const untilMs = ctx.now() + waitMs;
   let told: string | null = null;
   for (;;) {
-    const domain = await client.call<DomainView>({ method: 'POST', path });
+    const domain = await client.call('verifyDomain', { params });
     if (domain.state === 'verified' || ctx.now() >= untilMs) return domain;
     if (domain.problem !== null && domain.problem !== told) {
       ctx.output.aside(`waiting: ${shown(domain.problem)}`);

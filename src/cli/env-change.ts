@@ -1,7 +1,6 @@
 import type { EnvironmentPatch, EnvironmentResult } from '../protocol/environment-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { type AppOptions, type CommandContext, connect } from './command-context.ts';
-import { environmentPath } from './env-options.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatVersion } from './output.ts';
 
 /** Sends a change and tells what came of it. @throws PlatformError release-failed when it is not live */
@@ -11,8 +10,8 @@ export async function changeEnvironment(
   patch: EnvironmentPatch,
 ): Promise<void> {
   const client = await connect(ctx);
-  const path = await environmentPath(ctx, options);
-  const result = await client.call<EnvironmentResult>({ method: 'PATCH', path, body: patch });
+  const params = { app: await chooseApp(ctx, options) };
+  const result = await client.call('changeEnvironment', { params, body: patch });
   if (options.json) ctx.output.json(result);
   else for (const line of describeChange(patch, result)) ctx.output.line(line);
   refuseUnreleased(result);

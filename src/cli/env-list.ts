@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Page } from '../protocol/control-api.ts';
 import type {
   EnvironmentItem,
   EnvironmentVersionView,
@@ -8,8 +7,7 @@ import type {
 } from '../protocol/environment-api.ts';
 import { printableLine } from '../std/printable.ts';
 import { newCommand } from './command.ts';
-import { type AppOptions, type CommandContext, connect } from './command-context.ts';
-import { environmentPath } from './env-options.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatAge, formatTable } from './output.ts';
 
 interface ListOptions extends AppOptions {
@@ -17,6 +15,7 @@ interface ListOptions extends AppOptions {
   at?: number;
 }
 
+const MAX_VERSIONS = 200;
 const MAX_SHOWN_CHARACTERS = 60;
 
 export function listEnvironment(ctx: CommandContext): Command {
@@ -26,17 +25,14 @@ export function listEnvironment(ctx: CommandContext): Command {
     .option('--at <version>', 'the environment as it was at that version', readVersion)
     .action(async (options: ListOptions) => {
       const client = await connect(ctx);
-      const path = await environmentPath(ctx, options);
+      const params = { app: await chooseApp(ctx, options) };
       if (options.versions) {
-        const query = `${path}/versions?limit=200`;
-        const page = await client.call<Page<EnvironmentVersionView>>({
-          method: 'GET',
-          path: query,
-        });
+        const query = { limit: MAX_VERSIONS };
+        const page = await client.call('listEnvironmentVersions', { params, query });
         return options.json ? ctx.output.json(page) : printVersions(ctx, page.items);
       }
-      const query = options.at === undefined ? '' : `?version=${options.at}`;
-      const view = await client.call<EnvironmentView>({ method: 'GET', path: path + query });
+      const query = options.at === undefined ? {} : { version: options.at };
+      const view = await client.call('getEnvironment', { params, query });
       return options.json ? ctx.output.json(view) : printEnvironment(ctx, view);
     });
 }

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, type CommandContext } from './command-context.ts';
+import type { AppOptions } from './command-context.ts';
 
 export interface ScopeOptions extends AppOptions {
   scope: string;
@@ -43,11 +43,6 @@ export function valueFields({ scope, secret, plain, build }: ValueOptions) {
     ...(plain && { kind: 'plain' as const }),
     ...(build !== undefined && { build }),
   };
-}
-
-/** The API's path of the environment of the app that the options or the repository name. */
-export async function environmentPath(ctx: CommandContext, options: AppOptions): Promise<string> {
-  return `${appPath(await chooseApp(ctx, options))}/environment`;
 }
 
 function readScope(text: string): string {

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { EnvironmentItem, EnvironmentView } from '../protocol/environment-api.ts';
+import type { EnvironmentItem } from '../protocol/environment-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { type CommandContext, connect } from './command-context.ts';
+import { chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatDotenv } from './dotenv.ts';
-import { environmentPath, newScopeCommand, type ScopeOptions } from './env-options.ts';
+import { newScopeCommand, type ScopeOptions } from './env-options.ts';
 
 interface PullOptions extends ScopeOptions {
   force?: true;
@@ -24,8 +24,8 @@ export function pullEnvironment(ctx: CommandContext): Command {
     )
     .action(async (file: string, options: PullOptions) => {
       const client = await connect(ctx);
-      const path = await environmentPath(ctx, options);
-      const view = await client.call<EnvironmentView>({ method: 'GET', path });
+      const params = { app: await chooseApp(ctx, options) };
+      const view = await client.call('getEnvironment', { params });
       const items = effectiveItems(view.items, options.scope);
       const content = [
         `# Environment version ${view.version}, ${options.scope}`,

@@ -1,12 +1,11 @@
 import type { AppView } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { appPath } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
 
 /** Null for a name that has no app yet. @throws PlatformError bad-request for a name that no app can have */
 export async function findApp(client: ControlClient, appName: string): Promise<AppView | null> {
   try {
-    return await client.call<AppView>({ method: 'GET', path: appPath(appName) });
+    return await client.call('getApp', { params: { app: appName } });
   } catch (error) {
     if (error instanceof PlatformError && error.code === 'not-found') return null;
     throw error;

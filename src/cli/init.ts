@@ -1,5 +1,4 @@
 import { basename, resolve } from 'node:path';
-import type { WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { CA_FILE_OPTION, chooseAuthority } from './authority-option.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
@@ -33,7 +32,7 @@ export const init: CommandDefinition = (program, ctx) => {
     // Nothing is written before the server has accepted the token.
     const authority = await chooseAuthority(ctx, server, options);
     const client = createControlClient({ server, authority }, token);
-    const { apps } = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+    const { apps } = await client.call('whoAmI');
     if (apps !== null && !apps.includes(appName)) throw foreignApp(appName, apps);
     await findApp(client, appName); // The first push would make it, unless its name cannot be.
 

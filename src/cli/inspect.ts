@@ -1,8 +1,8 @@
-import type { AppView, DeploymentDetail, FunctionView } from '../protocol/control-api.ts';
+import type { DeploymentDetail, FunctionView } from '../protocol/control-api.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
 import { formatAge, formatTable, formatVersion } from './output.ts';
 
@@ -33,12 +33,11 @@ async function readDeployment(
   target: string | undefined,
 ): Promise<DeploymentDetail> {
   const name = target ?? (await productionVersion(client, appName));
-  const path = `${appPath(appName)}/deployments/${encodeURIComponent(name)}`;
-  return client.call<DeploymentDetail>({ method: 'GET', path });
+  return client.call('getDeployment', { params: { app: appName, deployment: name } });
 }
 
 async function productionVersion(client: ControlClient, appName: string): Promise<string> {
-  const { version } = await client.call<AppView>({ method: 'GET', path: appPath(appName) });
+  const { version } = await client.call('getApp', { params: { app: appName } });
   if (version !== null) return formatVersion(version);
   throw new PlatformError('not-found', `production of ${appName} serves nothing yet`, {
     hint: 'deploy it: git push fn main   (fn releases shows what was tried)',

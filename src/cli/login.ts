@@ -1,4 +1,3 @@
-import type { WhoAmI } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { CA_FILE_OPTION, chooseAuthority } from './authority-option.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
@@ -28,7 +27,7 @@ export const login: CommandDefinition = (program, ctx) => {
     const token = await readToken(ctx, { server, file: options.tokenFile });
     const authority = await chooseAuthority(ctx, server, options);
     const client = createControlClient({ server, authority }, token);
-    const whoAmI = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+    const whoAmI = await client.call('whoAmI');
     await ctx.credentials.store(server, token);
     if (authority !== null) await ctx.authorities.store(server, authority);
     if (options.json) return ctx.output.json({ ...whoAmI, server });

@@ -23,6 +23,7 @@ import type { Installation } from './installation.ts';
 import { LOCAL_COMMANDS, localCommands } from './local-commands.ts';
 import { login, logout } from './login.ts';
 import { inspect } from './inspect.ts';
+import { keys } from './keys.ts';
 import { logs } from './logs.ts';
 import { masterKey } from './master-key.ts';
 import { metrics } from './metrics.ts';
@@ -43,7 +44,7 @@ const GROUPS = {
   'Deploy:': [deploy, rollback, promote, redeploy, attach, cancel],
   'Look:': [open, logs, metrics, releases, inspect, apps],
   'Configure:': [env, domains, certificates],
-  'Run a platform:': [tokens, audit, masterKey],
+  'Run a platform:': [tokens, keys, audit, masterKey],
   'Others:': [completion, version],
 };
 

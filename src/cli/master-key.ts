@@ -1,4 +1,3 @@
-import type { MasterKeyRotation } from '../protocol/environment-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommonOptions, connect } from './command-context.ts';
 
@@ -7,8 +6,7 @@ export const masterKey: CommandDefinition = (program, ctx) => {
   command.addCommand(
     newCommand('rotate', 'replace the master key').action(async (options: CommonOptions) => {
       const client = await connect(ctx);
-      const path = '/master-key/rotation';
-      const rotation = await client.call<MasterKeyRotation>({ method: 'POST', path });
+      const rotation = await client.call('rotateMasterKey');
       if (options.json) return ctx.output.json(rotation);
       const took = `${Math.round(rotation.elapsedMs)} ms`;
       ctx.output.line(`-----> Everything is encrypted with a new master key (${took})`);

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import type { AppView, DeploymentDetail } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { ControlClient } from './control-client.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 
 export const open: CommandDefinition = (program, ctx) => {
   const command = newCommand('open', 'open an app in the browser')
@@ -11,11 +10,11 @@ export const open: CommandDefinition = (program, ctx) => {
   program.addCommand(command);
   command.action(async (target: string | undefined, options: AppOptions) => {
     const client = await connect(ctx);
-    const path = appPath(await chooseApp(ctx, options));
+    const app = await chooseApp(ctx, options);
     const { url } =
       target === undefined
-        ? await client.call<AppView>({ method: 'GET', path })
-        : await readDeployment(client, `${path}/deployments/${encodeURIComponent(target)}`);
+        ? await client.call('getApp', { params: { app } })
+        : await readDeployment(client, { app, deployment: target });
     if (options.json) return ctx.output.json({ url });
     ctx.output.line(url);
     if (ctx.environment.hasDisplay) openBrowser(url);
@@ -23,11 +22,11 @@ export const open: CommandDefinition = (program, ctx) => {
 };
 
 /** What is not served any more is served by its commit's URL, as long as that lives. */
-async function readDeployment(client: ControlClient, path: string): Promise<{ url: string }> {
-  const { isCurrent, url, commitUrl } = await client.call<DeploymentDetail>({
-    method: 'GET',
-    path,
-  });
+async function readDeployment(
+  client: ControlClient,
+  params: { app: string; deployment: string },
+): Promise<{ url: string }> {
+  const { isCurrent, url, commitUrl } = await client.call('getDeployment', { params });
   return { url: isCurrent ? url : commitUrl };
 }
 

@@ -1,6 +1,5 @@
-import type { RedeployRequest, RollbackResult } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import { formatCommit, formatVersion, STARTING } from './output.ts';
 
 export const redeploy: CommandDefinition = (program, ctx) => {
@@ -15,10 +14,9 @@ export const redeploy: CommandDefinition = (program, ctx) => {
   command.action(async (target: string | undefined, options: AppOptions) => {
     const client = await connect(ctx);
     const appName = await chooseApp(ctx, options);
-    const body: RedeployRequest = target === undefined ? {} : { target };
-    const path = `${appPath(appName)}/redeploy`;
+    const body = target === undefined ? {} : { target };
     ctx.output.waitFor(...STARTING);
-    const result = await client.call<RollbackResult>({ method: 'POST', path, body });
+    const result = await client.call('redeploy', { params: { app: appName }, body });
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;
     const version = formatVersion(deployment.version);

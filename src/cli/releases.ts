@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
-import type { DeploymentView, Page } from '../protocol/control-api.ts';
+import type { DeploymentView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import { formatAge, formatCommit, formatTable, formatVersion } from './output.ts';
 
 const DEFAULT_LIMIT = 20;
@@ -15,8 +15,8 @@ export const releases: CommandDefinition = (program, ctx) => {
   command.action(async (options: AppOptions & { limit: number }) => {
     const client = await connect(ctx);
     const appName = await chooseApp(ctx, options);
-    const path = `${appPath(appName)}/deployments?limit=${options.limit}`;
-    const page = await client.call<Page<DeploymentView>>({ method: 'GET', path });
+    const query = { limit: options.limit };
+    const page = await client.call('listDeployments', { params: { app: appName }, query });
     if (options.json) return ctx.output.json(page);
     if (page.items.length === 0) {
       ctx.output.line(`${appName} has no releases yet. The first one: git push fn main`);

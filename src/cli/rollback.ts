@@ -1,8 +1,7 @@
 import { InvalidArgumentError } from 'commander';
-import type { RollbackRequest, RollbackResult } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import { formatCommit, formatVersion, STARTING } from './output.ts';
 
 interface RollbackOptions extends AppOptions {
@@ -22,13 +21,12 @@ export const rollback: CommandDefinition = (program, ctx) => {
     const appName = await chooseApp(ctx, options);
     if (target !== undefined && options.version !== undefined) throw twice(target, options.version);
     const chosen = target ?? (options.version && `v${options.version}`);
-    const body: RollbackRequest = {
+    const body = {
       ...(chosen && { target: chosen }),
       ...(options.withEnv && { withEnvironment: true }),
     };
-    const path = `${appPath(appName)}/rollback`;
     ctx.output.waitFor(...STARTING);
-    const result = await client.call<RollbackResult>({ method: 'POST', path, body });
+    const result = await client.call('rollback', { params: { app: appName }, body });
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;
     const version = formatVersion(deployment.version);

@@ -1,15 +1,15 @@
-import type { Page, PushOutput, PushView, WhoAmI } from '../protocol/control-api.ts';
+import type { PushOutput, PushView } from '../protocol/control-api.ts';
 import { type ErrorCode, PlatformError } from '../protocol/errors.ts';
-import { appPath } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
+import { listAll } from './list-all.ts';
+import { pathOf } from './operation-call.ts';
 import { formatAge, formatCommit } from './output.ts';
 
 type Outcome = NonNullable<PushView['outcome']>;
 
 /** Running pushes and the last that have ended, newest first. */
 export async function listPushes(client: ControlClient, appName: string): Promise<PushView[]> {
-  const path = `${appPath(appName)}/pushes`;
-  return (await client.call<Page<PushView>>({ method: 'GET', path })).items;
+  return listAll(client, 'listPushes', { params: { app: appName } });
 }
 
 /** Whether somebody means this push by its id, its branch or tag, or a commit of it. */
@@ -44,13 +44,13 @@ export async function followPush(
   { appName, id }: { appName: string; id: string },
   onOutput: (output: PushOutput) => void,
 ): Promise<Outcome> {
-  const path = `${appPath(appName)}/pushes/${encodeURIComponent(id)}/output`;
+  const path = pathOf('followPush', { params: { app: appName, push: id } });
   for await (const output of client.stream<PushOutput>(path)) {
     onOutput(output);
     if ('outcome' in output && output.outcome !== undefined) return output.outcome;
   }
   // It may be the token that has ended: then this says so.
-  await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+  await client.call('whoAmI');
   throw new PlatformError('unavailable', 'the server stopped before the push had ended', {
     hint: 'see what became of it: fn releases',
   });

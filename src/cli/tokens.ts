@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { CreatedToken, CreateTokenRequest, Page, TokenView } from '../protocol/control-api.ts';
+import type { CreateTokenRequest, TokenView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
+import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
 
 const UNIT_SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
@@ -51,7 +52,7 @@ function createToken(ctx: CommandContext): Command {
     .action(async (name: string, options: CreateOptions) => {
       const client = await connect(ctx);
       const body = toRequest(name, options);
-      const created = await client.call<CreatedToken>({ method: 'POST', path: '/tokens', body });
+      const created = await client.call('createToken', { body });
       if (options.json) return ctx.output.json(created);
       ctx.output.line(created.token);
       ctx.output.line(`It is shown this once. Id ${created.id}, ${describeRole(created)}.`);
@@ -79,9 +80,9 @@ function describeRole({ kind, role, grants, can }: TokenView): string {
 function listTokens(ctx: CommandContext): Command {
   return newCommand('list', 'list tokens').action(async (options: CommonOptions) => {
     const client = await connect(ctx);
-    const page = await client.call<Page<TokenView>>({ method: 'GET', path: '/tokens' });
-    if (options.json) return ctx.output.json(page);
-    const rows = page.items.map((token) => [
+    const items = await listAll(client, 'listTokens', {});
+    if (options.json) return ctx.output.json({ items });
+    const rows = items.map((token) => [
       token.id,
       token.name,
       KINDS[token.kind],
@@ -103,8 +104,8 @@ function revokeToken(ctx: CommandContext): Command {
     .action(async (id: string, options: CommonOptions & { lastAdmin?: true }) => {
       const client = await connect(ctx);
       await confirm(ctx, options, `Revoke ${id}? What uses it stops working`);
-      const path = `/tokens/${encodeURIComponent(id)}${options.lastAdmin ? '?lastAdmin=true' : ''}`;
-      await client.call<undefined>({ method: 'DELETE', path });
+      const query = options.lastAdmin ? { lastAdmin: true } : {};
+      await client.call('revokeToken', { params: { id }, query });
       if (options.json) return ctx.output.json({ id, isRevoked: true });
       ctx.output.line(`${id} is revoked.`);
     });

@@ -7,7 +7,7 @@ export const whoami: CommandDefinition = (program, ctx) => {
   program.addCommand(command);
   command.action(async (options: CommonOptions) => {
     const client = await connect(ctx);
-    const answer = await client.call<WhoAmI>({ method: 'GET', path: '/whoami' });
+    const answer = await client.call('whoAmI');
     if (options.json) return ctx.output.json({ ...answer, server: client.server });
     for (const line of describeToken(answer)) ctx.output.line(line);
     ctx.output.line(`server  ${client.server}`);

@@ -34,16 +34,3 @@ export interface CertificateUpload {
   /** Whose domains it is for; without it, those of the platform, which only an admin may change. */
   app?: string;
 }
-
-export interface UploadedCertificate extends CertificateView {
-  id: string;
-  /** Sentences, each about something that will not work for all or for long. */
-  warnings: string[];
-  /** Ids of the uploads in whose place it is. */
-  replaced: string[];
-}
-
-export interface LocalAuthorityView {
-  /** PEM. */
-  certificate: string;
-}

@@ -146,11 +146,6 @@ export interface FunctionView {
   concurrency: number;
 }
 
-export interface RedeployRequest {
-  /** As in `GET /apps/:app/deployments/:name`; without it, what production serves. */
-  target?: string;
-}
-
 export interface PromoteRequest {
   /** As in `GET /apps/:app/deployments/:name`. */
   target: string;
@@ -159,13 +154,6 @@ export interface PromoteRequest {
 export interface PromoteResult extends RollbackResult {
   /** What a pusher would have read on the way. */
   lines: string[];
-}
-
-export interface RollbackRequest {
-  /** `v7`, `7`, or a SHA or unique prefix of one; without it, the version that was live before this one. */
-  target?: string;
-  /** Brings the environment of then back too, as a new environment version; without it the one of now holds. */
-  withEnvironment?: boolean;
 }
 
 export interface RollbackResult {
@@ -264,11 +252,6 @@ export interface CreateTokenRequest {
   /** What a service token may do. */
   can?: string[];
   expiresInSeconds?: number;
-}
-
-export interface CreatedToken extends TokenView {
-  /** `fn_…`, shown this once. */
-  token: string;
 }
 
 /** RFC 9457 problem details. */

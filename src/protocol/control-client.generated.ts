@@ -75,7 +75,7 @@ export type Deployment = {
   url: string;
   isCurrent: boolean;
   reason: string | null;
-  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
 };
 
 export type DeploymentDetail = {
@@ -95,7 +95,7 @@ export type DeploymentDetail = {
   url: string;
   isCurrent: boolean;
   reason: string | null;
-  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy';
+  trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
   commitUrl: string;
   sourceVersion: number | null;
   createdBy: string | null;
@@ -202,25 +202,11 @@ export type LogEntry = {
   fields: Record<string, unknown> | null;
 };
 
-export type Problem = {
-  type: string;
-  title: string;
-  status: number;
-  /** What is wrong, for people */
-  detail: string;
-  /** What is wrong, for programs; there may be more one day */
-  code: string;
-  /** What to do about it */
-  hint?: string;
-  /** Id of the request, which logs have too */
-  instance: string;
-  errors?: {
-    /** JSON pointer into the body: `#/name` */
-    pointer?: string;
-    /** Of the path or the query string */
-    parameter?: string;
-    message: string;
-  }[];
+export type Promotion = {
+  deployment: Deployment;
+  environmentVersion: number;
+  elapsedMs: number;
+  lines: string[];
 };
 
 export type Push = {
@@ -295,9 +281,9 @@ export type WhoAmI = {
 /** What each operation takes and gives. */
 export interface Operations {
   /** Download the command line, one file for Node 20 and newer; takes no token */
-  downloadCommandLine: { input: Record<never, never>; answer: string };
+  downloadCommandLine: { input: object; answer: string };
   /** Show whose token this is */
-  whoAmI: { input: Record<never, never>; answer: WhoAmI };
+  whoAmI: { input: object; answer: WhoAmI };
   /** List the apps that the token can see, by name */
   listApps: {
     input: { query?: { limit?: number; cursor?: string; q?: string } };
@@ -324,6 +310,8 @@ export interface Operations {
     input: { params: { app: string; deployment: string } };
     answer: DeploymentDetail;
   };
+  /** Deploy a preview's bundle to production, with the environment of production */
+  promote: { input: { params: { app: string }; body: { target: string } }; answer: Promotion };
   /** Deploy a bundle again with the environment of now, as a new version */
   redeploy: {
     input: { params: { app: string }; body: { target?: string } };
@@ -415,6 +403,8 @@ export interface Operations {
     };
     answer: { items: LogEntry[]; next: string | null };
   };
+  /** The figures of the platform in the text format of Prometheus */
+  getPrometheusMetrics: { input: object; answer: string };
   /** What the functions of an app have had */
   getAppMetrics: {
     input: {
@@ -527,7 +517,7 @@ export interface Operations {
   };
   /** What all functions that the token may see have had, and what runs */
   getPlatformMetrics: {
-    input: Record<never, never>;
+    input: object;
     answer: {
       metrics: {
         invocations: number;
@@ -673,11 +663,11 @@ export interface Operations {
     answer: UploadedCertificate;
   };
   /** Show the certificate of this machine's own authority; takes no token */
-  getAuthority: { input: Record<never, never>; answer: { certificate: string } };
+  getAuthority: { input: object; answer: { certificate: string } };
   /** Remove an uploaded certificate */
   removeCertificate: { input: { params: { id: string } }; answer: undefined };
   /** Replace the master key and encrypt everything anew, while all serves */
-  rotateMasterKey: { input: Record<never, never>; answer: { keyId: string; elapsedMs: number } };
+  rotateMasterKey: { input: object; answer: { keyId: string; elapsedMs: number } };
   /** List all tokens, or those confined to apps that the token administers */
   listTokens: {
     input: { query?: { limit?: number; cursor?: string } };
@@ -724,6 +714,84 @@ export interface Operations {
   };
   /** Remove an SSH public key of the token */
   removeKey: { input: { params: { id: string } }; answer: undefined };
+  /** List who changed what of an app, newest first */
+  listAppAuditEntries: {
+    input: {
+      params: { app: string };
+      query?: {
+        actor?: string;
+        action?: string;
+        since?: string;
+        until?: string;
+        limit?: number;
+        cursor?: string;
+      };
+    };
+    answer: {
+      items: {
+        sequence: number;
+        at: string;
+        outcome: 'requested' | 'succeeded' | 'failed';
+        reason: string | null;
+        actor: { kind: string; id: string | null; name: string | null };
+        action: string;
+        app: string | null;
+        target: string | null;
+        address: string | null;
+        userAgent: string | null;
+        requestId: string | null;
+        before: Record<string, unknown> | null;
+        after: Record<string, unknown> | null;
+      }[];
+      next: string | null;
+    };
+  };
+  /** List who changed what of the platform and of all apps, newest first */
+  listAuditEntries: {
+    input: {
+      query?: {
+        actor?: string;
+        action?: string;
+        since?: string;
+        until?: string;
+        limit?: number;
+        cursor?: string;
+        app?: string;
+      };
+    };
+    answer: {
+      items: {
+        sequence: number;
+        at: string;
+        outcome: 'requested' | 'succeeded' | 'failed';
+        reason: string | null;
+        actor: { kind: string; id: string | null; name: string | null };
+        action: string;
+        app: string | null;
+        target: string | null;
+        address: string | null;
+        userAgent: string | null;
+        requestId: string | null;
+        before: Record<string, unknown> | null;
+        after: Record<string, unknown> | null;
+      }[];
+      next: string | null;
+    };
+  };
+  /** Prove that no entry of the audit log was removed, changed, moved or cut off */
+  verifyAudit: {
+    input: { query?: { from?: number } };
+    answer: {
+      entries: number;
+      verifiedTo: number;
+      next: number | null;
+      problem: {
+        sequence: number;
+        kind: 'removed' | 'changed' | 'reordered' | 'cut-off' | 'head-missing';
+        message: string;
+      } | null;
+    };
+  };
 }
 
 /** Where each operation is. */
@@ -734,6 +802,7 @@ export const OPERATIONS = {
   getApp: { method: 'GET', path: '/apps/{app}' },
   listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
   getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
+  promote: { method: 'POST', path: '/apps/{app}/promote' },
   redeploy: { method: 'POST', path: '/apps/{app}/redeploy', isOnce: true },
   rollback: { method: 'POST', path: '/apps/{app}/rollback', isOnce: true },
   listFunctions: { method: 'GET', path: '/functions' },
@@ -742,6 +811,7 @@ export const OPERATIONS = {
   followPush: { method: 'GET', path: '/apps/{app}/pushes/{push}/output' },
   cancelPush: { method: 'POST', path: '/apps/{app}/pushes/{push}/cancel' },
   listLogs: { method: 'GET', path: '/apps/{app}/logs' },
+  getPrometheusMetrics: { method: 'GET', path: '/metrics/prometheus' },
   getAppMetrics: { method: 'GET', path: '/apps/{app}/metrics' },
   getFunctionMetrics: { method: 'GET', path: '/functions/{function}/metrics' },
   getPlatformMetrics: { method: 'GET', path: '/metrics' },
@@ -767,4 +837,7 @@ export const OPERATIONS = {
   listKeys: { method: 'GET', path: '/keys' },
   addKey: { method: 'POST', path: '/keys', isOnce: true },
   removeKey: { method: 'DELETE', path: '/keys/{id}' },
+  listAppAuditEntries: { method: 'GET', path: '/apps/{app}/audit' },
+  listAuditEntries: { method: 'GET', path: '/audit' },
+  verifyAudit: { method: 'GET', path: '/audit/verify' },
 } as const satisfies Record<keyof Operations, object>;

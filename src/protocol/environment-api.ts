@@ -87,9 +87,3 @@ export interface EnvironmentResult {
   warnings: string[];
   elapsedMs: number;
 }
-
-export interface MasterKeyRotation {
-  /** Tells keys apart; says nothing of the key. */
-  keyId: string;
-  elapsedMs: number;
-}

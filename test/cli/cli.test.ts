@@ -37,7 +37,7 @@ const deployment = {
 async function startServer(): Promise<StubControl> {
   return startStubControl({
     'GET /whoami': { json: whoami },
-    'GET /apps': { json: { items: [] } },
+    'GET /apps?limit=200': { json: { items: [] } },
     'GET /apps/hello': { json: { url: deployment.url } },
     'GET /apps/hello/deployments?limit=20': { json: { items: [deployment] } },
     'POST /apps/hello/rollback': {

@@ -57,7 +57,7 @@ describe('completion in bash', () => {
 
   test('looks up apps, versions and branches', async () => {
     const server = await startStubControl({
-      'GET /apps': { json: { items: [{ name: 'hello' }, { name: 'other' }] } },
+      'GET /apps?limit=200': { json: { items: [{ name: 'hello' }, { name: 'other' }] } },
       'GET /apps/hello/deployments': { json: { items: [{ version: 2 }, { version: 1 }] } },
     });
     const home = makeUser();

@@ -140,7 +140,7 @@ describe('a command', () => {
     const items = Array.from({ length: 5000 }, (_, at) => ({ name: `app-${at}`, url: 'x' }));
     const server = await startStubControl({
       'GET /whoami': { json: whoami },
-      'GET /apps': {
+      'GET /apps?limit=200': {
         json: { items: items.map((item) => ({ ...item, version: 1, commit: null })) },
       },
     });

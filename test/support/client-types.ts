@@ -19,10 +19,16 @@ const HEADER = `/**
 /** The source of control-client.generated.ts: a type of each named schema, and of each operation's input and answer. */
 export function clientTypes(document: OpenApiDocument): string {
   const operations = operationsOf(document);
-  const schemas = Object.entries(document.components.schemas).toSorted(byName);
+  const wanted = JSON.stringify([operations.map(answersOf), document.components.schemas]);
+  const schemas = Object.entries(document.components.schemas)
+    .filter(([name]) => wanted.includes(`/schemas/${name}"`))
+    .toSorted(byName);
   const text = [
     HEADER,
-    ...schemas.map(([name, schema]) => `${comment(schema.description)}export type ${name} = ${typeOf(schema)};\n`),
+    ...schemas.map(
+      ([name, schema]) =>
+        `${comment(schema.description)}export type ${name} = ${typeOf(schema)};\n`,
+    ),
     '/** What each operation takes and gives. */\nexport interface Operations {',
     ...operations.map(({ operation }) => describe(operation)),
     '}\n',
@@ -30,11 +36,21 @@ export function clientTypes(document: OpenApiDocument): string {
     ...operations.map(({ method, path, operation }) => locate(method, path, operation)),
     '} as const satisfies Record<keyof Operations, object>;',
   ].join('\n');
-  return execFileSync(resolve(PROJECT, 'node_modules/.bin/oxfmt'), [`--stdin-filepath=${CLIENT_TYPES}`], {
-    cwd: PROJECT,
-    input: text,
-    encoding: 'utf8',
-  });
+  return execFileSync(
+    resolve(PROJECT, 'node_modules/.bin/oxfmt'),
+    [`--stdin-filepath=${CLIENT_TYPES}`],
+    {
+      cwd: PROJECT,
+      input: text,
+      encoding: 'utf8',
+    },
+  );
+}
+
+/** All but problems, which clients know from errors.ts. */
+function answersOf({ operation: { responses, ...rest } }: { operation: OpenApiOperation }): object {
+  const { default: _, ...answers } = responses;
+  return { ...rest, answers };
 }
 
 function byName([one]: [string, unknown], [other]: [string, unknown]): number {
@@ -47,7 +63,7 @@ function describe(operation: OpenApiOperation): string {
     ...parametersOf(operation, 'query', 'query'),
     ...bodyOf(operation),
   ];
-  const input = parts.length === 0 ? 'Record<never, never>' : `{ ${parts.join(' ')} }`;
+  const input = parts.length === 0 ? 'object' : `{ ${parts.join(' ')} }`;
   return `${comment(operation.summary)}${operation.operationId}: { input: ${input}; answer: ${answerOf(operation)} };`;
 }
 
@@ -56,7 +72,11 @@ function locate(method: string, path: string, operation: OpenApiOperation): stri
   return `${operation.operationId}: { method: '${method}', path: '${path}'${once} },`;
 }
 
-function parametersOf({ parameters = [] }: OpenApiOperation, place: string, name: string): string[] {
+function parametersOf(
+  { parameters = [] }: OpenApiOperation,
+  place: string,
+  name: string,
+): string[] {
   const ours = parameters.filter((parameter) => parameter.in === place);
   if (ours.length === 0) return [];
   const fields = ours.map(({ name: field, required, schema }) => {
@@ -73,7 +93,7 @@ function bodyOf({ requestBody }: OpenApiOperation): string[] {
 
 /** JSON; undefined without content; of what comes line by line, one line. */
 function answerOf({ responses }: OpenApiOperation): string {
-  const [, answer] = Object.entries(responses).find(([status]) => /^2/.test(status)) ?? [];
+  const [, answer] = Object.entries(responses).find(([status]) => status.startsWith('2')) ?? [];
   const { content = {} } = answer ?? {};
   const [first] = Object.values(content);
   const schema = content['application/json']?.schema ?? first?.schema;
