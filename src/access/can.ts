@@ -38,6 +38,7 @@ export const RULES = {
   'function.create': { role: 'deployer', isPlatform: true, does: 'create functions' },
   'function.update': { role: 'deployer', ci: true, does: 'update functions' },
   'function.invoke': { role: 'deployer', ci: true, service: true, does: 'invoke functions' },
+  'app.delete': { role: 'admin', does: 'delete apps' },
   /** The app's only one, and so the app. */
   'function.delete': { role: 'admin', does: 'delete functions' },
   'domain.read': { role: 'viewer', ci: true, service: true, does: 'see domains' },

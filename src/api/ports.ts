@@ -1,6 +1,7 @@
 import type { Access } from '../access/index.ts';
 import type { Audit, AuditReader, AuditVerifier } from '../audit/index.ts';
 import type {
+  AppLives,
   DeployedAgain,
   EnvironmentChanges,
   Promotions,
@@ -9,6 +10,7 @@ import type {
 } from '../deploy/index.ts';
 import type { Domains } from '../domains/index.ts';
 import type { ShownStatus, Uploads } from '../certs/index.ts';
+import type { Functions } from '../functions/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
@@ -54,6 +56,8 @@ export interface ApiDeps {
   journal: Pick<PushJournal, 'find' | 'list'>;
   vault: Pick<Vault, 'describe'>;
   environmentChanges: EnvironmentChanges;
+  functions: Functions;
+  lives: Pick<AppLives, 'end'>;
   domains: Pick<Domains, 'list' | 'find' | 'add' | 'verify' | 'remove'>;
   /** Null without HTTPS. */
   certificates: CertificatesForApi | null;

@@ -1,7 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import { Type } from 'typebox';
 import type { Problem, ProblemDetail } from '../protocol/control-api.ts';
-import { ERROR_TABLE, type ErrorCode, toWireError, type WireError } from '../protocol/errors.ts';
+import {
+  ERROR_TABLE,
+  type ErrorCode,
+  PlatformError,
+  toWireError,
+  type WireError,
+} from '../protocol/errors.ts';
 
 /** RFC 9457. */
 export const ProblemSchema = Type.Object(
@@ -24,6 +30,9 @@ export const ProblemSchema = Type.Object(
         }),
       ),
     ),
+    output: Type.Optional(
+      Type.Array(Type.String(), { description: 'What a build or a release printed, by lines' }),
+    ),
   },
   { title: 'Problem' },
 );
@@ -45,6 +54,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
   const { status } = ERROR_TABLE[wire.code];
   const isBug = wire.code === 'internal';
   const errors = detailsOf(error as ForeignError);
+  const output = error instanceof PlatformError ? error.output : undefined;
   return {
     type: 'about:blank',
     title: STATUS_CODES[status] ?? 'Error',
@@ -54,6 +64,7 @@ export function problemOf(error: unknown, requestId: string): Problem {
     ...(wire.hint !== undefined && { hint: wire.hint }),
     instance: requestId,
     ...(errors.length > 0 && { errors }),
+    ...(output !== undefined && { output }),
   };
 }
 

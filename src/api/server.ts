@@ -28,6 +28,7 @@ import { problemOf } from './problem.ts';
 import { pushRoutes } from './pushes/handlers.ts';
 import { metricsRoutes } from './metrics/handlers.ts';
 import { readinessRoutes } from './readiness/handlers.ts';
+import { createLogReader } from './logs/log-reader.ts';
 import { logRoutes } from './logs/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
@@ -76,15 +77,16 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   // Behind it: what was carried out already is not done again.
   auditMutations(api, deps);
   answerNotModified(api);
+  const logReader = createLogReader(deps.db);
   await api.register(async (routes) => {
     const typed = routes.withTypeProvider<TypeBoxTypeProvider>();
     commandLineRoutes(typed, deps);
     whoAmIRoutes(typed, deps);
     appRoutes(typed, deps);
     deploymentRoutes(typed, deps);
-    functionRoutes(typed, deps);
+    functionRoutes(typed, deps, logReader);
     pushRoutes(typed, deps);
-    logRoutes(typed, deps);
+    logRoutes(typed, deps, logReader);
     metricsRoutes(typed, deps);
     environmentRoutes(typed, deps);
     domainRoutes(typed, deps);
@@ -125,6 +127,8 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
   api.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.id);
     if (problem.code === 'internal') deps.onBug(error, request.id);
+    // What is still on its way is read and dropped: a connection closed now would take the answer with it.
+    if (problem.code === 'too-large') reply.removeHeader('connection');
     if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
     const retryAfter = retryAfterOf(error, problem.code);
     if (retryAfter !== null) reply.header('retry-after', retryAfter);

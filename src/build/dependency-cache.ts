@@ -17,6 +17,8 @@ export interface DependencyCache {
   open(appId: string, key: string): Promise<Readable | null>;
   /** Keeps a new one, unless `abort` or too many bytes come before `commit`. */
   write(appId: string, key: string): Promise<CacheWriter>;
+  /** Of an app that goes. No harm when there is none. */
+  remove(appId: string): Promise<void>;
 }
 
 export interface CacheWriter {
@@ -74,6 +76,7 @@ export function createDependencyCache(cacheDir: string): DependencyCache {
         return null;
       }
     },
+    remove: (appId) => rm(folderOf(appId), { recursive: true, force: true }),
     write: async (appId, key) => {
       await mkdir(folderOf(appId), { recursive: true, mode: 0o700 });
       const temporary = join(folderOf(appId), `.new-${randomName(12)}`);

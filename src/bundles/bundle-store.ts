@@ -48,6 +48,8 @@ export interface BundleStore {
    * @throws PlatformError not-found
    */
   readFile(hash: string, path: string): Promise<Buffer>;
+  /** Of an app that goes. Workers that have its code already keep it. No harm when it is gone. */
+  remove(hash: string): Promise<void>;
 }
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -158,7 +160,15 @@ export function createBundleStore(bundlesDir: string): BundleStore {
     }
   }
 
-  return { put, has, verify, readManifest, readFile: read };
+  async function remove(hash: string): Promise<void> {
+    await writing.run(hash, async () => {
+      const spoilt = join(bundlesDir, `.spoilt-${randomName(12)}`);
+      const isThere = await rename(folderOf(hash), spoilt).then(() => true, nullWhenMissing);
+      if (isThere === true) await rm(spoilt, { recursive: true, force: true });
+    });
+  }
+
+  return { put, has, verify, readManifest, readFile: read, remove };
 }
 
 function describe(bundle: NewBundle): BundleManifest {

@@ -2,6 +2,8 @@
 export interface ActivePushes {
   /** Ends an older push of the ref; the returned turn is this push's own. */
   begin(appId: string, ref: string, sha: string): Turn;
+  /** Ends all of an app that goes; resolves when they have ended. */
+  endAll(appId: string): Promise<void>;
 }
 
 export interface Turn {
@@ -10,20 +12,36 @@ export interface Turn {
   end(): void;
 }
 
+interface ActivePush {
+  appId: string;
+  controller: AbortController;
+  ended: PromiseWithResolvers<void>;
+}
+
 export function createActivePushes(): ActivePushes {
-  const active = new Map<string, AbortController>();
+  const active = new Set<ActivePush>();
+  const newest = new Map<string, ActivePush>();
   return {
     begin(appId, ref, sha) {
       const key = `${appId} ${ref}`;
-      active.get(key)?.abort(sha);
+      newest.get(key)?.controller.abort(sha);
       const controller = new AbortController();
-      active.set(key, controller);
+      const push = { appId, controller, ended: Promise.withResolvers<void>() };
+      newest.set(key, push);
+      active.add(push);
       return {
         signal: controller.signal,
         end() {
-          if (active.get(key) === controller) active.delete(key);
+          if (newest.get(key) === push) newest.delete(key);
+          active.delete(push);
+          push.ended.resolve();
         },
       };
+    },
+    async endAll(appId) {
+      const own = [...active].filter((push) => push.appId === appId);
+      for (const { controller } of own) controller.abort(new Error('the app is deleted'));
+      await Promise.all(own.map(({ ended }) => ended.promise));
     },
   };
 }

@@ -23,7 +23,7 @@ export interface EnvironmentChanges {
   ): Promise<ChangedEnvironment>;
 }
 
-export interface ChangedEnvironment extends EnvironmentChange, CaughtUp {
+interface ChangedEnvironment extends EnvironmentChange, CaughtUp {
   /** What live code reads and will miss, and what became a secret unasked. */
   warnings: string[];
 }

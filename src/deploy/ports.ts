@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { DeclaredDomain } from '../domains/index.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../protocol/data-plane.ts';
-import type { CommitInfo } from '../protocol/git-front.ts';
+import type { CommitInfo, NewCommit } from '../protocol/git-front.ts';
 import type {
   SealedEnvironment,
   EnvironmentEntry,
@@ -149,6 +149,15 @@ export interface RepositoryPort {
     pushId: string | null;
   }): Promise<void>;
   publishLive(appId: string, refs: { name: string; sha: string | null }[]): Promise<void>;
+  /** Writes a commit that no branch leads to yet. */
+  writeCommit(appId: string, commit: NewCommit): Promise<CommitInfo>;
+  /** False when the branch is elsewhere than expected; null stands for nowhere. */
+  moveBranch(
+    appId: string,
+    move: { ref: string; sha: string; expected: string | null },
+  ): Promise<boolean>;
+  /** No harm when there is none. */
+  remove(appId: string): Promise<void>;
 }
 
 export interface RepositoryRef {

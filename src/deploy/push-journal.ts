@@ -1,6 +1,8 @@
 import type { Clock } from '../std/clock.ts';
 import { type NewPush, PushRecord } from './push-record.ts';
 
+export type { PushRecord };
+
 /**
  * The pushes of this process: those that run, and the last that have ended. It is what `fn attach` and `fn cancel`
  * work on; a restart forgets it, as it ends the builds.

@@ -10,6 +10,7 @@ import {
   type Deployment,
 } from '../store/deployments.ts';
 import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
+import type { AppLives } from './app-lives.ts';
 import type { EnvironmentReleases } from './environment-releases.ts';
 import type { LiveRefs } from './live-refs.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
@@ -33,7 +34,7 @@ export interface Reconciler {
 
 interface Deps {
   db: Database;
-  repository: RepositoryPort;
+  repository: Pick<RepositoryPort, 'listRefs'>;
   pushes: Pushes;
   reservations: Reservations;
   releases: Releases;
@@ -41,6 +42,7 @@ interface Deps {
   liveRefs: LiveRefs;
   seal: SealPort;
   sealedKeeper: SealedKeeper;
+  lives: Pick<AppLives, 'goOn'>;
   environmentReleases: EnvironmentReleases;
   refLocks: KeyedMutex;
   clock: Clock;
@@ -74,6 +76,7 @@ export function createReconciler(deps: Deps): Reconciler {
     await attempt(async () => deps.seal.remove(await retireDrained(db, deps.drainMs)));
     await attempt(async () => publisher.isBehind && (await publisher.publish()));
     await attempt(() => liveRefs.retry());
+    await attempt(() => deps.lives.goOn());
     const busy = new Set<string>();
     await attempt(async () => {
       const apps = await listApps(db, null);

@@ -2,7 +2,7 @@ import type { PublicAddress } from '../model/address.ts';
 import type { ServedFunction } from '../model/served.ts';
 import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
-import { settleProductionRef, type App } from '../store/apps.ts';
+import { findApp, settleProductionRef, type App } from '../store/apps.ts';
 import { findBundle } from '../store/builds.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import {
@@ -139,6 +139,7 @@ async function switchRoutes(
   { reserved, sleeping }: Switch,
 ): Promise<{ previousVersion: number | null } | null> {
   const { id, ref, commit, pushId } = reserved;
+  if ((await findApp(tx, app.id)) === null) return null;
   const route = await claimRoute(tx, app, reserved);
   if (route === null || !(await advanceDeployment(tx, id, 'released'))) return null;
   const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });

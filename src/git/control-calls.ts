@@ -10,6 +10,7 @@ import type { GitLimits } from './limits.ts';
 import type { ControlPort } from './ports.ts';
 import type { Pushes } from './pushes.ts';
 import type { Repositories } from './repositories.ts';
+import { createWrittenCommits } from './written-commits.ts';
 
 interface Deps {
   control: ControlPort;
@@ -26,6 +27,7 @@ const LIVE_PREFIX = 'refs/live/';
 /** What control may ask of the repositories. */
 export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<GitForControl> {
   const { git, pushes, repositories } = deps;
+  const written = createWrittenCommits(git);
   return {
     async sendArchive({ appId, sha, ticket, pushId }, { signal }) {
       if (!FULL_SHA.test(sha)) throw new PlatformError('bad-request', 'not a full commit id');
@@ -44,6 +46,17 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
       const refs = repository === null ? [] : await listRefs(git, acceptedIn(repository));
       // A push that began meanwhile may have moved refs that were read already.
       return pushes.isBusy(appId) ? { isBusy: true, refs: [] } : { isBusy: false, refs };
+    },
+    writeCommit: async ({ appId, commit }) =>
+      written.write(await repositories.ensure(appId), commit),
+    moveBranch: async ({ appId, ...move }) => ({
+      isMoved: await written.moveBranch(await existing(repositories, appId), move),
+    }),
+    readFiles: async ({ appId, ...request }) =>
+      written.readFiles(await existing(repositories, appId), request),
+    async removeRepository({ appId }) {
+      await repositories.remove(appId);
+      return null;
     },
     async publishLive({ appId, refs }) {
       await publishLive(git, acceptedIn(await existing(repositories, appId)), refs);

@@ -25,6 +25,8 @@ export interface Repositories {
   find(appId: string): Promise<string | null>;
   /** The app's repository, made when it was missing. */
   ensure(appId: string): Promise<string>;
+  /** Whatever git processes do with it: they fail. */
+  remove(appId: string): Promise<void>;
 }
 
 /** Prepares the template that every repository is a copy of. */
@@ -53,6 +55,7 @@ export async function openRepositories(options: {
     pathOf,
     find,
     ensure: async (appId) => (await find(appId)) ?? copyTemplate(empty, pathOf(appId)),
+    remove: (appId) => removeWhole(pathOf(appId)),
   };
 }
 
@@ -109,6 +112,19 @@ async function copyTemplate(template: string, path: string): Promise<string> {
     if (!(await exists(path))) throw error;
   }
   return path;
+}
+
+/** Gone at once; what is left of it after a crash has a name that `removeLeftovers` knows. */
+async function removeWhole(path: string): Promise<void> {
+  const temporary = `${path}.${randomName(6)}.tmp`;
+  try {
+    await rename(path, temporary);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await syncFolder(join(path, '..'));
+  await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
 }
 
 function exists(repository: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { createBuilds, createDependencyCache, type Builds } from '../build/index.ts';
+import { createBuilds, type createDependencyCache, type Builds } from '../build/index.ts';
 import type { BundleStore } from '../bundles/index.ts';
 import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from '../model/limits.ts';
 import type { Clock } from '../std/clock.ts';
@@ -11,12 +11,13 @@ interface Deps {
   db: Database;
   clock: Clock;
   bundles: BundleStore;
+  dependencyCache: ReturnType<typeof createDependencyCache>;
   sandboxes: ReturnType<typeof createSandboxClient>;
 }
 
 /** Builds, with their records in the database and the operator's limits. */
 export function createControlBuilds(deps: Deps, options: ControlOptions): Builds {
-  const { db, clock, bundles, sandboxes } = deps;
+  const { db, clock, bundles, dependencyCache, sandboxes } = deps;
   return createBuilds(
     {
       startBuilder: () => sandboxes.startBuilder(options.builderMemoryMib),
@@ -30,7 +31,7 @@ export function createControlBuilds(deps: Deps, options: ControlOptions): Builds
         last: (appId) => findLastBuild(db, appId, options.builderVersion),
       },
       clock,
-      dependencyCache: createDependencyCache(options.cacheDir),
+      dependencyCache,
     },
     {
       registries: options.registries,

@@ -9,17 +9,20 @@ import type {
   RepositoryPort,
 } from '../deploy/index.ts';
 import type { ServedFunction } from '../model/served.ts';
+import type { SourcePort } from '../functions/index.ts';
 import type { GitForControl } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
 import { LoadingCache } from '../std/loading-cache.ts';
 
 /** The other processes answer within milliseconds; one that does not is stuck, and a push must not hang with it. */
 const CALL_DEADLINE_MS = 10_000;
+/** Of a large one there are many files. */
+const REMOVE_DEADLINE_MS = 2 * 60_000;
 const ARCHIVE_DEADLINE_MS = 5 * 60_000;
 
 const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
 
-export function createRepositories(socket: string): RepositoryPort {
+export function createRepositories(socket: string): RepositoryPort & SourcePort {
   const call = createRpcClient<GitForControl>(socket, 'the git front');
   return {
     listRefs: (appId) => call('listRefs', { appId }, within(CALL_DEADLINE_MS)),
@@ -27,6 +30,16 @@ export function createRepositories(socket: string): RepositoryPort {
       void (await call('sendArchive', request, within(ARCHIVE_DEADLINE_MS))),
     publishLive: async (appId, refs) =>
       void (await call('publishLive', { appId, refs }, within(CALL_DEADLINE_MS))),
+    writeCommit: (appId, commit) =>
+      call('writeCommit', { appId, commit }, within(CALL_DEADLINE_MS)),
+    moveBranch: async (appId, move) => {
+      const moved = await call('moveBranch', { appId, ...move }, within(CALL_DEADLINE_MS));
+      return moved.isMoved;
+    },
+    readFiles: (appId, ref, paths) =>
+      call('readFiles', { appId, ref, paths }, within(CALL_DEADLINE_MS)),
+    remove: async (appId) =>
+      void (await call('removeRepository', { appId }, within(REMOVE_DEADLINE_MS))),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { createAccess } from '../access/index.ts';
 import { createApi } from '../api/index.ts';
+import { createDependencyCache } from '../build/index.ts';
 import { createBundleStore } from '../bundles/index.ts';
 import {
   createActivePushes,
@@ -55,6 +56,7 @@ import { createControlBuilds } from './control-builds.ts';
 import { adoptAdminToken, createAuditedDeclarations, openControlAudit } from './control-audit.ts';
 import { createControlCertificates } from './control-certificates.ts';
 import { createControlDomains } from './control-domains.ts';
+import { createControlFunctions } from './control-functions.ts';
 import { startControlLogs } from './control-logs.ts';
 import { createDataPlane } from './data-plane.ts';
 import { createGitMethods } from './git-methods.ts';
@@ -108,7 +110,9 @@ export async function wireControl(
 
   const sandboxes = createSandboxClient(supervisor);
   const bundles = createBundleStore(options.bundlesDir);
-  const builds = createControlBuilds({ db, clock, bundles, sandboxes }, options);
+  const dependencyCache = createDependencyCache(options.cacheDir);
+  const forBuilds = { db, clock, bundles, dependencyCache, sandboxes };
+  const builds = createControlBuilds(forBuilds, options);
   stack.defer(() => builds.close());
   builds.start();
 
@@ -124,6 +128,7 @@ export async function wireControl(
   const bundlePort = createBundlePort(bundles);
   const environments = createEnvironments({ vault, bundles: bundlePort, address });
   const reservations = createReservations({ db, data, seal, environments });
+  const releaseLocks = new KeyedMutex();
   const releases = createAuditedReleases(
     createReleases({
       db,
@@ -132,7 +137,7 @@ export async function wireControl(
       environments,
       liveRefs,
       address,
-      locks: new KeyedMutex(),
+      locks: releaseLocks,
       onReleased: (app) => void environmentReleases.catchUp(app).catch(onError),
     }),
     { db, audit },
@@ -142,19 +147,24 @@ export async function wireControl(
     { data, seal, explain, clock, locks: new KeyedMutex() },
     { maxMemoryMib: options.maxMemoryMib },
   );
+  const active = createActivePushes();
   const deployer = createCommitDeployer({
     db,
     reservations,
     builds: createBuildPort(builds),
     archives,
     explain,
-    active: createActivePushes(),
+    active,
     environments,
     redactors,
     releaseCommands,
     isConfined: options.isConfined,
   });
   const journal = createPushJournal(clock);
+  const lookAgain = (): void => {
+    certificates?.keeper.lookAgain();
+    certificates?.uploads.lookAgain();
+  };
   const domains = createControlDomains(
     {
       db,
@@ -162,10 +172,7 @@ export async function wireControl(
       audit,
       routes: publisher,
       certificates: {
-        lookAgain: () => {
-          certificates?.keeper.lookAgain();
-          certificates?.uploads.lookAgain();
-        },
+        lookAgain,
         retry: async (name) => certificates?.keeper.retry(name),
         status: async () => (await certificates?.keeper.status()) ?? [],
       },
@@ -208,6 +215,28 @@ export async function wireControl(
     environments,
     environmentReleases,
   });
+  const { lives, functions } = createControlFunctions(
+    {
+      db,
+      repository,
+      publisher,
+      seal,
+      bundles,
+      dependencyCache,
+      active,
+      pushes,
+      reservations,
+      journal,
+      vault,
+      environmentChanges,
+      domains: domains.registry,
+      lookAgain,
+      locks: releaseLocks,
+      clock,
+      onError,
+    },
+    options,
+  );
   const rollbacks = createRollbacks({ db, deployAgain, vault });
   const redeploys = createRedeploys({ db, deployAgain });
   const promotions = createPromotions({
@@ -228,6 +257,7 @@ export async function wireControl(
     liveRefs,
     seal,
     sealedKeeper: createSealedKeeper({ db, seal, environments }),
+    lives,
     environmentReleases,
     refLocks,
     clock,
@@ -250,6 +280,8 @@ export async function wireControl(
     journal,
     vault,
     environmentChanges,
+    functions,
+    lives,
     domains: domains.registry,
     certificates: certificates?.forApi ?? null,
     rotation,

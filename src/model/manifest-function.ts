@@ -2,8 +2,8 @@ import { type Static, Type } from 'typebox';
 import { DEFAULT_LIMITS, MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY } from './limits.ts';
 
 /** Node itself needs most of less. */
-const MIN_FUNCTION_MEMORY_MIB = 64;
-const MIN_TIMEOUT_SECONDS = 0.1;
+export const MIN_FUNCTION_MEMORY_MIB = 64;
+export const MIN_TIMEOUT_SECONDS = 0.1;
 export const MAX_LIST_ITEMS = 100;
 
 const CONVENTIONS = ['methods', 'fetch', 'web', 'lambda', 'node', 'server', 'plain'] as const;

@@ -268,6 +268,8 @@ export interface Problem {
   instance: string;
   /** What is wrong with which part of the request. */
   errors?: ProblemDetail[];
+  /** What a build or a release printed, line by line. */
+  output?: string[];
 }
 
 export interface ProblemDetail {

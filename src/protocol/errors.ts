@@ -19,6 +19,8 @@ export const ERROR_TABLE = {
   unverified: { status: 409, exit: 1, retryable: true, fault: 'user' },
   conflict: { status: 409, exit: 8, retryable: false, fault: 'user' },
   'too-large': { status: 413, exit: 2, retryable: false, fault: 'user' },
+  /** It is what the API describes, and not what this server can do. */
+  invalid: { status: 422, exit: 2, retryable: false, fault: 'user' },
   'build-failed': { status: 422, exit: 4, retryable: false, fault: 'user' },
   'release-failed': { status: 422, exit: 5, retryable: false, fault: 'user' },
   /** The first request with this idempotency key is still being carried out. */
@@ -54,6 +56,8 @@ interface ErrorDetails {
   hint?: string;
   /** Of a failure that is over then. */
   retryAfterS?: number;
+  /** What a build or a release printed. */
+  output?: string[];
   cause?: unknown;
 }
 
@@ -62,6 +66,7 @@ export class PlatformError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retryAfterS: number | undefined;
+  readonly output: string[] | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
@@ -69,6 +74,7 @@ export class PlatformError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.retryAfterS = details.retryAfterS;
+    this.output = details.output;
   }
 }
 

@@ -2,7 +2,12 @@
  * The functions API: functions by themselves, whatever repository they are in. As control-api.ts has it otherwise.
  *
  *     GET    /functions?q=&runtime=&app=&limit=&cursor=  → Page<FunctionView>, by app and name
- *     GET    /functions/:function                        → FunctionDetail
+ *     POST   /functions                                  CreateFunctionRequest → 201 DeployedFunctionView
+ *     GET    /functions/:function                        → FunctionDetail, with an ETag
+ *     PUT    /functions/:function                        UpdateFunctionRequest → DeployedFunctionView; POST is the same
+ *     DELETE /functions/:function                        → 204
+ *     POST   /functions/:function/rollback               { version } → DeployedFunctionView
+ *     GET    /functions/:function/logs                   → LogPage, newest first
  *
  * `:function` is the function's id, the name of an app that has one function, or `app:function`.
  */
@@ -58,4 +63,37 @@ export interface FunctionPage {
   items: FunctionSummary[];
   /** The cursor of the next page; null for the last one. */
   next: string | null;
+}
+
+interface FunctionSettingsRequest {
+  /** The export that is the handler. */
+  handler?: string;
+  /** Megabytes. */
+  memory?: number;
+  /** Milliseconds. */
+  timeout?: number;
+  triggers?: { type: string; config?: object }[];
+  rateLimit?: { maxRequests: number; windowMs: number };
+}
+
+export interface CreateFunctionRequest extends FunctionSettingsRequest {
+  name: string;
+  runtime: string;
+  code: string;
+  environment?: Record<string, string>;
+  customDomain?: string;
+}
+
+export interface UpdateFunctionRequest extends FunctionSettingsRequest {
+  runtime?: string;
+  code?: string;
+  /** Null removes one. */
+  environment?: Record<string, string | null>;
+}
+
+export interface DeployedFunctionView {
+  function: FunctionDetail;
+  message: string;
+  /** What took effect in another way than somebody may think. */
+  warnings: string[];
 }

@@ -12,6 +12,23 @@ export interface CommitInfo {
   author: string;
 }
 
+/** A commit that the platform writes for somebody, on top of another one. */
+export interface NewCommit {
+  /** Full SHA; null for the first of a repository. */
+  parent: string | null;
+  author: { name: string; mail: string };
+  /** Milliseconds since the Unix epoch. */
+  at: number;
+  message: string;
+  /** What they hold from now on. All other files stay as they are in the parent. */
+  files: WrittenFile[];
+}
+
+export interface WrittenFile {
+  path: string;
+  content: string;
+}
+
 export interface RefUpdate {
   ref: string;
   /** `ZERO_OID` for a ref that is new. */
@@ -88,6 +105,20 @@ export interface GitForControl {
     params: { appId: string };
     result: { isBusy: boolean; refs: { ref: string; sha: string; commit: CommitInfo }[] };
   };
+  /** Writes a commit into the app's repository, which is made when it is missing, and moves no branch. */
+  writeCommit: { params: { appId: string; commit: NewCommit }; result: CommitInfo };
+  /** Moves a branch when it still is where it is expected; null: nowhere. A repeated call answers false. */
+  moveBranch: {
+    params: { appId: string; ref: string; sha: string; expected: string | null };
+    result: { isMoved: boolean };
+  };
+  /** Files of a branch's tip as text; null for what is no file. Null for a branch that there is not. */
+  readFiles: {
+    params: { appId: string; ref: string; paths: string[] };
+    result: { sha: string; contents: (string | null)[] } | null;
+  };
+  /** Removes the app's repository, whatever is done with it at this moment. No harm when it is gone. */
+  removeRepository: { params: { appId: string }; result: null };
   /** Moves `refs/live/*`; a null SHA removes the ref. */
   publishLive: {
     params: { appId: string; refs: { name: string; sha: string | null }[] };

@@ -1,7 +1,7 @@
 /** Streams a request to one of the platform's own processes, unbuffered both ways. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
-import { sendAnswer } from './answers.ts';
+import { endAfterRequest, sendAnswer } from './answers.ts';
 import { flushHead } from './flush-head.ts';
 import type { Peer } from './peer.ts';
 import { isForPlatform, nominatedBy } from './request-head.ts';
@@ -50,7 +50,14 @@ export function forwardToUpstream(
     response.writeHead(statusCode, endToEnd(statusCode, incoming.rawHeaders));
     flushHead(response);
     incoming.on('error', () => response.destroy());
-    incoming.pipe(response);
+    incoming.pipe(response, { end: false });
+    incoming.on('end', () => {
+      // It may have answered before it had all, as it does when that is too much.
+      request.unpipe(outgoing);
+      outgoing.off('error', giveUp).on('error', () => {});
+      outgoing.destroy();
+      endAfterRequest(request, response);
+    });
   });
   outgoing.on('upgrade', (_incoming, socket) => {
     socket.destroy();

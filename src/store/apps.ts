@@ -9,6 +9,9 @@ export interface App {
   createdAt: Date;
 }
 
+/** What keeps the name of an app that goes from being found, and from being in the way of a new one: no app can have it. */
+const DELETED_PREFIX = 'deleted:';
+
 const COLUMNS = `id, name, production_ref AS "productionRef", created_at AS "createdAt"`;
 
 /** Neither one that is still being made by the API nor one that goes. */
@@ -73,6 +76,43 @@ export async function ensureApp(db: Queryable, app: { id: string; name: string }
   throw new PlatformError('conflict', `an app named ${app.name} is being created at this moment`, {
     hint: 'try again in a moment',
   });
+}
+
+/** Makes an app that nobody finds before `settleApp`. False, and nothing is made, when the name is taken. */
+export async function beginApp(db: Queryable, app: { id: string; name: string }): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `INSERT INTO apps (id, name, state) VALUES ($1, $2, 'creating') ON CONFLICT (name) DO NOTHING`,
+    [app.id, app.name],
+  );
+  return rowCount === 1;
+}
+
+/** From now on the app is there for everybody. No harm when it is already, and none to one that goes. */
+export async function settleApp(db: Queryable, id: string): Promise<void> {
+  await db.query(`UPDATE apps SET state = 'ready' WHERE id = $1 AND state = 'creating'`, [id]);
+}
+
+/** Nobody finds it any more, and its name is free. */
+export async function hideApp(db: Queryable, id: string): Promise<void> {
+  await db.query(`UPDATE apps SET state = 'deleting', name = $2 WHERE id = $1`, [
+    id,
+    DELETED_PREFIX + id,
+  ]);
+}
+
+/** Those that are being made, or go. */
+export async function listUnsettledApps(
+  db: Queryable,
+): Promise<{ id: string; state: 'creating' | 'deleting' }[]> {
+  const { rows } = await db.query<{ id: string; state: 'creating' | 'deleting' }>(
+    `SELECT id, state FROM apps WHERE state <> 'ready'`,
+  );
+  return rows;
+}
+
+/** With all rows that are its own. */
+export async function deleteApp(db: Queryable, id: string): Promise<void> {
+  await db.query('DELETE FROM apps WHERE id = $1', [id]);
 }
 
 /** Sets the production branch unless it is set; returns the one that holds. */

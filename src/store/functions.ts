@@ -33,12 +33,6 @@ export interface FunctionFilter {
   search?: string;
 }
 
-/** Where a page of functions begins. */
-export interface FunctionPlace {
-  appName: string;
-  name: string;
-}
-
 const RUNTIME = `CASE WHEN f.value ->> 'entry' ~ '\\.[cm]?tsx?$' THEN 'typescript' ELSE b.runtime END`;
 
 const SELECT = `
@@ -94,7 +88,7 @@ export async function listFunctionsOfApp(db: Queryable, appName: string): Promis
 export async function listFunctions(
   db: Queryable,
   { appIds, appName, runtime, search }: FunctionFilter,
-  { after, limit }: { after: FunctionPlace | null; limit: number },
+  { after, limit }: { after: readonly [appName: string, name: string] | null; limit: number },
 ): Promise<FunctionRow[]> {
   const { rows } = await db.query<FunctionRow>(
     `${SELECT}
@@ -109,8 +103,8 @@ export async function listFunctions(
       appName ?? null,
       runtime ?? null,
       search?.toLowerCase() ?? null,
-      after?.appName ?? null,
-      after?.name ?? null,
+      after?.[0] ?? null,
+      after?.[1] ?? null,
       limit,
     ],
   );

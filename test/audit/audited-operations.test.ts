@@ -35,7 +35,10 @@ async function mutations(): Promise<{ method: string; path: string; operationId:
       .filter(([method, { security }]) => method !== 'get' && security?.length !== 0)
       .map(([method, { operationId = '' }]) => ({
         method: method.toUpperCase(),
-        path: path.replace(/\{\w+\}/g, (part) => (part === '{app}' ? 'hello' : 'none_such')),
+        path: path.replace(/\{\w+\}/g, (part) =>
+          // The app is needed afterwards.
+          part === '{app}' && operationId !== 'deleteApp' ? 'hello' : 'none_such',
+        ),
         operationId,
       })),
   );

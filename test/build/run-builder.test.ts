@@ -11,6 +11,7 @@ const NO_CACHE: DependencyCache = {
   keys: async () => [],
   open: async () => null,
   write: () => Promise.reject(new Error('there is none')),
+  remove: async () => {},
 };
 
 test('a builder that asks and never reads the answers is stopped before they fill the memory', async () => {

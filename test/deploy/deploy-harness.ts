@@ -192,6 +192,7 @@ export class DeployHarness {
       liveRefs,
       seal,
       sealedKeeper: createSealedKeeper({ db, seal, environments }),
+      lives: { goOn: async () => {} },
       environmentReleases: this.environmentReleases,
       refLocks,
       clock,

@@ -1,8 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { FunctionDetail, FunctionPage } from '../../src/protocol/functions-api.ts';
-import type { Answer } from '../support/ask.ts';
+import { openDatabase } from '../../src/store/database.ts';
+import { ask, type Answer } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { createDatabase } from '../support/database.ts';
+import { databaseUrl } from '../support/database-url.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
@@ -83,6 +87,191 @@ describe('functions that were pushed', () => {
     expect((await get<FunctionPage>('/functions?runtime=python3')).items).toEqual([]);
     expect((await api('GET', '/functions?cursor=bm9uZQ')).status).toBe(400);
     expect((await api('GET', '/functions?unknown=1')).status).toBe(400);
+  });
+});
+
+/** Of one deployment or of one failure. */
+interface Told {
+  function?: FunctionDetail;
+  code?: string;
+  detail?: string;
+  hint?: string;
+  output?: string[];
+  warnings?: string[];
+}
+
+async function tell(method: string, path: string, body?: unknown): Promise<[number, Told]> {
+  const answer = await api(method, path, body);
+  return [answer.status, answer.body === '' ? {} : (JSON.parse(answer.body) as Told)];
+}
+
+const REPLY = (word: string): string =>
+  `export const handler = async () => ({ statusCode: 200, body: { word: "${word}", secret: process.env.API_KEY } });\n`;
+
+describe('a function that the API makes', () => {
+  it('is a commit like any other: it serves, clones, and takes pushes', async () => {
+    const [status, made] = await tell('POST', '/functions', {
+      name: 'made',
+      runtime: 'typescript',
+      code: REPLY('one'),
+      handler: 'handler',
+      memory: 256,
+      timeout: 5_000,
+      environment: { API_KEY: 'hush-hush' },
+      triggers: [{ type: 'http', config: { methods: ['GET', 'POST'], path: '/' } }],
+    });
+    expect(status, JSON.stringify(made)).toBe(201);
+    expect(made.function).toMatchObject({
+      name: 'made',
+      memory: 256,
+      timeout: 5_000,
+      handler: 'handler',
+      version: 1,
+      environment: ['API_KEY'],
+      triggers: [{ type: 'http', config: { methods: ['GET', 'POST'], path: '/' } }],
+    });
+    expect(JSON.parse((await ask(platform(), 'made')).body)).toEqual({
+      word: 'one',
+      secret: 'hush-hush',
+    });
+    const repository = await createRepository(platform(), 'made');
+    expect((await repository.git('pull', '-q', 'fn', 'main')).output).toBe('');
+    const { output } = await repository.git('log', '-p', '--format=%an %s');
+    expect(output).toMatch(/^admin Create made/);
+    expect(output).not.toContain('hush-hush');
+    await repository.commit({ 'index.ts': REPLY('two') });
+    expect((await repository.push('main')).code).toBe(0);
+    expect((await ask(platform(), 'made')).body).toContain('two');
+  });
+
+  it('is changed by commits and by values, and goes back to a version that lived', async () => {
+    const before = await api('GET', '/functions/made');
+    const etag = before.headers.etag ?? '';
+    const [status, changed] = await tell('PUT', '/functions/made', { code: REPLY('three') });
+    expect([status, changed.function?.version]).toEqual([200, 3]);
+    expect((await ask(platform(), 'made')).body).toContain('three');
+    const stale = await ask(platform(), '', {
+      method: 'PUT',
+      path: '/functions/made',
+      headers: {
+        authorization: `Bearer ${platform().adminToken}`,
+        'content-type': 'application/json',
+        'if-match': etag,
+      },
+      body: '{"memory":128}',
+    });
+    expect(stale.status).toBe(412);
+
+    const [, settings] = await tell('POST', '/functions/made', {
+      memory: 128,
+      environment: { API_KEY: 'new', OTHER: 'x' },
+    });
+    expect(settings.function).toMatchObject({ memory: 128, environment: ['API_KEY', 'OTHER'] });
+    expect(JSON.parse((await ask(platform(), 'made')).body)).toEqual({
+      word: 'three',
+      secret: 'new',
+    });
+
+    const [, values] = await tell('PUT', '/functions/made', { environment: { OTHER: null } });
+    expect(values.function?.environment).toEqual(['API_KEY']);
+
+    const [back, rolled] = await tell('POST', '/functions/made/rollback', { version: 1 });
+    expect(back, JSON.stringify(rolled)).toBe(200);
+    expect((await ask(platform(), 'made')).body).toContain('one');
+    const [never, told] = await tell('POST', '/functions/made/rollback', { version: 77 });
+    expect([never, told.code]).toEqual([409, 'conflict']);
+    expect(told.hint).toContain('v3');
+    const [mixed, why] = await tell('PUT', '/functions/made', { memory: 256 });
+    expect([mixed, why.detail]).toEqual([409, expect.stringContaining('not what main has')]);
+  });
+
+  it('serves on when a change of it does not build, and its values are as before', async () => {
+    const [status, told] = await tell('PUT', '/functions/made', {
+      code: 'export const handler = () => {',
+      environment: { LOST: 'y' },
+    });
+    expect([status, told.code]).toEqual([422, 'build-failed']);
+    expect(told.detail).toMatch(/^index\.ts:1:\d+/);
+    const { environment } = await get<FunctionDetail>('/functions/made');
+    expect(environment).toEqual(['API_KEY']);
+    expect((await ask(platform(), 'made')).body).toContain('one');
+  });
+
+  it('is deleted with its app, whose name is free at once', async () => {
+    expect((await api('DELETE', '/functions/several:one')).status).toBe(409);
+    expect((await api('DELETE', '/functions/made')).status).toBe(204);
+    expect((await ask(platform(), 'made')).status).toBe(404);
+    expect((await api('GET', '/apps/made')).status).toBe(404);
+    const [status, again] = await tell('POST', '/functions', {
+      name: 'made',
+      runtime: 'nodejs26',
+      code: 'exports.handler = async () => "again";',
+    });
+    expect([status, again.function?.environment]).toEqual([201, []]);
+    expect((await ask(platform(), 'made')).body).toBe('again');
+    expect((await api('DELETE', '/apps/made')).status).toBe(204);
+    expect((await ask(platform(), 'made')).status).toBe(404);
+  });
+});
+
+describe('a function that cannot be made', () => {
+  const good = { name: 'never', runtime: 'typescript', code: HELLO };
+  const bad: [string, object, number, RegExp][] = [
+    ['a syntax error', { code: 'export const handler = async ( => 1;' }, 422, /^index\.ts:1:\d+/],
+    ['code that does not start', { code: 'throw new Error("early");' }, 422, /early/],
+    ['a runtime that is not installed', { runtime: 'python' }, 422, /"python" is not installed/],
+    ['too much memory', { memory: 1_000_000 }, 422, /memory is 1000000/],
+    ['too long a timeout', { timeout: 100_000_000 }, 422, /timeout is/],
+    ['no name of an app', { name: 'Not A Name' }, 400, /an app name has/],
+    ['a reserved name', { name: 'admin' }, 400, /reserved/],
+    ['an unknown field', { colour: 'red' }, 400, /additional properties/],
+    ['a value that is no text', { environment: { A: 1 } }, 400, /value of A is no string/],
+    ['a reserved variable', { environment: { FN_X: 'x' } }, 400, /FN_X is reserved/],
+    [
+      'a trigger that is none',
+      { triggers: [{ type: 'http', config: { path: 1 } }] },
+      422,
+      /fn\.json/,
+    ],
+    ['a domain that is none', { customDomain: 'no domain' }, 400, /domain/],
+    ['a name that is taken', { name: 'single' }, 409, /there is an app named single/],
+  ];
+
+  it.each(bad)('because of %s leaves nothing behind', async (_, wrong, status, detail) => {
+    const [answered, told] = await tell('POST', '/functions', { ...good, ...wrong });
+    expect([answered, told.detail]).toEqual([status, expect.stringMatching(detail)]);
+    expect((await api('GET', '/apps/never')).status).toBe(404);
+  });
+
+  it('because of 10 MB leaves nothing behind', async () => {
+    const code = `//${'x'.repeat(10_000_000)}`;
+    expect((await api('POST', '/functions', { ...good, code })).status).toBe(413);
+    const [status] = await tell('POST', '/functions', {
+      ...good,
+      code: `//${'x'.repeat(1_100_000)}`,
+    });
+    expect(status).toBe(413);
+  });
+
+  it('twice at once is made once', async () => {
+    const asked = [1, 2, 3].map(() => tell('POST', '/functions', { ...good, name: 'raced' }));
+    const statuses = (await Promise.all(asked)).map(([status]) => status);
+    expect(statuses.toSorted((one, other) => one - other)).toEqual([201, 409, 409]);
+    expect((await api('DELETE', '/functions/raced')).status).toBe(204);
+  });
+
+  it('has no repository, bundle, sealed file or row', async () => {
+    const { items } = await get<{ items: { id: string; name: string }[] }>('/apps');
+    expect(items.map(({ name }) => name)).toEqual(['several', 'single']);
+    const repositories = await readdir(join(platform().dataDir, 'repositories'));
+    expect(repositories.toSorted()).toEqual(items.map(({ id }) => `${id}.git`).sort());
+    const database = openDatabase(databaseUrl(platform(), 'postgres'), () => {});
+    onTestFinished(() => database.close());
+    const { rows } = await database.query<{ name: string }>('SELECT name FROM apps ORDER BY name');
+    expect(rows.map(({ name }) => name)).toEqual(['several', 'single']);
+    const { rows: bundles } = await database.query<{ hash: string }>('SELECT hash FROM bundles');
+    const stored = await readdir(join(platform().dataDir, 'store/bundles'));
+    expect(stored.toSorted()).toEqual(bundles.map(({ hash }) => hash).sort());
   });
 });
 

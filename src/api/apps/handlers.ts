@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import type { AppView } from '../../protocol/control-api.ts';
 import { type App, listAppsAfter } from '../../store/apps.ts';
 import { findDeployment } from '../../store/deployments.ts';
@@ -15,7 +16,7 @@ const BY_NAME = {
 };
 
 export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, access, address } = deps;
+  const { db, access, address, lives } = deps;
 
   async function view(app: App): Promise<AppView> {
     const id = await findRoute(db, app.id, PRODUCTION_ROUTE);
@@ -60,5 +61,23 @@ export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
       },
     },
     async (request) => view(await access.requireApp(request.actor, 'app.read', request.params.app)),
+  );
+
+  api.delete(
+    '/apps/:app',
+    {
+      config: { action: 'app.delete' },
+      schema: {
+        operationId: 'deleteApp',
+        tags: ['apps'],
+        summary: 'Delete an app with all that is its own',
+        params: AppParams,
+        response: { 204: Type.Null({ description: 'It is gone, and its name is free' }) },
+      },
+    },
+    async ({ actor, params }, reply) => {
+      await lives.end(await access.requireApp(actor, 'app.delete', params.app));
+      return reply.code(204).send(null);
+    },
   );
 }

@@ -1,4 +1,4 @@
-import type { ChangedEnvironment } from '../../deploy/index.ts';
+import type { EnvironmentChanges } from '../../deploy/index.ts';
 import type { PublicAddress } from '../../model/address.ts';
 import type {
   EnvironmentResult,
@@ -9,6 +9,8 @@ import type { EnvironmentDescription } from '../../secrets/index.ts';
 import type { App } from '../../store/apps.ts';
 import type { EnvironmentVersionRow } from '../../store/environment.ts';
 import { presentDeployment } from '../deployments/present.ts';
+
+type Changed = Awaited<ReturnType<EnvironmentChanges['change']>>;
 
 export function presentEnvironment({ version, entries }: EnvironmentDescription): EnvironmentView {
   const items = entries.map(({ name, scope, kind, isBuild, value, since, setAt, setBy }) => ({
@@ -36,7 +38,7 @@ export function presentEnvironmentVersion(row: EnvironmentVersionRow): Environme
 export function presentChange(
   address: PublicAddress,
   app: App,
-  { changed, elapsedMs }: { changed: ChangedEnvironment; elapsedMs: number },
+  { changed, elapsedMs }: { changed: Changed; elapsedMs: number },
 ): EnvironmentResult {
   const { version, set, unset, production, previews, warnings } = changed;
   const live = production.kind === 'none' ? null : production.live;

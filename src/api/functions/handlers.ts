@@ -1,18 +1,37 @@
-import { listFunctions } from '../../store/functions.ts';
+import { type FunctionRow, listFunctions } from '../../store/functions.ts';
+import type { LogReader } from '../logs/log-reader.ts';
+import { readLogTime } from '../logs/log-time.ts';
+import { presentLogEntry } from '../logs/present.ts';
+import { FunctionLogQuery, LogPageSchema } from '../logs/schema.ts';
+import { tagged } from '../etag.ts';
+import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
+import { functionChangeRoutes } from './changes.ts';
 import { createRequireFunction } from './find-function.ts';
-import { cursorBehind, readCursor } from './page.ts';
-import { presentFunction, presentFunctionDetail } from './present.ts';
+import { presentFunction } from './present.ts';
 import {
   FunctionDetailSchema,
   FunctionPageSchema,
   FunctionParams,
   FunctionQuery,
 } from './schema.ts';
+import { viewFunction } from './view.ts';
 
-export function functionRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, access, address, vault } = deps;
+const BY_PLACE = {
+  list: 'listFunctions',
+  keyOf: ({ appName, name }: FunctionRow) => [appName, name] as const,
+  types: ['string', 'string'] as const,
+};
+
+export function functionRoutes(api: ApiInstance, deps: ApiDeps, logs: LogReader): void {
+  readRoutes(api, deps);
+  logRoute(api, deps, logs);
+  functionChangeRoutes(api, deps);
+}
+
+function readRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const { db, access, address } = deps;
   const requireFunction = createRequireFunction(deps);
 
   api.get(
@@ -28,22 +47,17 @@ export function functionRoutes(api: ApiInstance, deps: ApiDeps): void {
       },
     },
     async ({ actor, query }) => {
-      const { q, runtime, app, limit, cursor } = query;
+      const { q, runtime, app } = query;
       const filter = {
         appIds: access.appsFor(actor, 'function.read'),
         ...(app !== undefined && { appName: app }),
         ...(runtime !== undefined && { runtime }),
         ...(q !== undefined && { search: q }),
       };
-      // One more than is shown tells whether there is another page.
-      const page = { after: readCursor(cursor), limit: limit + 1 };
-      const rows = await listFunctions(db, filter, page);
-      const shown = rows.slice(0, limit);
-      const last = rows.length > limit ? shown.at(-1) : undefined;
-      return {
-        items: shown.map((row) => presentFunction(address, row)),
-        next: last === undefined ? null : cursorBehind(last),
-      };
+      const page = await readPage(query, BY_PLACE, (after, limit) =>
+        listFunctions(db, filter, { after, limit }),
+      );
+      return presentPage(page, (row) => presentFunction(address, row));
     },
   );
 
@@ -59,13 +73,42 @@ export function functionRoutes(api: ApiInstance, deps: ApiDeps): void {
         response: { 200: FunctionDetailSchema },
       },
     },
-    async ({ actor, params }) => {
+    async ({ actor, params }, reply) => {
       const { row } = await requireFunction(actor, 'function.read', params.function);
-      const { entries } = await vault.describe(row.appId, null);
-      const names = entries
-        .filter(({ scope }) => scope === 'all' || scope === 'production')
-        .map(({ name }) => name);
-      return presentFunctionDetail(address, row, [...new Set(names)].sort());
+      return tagged(reply, await viewFunction(deps, row));
+    },
+  );
+}
+
+function logRoute(api: ApiInstance, deps: ApiDeps, logs: LogReader): void {
+  const requireFunction = createRequireFunction(deps);
+
+  api.get(
+    '/functions/:function/logs',
+    {
+      config: { action: 'log.read' },
+      schema: {
+        operationId: 'listFunctionLogs',
+        tags: ['functions'],
+        summary: 'Read what a function printed, newest first',
+        params: FunctionParams,
+        querystring: FunctionLogQuery,
+        response: { 200: LogPageSchema },
+      },
+    },
+    async ({ actor, params, query }, reply) => {
+      const { app, row } = await requireFunction(actor, 'log.read', params.function);
+      const { level, since, q, limit, cursor = null } = query;
+      const filter = {
+        functionName: row.name,
+        ...(level !== undefined && { level }),
+        ...(since !== undefined && { since: readLogTime(since, deps.now()) }),
+        ...(q !== undefined && { search: q }),
+      };
+      reply.header('x-content-type-options', 'nosniff');
+      const { entries, isMore } = await logs.newest(app.id, { filter, before: cursor, limit });
+      const next = isMore ? (entries.at(-1)?.id ?? null) : null;
+      return { items: entries.map(presentLogEntry), next };
     },
   );
 }

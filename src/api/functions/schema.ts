@@ -1,7 +1,6 @@
 import { Type, type TSchema } from 'typebox';
+import { pageOf, pageQuery } from '../paging.ts';
 
-const MAX_PAGE = 200;
-const DEFAULT_PAGE = 50;
 const MAX_NAME_CHARACTERS = 100;
 
 const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
@@ -12,6 +11,7 @@ export const FunctionParams = Type.Object({
 
 export const FunctionQuery = Type.Object(
   {
+    ...pageQuery,
     q: Type.Optional(
       Type.String({
         minLength: 1,
@@ -21,13 +21,11 @@ export const FunctionQuery = Type.Object(
     ),
     runtime: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS })),
     app: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS })),
-    limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
-    cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 400 })),
   },
   { additionalProperties: false },
 );
 
-export const FunctionSummarySchema = Type.Object({
+const summary = {
   id: Type.String(),
   name: Type.String(),
   app: Type.String(),
@@ -41,27 +39,110 @@ export const FunctionSummarySchema = Type.Object({
   timeout: Type.Integer({ description: 'Milliseconds.' }),
   createdAt: Type.String(),
   updatedAt: Type.String(),
-});
+};
 
-export const FunctionPageSchema = Type.Object({
-  items: Type.Array(FunctionSummarySchema),
-  next: Nullable(Type.String()),
-});
+const FunctionSummarySchema = Type.Object(summary, { title: 'FunctionSummary' });
 
-export const FunctionDetailSchema = Type.Object({
-  ...FunctionSummarySchema.properties,
-  entry: Nullable(Type.String()),
-  commit: Type.String(),
-  deployment: Type.String(),
-  triggers: Type.Array(
-    Type.Object({
-      type: Type.Literal('http'),
-      config: Type.Object({
-        methods: Nullable(Type.Array(Type.String())),
-        path: Nullable(Type.String()),
+export const FunctionPageSchema = pageOf(FunctionSummarySchema);
+
+export const FunctionDetailSchema = Type.Object(
+  {
+    ...summary,
+    entry: Nullable(Type.String()),
+    commit: Type.String(),
+    deployment: Type.String(),
+    triggers: Type.Array(
+      Type.Object({
+        type: Type.Literal('http'),
+        config: Type.Object({
+          methods: Nullable(Type.Array(Type.String())),
+          path: Nullable(Type.String()),
+        }),
       }),
+    ),
+    environment: Type.Array(Type.String()),
+    links: Type.Object({ versions: Type.String(), logs: Type.String(), app: Type.String() }),
+  },
+  { title: 'FunctionDetail' },
+);
+
+const MAX_HANDLER_CHARACTERS = 200;
+const MAX_TRIGGERS = 10;
+const MAX_ENVIRONMENT_NAMES = 1_000;
+
+const TriggerBody = Type.Object(
+  {
+    type: Type.Enum(['http', 'cron', 'event', 'queue', 'websocket']),
+    config: Type.Optional(Type.Object({}, { additionalProperties: true })),
+  },
+  { additionalProperties: false },
+);
+
+const RateLimitBody = Type.Object(
+  { maxRequests: Type.Integer({ minimum: 1 }), windowMs: Type.Integer({ minimum: 1 }) },
+  { additionalProperties: false },
+);
+
+const settings = {
+  handler: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_HANDLER_CHARACTERS,
+      description: 'The export that is the handler; found out when it is left out.',
     }),
   ),
-  environment: Type.Array(Type.String()),
-  links: Type.Object({ versions: Type.String(), logs: Type.String(), app: Type.String() }),
+  memory: Type.Optional(Type.Integer({ description: 'Megabytes.' })),
+  timeout: Type.Optional(Type.Integer({ description: 'Milliseconds.' })),
+  triggers: Type.Optional(Type.Array(TriggerBody, { maxItems: MAX_TRIGGERS })),
+  rateLimit: Type.Optional(RateLimitBody),
+};
+
+const runtime = Type.String({
+  minLength: 1,
+  maxLength: MAX_NAME_CHARACTERS,
+  description: '`typescript` or `nodejs26`.',
+});
+const code = Type.String({ minLength: 1, description: 'The text of one file.' });
+
+export const CreateFunctionBody = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
+    runtime,
+    code,
+    ...settings,
+    environment: Type.Optional(
+      Type.Record(Type.String(), Type.String(), {
+        maxProperties: MAX_ENVIRONMENT_NAMES,
+        description: 'Stored encrypted, and never in the repository.',
+      }),
+    ),
+    customDomain: Type.Optional(Type.String({ minLength: 1, maxLength: 300 })),
+  },
+  { additionalProperties: false },
+);
+
+export const UpdateFunctionBody = Type.Object(
+  {
+    runtime: Type.Optional(runtime),
+    code: Type.Optional(code),
+    ...settings,
+    environment: Type.Optional(
+      Type.Record(Type.String(), Type.Unsafe<string | null>({ type: ['string', 'null'] }), {
+        maxProperties: MAX_ENVIRONMENT_NAMES,
+        description: 'Those that are named are set, or removed where they are null; others stay.',
+      }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export const RollbackFunctionBody = Type.Object(
+  { version: Type.Integer({ minimum: 1, maximum: 999_999 }) },
+  { additionalProperties: false },
+);
+
+export const DeployedFunctionSchema = Type.Object({
+  function: FunctionDetailSchema,
+  message: Type.String(),
+  warnings: Type.Array(Type.String()),
 });

@@ -5,7 +5,7 @@ import type { LogFilter } from '../../store/logs.ts';
 import { AppParams } from '../apps/schema.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
-import { createLogReader } from './log-reader.ts';
+import type { LogReader } from './log-reader.ts';
 import { createLogStreams } from './log-stream.ts';
 import { readLogTime } from './log-time.ts';
 import { presentLogEntry } from './present.ts';
@@ -23,9 +23,8 @@ interface Query {
   cursor?: string;
 }
 
-export function logRoutes(api: ApiInstance, deps: ApiDeps): void {
-  const { db, access } = deps;
-  const reader = createLogReader(db);
+export function logRoutes(api: ApiInstance, deps: ApiDeps, reader: LogReader): void {
+  const { access } = deps;
   const streams = createLogStreams(deps, reader);
   api.addHook('preClose', async () => streams.close());
 

@@ -23,11 +23,13 @@ const LogSchema = Type.Object(
   { title: 'LogEntry' },
 );
 
+export const LogPageSchema = pageOf(LogSchema);
+
 export const LogAnswer = {
   description:
     'A page; with tail an entry a line, or as server-sent events where they are accepted',
   content: {
-    'application/json': { schema: pageOf(LogSchema) },
+    'application/json': { schema: LogPageSchema },
     'application/x-ndjson': { schema: LogSchema },
     'text/event-stream': { schema: Type.String() },
   },
@@ -35,17 +37,34 @@ export const LogAnswer = {
 
 const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS });
 
+const Time = Type.String({ maxLength: 40 });
+const Search = Type.String({ minLength: 1, maxLength: MAX_SEARCH_CHARACTERS });
+const page = {
+  limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
+  cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
+};
+
+/** Of one function. */
+export const FunctionLogQuery = Type.Object(
+  {
+    ...page,
+    level: Type.Optional(Type.Enum([...LOG_LEVELS])),
+    since: Type.Optional(Time),
+    q: Type.Optional(Search),
+  },
+  { additionalProperties: false },
+);
+
 export const LogQuerySchema = Type.Object(
   {
-    since: Type.Optional(Type.String({ maxLength: 40 })),
-    until: Type.Optional(Type.String({ maxLength: 40 })),
+    since: Type.Optional(Time),
+    until: Type.Optional(Time),
     level: Type.Optional(Type.Enum([...LOG_LEVELS])),
-    search: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_SEARCH_CHARACTERS })),
+    search: Type.Optional(Search),
     function: Type.Optional(Name),
     deployment: Type.Optional(Name),
     request: Type.Optional(Name),
-    limit: Type.Integer({ minimum: 1, maximum: MAX_PAGE, default: DEFAULT_PAGE }),
-    cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
+    ...page,
     tail: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },

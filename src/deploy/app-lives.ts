@@ -1,0 +1,124 @@
+import { PlatformError } from '../protocol/errors.ts';
+import type { Clock } from '../std/clock.ts';
+import { newId } from '../std/ids.ts';
+import { KeyedMutex } from '../std/mutex.ts';
+import {
+  beginApp,
+  deleteApp,
+  findApp,
+  listUnsettledApps,
+  settleApp,
+  type App,
+} from '../store/apps.ts';
+import type { Database } from '../store/database.ts';
+import {
+  beginDeletion,
+  deleteLogs,
+  listBundleHashes,
+  listDeploymentIds,
+} from '../store/deleted-apps.ts';
+import type { ActivePushes } from './active-pushes.ts';
+import type { RepositoryPort, SealPort } from './ports.ts';
+import type { Publisher } from './publisher.ts';
+
+/**
+ * How apps that the API makes come to be, and how apps end. Whichever step a crash comes behind, the next round of the
+ * reconciler goes on from there.
+ */
+export interface AppLives {
+  /** An app that nobody finds before `settle`. @throws PlatformError conflict when the name is taken */
+  begin(name: string): Promise<App>;
+  /** Its first commit is in its repository: now it is there for everybody. */
+  settle(app: App): Promise<void>;
+  /**
+   * Nothing of the app is served or found once this resolves, and its name is free; the files and rows that are its own
+   * are gone, or go as soon as they can.
+   */
+  end(app: Pick<App, 'id'>): Promise<void>;
+  /** What a crash, or a process that was away, has left half-made or half-gone. */
+  goOn(): Promise<void>;
+}
+
+interface Deps {
+  db: Database;
+  publisher: Pick<Publisher, 'publish'>;
+  seal: Pick<SealPort, 'remove'>;
+  repository: Pick<RepositoryPort, 'listRefs' | 'remove'>;
+  bundles: { remove(hash: string): Promise<void> };
+  dependencyCache: { remove(appId: string): Promise<void> };
+  active: Pick<ActivePushes, 'endAll'>;
+  /** Of its domains there are certificates no more. Must not throw. */
+  onEnded: () => void;
+  /** Those of releases: nothing goes live between a look at the app and its end. */
+  locks: KeyedMutex;
+  clock: Clock;
+  onError: (error: unknown) => void;
+}
+
+export function createAppLives(deps: Deps): AppLives {
+  const { db, publisher, repository, locks, clock, onError } = deps;
+  /** Apps that this process is making. */
+  const begun = new Set<string>();
+  /** One at a time for each app. */
+  const clearings = new KeyedMutex();
+
+  /** Rows last: while there is one, the reconciler comes back. */
+  async function clear(appId: string): Promise<void> {
+    await deps.active.endAll(appId);
+    await deps.seal.remove(await listDeploymentIds(db, appId));
+    await repository.remove(appId);
+    for (const hash of await listBundleHashes(db, appId)) await deps.bundles.remove(hash);
+    await deps.dependencyCache.remove(appId);
+    await deleteLogs(db, appId);
+    await deleteApp(db, appId);
+    // What its workers said at their end may have come between.
+    await deleteLogs(db, appId);
+  }
+
+  async function end({ id }: Pick<App, 'id'>): Promise<void> {
+    await locks.run(id, () => beginDeletion(db, id, new Date(clock.now())));
+    begun.delete(id);
+    deps.onEnded();
+    await publisher.publish();
+    await clearings.run(id, () => clear(id)).catch(onError);
+  }
+
+  async function settle({ id }: Pick<App, 'id'>): Promise<void> {
+    await settleApp(db, id);
+    begun.delete(id);
+  }
+
+  /** Whether its commit is there decides: before it nobody was told of the app. */
+  async function settleInterrupted(id: string): Promise<void> {
+    const { isBusy, refs } = await repository.listRefs(id);
+    if (isBusy || begun.has(id)) return;
+    await (refs.length > 0 ? settle({ id }) : end({ id }));
+  }
+
+  return {
+    settle,
+    end,
+    async begin(name) {
+      const id = newId('app');
+      // Before the row is there: the reconciler must not take it for one that a crash has left.
+      begun.add(id);
+      const isNew = await beginApp(db, { id, name }).catch((error: unknown) => {
+        begun.delete(id);
+        throw error;
+      });
+      const app = isNew ? await findApp(db, id) : null;
+      if (app !== null) return app;
+      begun.delete(id);
+      throw new PlatformError('conflict', `there is an app named ${name} already`, {
+        hint: 'choose another name',
+      });
+    },
+    async goOn() {
+      for (const { id, state } of await listUnsettledApps(db)) {
+        if (begun.has(id)) continue;
+        if (state === 'creating') await settleInterrupted(id);
+        else await clearings.run(id, () => clear(id));
+      }
+    },
+  };
+}
