@@ -3,9 +3,10 @@ import type { Database } from '../store/database.ts';
 import { findTokenByHash, touchToken } from '../store/tokens.ts';
 import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
+import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
 import { notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
-import { createTokens, type Tokens } from './tokens.ts';
+import { actorOf, createTokens, type Tokens } from './tokens.ts';
 import { createWatches, type Watches } from './watches.ts';
 
 export interface Access extends Decisions {
@@ -15,6 +16,7 @@ export interface Access extends Decisions {
    */
   authenticate(token: string, from: string): Promise<Actor>;
   tokens: Tokens;
+  deviceLogins: DeviceLogins;
   /**
    * Calls back once, within a second of the moment when the actor may do this no more, unless the returned function is
    * called before.
@@ -36,6 +38,7 @@ export function createAccess({ db, clock, onError }: Deps): Access {
   const decisions = createDecisions(db);
   const watches = createWatches({ db, clock });
   const attempts = createAttempts(now);
+  const tokens = createTokens({ db, now, decisions, onRevoked: (id) => watches.end(id) });
   const touchedAt = new Map<string, number>();
   const noteUse = (tokenId: string): void => {
     if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
@@ -44,7 +47,8 @@ export function createAccess({ db, clock, onError }: Deps): Access {
   };
   return {
     ...decisions,
-    tokens: createTokens({ db, now, decisions, onRevoked: (id) => watches.end(id) }),
+    tokens,
+    deviceLogins: createDeviceLogins({ db, now, attempts, tokens }),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
     async authenticate(token, from) {
       // The format is checked first, so that garbage costs no query.
@@ -59,8 +63,7 @@ export function createAccess({ db, clock, onError }: Deps): Access {
       refuseEnded(row, now());
       attempts.succeeded(attempt);
       noteUse(row.id);
-      const { id, name, kind, grants, expiresAt } = row;
-      return { tokenId: id, tokenName: name, kind, grants, expiresAt };
+      return actorOf(row);
     },
   };
 }

@@ -92,7 +92,7 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
 }
 
 /** Who has one IPv6 address has all of its /64 (RFC 7721 section 1, RIPE-690). */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   const parsed = parseIpAddress(address);
   if (parsed === null) return address;
   const { family, bits } = unwrapIpAddress(parsed);

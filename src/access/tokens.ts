@@ -28,6 +28,8 @@ export interface CreatedToken {
 export interface Tokens {
   /** Never stronger than the actor. @throws PlatformError bad-request, forbidden or not-found */
   create(actor: Actor, request: TokenRequest): Promise<CreatedToken>;
+  /** Whether it would be made. @throws PlatformError as `create` does */
+  check(actor: Actor, request: TokenRequest): Promise<void>;
   /** Those that the actor may see. @throws PlatformError forbidden */
   list(actor: Actor): Promise<TokenRow[]>;
   /** @throws PlatformError not-found */
@@ -87,6 +89,9 @@ export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
         expiresAt: expiresInSeconds === null ? null : new Date(now() + expiresInSeconds * 1000),
       });
     },
+    async check(actor, request) {
+      await grantsOf(actor, planToken(request).grants);
+    },
     async list(actor) {
       const appIds = appsFor(actor, 'token.read');
       if (appIds?.length === 0) throw notAllowed(actor, 'token.read', null);
@@ -116,6 +121,10 @@ export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
       });
     },
   };
+}
+
+export function actorOf({ id, name, kind, grants, expiresAt }: TokenRow): Actor {
+  return { tokenId: id, tokenName: name, kind, grants, expiresAt };
 }
 
 /** A token is known to itself, and to who administers everything that it is for. */

@@ -38,6 +38,7 @@ const FUNCTION_FIELDS = ['name', 'runtime', 'handler', 'memory', 'timeout', 'env
 /** By method and path of the route. An operation that is missing is written without such fields. */
 export const AUDITED: Readonly<Record<string, AuditedFields>> = {
   'POST /tokens': { body: TOKEN_FIELDS, answer: ['id', 'prefix', 'expiresAt'] },
+  'POST /login/device/:code/approve': { body: TOKEN_FIELDS, answer: ['hostName', 'address'] },
   'DELETE /tokens/:id': { query: ['lastAdmin'], before: tokenBefore },
   'POST /apps/:app/rollback': {
     body: ['target', 'withEnvironment'],

@@ -5,7 +5,7 @@ import type { Actor } from '../access/index.ts';
 import { FnManifestSchema } from '../model/manifest.ts';
 import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import { isPrivateConnection, peerAddress, privateConnectionHint } from '../protocol/peer.ts';
+import { peerAddress } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { auditMutations } from './audit-mutations.ts';
 import { auditRoutes } from './audit/handlers.ts';
@@ -29,6 +29,8 @@ import { pushRoutes } from './pushes/handlers.ts';
 import { metricsRoutes } from './metrics/handlers.ts';
 import { readinessRoutes } from './readiness/handlers.ts';
 import { createLogReader } from './logs/log-reader.ts';
+import { requirePrivateConnection } from './private-connection.ts';
+import { loginRoutes } from './login/handlers.ts';
 import { logRoutes } from './logs/handlers.ts';
 import { tokenRoutes } from './tokens/handlers.ts';
 import { whoAmIRoutes } from './whoami/handlers.ts';
@@ -68,7 +70,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.decorateRequest('actor');
   api.addHook('onRequest', async (request, reply) => {
     if (isPublic(request.routeOptions)) return;
-    requirePrivateConnection(deps, request);
+    requirePrivateConnection(deps.address, request);
     request.actor = await authenticate(deps, request);
     reply.header(SERVER_VERSION_HEADER, deps.version);
   });
@@ -95,6 +97,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     tokenRoutes(typed, deps);
     keyRoutes(typed, deps);
     auditRoutes(typed, deps);
+    loginRoutes(typed, deps);
   });
   readinessRoutes(api, deps, (request) => authenticate(deps, request));
   api.get('/openapi.json', HIDDEN, () => api.swagger());
@@ -103,14 +106,6 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   );
   await api.ready();
   return api;
-}
-
-/** Refused before the token is looked at, so that nobody learns whether it was right. */
-function requirePrivateConnection({ address }: ApiDeps, request: FastifyRequest): void {
-  if (isPrivateConnection(request.headers)) return;
-  throw new PlatformError('forbidden', 'tokens are not accepted over plain http', {
-    hint: privateConnectionHint(address),
-  });
 }
 
 async function authenticate(deps: ApiDeps, request: FastifyRequest): Promise<Actor> {

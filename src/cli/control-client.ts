@@ -66,9 +66,10 @@ interface Peer {
   onVersion?: (version: string) => void;
 }
 
-/** A client of the control API of a server. */
-export function createControlClient(peer: Peer, token: string): ControlClient {
+/** A client of the control API of a server; without a token, of what takes none. */
+export function createControlClient(peer: Peer, token: string | null): ControlClient {
   const { server } = peer;
+  const authorization = token === null ? null : `Bearer ${token}`;
 
   async function callOnce({
     body,
@@ -76,7 +77,6 @@ export function createControlClient(peer: Peer, token: string): ControlClient {
     ...call
   }: ControlCall): Promise<unknown> {
     const payload = body === undefined ? null : JSON.stringify(body);
-    const authorization = `Bearer ${token}`;
     const response = await send(peer, { ...call, payload, authorization, timeoutMs });
     const answer = await text(response).catch((cause: unknown) => {
       throw unreachable(server, cause);
@@ -105,7 +105,6 @@ export function createControlClient(peer: Peer, token: string): ControlClient {
     call: (call: OperationId | ControlCall, input = {}, options?: CallOptions) =>
       typeof call === 'string' ? callOperation(call, input, options) : callOnce(call),
     async *stream<Line>(path: string) {
-      const authorization = `Bearer ${token}`;
       const request = { method: 'GET', path, payload: null, authorization, timeoutMs: null };
       const response = await send(peer, request);
       const status = response.statusCode ?? 0;
@@ -115,7 +114,6 @@ export function createControlClient(peer: Peer, token: string): ControlClient {
       }
     },
     async open(path, signal) {
-      const authorization = `Bearer ${token}`;
       const response = await send(peer, {
         method: 'GET',
         path,
@@ -148,7 +146,8 @@ interface Request {
   path: string;
   payload: string | null;
   idempotencyKey?: string;
-  authorization: string;
+  /** Null for what takes no token. */
+  authorization: string | null;
   /** Null for a stream, which lasts as long as it takes. */
   timeoutMs: number | null;
   /** Ends it. */
@@ -175,7 +174,7 @@ function send(peer: Peer, request: Request) {
       signal,
       headers: {
         host: url.host,
-        authorization,
+        ...(authorization !== null && { authorization }),
         accept: 'application/json',
         ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
         ...(payload !== null && {

@@ -3,6 +3,7 @@ import { CA_FILE_OPTION, chooseAuthority } from './authority-option.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
+import { loginByDevice } from './device-login.ts';
 import { normalServerUrl } from './server-url.ts';
 import { readToken } from './token.ts';
 import { describeToken } from './whoami.ts';
@@ -10,12 +11,14 @@ import { describeToken } from './whoami.ts';
 interface LoginOptions extends CommonOptions {
   tokenFile?: string;
   caFile?: string;
+  device?: true;
 }
 
 export const login: CommandDefinition = (program, ctx) => {
   const command = newCommand('login', 'log in to a server')
     .argument('[url]', 'the platform; without it, that of FN_SERVER or of the fn remote')
     .option('--token-file <file>', 'a file that holds the token, instead of typing or piping it')
+    .option('--device', 'show a code, which somebody else approves with fn tokens approve')
     .option(...CA_FILE_OPTION)
     .addHelpText(
       'after',
@@ -24,8 +27,8 @@ export const login: CommandDefinition = (program, ctx) => {
   program.addCommand(command);
   command.action(async (url: string | undefined, options: LoginOptions) => {
     const server = await chooseServer(ctx, url);
-    const token = await readToken(ctx, { server, file: options.tokenFile });
     const authority = await chooseAuthority(ctx, server, options);
+    const token = await obtainToken(ctx, { server, authority }, options);
     const client = createControlClient({ server, authority }, token);
     const whoAmI = await client.call('whoAmI');
     await ctx.credentials.store(server, token);
@@ -38,6 +41,15 @@ export const login: CommandDefinition = (program, ctx) => {
     }
   });
 };
+
+function obtainToken(
+  ctx: CommandContext,
+  peer: { server: string; authority: string | null },
+  { device, tokenFile }: LoginOptions,
+): Promise<string> {
+  if (device === true) return loginByDevice(ctx, createControlClient(peer, null));
+  return readToken(ctx, { server: peer.server, file: tokenFile });
+}
 
 export const logout: CommandDefinition = (program, ctx) => {
   const command = newCommand('logout', 'log out of a server').argument(

@@ -1,18 +1,20 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CreateTokenRequest, TokenView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
 import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
-
-const UNIT_SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
+import { readDuration, roleOption } from './token-options.ts';
+import { approveLogin, denyLogin } from './tokens-approve.ts';
 
 export const tokens: CommandDefinition = (program, ctx) => {
   const command = newGroup('tokens', 'manage access tokens');
   command.addCommand(createToken(ctx));
   command.addCommand(listTokens(ctx), { isDefault: true });
   command.addCommand(revokeToken(ctx));
+  command.addCommand(approveLogin(ctx));
+  command.addCommand(denyLogin(ctx));
   program.addCommand(command);
 };
 
@@ -28,10 +30,6 @@ interface CreateOptions extends CommonOptions {
 }
 
 function createToken(ctx: CommandContext): Command {
-  const role = new Option(
-    '--role <role>',
-    'what it may do; each role includes those before it (default: deployer)',
-  ).choices(['viewer', 'deployer', 'admin']);
   const ci = new Option('--ci', 'for a pipeline: pushes and deploys, and reads no values');
   const service = new Option('--service', 'for a function: may do what --can names').conflicts([
     'role',
@@ -39,7 +37,7 @@ function createToken(ctx: CommandContext): Command {
   ]);
   return newCommand('create', 'create a token')
     .argument('<name>', 'who or what uses it')
-    .addOption(role)
+    .addOption(roleOption())
     .option('--app <names...>', 'the apps that it is limited to')
     .addOption(ci)
     .addOption(service)
@@ -115,12 +113,4 @@ function stateOf({ revokedAt, expiresAt }: TokenView, nowMs: number): string {
   if (revokedAt !== null) return 'revoked';
   if (expiresAt === null) return 'valid';
   return Date.parse(expiresAt) <= nowMs ? 'expired' : `valid until ${expiresAt.slice(0, 10)}`;
-}
-
-function readDuration(text: string): number {
-  const [, count, unit] = /^([1-9]\d{0,4})([mhd])$/.exec(text) ?? [];
-  if (count === undefined || unit === undefined) {
-    throw new InvalidArgumentError('It is a number and m, h or d, as in 90d.');
-  }
-  return Number(count) * (UNIT_SECONDS[unit] ?? 0);
 }

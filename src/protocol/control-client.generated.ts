@@ -13,6 +13,19 @@ export type App = {
   createdAt: string;
 };
 
+export type BegunDeviceLogin = {
+  /** What the machine asks with; a secret */
+  device_code: string;
+  /** What a person types */
+  user_code: string;
+  /** The command that approves it */
+  verification: string;
+  /** Seconds */
+  expires_in: number;
+  /** Seconds from one question to the next */
+  interval: number;
+};
+
 export type Certificate = {
   id: string | null;
   names: string[];
@@ -104,6 +117,16 @@ export type DeploymentDetail = {
   functions: DeployedFunction[];
 };
 
+export type DeviceLogin = {
+  userCode: string;
+  /** What the machine calls itself */
+  hostName: string;
+  /** Where it asks from */
+  address: string;
+  createdAt: string;
+  expiresAt: string;
+};
+
 export type Domain = {
   name: string;
   displayName: string;
@@ -178,6 +201,48 @@ export type EnvironmentVersion = {
   unset: { name: string; scope: string }[];
 };
 
+export type FunctionDetail = {
+  id: string;
+  name: string;
+  app: string;
+  function: string;
+  runtime: string;
+  endpoint: string;
+  url: string;
+  version: number;
+  handler: string | null;
+  /** Megabytes. */
+  memory: number;
+  /** Milliseconds. */
+  timeout: number;
+  createdAt: string;
+  updatedAt: string;
+  entry: string | null;
+  commit: string;
+  deployment: string;
+  triggers: { type: 'http'; config: { methods: string[] | null; path: string | null } }[];
+  environment: string[];
+  links: { versions: string; logs: string; app: string };
+};
+
+export type FunctionSummary = {
+  id: string;
+  name: string;
+  app: string;
+  function: string;
+  runtime: string;
+  endpoint: string;
+  url: string;
+  version: number;
+  handler: string | null;
+  /** Megabytes. */
+  memory: number;
+  /** Milliseconds. */
+  timeout: number;
+  createdAt: string;
+  updatedAt: string;
+};
+
 export type Key = {
   id: string;
   name: string;
@@ -200,6 +265,14 @@ export type LogEntry = {
   requestId: string | null;
   text: string;
   fields: Record<string, unknown> | null;
+};
+
+export type PolledDeviceLogin = {
+  state: 'pending' | 'slow-down' | 'approved' | 'denied' | 'expired';
+  /** Seconds; while nobody has answered */
+  interval?: number;
+  /** Once approved; shown this once */
+  token?: string;
 };
 
 export type Promotion = {
@@ -291,6 +364,8 @@ export interface Operations {
   };
   /** Show one app */
   getApp: { input: { params: { app: string } }; answer: App };
+  /** Delete an app with all that is its own */
+  deleteApp: { input: { params: { app: string } }; answer: undefined };
   /** List deployments, newest first */
   listDeployments: {
     input: {
@@ -325,55 +400,111 @@ export interface Operations {
   /** List the functions that production of each app serves */
   listFunctions: {
     input: {
-      query?: { q?: string; runtime?: string; app?: string; limit?: number; cursor?: string };
+      query?: { limit?: number; cursor?: string; q?: string; runtime?: string; app?: string };
     };
-    answer: {
-      items: {
-        id: string;
+    answer: { items: FunctionSummary[]; next: string | null };
+  };
+  /** Make an app of one function, and deploy it */
+  createFunction: {
+    input: {
+      body: {
         name: string;
-        app: string;
-        function: string;
+        /** `typescript` or `nodejs26`. */
         runtime: string;
-        endpoint: string;
-        url: string;
-        version: number;
-        handler: string | null;
+        /** The text of one file. */
+        code: string;
+        /** The export that is the handler; found out when it is left out. */
+        handler?: string;
         /** Megabytes. */
-        memory: number;
+        memory?: number;
         /** Milliseconds. */
-        timeout: number;
-        createdAt: string;
-        updatedAt: string;
-      }[];
-      next: string | null;
+        timeout?: number;
+        triggers?: {
+          type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
+          config?: Record<never, never>;
+        }[];
+        rateLimit?: { maxRequests: number; windowMs: number };
+        /** Stored encrypted, and never in the repository. */
+        environment?: Record<string, unknown>;
+        customDomain?: string;
+      };
     };
+    answer: { function: FunctionDetail; message: string; warnings: string[] };
   };
   /** Show one function */
-  getFunction: {
-    input: { params: { function: string } };
-    answer: {
-      id: string;
-      name: string;
-      app: string;
-      function: string;
-      runtime: string;
-      endpoint: string;
-      url: string;
-      version: number;
-      handler: string | null;
-      /** Megabytes. */
-      memory: number;
-      /** Milliseconds. */
-      timeout: number;
-      createdAt: string;
-      updatedAt: string;
-      entry: string | null;
-      commit: string;
-      deployment: string;
-      triggers: { type: 'http'; config: { methods: string[] | null; path: string | null } }[];
-      environment: string[];
-      links: { versions: string; logs: string; app: string };
+  getFunction: { input: { params: { function: string } }; answer: FunctionDetail };
+  /** Deploy a function with other code, settings or values; what is left out stays */
+  updateFunction: {
+    input: {
+      params: { function: string };
+      body: {
+        /** `typescript` or `nodejs26`. */
+        runtime?: string;
+        /** The text of one file. */
+        code?: string;
+        /** The export that is the handler; found out when it is left out. */
+        handler?: string;
+        /** Megabytes. */
+        memory?: number;
+        /** Milliseconds. */
+        timeout?: number;
+        triggers?: {
+          type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
+          config?: Record<never, never>;
+        }[];
+        rateLimit?: { maxRequests: number; windowMs: number };
+        /** Those that are named are set, or removed where they are null; others stay. */
+        environment?: Record<string, unknown>;
+      };
     };
+    answer: { function: FunctionDetail; message: string; warnings: string[] };
+  };
+  /** Deploy a function with other code, settings or values; what is left out stays */
+  deployFunction: {
+    input: {
+      params: { function: string };
+      body: {
+        /** `typescript` or `nodejs26`. */
+        runtime?: string;
+        /** The text of one file. */
+        code?: string;
+        /** The export that is the handler; found out when it is left out. */
+        handler?: string;
+        /** Megabytes. */
+        memory?: number;
+        /** Milliseconds. */
+        timeout?: number;
+        triggers?: {
+          type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
+          config?: Record<never, never>;
+        }[];
+        rateLimit?: { maxRequests: number; windowMs: number };
+        /** Those that are named are set, or removed where they are null; others stay. */
+        environment?: Record<string, unknown>;
+      };
+    };
+    answer: { function: FunctionDetail; message: string; warnings: string[] };
+  };
+  /** Delete a function, and with it the app that has no other */
+  deleteFunction: { input: { params: { function: string } }; answer: undefined };
+  /** Read what a function printed, newest first */
+  listFunctionLogs: {
+    input: {
+      params: { function: string };
+      query?: {
+        limit?: number;
+        cursor?: string;
+        level?: 'debug' | 'info' | 'warn' | 'error';
+        since?: string;
+        q?: string;
+      };
+    };
+    answer: { items: LogEntry[]; next: string | null };
+  };
+  /** Make an earlier version of the function’s app live again */
+  rollbackFunction: {
+    input: { params: { function: string }; body: { version: number } };
+    answer: { function: FunctionDetail; message: string; warnings: string[] };
   };
   /** List running pushes and the last that have ended, newest first */
   listPushes: {
@@ -678,12 +809,12 @@ export interface Operations {
     input: {
       body: {
         name: string;
-        kind?: 'personal' | 'ci' | 'service';
         role?: 'viewer' | 'deployer' | 'admin';
         apps?: string[];
         grants?: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
-        can?: string[];
         expiresInSeconds?: number;
+        kind?: 'personal' | 'ci' | 'service';
+        can?: string[];
       };
     };
     answer: CreatedToken;
@@ -792,6 +923,28 @@ export interface Operations {
       } | null;
     };
   };
+  /** Ask to be let in, with a code that somebody approves; takes no token */
+  beginDeviceLogin: { input: { body: { host_name: string } }; answer: BegunDeviceLogin };
+  /** Ask whether somebody has approved, and for the token; takes none */
+  pollDeviceLogin: { input: { body: { device_code: string } }; answer: PolledDeviceLogin };
+  /** Show who asks to be let in */
+  getDeviceLogin: { input: { params: { code: string } }; answer: DeviceLogin };
+  /** Do not let it in */
+  denyDeviceLogin: { input: { params: { code: string } }; answer: undefined };
+  /** Let it in with a token that may do this */
+  approveDeviceLogin: {
+    input: {
+      params: { code: string };
+      body: {
+        name: string;
+        role?: 'viewer' | 'deployer' | 'admin';
+        apps?: string[];
+        grants?: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+        expiresInSeconds?: number;
+      };
+    };
+    answer: DeviceLogin;
+  };
 }
 
 /** Where each operation is. */
@@ -800,13 +953,20 @@ export const OPERATIONS = {
   whoAmI: { method: 'GET', path: '/whoami' },
   listApps: { method: 'GET', path: '/apps' },
   getApp: { method: 'GET', path: '/apps/{app}' },
+  deleteApp: { method: 'DELETE', path: '/apps/{app}' },
   listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
   getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
   promote: { method: 'POST', path: '/apps/{app}/promote' },
   redeploy: { method: 'POST', path: '/apps/{app}/redeploy', isOnce: true },
   rollback: { method: 'POST', path: '/apps/{app}/rollback', isOnce: true },
   listFunctions: { method: 'GET', path: '/functions' },
+  createFunction: { method: 'POST', path: '/functions', isOnce: true },
   getFunction: { method: 'GET', path: '/functions/{function}' },
+  updateFunction: { method: 'PUT', path: '/functions/{function}' },
+  deployFunction: { method: 'POST', path: '/functions/{function}' },
+  deleteFunction: { method: 'DELETE', path: '/functions/{function}' },
+  listFunctionLogs: { method: 'GET', path: '/functions/{function}/logs' },
+  rollbackFunction: { method: 'POST', path: '/functions/{function}/rollback' },
   listPushes: { method: 'GET', path: '/apps/{app}/pushes' },
   followPush: { method: 'GET', path: '/apps/{app}/pushes/{push}/output' },
   cancelPush: { method: 'POST', path: '/apps/{app}/pushes/{push}/cancel' },
@@ -840,4 +1000,9 @@ export const OPERATIONS = {
   listAppAuditEntries: { method: 'GET', path: '/apps/{app}/audit' },
   listAuditEntries: { method: 'GET', path: '/audit' },
   verifyAudit: { method: 'GET', path: '/audit/verify' },
+  beginDeviceLogin: { method: 'POST', path: '/login/device' },
+  pollDeviceLogin: { method: 'POST', path: '/login/device/token' },
+  getDeviceLogin: { method: 'GET', path: '/login/device/{code}' },
+  denyDeviceLogin: { method: 'DELETE', path: '/login/device/{code}' },
+  approveDeviceLogin: { method: 'POST', path: '/login/device/{code}/approve' },
 } as const satisfies Record<keyof Operations, object>;

@@ -37,7 +37,14 @@ describe('completion in bash', () => {
       const home = makeUser();
       expect(await pressTab(home, 're')).toEqual(['redeploy', 'releases']);
       expect(await pressTab(home, 'serv')).toEqual(['server']);
-      expect(await pressTab(home, 'tokens', '')).toEqual(['create', 'list', 'revoke', 'help']);
+      expect(await pressTab(home, 'tokens', '')).toEqual([
+        'create',
+        'list',
+        'revoke',
+        'approve',
+        'deny',
+        'help',
+      ]);
       expect(await pressTab(home, 'releases', '--')).toEqual([
         '--json',
         '--yes',

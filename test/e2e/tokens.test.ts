@@ -1,7 +1,12 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
-import { expect, it } from 'vitest';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
 import { callControl } from '../support/control-api.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { startPush } from '../support/running-push.ts';
@@ -178,4 +183,29 @@ it('holds off an address that tries tokens, at the API and at git, and nobody el
     status: 200,
   });
   expect(await callFrom('127.0.0.8', push, basic(adminToken))).toMatchObject({ status: 200 });
+});
+
+it('lets a machine in that shows a code, once somebody approves it', async () => {
+  const repository = await createRepository(platform(), 'mine');
+  const home = await mkdtemp(join(tmpdir(), 'gitfn-test-device-'));
+  onTestFinished(() => rm(home, { recursive: true }));
+  const env = { PATH: process.env['PATH'], HOME: home };
+  const fn = join(process.cwd(), 'bin/fn');
+  const login = spawn(fn, ['login', platform().url, '--device'], { cwd: home, env });
+  const ended = once(login, 'close');
+  let output = '';
+  for (const stream of [login.stdout, login.stderr]) {
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  }
+  const code = await eventually(() => {
+    const [, found = ''] = /fn tokens approve (\S+)/.exec(output) ?? [];
+    expect(found).not.toBe('');
+    return found;
+  });
+  const approved = await repository.fn('tokens', 'approve', code, '--app', 'mine', '--name', 'lap');
+  expect(approved.output).toContain(`${hostname()} (127.0.0.1) is let in as deployer of mine.`);
+  expect(await ended, output).toEqual([0, null]);
+  expect(output).toContain('token   lap (tok-');
+  const refused = await repository.fn('tokens', 'approve', code);
+  expect(refused).toMatchObject({ code: 2, output: expect.stringContaining('nobody waits with') });
 });

@@ -119,6 +119,7 @@ const AWAY = [
   'domains',
   'certificates',
   'rotation',
+  'audit',
 ] as const satisfies (keyof ApiDeps)[];
 
 interface Operation {

@@ -47,15 +47,20 @@ export const CreatedTokenSchema = Type.Object(
   { title: 'CreatedToken' },
 );
 
+/** What a person's token shall be. */
+export const grantFields = {
+  name: Type.String({ minLength: 1, maxLength: 100 }),
+  role: Type.Optional(Type.Enum([...ROLES])),
+  apps: Type.Optional(Type.Array(AppName, { minItems: 1, maxItems: MAX_APPS })),
+  grants: Type.Optional(Type.Array(GrantSchema, { minItems: 1, maxItems: MAX_APPS })),
+  expiresInSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIFETIME_S })),
+};
+
 export const TokenBody = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 100 }),
+    ...grantFields,
     kind: Type.Optional(Type.Enum([...TOKEN_KINDS])),
-    role: Type.Optional(Type.Enum([...ROLES])),
-    apps: Type.Optional(Type.Array(AppName, { minItems: 1, maxItems: MAX_APPS })),
-    grants: Type.Optional(Type.Array(GrantSchema, { minItems: 1, maxItems: MAX_APPS })),
     can: Type.Optional(Type.Array(Type.String({ maxLength: 60 }), { maxItems: MAX_ACTIONS })),
-    expiresInSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LIFETIME_S })),
   },
   { additionalProperties: false },
 );
