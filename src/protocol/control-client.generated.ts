@@ -421,7 +421,7 @@ export interface Operations {
         timeout?: number;
         triggers?: {
           type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
-          config?: Record<never, never>;
+          config?: Record<string, unknown>;
         }[];
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Stored encrypted, and never in the repository. */
@@ -450,7 +450,7 @@ export interface Operations {
         timeout?: number;
         triggers?: {
           type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
-          config?: Record<never, never>;
+          config?: Record<string, unknown>;
         }[];
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Those that are named are set, or removed where they are null; others stay. */
@@ -476,7 +476,7 @@ export interface Operations {
         timeout?: number;
         triggers?: {
           type: 'http' | 'cron' | 'event' | 'queue' | 'websocket';
-          config?: Record<never, never>;
+          config?: Record<string, unknown>;
         }[];
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Those that are named are set, or removed where they are null; others stay. */

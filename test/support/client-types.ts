@@ -119,7 +119,7 @@ function objectOf({ properties, patternProperties = {}, required = [] }: JsonSch
     const isNeeded = required.includes(name);
     return `${comment(schema.description)}${quote(name)}${isNeeded ? '' : '?'}: ${typeOf(schema)};`;
   });
-  return fields.length === 0 ? 'Record<never, never>' : `{ ${fields.join('\n')} }`;
+  return fields.length === 0 ? 'Record<string, unknown>' : `{ ${fields.join('\n')} }`;
 }
 
 function quote(name: string): string {
