@@ -1,10 +1,13 @@
 /** `fn server --local-https` as somebody meets it on a machine of their own, and certificates that people bring. */
 import { X509Certificate } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { once } from 'node:events';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { issue, type Issued } from '../support/issued.ts';
 import { useLocalHttps } from '../support/local-https.ts';
@@ -143,6 +146,53 @@ describe('a server with an authority of its own', () => {
   });
 });
 
+describe('who follows the commands for Debian', () => {
+  it('has curl believe the server without being told of any file', async () => {
+    const { output } = await hello.fn('certificates', 'trust', '--json');
+    const { ways } = JSON.parse(output) as { ways: { who: string; commands: string[] }[] };
+    const commands = ways.find(({ who }) => who.includes('Debian'))?.commands ?? [];
+    expect(commands).toHaveLength(2);
+    const url = `https://hello.localhost:${local().httpsPort}/`;
+    // The system's store is a copy that ends with the mount namespace; root needs no sudo.
+    const script = [
+      'set -e',
+      'cp -a /etc/ssl/certs "$1/certs" && mkdir "$1/local"',
+      'mount --bind "$1/certs" /etc/ssl/certs',
+      'mount --bind "$1/local" /usr/local/share/ca-certificates',
+      'if curl --silent "$2"; then echo believed already; exit 1; fi',
+      ...commands.map((command) => `${command.replace(/^sudo /, '')} >&2`),
+      'exec curl --silent --show-error --max-time 20 "$2"',
+    ].join('\n');
+    const folder = await mkdtemp(join(tmpdir(), 'gitfn-trust-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const parameters = ['--mount', 'sh', '-c', script, 'sh', folder, url];
+    const { stdout } = await promisify(execFile)('unshare', parameters);
+    expect(stdout).toBe('one\n');
+    expect(await readdir('/usr/local/share/ca-certificates')).not.toContain('gitfn-local.crt');
+  });
+});
+
+describe('a new master key', () => {
+  it('leaves the authority as it is: it goes on to issue, also after a restart', async () => {
+    const authority = await readFile(local().caFile, 'utf8');
+    const keyFile = join(local().platform.dataDir, 'master-key');
+    const before = await readFile(keyFile, 'utf8');
+    expect(await hello.fn('master-key', 'rotate')).toMatchObject({ code: 0 });
+    expect(await readFile(keyFile, 'utf8')).not.toContain(before.trim());
+    const reach = async (branch: string): Promise<void> => {
+      await hello.git('branch', branch);
+      const { code, output } = await hello.push(branch);
+      expect(code, output).toBe(0);
+      expect(await local().curl(`${branch}--hello.localhost`)).toBe('one\n');
+    };
+    await reach('rotated');
+    await local().platform.restart();
+    expect(await local().curl('hello.localhost')).toBe('one\n');
+    await reach('restarted');
+    expect(await readFile(local().caFile, 'utf8')).toBe(authority);
+  });
+});
+
 describe('a certificate that somebody brings', () => {
   let root: Issued;
   let own: Issued;
@@ -190,6 +240,8 @@ describe('a certificate that somebody brings', () => {
     const listed = await hello.fn('certificates', 'list', '--json');
     expect(listed.output).toContain(view.id);
     expect(listed.output).not.toMatch(/PRIVATE|"key"/);
+    const completed = await hello.fn('complete', '--', 'certificates', 'remove', '');
+    expect(completed.output).toBe(`${view.id}\n`);
     const files = await readdir(local().platform.dataDir, { recursive: true, withFileTypes: true });
     const secret = own.key.split('\n')[1] ?? '';
     for (const file of files.filter((one) => one.isFile())) {
