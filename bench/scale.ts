@@ -12,6 +12,7 @@ import { measureProcesses } from './support/process-rounds.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, spread } from './support/statistics.ts';
 import { type LoadResult, runWrk } from './support/wrk.ts';
+import { PUBLIC_ACCESS } from '../test/support/public-access.ts';
 
 const SIZES = [10, 1_000, 10_000] as const;
 const [SMALLEST] = SIZES;
@@ -99,7 +100,10 @@ function generationOf(round: number, size: number): number {
 
 function routesOf(warm: ServedDeployment, size: number): Omit<Snapshot, 'generation'> {
   const deployments = [warm];
-  const apps = [{ name: APP, production: warm.id, slugs: {}, commits: { [warm.commit]: warm.id } }];
+  const access = PUBLIC_ACCESS;
+  const apps = [
+    { name: APP, access, production: warm.id, slugs: {}, commits: { [warm.commit]: warm.id } },
+  ];
   while (deployments.length < size) {
     const name = `app-${apps.length}`;
     const count = Math.min(DEPLOYMENTS_PER_APP, size - deployments.length);
@@ -107,7 +111,7 @@ function routesOf(warm: ServedDeployment, size: number): Omit<Snapshot, 'generat
       servedDeployment({ bundle: warm.bundle, appName: name }),
     );
     const slugs = Object.fromEntries(own.map(({ id }, index) => [`branch-${index}`, id]));
-    apps.push({ name, production: own[0]?.id ?? '', slugs, commits: {} });
+    apps.push({ name, access, production: own[0]?.id ?? '', slugs, commits: {} });
     deployments.push(...own);
   }
   return { apps, deployments };

@@ -41,6 +41,11 @@ export const RULES = {
   'app.delete': { role: 'admin', does: 'delete apps' },
   /** The app's only one, and so the app. */
   'function.delete': { role: 'admin', does: 'delete functions' },
+  /** Who may see what it serves. */
+  'access.change': { role: 'admin', does: 'open apps to everybody and close them' },
+  'share-link.read': { role: 'deployer', does: 'see share links' },
+  'share-link.create': { role: 'deployer', does: 'make share links' },
+  'share-link.remove': { role: 'deployer', does: 'remove share links' },
   'domain.read': { role: 'viewer', ci: true, service: true, does: 'see domains' },
   'domain.change': { role: 'deployer', does: 'change domains' },
   'certificate.change': { role: 'deployer', does: 'change certificates of an app' },

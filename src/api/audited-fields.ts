@@ -7,6 +7,7 @@ import type { App } from '../store/apps.ts';
 import type { Queryable } from '../store/database.ts';
 import { findDeployment } from '../store/deployments.ts';
 import { findDomain } from '../store/domains.ts';
+import { findAppAccess } from '../store/private-apps.ts';
 import { findRoute, PRODUCTION_ROUTE } from '../store/routes.ts';
 import { findToken } from '../store/tokens.ts';
 
@@ -40,6 +41,14 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
   'POST /tokens': { body: TOKEN_FIELDS, answer: ['id', 'prefix', 'expiresAt'] },
   'POST /login/device/:code/approve': { body: TOKEN_FIELDS, answer: ['hostName', 'address'] },
   'DELETE /tokens/:id': { query: ['lastAdmin'], before: tokenBefore },
+  'PUT /apps/:app/access': {
+    body: ['production', 'previews'],
+    before: async (db, { app }) => (app === null ? null : { ...(await findAppAccess(db, app.id)) }),
+  },
+  'POST /apps/:app/share-links': {
+    body: ['branch', 'commit', 'expiresInSeconds'],
+    answer: ['id', 'opens', 'expiresAt'],
+  },
   'POST /apps/:app/rollback': {
     body: ['target', 'withEnvironment'],
     answer: RELEASE_ANSWER,

@@ -14,6 +14,7 @@ import type { Functions } from '../functions/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
+import type { AccessLevel } from '../protocol/snapshot.ts';
 import type { LogFollowers } from '../telemetry/index.ts';
 import type { Rotation, Vault } from '../secrets/index.ts';
 import type { App } from '../store/apps.ts';
@@ -41,6 +42,14 @@ export interface MetricsForApi {
   running(): Promise<{ workers: number; zygotes: number; inFlight: number } | null>;
 }
 
+/** What the door lets in. */
+export interface RoutesForApi {
+  /** Resolves when each live data process routes by what is committed now. */
+  publish(): Promise<void>;
+  /** Of previews whose app does not say. */
+  previewDefault: AccessLevel;
+}
+
 export interface ApiDeps {
   db: Database;
   access: Access;
@@ -63,6 +72,7 @@ export interface ApiDeps {
   certificates: CertificatesForApi | null;
   rotation: Pick<Rotation, 'rotate'>;
   metrics: MetricsForApi;
+  routes: RoutesForApi;
   address: PublicAddress;
   /** Of gitfn. */
   version: string;

@@ -9,6 +9,7 @@ import { peerAddress } from '../protocol/peer.ts';
 import { newId } from '../std/ids.ts';
 import { auditMutations } from './audit-mutations.ts';
 import { auditRoutes } from './audit/handlers.ts';
+import { accessRoutes } from './access/handlers.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { certificateRoutes } from './certificates/handlers.ts';
 import { commandLineRoutes } from './command-line/handlers.ts';
@@ -85,6 +86,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     commandLineRoutes(typed, deps);
     whoAmIRoutes(typed, deps);
     appRoutes(typed, deps);
+    accessRoutes(typed, deps);
     deploymentRoutes(typed, deps);
     functionRoutes(typed, deps, logReader);
     pushRoutes(typed, deps);

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { PlatformError } from '../protocol/errors.ts';
+import { access } from './access.ts';
 import { apps } from './apps.ts';
 import { audit } from './audit.ts';
 import { attach } from './attach.ts';
@@ -43,7 +44,7 @@ const GROUPS = {
   'Begin:': [login, logout, init, whoami],
   'Deploy:': [deploy, rollback, promote, redeploy, attach, cancel],
   'Look:': [open, logs, metrics, releases, inspect, apps],
-  'Configure:': [env, domains, certificates],
+  'Configure:': [env, domains, access, certificates],
   'Run a platform:': [tokens, keys, audit, masterKey],
   'Others:': [completion, version],
 };

@@ -4,6 +4,7 @@ import type { Database } from '../store/database.ts';
 import { readSnapshot } from '../store/routes.ts';
 import type { ControlCertificates } from './control-certificates.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { ControlOptions } from './start-options.ts';
 
 /** Data reads the snapshot, under a uid of its own. */
 const SNAPSHOT_MODE = 0o644;
@@ -17,11 +18,11 @@ interface Deps {
 /** Publishes routes, with certificates for what they lead to. */
 export function createRoutePublisher(
   { db, data, certificates }: Deps,
-  { snapshotFile }: { snapshotFile: string },
+  { snapshotFile, previewAccess }: Pick<ControlOptions, 'snapshotFile' | 'previewAccess'>,
 ): Publisher {
   return createPublisher({
     readSnapshot: async () => {
-      const snapshot = await readSnapshot(db);
+      const snapshot = await readSnapshot(db, previewAccess);
       // Before anything is routed there, so that a URL which is printed has HTTPS.
       await certificates?.local?.prepare(snapshot);
       return snapshot;

@@ -5,6 +5,7 @@ import type { GitLimits } from '../git/limits.ts';
 import type { EgressRule } from '../model/egress-rule.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
+import type { AccessLevel } from '../protocol/snapshot.ts';
 
 export type { PublicAddress };
 
@@ -142,6 +143,8 @@ export interface ControlOptions {
   /** Null where this machine has no authority of its own. */
   localAuthority: LocalAuthorityOptions | null;
   snapshotFile: string;
+  /** Who may see previews of an app that does not say. */
+  previewAccess: AccessLevel;
   maxMemoryMib: number;
   maxTimeoutMs: number;
   maxBuilds: number;

@@ -286,6 +286,7 @@ export async function wireControl(
     certificates: certificates?.forApi ?? null,
     rotation,
     metrics: createMetricsForApi(data, log),
+    routes: { publish: publishRoutes, previewDefault: options.previewAccess },
     address,
     version: options.version,
     commandLineFile: options.commandLineFile,

@@ -3,6 +3,12 @@
  * test/api/client-types.test.ts. Over 300 lines, since nobody edits it.
  */
 
+export type Access = {
+  production: 'public' | 'private';
+  previews: 'public' | 'private';
+  isPreviewDefault: boolean;
+};
+
 export type App = {
   id: string;
   name: string;
@@ -35,6 +41,16 @@ export type Certificate = {
   notAfter: string | null;
   nextAttempt: string | null;
   problem: { message: string; hint: string } | null;
+};
+
+export type CreatedShareLink = {
+  id: string;
+  opens: string;
+  createdBy: string | null;
+  createdAt: string;
+  expiresAt: string;
+  url: string;
+  secret: string;
 };
 
 export type CreatedToken = {
@@ -311,6 +327,14 @@ export type PushOutput = {
     | 'failed';
 };
 
+export type ShareLink = {
+  id: string;
+  opens: string;
+  createdBy: string | null;
+  createdAt: string;
+  expiresAt: string;
+};
+
 export type Token = {
   id: string;
   name: string;
@@ -366,6 +390,31 @@ export interface Operations {
   getApp: { input: { params: { app: string } }; answer: App };
   /** Delete an app with all that is its own */
   deleteApp: { input: { params: { app: string } }; answer: undefined };
+  /** Tell who may see what an app serves */
+  getAccess: { input: { params: { app: string } }; answer: Access };
+  /** Have everybody see production or previews of an app, or who has a share link */
+  setAccess: {
+    input: {
+      params: { app: string };
+      body: { production?: 'public' | 'private'; previews?: 'public' | 'private' | 'default' };
+    };
+    answer: Access;
+  };
+  /** List the share links of an app that have not expired, without their secrets */
+  listShareLinks: {
+    input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
+    answer: { items: ShareLink[]; next: string | null };
+  };
+  /** Make a link that opens what is private of an app; its secret is shown this once */
+  createShareLink: {
+    input: {
+      params: { app: string };
+      body: { branch?: string; commit?: string; expiresInSeconds: number };
+    };
+    answer: CreatedShareLink;
+  };
+  /** Remove a share link: it opens nothing any more, for whoever has it */
+  removeShareLink: { input: { params: { app: string; id: string } }; answer: undefined };
   /** List deployments, newest first */
   listDeployments: {
     input: {
@@ -954,6 +1003,11 @@ export const OPERATIONS = {
   listApps: { method: 'GET', path: '/apps' },
   getApp: { method: 'GET', path: '/apps/{app}' },
   deleteApp: { method: 'DELETE', path: '/apps/{app}' },
+  getAccess: { method: 'GET', path: '/apps/{app}/access' },
+  setAccess: { method: 'PUT', path: '/apps/{app}/access' },
+  listShareLinks: { method: 'GET', path: '/apps/{app}/share-links' },
+  createShareLink: { method: 'POST', path: '/apps/{app}/share-links', isOnce: true },
+  removeShareLink: { method: 'DELETE', path: '/apps/{app}/share-links/{id}' },
   listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
   getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
   promote: { method: 'POST', path: '/apps/{app}/promote' },

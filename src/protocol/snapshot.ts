@@ -13,6 +13,8 @@ export interface Snapshot {
 
 export interface SnapshotApp {
   name: string;
+  /** Who may see it; private throughout when it is absent. */
+  access?: SnapshotAccess;
   /** Deployment id that `<app>.<base>` serves; null before the first release. */
   production: string | null;
   /** Slug of a branch or tag → deployment id. */
@@ -22,6 +24,34 @@ export interface SnapshotApp {
   /** Host names of the app beside those below the base domain; absent when it has none. */
   domains?: SnapshotDomain[];
 }
+
+export const ACCESS_LEVELS = ['public', 'private'] as const;
+export type AccessLevel = (typeof ACCESS_LEVELS)[number];
+
+export interface SnapshotAccess {
+  production: AccessLevel;
+  /** Branches, tags and commits. */
+  previews: AccessLevel;
+  /** What opens hosts that are private, as far as it has not expired. */
+  links: SnapshotShareLink[];
+}
+
+/** What a host of an app serves. */
+export interface ShareTarget {
+  kind: 'production' | 'ref' | 'commit';
+  /** `production`, the slug of a branch or tag, or the full SHA of a commit. */
+  target: string;
+}
+
+export interface SnapshotShareLink extends ShareTarget {
+  /** Of its secret: sha256, 64 hex digits. */
+  hash: string;
+  /** Milliseconds since the Unix epoch. */
+  expiresAtMs: number;
+}
+
+/** Links of an app that have not expired. */
+export const MAX_SHARE_LINKS = 200;
 
 /** A verified domain: no two of a snapshot have the same name. */
 export interface SnapshotDomain {

@@ -1,6 +1,6 @@
 /** The door's own answers: short plain text. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Route } from './route-table.ts';
+import type { OpenRoute } from './route-table.ts';
 
 /** How long a client may go on sending a body that nobody wants, so that it gets to read the answer. */
 const LINGER_MS = 2_000;
@@ -68,16 +68,18 @@ export function isBodyPending(request: IncomingMessage): boolean {
 const REDIRECT_MAX_AGE_S = 600;
 
 /** Sends a client to the same path and query at another host; 308 keeps the method and the body (RFC 9110, 15.4.9). */
-export function redirectAnswer(to: string, target: string): Answer {
+export function redirectAnswer(to: string, target: string, isPrivate = false): Answer {
   // The target of OPTIONS may be an asterisk.
   const location = target.startsWith('/') ? to + target : `${to}/`;
-  const headers = { location, 'cache-control': `max-age=${REDIRECT_MAX_AGE_S}` };
+  // The target of a private one may have a secret in it.
+  const cache = isPrivate ? 'no-store' : `max-age=${REDIRECT_MAX_AGE_S}`;
+  const headers = { location, 'cache-control': cache };
   return { status: 308, body: `This is at ${to} now.\n`, headers };
 }
 
 /** Why there is nothing at a host. */
 export function missingRouteText(
-  route: Exclude<Route, { kind: 'control' | 'deployment' | 'redirect' }>,
+  route: Exclude<OpenRoute, { kind: 'control' | 'deployment' | 'redirect' }>,
 ): string {
   switch (route.kind) {
     case 'unknown-host':

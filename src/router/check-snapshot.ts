@@ -7,7 +7,7 @@ import { DEPLOYMENT_KINDS } from '../model/deployment.ts';
 import { MAX_BODY_BYTES_CEILING, MAX_CONCURRENCY, MIN_MEMORY_MIB } from '../model/limits.ts';
 import { FUNCTION_NAME, MAX_FUNCTIONS } from '../protocol/builder.ts';
 import { parsePathPattern } from '../protocol/path-pattern.ts';
-import type { SnapshotApp } from '../protocol/snapshot.ts';
+import { ACCESS_LEVELS, MAX_SHARE_LINKS, type SnapshotApp } from '../protocol/snapshot.ts';
 import {
   both,
   distinct,
@@ -78,8 +78,22 @@ const SNAPSHOT_DOMAIN: Fields = {
   redirectTo: orNull(matches(EXACT_DOMAIN)),
 };
 
+const SHARE_LINK: Fields = {
+  kind: oneOf(['production', 'ref', 'commit']),
+  target: text,
+  hash: matches(SHA256),
+  expiresAtMs: whole(0, Number.MAX_SAFE_INTEGER),
+};
+
+const SNAPSHOT_ACCESS: Fields = {
+  production: oneOf(ACCESS_LEVELS),
+  previews: oneOf(ACCESS_LEVELS),
+  links: list(object(SHARE_LINK), MAX_SHARE_LINKS),
+};
+
 const SNAPSHOT_APP: Fields = {
   name: matches(APP_NAME),
+  access: optional(object(SNAPSHOT_ACCESS)),
   production: orNull(matches(DEPLOYMENT_ID)),
   slugs: record(SLUG, matches(DEPLOYMENT_ID)),
   commits: record(SHA1, matches(DEPLOYMENT_ID)),

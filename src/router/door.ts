@@ -3,7 +3,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { PublicAddress, Sockets } from '../main/start-options.ts';
-import type { ServedDeployment } from '../model/served.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { type Answer, missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
@@ -14,7 +13,6 @@ import type { ExchangeTools } from './function-exchange.ts';
 import {
   createFunctionRequests,
   invokedClientText,
-  createSite,
   type Site,
   type SiteRequest,
 } from './function-requests.ts';
@@ -23,6 +21,7 @@ import { type Probed, readReadiness } from './health.ts';
 import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
+import { admit, type Lock } from './private/index.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { createReplyHead } from './reply-head.ts';
@@ -30,9 +29,11 @@ import { readRequestHead, type RefusedRequest, type RequestHead } from './reques
 import {
   createLocalRouteTable,
   createRouteTable,
-  type Route,
+  type OpenRoute,
   type RouteTable,
+  unlocked,
 } from './route-table.ts';
+import { createSites, type Sites } from './sites.ts';
 import { createStaticRequests } from './static-requests.ts';
 import { isGitTarget } from './target-path.ts';
 import { createHttpsRules } from './tls/https-rules.ts';
@@ -73,17 +74,18 @@ export interface Door {
 /** What is known of one generation; replaced whole. */
 interface Routing {
   table: RouteTable;
-  sites: Map<ServedDeployment, Site>;
+  sites: Sites;
   /** By Host header, for those that were asked for. */
-  sitesByHost: Map<string, FoundSite>;
+  foundByHost: Map<string, Found>;
 }
 
-interface FoundSite {
-  kind: 'site';
-  site: Site;
-}
+type SiteRoute = { kind: 'site'; site: Site } | Exclude<OpenRoute, { kind: 'deployment' }>;
 
-type SiteRoute = FoundSite | Exclude<Route, { kind: 'deployment' }>;
+interface Found {
+  to: SiteRoute;
+  /** Null where anybody may come. */
+  lock: Lock | null;
+}
 
 export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const peers = createPeerReader(options.trustedProxies);
@@ -109,7 +111,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const table = options.isLocal
       ? createLocalRouteTable(snapshot)
       : createRouteTable(snapshot, options.address);
-    return { table, sites: new Map(), sitesByHost: new Map() };
+    return { table, sites: createSites(), foundByHost: new Map() };
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
@@ -134,43 +136,48 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   ): void {
     if (head.kind === 'refused') return sendRefusal(client, head);
     if (head.hasBody) bodyRate.watch(client.request);
-    const route = routeOf(head);
+    const { to: route, lock } = routeOf(head);
     // Node's objects of a client are not for requests to functions, which need none.
     const send = (whole: Answer): void => sendAnswer(client.request, client.response, whole);
-    const first = https?.answerTo(client, head, route.kind) ?? null;
+    const kind = lock === null ? route.kind : 'site';
+    const first =
+      https?.answerTo(client, head, kind) ?? (lock && refusalOf(lock, client, head, route));
     if (first !== null) return send(first);
     if (route.kind === 'site') {
       return toSite(route.site, { client, head, clientText: textOf(head) });
     }
     if (route.kind === 'control') return toControl(client, head);
-    if (route.kind === 'redirect') return send(redirectAnswer(route.to, client.target));
+    if (route.kind === 'redirect')
+      return send(redirectAnswer(route.to, client.target, lock !== null));
     send({ status: 404, body: missingRouteText(route) });
   }
 
-  /** The fast path knows functions only. */
+  /** The fast path knows functions only that anybody may ask. */
   function onPlainRequest(
     client: PlainClient,
     { head }: PlainHeaders,
     clientText: string,
   ): boolean {
-    const route = routeOf(head);
-    if (route.kind !== 'site' || route.site.deployment.hasPublicFiles === true) return false;
+    const { to: route, lock } = routeOf(head);
+    if (lock !== null || route.kind !== 'site') return false;
+    if (route.site.deployment.hasPublicFiles === true) return false;
     if (https !== null && https.answerTo(client, head, route.kind) !== null) return false;
     toSite(route.site, { client, head, clientText });
     return true;
   }
 
-  function routeOf({ host, hostHeader }: RequestHead): SiteRoute {
-    const known = routing.sitesByHost.get(hostHeader);
+  function routeOf({ host, hostHeader }: RequestHead): Found {
+    const known = routing.foundByHost.get(hostHeader);
     if (known !== undefined) return known;
     const listed = routing.table.find(host);
-    const isEarly = listed.kind === 'redirect' && !isReachable(listed.host);
-    const route = isEarly ? listed.meanwhile : listed;
-    if (route.kind !== 'deployment') return route;
-    const found = { kind: 'site', site: siteOf(route.deployment) } as const;
+    const { behind } = unlocked(listed);
+    const isEarly = behind.kind === 'redirect' && !isReachable(behind.host);
+    const { behind: to, lock } = unlocked(isEarly ? behind.meanwhile : listed);
+    if (to.kind !== 'deployment') return { to, lock };
+    const found = { to: { kind: 'site', site: routing.sites.siteOf(to, lock) }, lock } as const;
     if (isEarly) return found;
-    if (routing.sitesByHost.size >= MAX_REMEMBERED_HOSTS) routing.sitesByHost.clear();
-    routing.sitesByHost.set(hostHeader, found);
+    if (routing.foundByHost.size >= MAX_REMEMBERED_HOSTS) routing.foundByHost.clear();
+    routing.foundByHost.set(hostHeader, found);
     return found;
   }
 
@@ -179,16 +186,17 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     return deps.https === undefined || deps.https.certificates.table.find(host) !== null;
   }
 
+  /** What a private host answers who may not see it, or comes by a link; null for who may. */
+  function refusalOf(lock: Lock, client: Client, head: RequestHead, to: SiteRoute): Answer | null {
+    const { scheme } = peerOf(client.socket, head);
+    const isRedirect = to.kind === 'redirect';
+    return admit(lock, { client, head, scheme }, { nowMs: deps.clock.now(), isRedirect });
+  }
+
   function toSite(site: Site, incoming: SiteRequest): void {
     const { method, target } = incoming.client;
     if (site.deployment.hasPublicFiles === true) toStatic(site, incoming);
     else toFunction(site, incoming, site.functions.find(method, target));
-  }
-
-  function siteOf(deployment: ServedDeployment): Site {
-    const site = routing.sites.get(deployment) ?? createSite(deployment);
-    routing.sites.set(deployment, site);
-    return site;
   }
 
   function toControl(client: Client, head: RequestHead): void {
@@ -232,6 +240,11 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     return peers.read(socket.remoteAddress, forwarded, scheme);
   }
 
+  function siteAt(hostHeader: string): Site | null {
+    const to = routing.foundByHost.get(hostHeader)?.to;
+    return to?.kind === 'site' ? to.site : null;
+  }
+
   const preWarm = createPreWarm({
     deploymentOf: (host) => {
       const route = routing.table.find(host);
@@ -242,10 +255,10 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   });
   const publicServer = createPublicServer(deps.clock, {
     isExempt: (address) => peers.standsForMany(address),
-    ownerOf: (host) => routing.sitesByHost.get(host)?.site.deployment.appName ?? host,
+    ownerOf: (host) => siteAt(host)?.deployment.appName ?? host,
     closedUntaken: (owner, connections) => {
-      const deployment = [...routing.sites.keys()].find(({ appName }) => appName === owner);
-      if (deployment !== undefined) failures.untaken(deployment, connections);
+      const deployment = routing.sites.deploymentOf(owner);
+      if (deployment !== null) failures.untaken(deployment, connections);
     },
     processes: 1 + (options.others?.length ?? 0),
     accept: onPlainRequest,

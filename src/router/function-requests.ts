@@ -34,9 +34,11 @@ export interface SiteRequest {
   clientText: string;
 }
 
-export function createSite(deployment: ServedDeployment): Site {
+/** `more` is what its responses say because of the host: name, value, … */
+export function createSite(deployment: ServedDeployment, more: readonly string[]): Site {
   const headers = ['x-fn-deployment', deployment.id, 'x-fn-commit', deployment.commit];
   if (deployment.version !== null) headers.push('x-fn-version', `v${deployment.version}`);
+  headers.push(...more);
   return {
     deployment,
     functions: createFunctionTable(deployment),

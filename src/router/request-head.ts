@@ -4,6 +4,7 @@
  * name the client.
  */
 import { hostName } from './host-name.ts';
+import { NO_SECRETS, SHARE_HEADER, takeShareCookies, withSecret } from './private/index.ts';
 
 /** Pairs of a name and a value; more are refused with 431. */
 const MAX_HEADERS = 100;
@@ -27,6 +28,8 @@ export interface RequestHead {
   hasBody: boolean;
   /** Null for a chunked body, or none. */
   contentLength: number | null;
+  /** Of share links; no function ever sees one. */
+  shareSecrets: readonly string[];
   /** As received, for those who trust the peer. */
   forwardedFor: string;
   forwardedProto: string;
@@ -75,6 +78,7 @@ export function readRequestHead(facts: RequestFacts): RequestHead | RefusedReque
     headerLines: '',
     hasBody: false,
     contentLength: null,
+    shareSecrets: NO_SECRETS,
     forwardedFor: '',
     forwardedProto: '',
   };
@@ -112,6 +116,16 @@ export function readRequestHead(facts: RequestFacts): RequestHead | RefusedReque
         return value.toLowerCase() === 'websocket'
           ? refused(426, 'WebSocket connections are not supported')
           : refused(400, 'Upgrade is not supported');
+      case 'cookie': {
+        const taken = takeShareCookies(value, head.shareSecrets);
+        if (taken === null) break;
+        head.shareSecrets = taken.secrets;
+        if (taken.rest !== null) head.headerLines += `\ncookie\n${taken.rest}`;
+        continue;
+      }
+      case SHARE_HEADER:
+        head.shareSecrets = withSecret(head.shareSecrets, value);
+        continue;
       case 'x-forwarded-for':
         head.forwardedFor += head.forwardedFor === '' ? value : `, ${value}`;
         continue;

@@ -4,26 +4,33 @@ import { hostUrl } from '../model/address.ts';
 import { wildcardAbove } from '../model/domain.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import { SLUG_SEPARATOR } from '../model/slug.ts';
-import type { Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
+import type { ShareTarget, Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
 import type { PublicAddress } from '../main/start-options.ts';
+import { type Lock, lockOf, lockOfUnknown } from './private/index.ts';
 
 const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;
 
-export type Route =
-  | { kind: 'control' }
-  /** Another host answers in its place, `to`: a URL without path. `meanwhile`: while that cannot be reached yet. */
-  | { kind: 'redirect'; host: string; to: string; meanwhile: DomainTarget }
-  | { kind: 'unknown-app'; app: string }
-  | { kind: 'unknown-host' }
-  | { kind: 'unknown-commit'; app: string; prefix: string }
-  | { kind: 'ambiguous-commit'; app: string; prefix: string }
-  | DomainTarget;
+export type Route = OpenRoute | PrivateRoute;
 
-/** What a domain can lead to. */
-type DomainTarget =
-  | { kind: 'deployment'; deployment: ServedDeployment }
+/** What is behind it is for those alone who can open the lock, and so is whether there is anything. */
+export interface PrivateRoute {
+  kind: 'private';
+  lock: Lock;
+  behind: OpenRoute;
+}
+
+export type OpenRoute =
+  | { kind: 'control' }
+  /** `isPreview` where no search engine shall look: hosts of branches, tags and commits. */
+  | { kind: 'deployment'; deployment: ServedDeployment; isPreview?: true }
+  /** Another host answers in its place, `to`: a URL without path. `meanwhile`: while that cannot be reached yet. */
+  | { kind: 'redirect'; host: string; to: string; meanwhile: Route }
+  | { kind: 'unknown-host' }
+  | { kind: 'unknown-app'; app: string }
   | { kind: 'nothing-deployed'; app: string }
-  | { kind: 'unknown-branch'; app: string; slug: string };
+  | { kind: 'unknown-branch'; app: string; slug: string }
+  | { kind: 'unknown-commit'; app: string; prefix: string }
+  | { kind: 'ambiguous-commit'; app: string; prefix: string };
 
 export interface RouteTable {
   readonly generation: number;
@@ -57,11 +64,13 @@ export function createRouteTable(snapshot: Snapshot, address: PublicAddress): Ro
     const found = domains.get(host) ?? domains.get(wildcardAbove(host));
     if (found === undefined) return { kind: 'unknown-host' };
     const { app, domain } = found;
-    const target = domain.target === null ? findProduction(app) : findBranch(app, domain.target);
+    const own = domain.target === null ? findProduction(app) : findBranch(app, domain.target);
     const { redirectTo } = domain;
-    if (redirectTo === null) return target;
+    if (redirectTo === null) return own;
+    const target = domains.get(redirectTo)?.domain.target ?? null;
+    const lock = lockOf(app, target === null ? PRODUCTION : { kind: 'ref', target });
     const to = hostUrl(address, redirectTo);
-    return { kind: 'redirect', host: redirectTo, to, meanwhile: target };
+    return behindLock(lock, { kind: 'redirect', host: redirectTo, to, meanwhile: own });
   }
 
   function findInApp(label: string): Route {
@@ -73,32 +82,47 @@ export function createRouteTable(snapshot: Snapshot, address: PublicAddress): Ro
     return findPreview(routes, label.slice(0, cut));
   }
 
-  function findProduction(app: SnapshotApp): DomainTarget {
-    return served(app.production) ?? { kind: 'nothing-deployed', app: app.name };
+  function findProduction(app: SnapshotApp): Route {
+    const deployment = served(app.production);
+    const route: OpenRoute =
+      deployment === null
+        ? { kind: 'nothing-deployed', app: app.name }
+        : { kind: 'deployment', deployment };
+    return behindLock(lockOf(app, PRODUCTION), route);
   }
 
-  function findBranch(app: SnapshotApp, slug: string): DomainTarget {
-    const bySlug = Object.hasOwn(app.slugs, slug) ? served(app.slugs[slug]) : null;
-    return bySlug ?? { kind: 'unknown-branch', app: app.name, slug };
+  /** By a domain of somebody's own, which may be made for search engines. */
+  function findBranch(app: SnapshotApp, slug: string): Route {
+    const deployment = branch(app, slug);
+    if (deployment === null) return unknown(app, { kind: 'unknown-branch', app: app.name, slug });
+    return behindLock(lockOf(app, { kind: 'ref', target: slug }), {
+      kind: 'deployment',
+      deployment,
+    });
   }
 
   function findPreview({ app, commits }: AppRoutes, slug: string): Route {
-    const bySlug = findBranch(app, slug);
-    if (bySlug.kind === 'deployment' || !COMMIT_PREFIX.test(slug)) return bySlug;
+    const ofBranch = branch(app, slug);
+    if (ofBranch !== null) return preview(app, ofBranch, { kind: 'ref', target: slug });
+    if (!COMMIT_PREFIX.test(slug)) {
+      return unknown(app, { kind: 'unknown-branch', app: app.name, slug });
+    }
     const first = lowerBound(commits, slug);
-    const sha = commits[first];
-    if (sha === undefined || !sha.startsWith(slug)) {
-      return { kind: 'unknown-commit', app: app.name, prefix: slug };
+    const sha = commits[first] ?? '';
+    if (sha.startsWith(slug) && commits[first + 1]?.startsWith(slug) === true) {
+      return unknown(app, { kind: 'ambiguous-commit', app: app.name, prefix: slug });
     }
-    if (commits[first + 1]?.startsWith(slug) === true) {
-      return { kind: 'ambiguous-commit', app: app.name, prefix: slug };
-    }
-    return served(app.commits[sha]) ?? { kind: 'unknown-commit', app: app.name, prefix: slug };
+    const ofCommit = sha.startsWith(slug) ? served(app.commits[sha]) : null;
+    if (ofCommit !== null) return preview(app, ofCommit, { kind: 'commit', target: sha });
+    return unknown(app, { kind: 'unknown-commit', app: app.name, prefix: slug });
   }
 
-  function served(id: string | null | undefined): DomainTarget | null {
-    const deployment = id === null || id === undefined ? undefined : deployments.get(id);
-    return deployment === undefined ? null : { kind: 'deployment', deployment };
+  function branch(app: SnapshotApp, slug: string): ServedDeployment | null {
+    return Object.hasOwn(app.slugs, slug) ? served(app.slugs[slug]) : null;
+  }
+
+  function served(id: string | null | undefined): ServedDeployment | null {
+    return (id === null || id === undefined ? undefined : deployments.get(id)) ?? null;
   }
 
   return {
@@ -132,6 +156,26 @@ export function createLocalRouteTable(snapshot: Snapshot): RouteTable {
       return isLocal ? route : { kind: 'unknown-host' };
     },
   };
+}
+
+/** What is there for who can open the lock; null where there is none. */
+export function unlocked(route: Route): { behind: OpenRoute; lock: Lock | null } {
+  return route.kind === 'private' ? route : { behind: route, lock: null };
+}
+
+const PRODUCTION: ShareTarget = { kind: 'production', target: 'production' };
+
+function preview(app: SnapshotApp, deployment: ServedDeployment, target: ShareTarget): Route {
+  return behindLock(lockOf(app, target), { kind: 'deployment', deployment, isPreview: true });
+}
+
+/** Where previews are private, a name that there is not looks like one that there is. */
+function unknown(app: SnapshotApp, route: OpenRoute): Route {
+  return behindLock(lockOfUnknown(app), route);
+}
+
+function behindLock(lock: Lock | null, behind: OpenRoute): Route {
+  return lock === null ? behind : { kind: 'private', lock, behind };
 }
 
 /** Index of the first element that is not before `wanted`. */

@@ -1,7 +1,14 @@
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
-import type { Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
+import type {
+  AccessLevel,
+  Snapshot,
+  SnapshotAccess,
+  SnapshotApp,
+  SnapshotDomain,
+} from '../protocol/snapshot.ts';
 import type { Queryable } from './database.ts';
 import { readSnapshotDomains } from './domains.ts';
+import { readSnapshotAccess } from './private-apps.ts';
 
 /** One URL of an app: its production host, the host of a branch or tag, or that of a commit. */
 export interface RouteTarget {
@@ -42,6 +49,20 @@ export async function findRoute(
     [appId, route.kind, route.target],
   );
   return rows[0]?.id ?? null;
+}
+
+/** Full SHAs of the commits that are served and begin so; of several, two. */
+export async function findCommitRoutes(
+  db: Queryable,
+  appId: string,
+  prefix: string,
+): Promise<string[]> {
+  const { rows } = await db.query<{ sha: string }>(
+    `SELECT target AS sha FROM routes
+     WHERE app_id = $1 AND kind = 'commit' AND starts_with(target, $2) LIMIT 2`,
+    [appId, prefix],
+  );
+  return rows.map(({ sha }) => sha);
 }
 
 /** Removes a route; returns the deployment that it pointed at. */
@@ -92,7 +113,10 @@ export async function listReleasedRoutes(db: Queryable): Promise<ReleasedRoute[]
 }
 
 /** All that is routed, as the data plane needs it. */
-export async function readSnapshot(db: Queryable): Promise<Snapshot> {
+export async function readSnapshot(
+  db: Queryable,
+  previewDefault: AccessLevel = 'public',
+): Promise<Snapshot> {
   const { rows: numbers } = await db.query<{ generation: string }>(
     "SELECT nextval('snapshot_generation') AS generation",
   );
@@ -108,10 +132,20 @@ export async function readSnapshot(db: Queryable): Promise<Snapshot> {
   );
   return {
     generation: Number(numbers[0]?.generation),
-    apps: withDomains(groupByApp(rows, await listAppNames(db)), await readSnapshotDomains(db)),
+    apps: withAccess(
+      withDomains(groupByApp(rows, await listAppNames(db)), await readSnapshotDomains(db)),
+      await readSnapshotAccess(db, previewDefault),
+    ),
     // Several routes may point at one deployment.
     deployments: [...new Map(rows.map((row) => [row.id, toServed(row)])).values()],
   };
+}
+
+function withAccess(apps: SnapshotApp[], access: Map<string, SnapshotAccess>): SnapshotApp[] {
+  return apps.map((app) => {
+    const own = access.get(app.name);
+    return own === undefined ? app : { ...app, access: own };
+  });
 }
 
 async function listAppNames(db: Queryable): Promise<string[]> {

@@ -53,6 +53,8 @@ const BODIES: Record<string, unknown> = {
   uploadCertificate: { chain: SECRET, key: SECRET },
   rollback: {},
   redeploy: {},
+  setAccess: { production: 'public' },
+  createShareLink: {},
 };
 
 describe('the audit log of a server', () => {

@@ -221,6 +221,20 @@ describe('data', () => {
     target: fc.option(fc.constantFrom('topic', 'a/b')),
     redirectTo: fc.option(fc.constantFrom('example.com', '*.example.com', 'example.com/\r\nx: y')),
   });
+  const level = fc.constantFrom('public', 'private');
+  const access = shaped({
+    production: level,
+    previews: level,
+    links: fc.array(
+      shaped({
+        kind: fc.constantFrom('production', 'ref', 'commit'),
+        target: fc.string(),
+        hash: fc.constant('a'.repeat(64)),
+        expiresAtMs: fc.nat(),
+      }),
+      { maxLength: 2 },
+    ),
+  });
   const snapshot = shaped({
     generation: fc.nat(),
     apps: fc.array(
@@ -230,6 +244,7 @@ describe('data', () => {
         slugs: fc.dictionary(fc.string(), fc.constant('dep-abcdefghij23'), { maxKeys: 2 }),
         commits: fc.constant({ ['c'.repeat(40)]: 'dep-abcdefghij23' }),
         domains: fc.option(fc.array(domain, { maxLength: 2 }), { nil: undefined }),
+        access: fc.option(access, { nil: undefined }),
       }),
       { maxLength: 2 },
     ),
@@ -256,7 +271,8 @@ describe('data', () => {
           const taken = await readSnapshotFile(file, (fault) => refused.push(fault));
           const table = createRouteTable(taken, address);
           for (const host of HOSTS) {
-            const route = table.find(host);
+            const found = table.find(host);
+            const route = found.kind === 'private' ? found.behind : found;
             if (route.kind === 'redirect') expect(route.to).toBe('https://example.com');
             if (route.kind !== 'deployment') continue;
             const { id, bundle, functions } = route.deployment;

@@ -4,6 +4,7 @@ import { slugForRef } from '../../src/model/slug.ts';
 import type { ServedDeployment } from '../../src/model/served.ts';
 import { createRouteTable } from '../../src/router/route-table.ts';
 import { servedDeployment } from '../support/function-code.ts';
+import { PUBLIC_ACCESS } from '../support/public-access.ts';
 
 const ADDRESS = {
   baseDomain: 'fn.example.com',
@@ -25,6 +26,7 @@ const table = createRouteTable(
     apps: [
       {
         name: 'hello',
+        access: PUBLIC_ACCESS,
         production: 'dep-p',
         slugs: { 'feature-x': 'dep-x', gone: 'dep-missing' },
         commits: { [SHA_A]: 'dep-a', [SHA_B]: 'dep-b', [SHA_C]: 'dep-c' },
@@ -38,6 +40,7 @@ const table = createRouteTable(
       },
       {
         name: 'empty',
+        access: PUBLIC_ACCESS,
         production: null,
         slugs: {},
         commits: {},
@@ -117,6 +120,7 @@ describe('route table', () => {
       apps: [
         {
           name: 'hello',
+          access: PUBLIC_ACCESS,
           production: null,
           slugs: {},
           commits: {},
@@ -150,7 +154,7 @@ describe('route table', () => {
         const branches = createRouteTable(
           {
             generation: 1,
-            apps: [{ name: 'hello', production: null, slugs, commits: {} }],
+            apps: [{ name: 'hello', access: PUBLIC_ACCESS, production: null, slugs, commits: {} }],
             deployments: refs.map(deployment),
           },
           ADDRESS,
@@ -174,7 +178,9 @@ describe('route table', () => {
           const byCommit = createRouteTable(
             {
               generation: 1,
-              apps: [{ name: 'hello', production: null, slugs: {}, commits }],
+              apps: [
+                { name: 'hello', access: PUBLIC_ACCESS, production: null, slugs: {}, commits },
+              ],
               deployments: shas.map(deployment),
             },
             ADDRESS,

@@ -6,6 +6,7 @@ import { advanceDeployment, insertDeployment } from '../../src/store/deployments
 import { claimSlug } from '../../src/store/refs.ts';
 import { deleteRoute, PRODUCTION_ROUTE, readSnapshot, setRoute } from '../../src/store/routes.ts';
 import { createDatabase } from '../support/database.ts';
+import { PUBLIC_ACCESS } from '../support/public-access.ts';
 
 async function addLive(database: Database, id: string): Promise<void> {
   await recordBundle(database, 'app-1', {
@@ -38,14 +39,22 @@ it('shows the data plane what is routed, in generations that grow', async () => 
   const database = await createDatabase();
   await ensureApp(database, { id: 'app-1', name: 'hello' });
   const empty = await readSnapshot(database);
-  expect(empty.apps).toEqual([{ name: 'hello', production: null, slugs: {}, commits: {} }]);
+  expect(empty.apps).toEqual([
+    { name: 'hello', access: PUBLIC_ACCESS, production: null, slugs: {}, commits: {} },
+  ]);
   await addLive(database, 'dep-1');
   await setRoute(database, 'app-1', { ...PRODUCTION_ROUTE, deploymentId: 'dep-1' });
   await setRoute(database, 'app-1', { kind: 'ref', target: 'topic', deploymentId: 'dep-1' });
   const snapshot = await readSnapshot(database);
   expect(snapshot.generation).toBeGreaterThan(empty.generation);
   expect(snapshot.apps).toEqual([
-    { name: 'hello', production: 'dep-1', slugs: { topic: 'dep-1' }, commits: {} },
+    {
+      name: 'hello',
+      access: PUBLIC_ACCESS,
+      production: 'dep-1',
+      slugs: { topic: 'dep-1' },
+      commits: {},
+    },
   ]);
   expect(snapshot.deployments).toHaveLength(1);
   expect(snapshot.deployments[0]).toMatchObject({ id: 'dep-1', version: 1, appName: 'hello' });

@@ -20,6 +20,7 @@ import { createDoor, type DoorDeps } from '../../src/router/index.ts';
 import { systemClock, type Clock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction, storeBundle, wrapModule } from './function-code.ts';
 import { createWorkerProcesses } from './worker-process.ts';
+import { PUBLIC_ACCESS } from './public-access.ts';
 
 interface DataPlaneOptions {
   pool?: Partial<PoolOptions>;
@@ -112,6 +113,7 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
       deployments,
       apps: deployments.map(({ appName, id, commit }) => ({
         name: appName,
+        access: PUBLIC_ACCESS,
         production: id,
         slugs: {},
         commits: { [commit]: id },

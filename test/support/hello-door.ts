@@ -4,6 +4,7 @@ import { createDoor } from '../../src/router/index.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { servedDeployment, servedFunction } from './function-code.ts';
 import { listen } from './listen.ts';
+import { PUBLIC_ACCESS } from './public-access.ts';
 
 type DoorDeps = Parameters<typeof createDoor>[0];
 type DoorOptions = Parameters<typeof createDoor>[1];
@@ -65,6 +66,7 @@ export async function startHelloDoor(
     apps: [
       {
         name: 'hello',
+        access: PUBLIC_ACCESS,
         production: deployment.id,
         slugs: {},
         commits: {},

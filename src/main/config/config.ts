@@ -15,6 +15,7 @@ import {
 import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { MAX_BACKGROUND_MS } from '../../protocol/worker.ts';
+import type { AccessLevel } from '../../protocol/snapshot.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
 import { type CertificateSettings, readCertificateSettings } from './certificate-settings.ts';
 import type { ServerEnvironment } from './env.ts';
@@ -43,6 +44,8 @@ export interface Config {
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
   /** What functions may reach: all of them public addresses, and those that ask for it in fn.json what `rules` say. */
+  /** Who may see previews of an app that does not say. */
+  readonly previewAccess: AccessLevel;
   readonly egress: EgressPolicy;
   readonly pool: Readonly<PoolOptions>;
   /** Doors that share the port; each has workers of its own. */
@@ -135,6 +138,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
         ...read.registries('FN_BUILD_REGISTRIES', ''),
       ],
     },
+    previewAccess: read.choice('FN_PREVIEW_ACCESS', ['public', 'private']),
     egress: {
       publicAllowed: read.choice('FN_EGRESS', ['public', 'none']) === 'public',
       rules: read.egressRules('FN_EGRESS_ALLOW'),

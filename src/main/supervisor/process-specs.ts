@@ -65,14 +65,10 @@ const GIT_TMP_BYTES = String(64 * 1024 * 1024);
 
 export function controlSpec(plan: ProcessPlan): ProcessSpec {
   const { config, secrets, layout } = plan;
-  const { socketFolders, sockets } = layout;
+  const { socketFolders } = layout;
+  const { controlApi, controlForData, controlForGit, gitForControl } = layout.sockets;
   const options = (): ControlOptions => ({
-    sockets: {
-      controlApi: sockets.controlApi,
-      controlForData: sockets.controlForData,
-      controlForGit: sockets.controlForGit,
-      gitForControl: sockets.gitForControl,
-    },
+    sockets: { controlApi, controlForData, controlForGit, gitForControl },
     dataSockets: dataSockets(layout, config.dataProcesses),
     databaseUrl: plan.databaseUrl,
     // Read anew for each start: they may have been replaced since the last.
@@ -95,6 +91,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
       ? { file: layout.localAuthorityFile, machine: hostname() }
       : null,
     snapshotFile: layout.snapshotFile,
+    previewAccess: config.previewAccess,
     maxMemoryMib: config.maxMemoryMib,
     maxTimeoutMs: config.maxTimeoutMs,
     maxBuilds: config.builds.maxBuilds,

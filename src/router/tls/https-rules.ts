@@ -6,15 +6,15 @@ import { type Answer, redirectAnswer } from '../answers.ts';
 import type { Client } from '../client.ts';
 import type { Peer } from '../peer.ts';
 import type { RequestHead } from '../request-head.ts';
-import type { Route } from '../route-table.ts';
+import type { OpenRoute } from '../route-table.ts';
 import { isGitTarget } from '../target-path.ts';
 import type { Certificates } from './certificates.ts';
 import { httpChallengeAnswer } from './challenge-answers.ts';
 import { secureConnectionOf } from './secure-connection.ts';
 
 type Question = Pick<Client, 'method' | 'target' | 'socket'>;
-/** What was found for a host. */
-type RouteKind = Route['kind'] | 'site';
+/** What was found for a host; of a private one the same whether there is anything or not. */
+type RouteKind = OpenRoute['kind'] | 'site';
 
 export interface HttpsRules {
   /** What comes before the answer of its route; null when nothing does. */

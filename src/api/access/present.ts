@@ -1,0 +1,24 @@
+import type { AccessView, ShareLinkView } from '../../protocol/private-api.ts';
+import type { AccessLevel } from '../../protocol/snapshot.ts';
+import type { AppAccess, ShareLink } from '../../store/private-apps.ts';
+
+export function presentAccess(
+  { production, previews }: AppAccess,
+  previewDefault: AccessLevel,
+): AccessView {
+  return {
+    production,
+    previews: previews ?? previewDefault,
+    isPreviewDefault: previews === null,
+  };
+}
+
+export function presentShareLink(link: Omit<ShareLink, 'kind' | 'slug'>): ShareLinkView {
+  return {
+    id: link.id,
+    opens: link.target,
+    createdBy: link.createdBy,
+    createdAt: link.createdAt.toISOString(),
+    expiresAt: link.expiresAt.toISOString(),
+  };
+}

@@ -1,0 +1,55 @@
+import { Type } from 'typebox';
+import { ACCESS_LEVELS } from '../../protocol/snapshot.ts';
+import { pageOf } from '../paging.ts';
+
+const MAX_LIFETIME_S = 365 * 24 * 3600;
+const DEFAULT_LIFETIME_S = 7 * 24 * 3600;
+const MAX_REF_CHARACTERS = 255;
+
+const Level = Type.Enum([...ACCESS_LEVELS]);
+
+export const AccessSchema = Type.Object(
+  { production: Level, previews: Level, isPreviewDefault: Type.Boolean() },
+  { title: 'Access' },
+);
+
+export const AccessBody = Type.Object(
+  {
+    production: Type.Optional(Level),
+    previews: Type.Optional(Type.Enum([...ACCESS_LEVELS, 'default'])),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+export const ShareLinkBody = Type.Object(
+  {
+    branch: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_REF_CHARACTERS })),
+    commit: Type.Optional(Type.String({ pattern: '^[0-9a-fA-F]{7,40}$' })),
+    expiresInSeconds: Type.Integer({
+      minimum: 60,
+      maximum: MAX_LIFETIME_S,
+      default: DEFAULT_LIFETIME_S,
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const ShareLinkParams = Type.Object({
+  app: Type.String({ maxLength: 60 }),
+  id: Type.String({ maxLength: 40 }),
+});
+
+const fields = {
+  id: Type.String(),
+  opens: Type.String(),
+  createdBy: Type.Union([Type.String(), Type.Null()]),
+  createdAt: Type.String(),
+  expiresAt: Type.String(),
+};
+
+export const ShareLinkPage = pageOf(Type.Object(fields, { title: 'ShareLink' }));
+
+export const CreatedShareLinkSchema = Type.Object(
+  { ...fields, url: Type.String(), secret: Type.String() },
+  { title: 'CreatedShareLink' },
+);
