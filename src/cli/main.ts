@@ -135,7 +135,7 @@ function ignoreClosedPipe(stdout: NodeJS.WriteStream): void {
   });
 }
 
-function buildProgram(ctx: CommandContext, installation: Installation): Command {
+export function buildProgram(ctx: CommandContext, installation: Installation): Command {
   const program = new Command('fn')
     .description('Push a git repository, get a URL.')
     .addHelpText('after', describeLocalCommands(installation))

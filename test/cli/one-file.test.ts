@@ -1,12 +1,14 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Value } from 'typebox/value';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { findNode20 } from '../support/node-20.ts';
 import { usePlatform } from '../support/use-platform.ts';
 import { type Finished, type Home, makeHome, run } from './run-fn.ts';
 
+const JSON_PAGE = readFileSync(join(import.meta.dirname, '../../docs/json.md'), 'utf8');
 const platform = usePlatform();
 let node20: string;
 
@@ -92,6 +94,53 @@ describe('the command line as one file', () => {
     }
   });
 
+  it('prints with --json what the description of the API says', async () => {
+    const laptop = makeLaptop();
+    await install(laptop);
+    await logIn(laptop);
+    const described = await ask(platform(), '', { path: '/openapi.json' });
+    const answers = answersOf(JSON.parse(described.body) as OpenApi);
+    const rows = JSON_PAGE.matchAll(/^\| `fn ([a-z ]+)` +\| (the answer|`items`) of `(\w+)`/gm);
+    const operations = new Map(
+      [...rows].map(([, command = '', what, operation = '']) => [
+        command,
+        { operation, isItems: what === '`items`' },
+      ]),
+    );
+    for (const args of [
+      ['apps', 'list'],
+      ['apps', 'info', 'hello'],
+      ['inspect', '--app', 'hello'],
+      ['metrics', '--app', 'hello'],
+      ['releases', '--app', 'hello'],
+      ['env', 'set', 'WHOM=all', '--app', 'hello'],
+      ['env', 'list', '--app', 'hello'],
+      ['redeploy', '--app', 'hello'],
+      ['rollback', '--function', 'hello', '--version', '1'],
+      ['tokens', 'list'],
+      ['whoami'],
+    ]) {
+      const name = operations.has(args[0] ?? '') ? args[0] : args.slice(0, 2).join(' ');
+      const { operation, isItems } = operations.get(name ?? '') ?? { operation: 'none' };
+      const schema = answers.get(operation);
+      expect(schema, `${name} has ${operation}`).toBeDefined();
+      const printed = await laptop.fn(...args, '--json');
+      expect({ args, ...printed }).toMatchObject({ args, code: 0, stderr: '' });
+      const document = JSON.parse(printed.stdout) as object;
+      const problems = Value.Errors(schema ?? {}, isItems ? { next: null, ...document } : document);
+      // The command adds what the server does not know: by which URL it was asked.
+      const missing = problems.filter(({ keyword }) => keyword !== 'additionalProperties');
+      expect({ args, missing }).toEqual({ args, missing: [] });
+    }
+    const logs = await laptop.fn('logs', '--function', 'hello', '--json');
+    const entries = logs.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(entries.length).toBeGreaterThan(0);
+    for (const entry of entries) expect(entry).toMatchObject({ id: expect.any(String) });
+  });
+
   it('stores a helper for git that no other user may change or read', async () => {
     const laptop = makeLaptop();
     await install(laptop);
@@ -128,3 +177,32 @@ describe('the command line as one file', () => {
     }
   });
 });
+
+interface OpenApi {
+  paths: Record<string, Record<string, Operation>>;
+  components?: { schemas?: Record<string, object> };
+}
+
+interface Operation {
+  operationId?: string;
+  responses?: Record<string, { content?: Record<string, { schema?: object }> }>;
+}
+
+/** Operation → the schema of its answer, with what it refers to in its place. */
+function answersOf({ paths, components }: OpenApi): Map<string, object> {
+  const whole = (schema: unknown): unknown => {
+    if (Array.isArray(schema)) return schema.map(whole);
+    if (typeof schema !== 'object' || schema === null) return schema;
+    const name = '$ref' in schema ? String(schema.$ref).split('/').at(-1) : undefined;
+    if (name !== undefined) return whole(components?.schemas?.[name]);
+    return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, whole(value)]));
+  };
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  return new Map(
+    operations.flatMap(({ operationId = '', responses = {} }) => {
+      const [, answer] = Object.entries(responses).find(([status]) => status.startsWith('2')) ?? [];
+      const schema = answer?.content?.['application/json']?.schema;
+      return schema === undefined ? [] : [[operationId, whole(schema) as object] as const];
+    }),
+  );
+}
