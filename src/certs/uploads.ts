@@ -8,8 +8,10 @@ import {
   deleteCertificates,
   insertCertificate,
   listCertificates,
+  lockUploads,
+  type SealedKeyColumns,
 } from '../store/certificates.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Queryable } from '../store/database.ts';
 import type { CertificatePublisher, KeyBoxPort } from './ports.ts';
 import { isLasting, isOfApp, isOfPlatform, type OwnedName } from './upload-names.ts';
 import { checkUploadedPair, type UploadedPair } from './uploaded.ts';
@@ -21,7 +23,7 @@ export interface Uploads {
    * @throws PlatformError bad-request, too-large, conflict
    */
   add(app: Pick<App, 'id' | 'name'> | null, pair: UploadedPair): Promise<AddedUpload>;
-  /** What is served for its names afterwards is told when this resolves. @throws PlatformError not-found */
+  /** Another is served for its names, if there is one, when this resolves. */
   remove(row: Pick<CertificateRow, 'id'>): Promise<void>;
   /** The names of apps have changed: what is served follows. */
   lookAgain(): void;
@@ -57,9 +59,27 @@ export function createUploads(
 ): Uploads {
   const { db, keyBox, publisher } = deps;
 
-  async function listOf(appId: string | null): Promise<CertificateRow[]> {
-    const rows = await listCertificates(db);
+  async function listOf(tx: Queryable, appId: string | null): Promise<CertificateRow[]> {
+    const rows = await listCertificates(tx);
     return rows.filter((row) => row.source === 'upload' && row.appId === appId);
+  }
+
+  /** Ids of those whose place it takes. @throws PlatformError conflict */
+  function replaceUploads(row: CertificateRow & SealedKeyColumns): Promise<string[]> {
+    return db.transaction(async (tx) => {
+      // One at a time, or two could pass the limit together, or stay beside each other.
+      await lockUploads(tx);
+      const former = await listOf(tx, row.appId);
+      // One that is to take the place of another may end sooner than that, and must not lose against it.
+      const replaced = former.filter(({ names }) =>
+        names.every((name) => row.names.includes(name)),
+      );
+      if (former.length - replaced.length >= MAX_UPLOADS) throw tooMany();
+      const ids = replaced.map(({ id }) => id);
+      await insertCertificate(tx, row);
+      await deleteCertificates(tx, ids);
+      return ids;
+    });
   }
 
   return {
@@ -75,10 +95,6 @@ export function createUploads(
       const names = checked.names.filter(isOwn);
       const others = checked.names.filter((name) => !isOwn(name));
       if (names.length === 0) throw foreignNames(app, others, address);
-      // One that is to take the place of another may end sooner than that, and must not lose against it.
-      const former = await listOf(app?.id ?? null);
-      const replaced = former.filter((row) => row.names.every((name) => names.includes(name)));
-      if (former.length - replaced.length >= MAX_UPLOADS) throw tooMany();
       const id = randomName(ID_CHARACTERS);
       const appId = app?.id ?? null;
       const row: CertificateRow = {
@@ -91,15 +107,11 @@ export function createUploads(
         notAfter,
         directory: null,
       };
-      const ids = replaced.map((one) => one.id);
-      await keyBox.seal({ place: 'certificate', id }, key, (sealed) =>
-        db.transaction(async (tx) => {
-          await insertCertificate(tx, { ...row, ...sealed });
-          await deleteCertificates(tx, ids);
-        }),
+      const replaced = await keyBox.seal({ place: 'certificate', id }, key, (sealed) =>
+        replaceUploads({ ...row, ...sealed }),
       );
       await publisher.publish();
-      return { row, warnings: [...checked.warnings, ...aboutOthers(others)], replaced: ids };
+      return { row, warnings: [...checked.warnings, ...aboutOthers(others)], replaced };
     },
 
     async remove({ id }) {

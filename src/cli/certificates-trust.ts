@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { shellWord } from '../std/shell-word.ts';
 import { readAuthorityFile } from './authority-files.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
@@ -41,7 +42,7 @@ async function findFile(ctx: CommandContext, file: string | undefined): Promise<
 }
 
 function waysToTrust(path: string): Trusting[] {
-  const file = quoted(path);
+  const file = shellWord(path);
   const database = '"sql:$HOME/.pki/nssdb"';
   return [
     {
@@ -86,9 +87,4 @@ function waysToTrust(path: string): Trusting[] {
       commands: [`git config --global http.https://….sslCAInfo ${file}`],
     },
   ];
-}
-
-/** As a shell takes it whatever is in it. */
-function quoted(path: string): string {
-  return /^[\w/.@+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }

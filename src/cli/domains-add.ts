@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DomainRequestBody } from '../protocol/domains-api.ts';
+import { shellWord } from '../std/shell-word.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { showDomain } from './domains-show.ts';
@@ -26,11 +27,6 @@ export function addDomain(ctx: CommandContext): Command {
       showDomain(ctx, domain);
       if (domain.state === 'verified') return;
       ctx.output.line('');
-      ctx.output.line(`Then: fn domains verify ${quoted(domain.name)} --wait`);
+      ctx.output.line(`Then: fn domains verify ${shellWord(domain.name)} --wait`);
     });
-}
-
-/** A star means something to shells. */
-function quoted(name: string): string {
-  return name.includes('*') ? `"${name}"` : name;
 }

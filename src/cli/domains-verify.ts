@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { DomainView } from '../protocol/domains-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ControlClient } from './control-client.ts';
+import { shellWord } from '../std/shell-word.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { showDomain, shown } from './domains-show.ts';
@@ -54,7 +55,7 @@ function unverified({ name, problem, records }: DomainView): PlatformError {
   const hint =
     record === undefined
       ? 'what other apps have shows whose it is: fn domains list --app APP'
-      : `create the record ${record.type} ${record.name} ${record.value}, then: fn domains verify ${name} --wait`;
+      : `create the record ${record.type} ${record.name} ${record.value}, then: fn domains verify ${shellWord(name)} --wait`;
   return new PlatformError('unverified', `${name} is not verified: ${shown(problem ?? '')}`, {
     hint,
   });

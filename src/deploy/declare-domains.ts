@@ -1,4 +1,5 @@
 import type { DeclaredDomain } from '../domains/index.ts';
+import { shellWord } from '../std/shell-word.ts';
 import type { App } from '../store/apps.ts';
 import type { Deployment } from '../store/deployments.ts';
 import type { BundlePort, DomainsPort, Report } from './ports.ts';
@@ -44,7 +45,7 @@ function linesOf(declared: DeclaredDomain): string[] {
       return [
         stepLine(`Domain ${name} waits for its proof: create in DNS`),
         ...wanted.map((record) => detailLine(`${record.type}  ${record.name}  ${record.value}`)),
-        detailLine(`and then: fn domains verify ${name} --wait`),
+        detailLine(`and then: fn domains verify ${shellWord(name)} --wait`),
       ];
     }
     default:

@@ -4,6 +4,7 @@ import { claimTerms } from '../model/domain.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
+import { shellWord } from '../std/shell-word.ts';
 import { createTurns } from '../std/turns.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -59,7 +60,10 @@ export function createDomainChecks(deps: Deps): DomainChecks {
     const { baseDomain } = address;
     const ask = async () => claimTerms(name, await listOtherClaims(db, app.id, name), clock.now());
     const terms = await ask();
-    const report = await look({ name, appId: app.id, appName: app.name, baseDomain, terms });
+    const seen = await look({ name, appId: app.id, appName: app.name, baseDomain, terms });
+    // DNS may take its time: what another app has come to have, or to have had, meanwhile counts.
+    const isSettled = (await ask()).kind === terms.kind;
+    const report = isSettled ? seen : { ...seen, proof: null };
     const nowMs = clock.now();
     const state = report.proof === null ? before.state : 'verified';
     const isWell = state === 'verified' && report.pointing === 'here';
@@ -96,7 +100,7 @@ export function createDomainChecks(deps: Deps): DomainChecks {
       const turn = await turns.take(app.id, () => checkNow(app, name));
       if (turn !== null) return turn.done;
       throw new PlatformError('busy', 'DNS is being asked for other domains of this app', {
-        hint: `try again in a moment: fn domains verify ${name}`,
+        hint: `try again in a moment: fn domains verify ${shellWord(name)}`,
       });
     },
     start(signal) {

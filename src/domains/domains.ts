@@ -1,9 +1,11 @@
 import type { PublicAddress } from '../model/address.ts';
 import { isWildcard, type DomainRecord } from '../model/domain.ts';
+import { readDomainName } from '../model/domain-name.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
+import { shellWord } from '../std/shell-word.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -87,7 +89,7 @@ export function createDomains(deps: Deps): Domains {
     const terms = await statuses.termsOf(app, name);
     const problem = claimProblem(terms);
     if (problem === null) return;
-    const hint = terms.kind === 'taken' ? TAKEN_HINT : `then: fn domains add ${name}`;
+    const hint = terms.kind === 'taken' ? TAKEN_HINT : `then: fn domains add ${shellWord(name)}`;
     throw new PlatformError('conflict', `${name} cannot be added: ${problem}`, { hint });
   }
 
@@ -102,6 +104,7 @@ export function createDomains(deps: Deps): Domains {
 
   async function addNow(app: App, request: DomainRequest, tokenId: string): Promise<Domain> {
     const name = readName(request.name, address);
+    refuseBoth(name, request);
     await refuseTaken(app, name);
     const targetRef = await findRef(app, request.branch);
     const redirectTo = await findRedirect(app, name, request.redirectTo);
@@ -144,7 +147,7 @@ export function createDomains(deps: Deps): Domains {
 
   /** @throws PlatformError not-found */
   async function find(app: App, text: string): Promise<Domain> {
-    const name = readName(text, address);
+    const name = readWritten(text);
     const domain = await findDomain(db, app.id, name);
     if (domain === null) throw unknownDomain(app, name);
     return domain;
@@ -208,6 +211,25 @@ function readName(text: string, address: PublicAddress): string {
   throw new PlatformError('bad-request', choice.reason, { hint: choice.hint });
 }
 
+/** One that the app has may have become a name that it could not add any more, and can still be looked at and removed. */
+function readWritten(text: string): string {
+  const reading = readDomainName(text);
+  if (reading.kind === 'name') return reading.name;
+  throw new PlatformError('bad-request', reading.reason, {
+    hint: 'give the name as fn domains list shows it',
+  });
+}
+
+/** @throws PlatformError bad-request */
+function refuseBoth(name: string, { branch, redirectTo }: DomainRequest): void {
+  if (branch === null || redirectTo === null) return;
+  throw new PlatformError(
+    'bad-request',
+    `${name} cannot both serve ${branch} and send its visitors to ${redirectTo}`,
+    { hint: 'give a branch or a domain to redirect to, not both' },
+  );
+}
+
 function redirectProblem(from: string, to: string, own: readonly Domain[]): string | null {
   if (isWildcard(to)) return 'a wildcard is no one place';
   if (from === to) return 'they are the same';
@@ -220,6 +242,6 @@ function redirectProblem(from: string, to: string, own: readonly Domain[]): stri
 
 function unknownDomain(app: App, name: string): PlatformError {
   return new PlatformError('not-found', `${app.name} has no domain ${name}`, {
-    hint: `fn domains list shows those that it has; to add it: fn domains add ${name}`,
+    hint: `fn domains list shows those that it has; to add it: fn domains add ${shellWord(name)}`,
   });
 }

@@ -72,6 +72,11 @@ export async function deleteCertificates(db: Queryable, ids: readonly string[]):
   if (ids.length > 0) await db.query('DELETE FROM certificates WHERE id = ANY($1)', [ids]);
 }
 
+/** One upload at a time; held until the transaction ends. */
+export async function lockUploads(tx: Queryable): Promise<void> {
+  await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('certificate uploads', 0))");
+}
+
 /** A number that is greater than all before it. */
 export async function nextCertificateGeneration(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ generation: string }>(

@@ -258,9 +258,39 @@ describe('a look into DNS', () => {
     expect(await look).toMatchObject({ code: 'not-found' });
     expect(await harness.domains.list(one)).toEqual([]);
   });
+
+  it('proves nothing when another app had the name meanwhile', async () => {
+    const { harness, one, two } = await open();
+    harness.set('CNAME www.shop.com', 'one.fn.test');
+    await harness.domains.declare(one, ['www.shop.com']);
+    const held = Promise.withResolvers<void>();
+    const before = harness.held;
+    harness.held = held.promise;
+    const look = harness.domains.verify(one, 'www.shop.com');
+    await eventually(() => harness.asked.includes('CNAME www.shop.com'));
+    harness.held = before;
+    harness.set(`TXT ${challengeHost('www.shop.com')}`, challengeValue(two.id));
+    const theirs = await harness.domains.add(two, request('www.shop.com'), BY);
+    expect(theirs.domain.state).toBe('verified');
+    await harness.domains.remove(two, 'www.shop.com');
+    held.resolve();
+    const { domain, problem } = await look;
+    expect(domain.state).toBe('pending');
+    expect(problem).toContain('another app of this server had this name until lately');
+  });
 });
 
 describe('a redirect', () => {
+  it('of a name that shall serve a branch as well is refused', async () => {
+    const { harness, one } = await open();
+    const both = { name: 'www.shop.com', branch: 'topic', redirectTo: 'shop.com' };
+    await expect(harness.domains.add(one, both, BY)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: 'www.shop.com cannot both serve topic and send its visitors to shop.com',
+    });
+    expect(await harness.domains.list(one)).toEqual([]);
+  });
+
   it('waits until its target is verified, and says so', async () => {
     const { harness, one } = await open();
     const { domains } = harness;
