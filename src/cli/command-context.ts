@@ -22,7 +22,7 @@ export interface CommandContext {
   /** Of this command line. */
   version: string;
   /** Of the server that has answered, if one has. */
-  seen: { serverVersion: string | null };
+  seen: { server: { url: string; version: string } | null };
   /** Nobody wants to wait any longer. */
   signal: AbortSignal;
   /** Milliseconds since the Unix epoch. */
@@ -55,7 +55,7 @@ export function createContext(parts: ContextParts): CommandContext {
     credentials: createCredentialsFile(parts.environment.configDir),
     authorities: createAuthorityFiles(parts.environment.configDir),
     repository: openRepository(parts.cwd),
-    seen: { serverVersion: null },
+    seen: { server: null },
     now: () => Date.now(),
   };
 }
@@ -74,7 +74,7 @@ export async function connect(ctx: CommandContext): Promise<ControlClient> {
   const token = ctx.environment.token ?? (await ctx.credentials.find(server));
   if (token !== null) {
     const authority = await ctx.authorities.find(server);
-    const onVersion = (version: string): void => void (ctx.seen.serverVersion = version);
+    const onVersion = (version: string): void => void (ctx.seen.server = { url: server, version });
     return createControlClient({ server, authority, onVersion, signal: ctx.signal }, token);
   }
   throw new PlatformError('unauthenticated', `no token for ${server} is stored on this machine`, {

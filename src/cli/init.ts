@@ -34,7 +34,8 @@ export const init: CommandDefinition = (program, ctx) => {
     const client = createControlClient({ server, authority }, token);
     const { apps } = await client.call('whoAmI');
     if (apps !== null && !apps.includes(appName)) throw foreignApp(appName, apps);
-    await findApp(client, appName); // The first push would make it, unless its name cannot be.
+    // The first push would make it, unless its name cannot be.
+    const existing = await findApp(client, appName);
 
     const isNewRepository = !(await ctx.repository.exists());
     if (isNewRepository) await ctx.repository.create();
@@ -53,6 +54,11 @@ export const init: CommandDefinition = (program, ctx) => {
     const result = { app: appName, server, remoteUrl, isNewRepository, previousUrl };
     if (options.json) return ctx.output.json(result);
     for (const line of describe(result)) ctx.output.line(line);
+    if (isNewRepository && existing?.productionBranch) {
+      ctx.output.line(
+        `       It has commits already; to go on from them: git fetch fn && git reset fn/${existing.productionBranch}`,
+      );
+    }
   });
 };
 

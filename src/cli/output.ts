@@ -52,6 +52,9 @@ export function formatVersion(version: number | null): string {
   return version === null ? '-' : `v${version}`;
 }
 
+/** Workers start within seconds; a release command that goes before them may take minutes. */
+export const STARTING_MS = 10 * 60_000;
+
 /** What is waited for when a stored bundle goes live again, and what becomes of it without us. */
 export const STARTING = [
   'the new workers to start',

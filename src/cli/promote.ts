@@ -1,7 +1,6 @@
-import type { PromoteRequest, PromoteResult } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
-import { formatCommit, formatVersion, STARTING } from './output.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
+import { formatCommit, formatVersion, STARTING, STARTING_MS } from './output.ts';
 
 export const promote: CommandDefinition = (program, ctx) => {
   const command = newCommand('promote', 'make a preview production')
@@ -16,10 +15,12 @@ export const promote: CommandDefinition = (program, ctx) => {
   command.action(async (target: string, options: AppOptions) => {
     const client = await connect(ctx);
     const appName = await chooseApp(ctx, options);
-    const body: PromoteRequest = { target };
-    const path = `${appPath(appName)}/promote`;
     ctx.output.waitFor(...STARTING);
-    const result = await client.call<PromoteResult>({ method: 'POST', path, body });
+    const result = await client.call(
+      'promote',
+      { params: { app: appName }, body: { target } },
+      { timeoutMs: STARTING_MS },
+    );
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs, lines } = result;
     const version = formatVersion(deployment.version);

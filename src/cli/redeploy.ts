@@ -1,6 +1,6 @@
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
-import { formatCommit, formatVersion, STARTING } from './output.ts';
+import { formatCommit, formatVersion, STARTING, STARTING_MS } from './output.ts';
 
 export const redeploy: CommandDefinition = (program, ctx) => {
   const command = newCommand('redeploy', 'deploy a bundle again')
@@ -16,7 +16,11 @@ export const redeploy: CommandDefinition = (program, ctx) => {
     const appName = await chooseApp(ctx, options);
     const body = target === undefined ? {} : { target };
     ctx.output.waitFor(...STARTING);
-    const result = await client.call('redeploy', { params: { app: appName }, body });
+    const result = await client.call(
+      'redeploy',
+      { params: { app: appName }, body },
+      { timeoutMs: STARTING_MS },
+    );
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;
     const version = formatVersion(deployment.version);

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
-import { formatCommit, formatVersion, STARTING } from './output.ts';
+import { formatCommit, formatVersion, STARTING, STARTING_MS } from './output.ts';
 
 interface RollbackOptions extends AppOptions {
   withEnv?: true;
@@ -26,7 +26,11 @@ export const rollback: CommandDefinition = (program, ctx) => {
       ...(options.withEnv && { withEnvironment: true }),
     };
     ctx.output.waitFor(...STARTING);
-    const result = await client.call('rollback', { params: { app: appName }, body });
+    const result = await client.call(
+      'rollback',
+      { params: { app: appName }, body },
+      { timeoutMs: STARTING_MS },
+    );
     if (options.json) return ctx.output.json(result);
     const { deployment, environmentVersion, elapsedMs } = result;
     const version = formatVersion(deployment.version);

@@ -22,8 +22,7 @@ async function askServer(ctx: CommandContext): Promise<{ url: string; version: s
   try {
     const client = await connect(ctx);
     await client.call<WhoAmI>({ method: 'GET', path: '/whoami', timeoutMs: SERVER_MS });
-    const { serverVersion } = ctx.seen;
-    return serverVersion === null ? null : { url: client.server, version: serverVersion };
+    return ctx.seen.server;
   } catch {
     return null;
   }
@@ -31,9 +30,9 @@ async function askServer(ctx: CommandContext): Promise<{ url: string; version: s
 
 /** One line for whoever has an older command line than the server; null otherwise. */
 export function describeOldVersion({ version: mine, seen }: CommandContext): string | null {
-  const { serverVersion } = seen;
-  if (serverVersion === null || !isOlder(mine, serverVersion)) return null;
-  return `fn: this is version ${mine}, and the server has ${serverVersion}; it hands out its own: curl -fsS URL/cli/fn.mjs -o fn`;
+  if (seen.server === null || !isOlder(mine, seen.server.version)) return null;
+  const { url, version: theirs } = seen.server;
+  return `fn: this is version ${mine}, and the server has ${theirs}; it hands out its own: curl -fsS ${url}/cli/fn.mjs -o fn`;
 }
 
 /** By the numbers of semantic versions; what they cannot tell apart is not older. */

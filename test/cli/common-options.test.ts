@@ -125,6 +125,7 @@ describe('the version', () => {
     });
     const { stderr } = await runFn(home, 'rollback', '--app', 'hello');
     expect(stderr).toMatch(/^fn: this is version \S+, and the server has 99\.0\.1; .*\n$/);
+    expect(stderr).toContain(`curl -fsS ${server.url}/cli/fn.mjs`);
     expect((await runFn(home, 'rollback', '--app', 'hello', '--json')).stderr).toBe('');
   });
 
