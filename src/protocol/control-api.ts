@@ -9,7 +9,6 @@
  *     GET    /apps/:app/deployments?limit=   → Page<DeploymentView>, newest first
  *     GET    /apps/:app/deployments/:name    → DeploymentDetail; by id, version, branch, tag or commit
  *     POST   /apps/:app/rollback             RollbackRequest → RollbackResult
- *     POST   /apps/:app/promote              PromoteRequest → PromoteResult
  *     POST   /apps/:app/redeploy             RedeployRequest → RollbackResult
  *     GET    /apps/:app/pushes               → Page<PushView>, newest first: running, and the last that ended
  *     GET    /apps/:app/pushes/:id/output    → JSON lines, each a PushOutput, until the push has ended
@@ -144,16 +143,6 @@ export interface FunctionView {
   memoryMib: number;
   timeoutMs: number;
   concurrency: number;
-}
-
-export interface PromoteRequest {
-  /** As in `GET /apps/:app/deployments/:name`. */
-  target: string;
-}
-
-export interface PromoteResult extends RollbackResult {
-  /** What a pusher would have read on the way. */
-  lines: string[];
 }
 
 export interface RollbackResult {
