@@ -5,6 +5,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { benchApi } from './api.ts';
 import { benchBurst } from './burst.ts';
 import { benchCertificates } from './certificates.ts';
 import { benchColdBundle } from './cold-bundle.ts';
@@ -17,6 +18,7 @@ import { benchIdle } from './idle.ts';
 import { benchIsolation } from './isolation.ts';
 import { benchLatency } from './latency.ts';
 import { benchLogs } from './logs.ts';
+import { benchMetrics } from './metrics.ts';
 import { benchParts } from './parts.ts';
 import { benchPayload } from './payload.ts';
 import { benchPeers } from './peers.ts';
@@ -57,6 +59,8 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   idle: benchIdle,
   density: benchDensity,
   logs: benchLogs,
+  metrics: benchMetrics,
+  api: benchApi,
   isolation: benchIsolation,
   overload: benchOverload,
 };

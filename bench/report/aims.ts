@@ -22,6 +22,8 @@ export const AIMS: Readonly<Record<string, string>> = {
   'warm hello over TLS ÷ nginx → node over TLS: HTTP/2': '≥ 1.0 ×',
   'first request over a new connection with TLS, worker asleep ÷ awake': '≤ 3 ms more',
   'ten names without a certificate, until all can be served': '≤ 5 s',
+  'reads of the API, 200 a second, functions at half load: all of them': 'p99 ≤ 25 ms',
+  'throughput of functions beside these reads ÷ without': '≥ 0.95',
   'deploys under load': 'none failed, none old',
   'a neighbour’s p99 ÷ its own alone: processor: 16 workers spin': '≤ 2 ×',
   'a neighbour’s p99 ÷ its own alone: memory: 16 workers churn': '≤ 2 ×',

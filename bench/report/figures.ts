@@ -58,6 +58,18 @@ const FIGURES: readonly Figure[] = [
     say: milliseconds,
   },
   ...rowsOf('environment', 'environment: ', milliseconds, ['change to live']),
+  {
+    title: 'reads of the API, 200 a second, functions at half load: all of them',
+    bench: 'api',
+    row: 'all reads',
+    say: (cells) => `p50 ${cells['p50 ms']} ms, p99 ${cells['p99 ms']} ms`,
+  },
+  {
+    title: 'throughput of functions beside these reads ÷ without',
+    bench: 'api',
+    row: 'functions beside the reads',
+    say: (cells) => `${cells['× without']} (${cells['spread']})`,
+  },
   ...rowsOf('logs', '', ({ measured }) => String(measured), [
     'line visible in a tail',
     'lines stored',

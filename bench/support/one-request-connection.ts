@@ -41,7 +41,9 @@ export class OneRequestConnection {
   constructor(target: OpenLoopTarget, isFree: (connection: OneRequestConnection) => void) {
     this.#target = target;
     this.#isFree = isFree;
-    this.#request = `GET ${target.path ?? '/'} HTTP/1.1\r\nHost: ${target.host}\r\n\r\n`;
+    const { path = '/', host, authorization } = target;
+    const credentials = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`;
+    this.#request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${credentials}\r\n`;
     this.#socket = this.#open();
   }
 

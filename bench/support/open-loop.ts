@@ -12,6 +12,8 @@ import type { LoadTarget } from './wrk.ts';
 
 export interface OpenLoopTarget extends LoadTarget {
   path?: string;
+  /** Of the Authorization header. */
+  authorization?: string;
 }
 
 export interface OpenLoopPlan {

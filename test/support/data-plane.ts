@@ -35,6 +35,8 @@ interface DataPlaneOptions {
   caches?: CodeCaches;
   /** Of the pool. */
   clock?: Clock;
+  /** Told of each invocation, too. */
+  invocations?: DoorDeps['invocations'];
 }
 
 const POOL: PoolOptions = {
@@ -79,8 +81,9 @@ export async function startDataPlane(options: DataPlaneOptions = {}) {
           void untaken.push({ appName: deployment.appName, connections }),
       },
       invocations: {
-        ended: (_target, { failure }) => {
-          if (failure !== null) failures.push(failure);
+        ended: (target, end) => {
+          if (end.failure !== null) failures.push(end.failure);
+          options.invocations?.ended(target, end);
         },
       },
       clock: systemClock,
