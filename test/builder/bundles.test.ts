@@ -87,6 +87,7 @@ test('fn.json chooses entry, handler and limits, with comments and trailing comm
     name: 'main',
     file: 'main.js',
     entry: 'functions/resize.ts',
+    handler: 'run',
     memoryMib: 512,
     timeoutMs: 2500,
     concurrency: 4,
