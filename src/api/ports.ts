@@ -10,7 +10,7 @@ import type {
 } from '../deploy/index.ts';
 import type { Domains } from '../domains/index.ts';
 import type { ShownStatus, Uploads } from '../certs/index.ts';
-import type { Functions } from '../functions/index.ts';
+import type { Functions, Invocations } from '../functions/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
@@ -66,6 +66,7 @@ export interface ApiDeps {
   vault: Pick<Vault, 'describe'>;
   environmentChanges: EnvironmentChanges;
   functions: Functions;
+  invocations: Invocations;
   lives: Pick<AppLives, 'end'>;
   domains: Pick<Domains, 'list' | 'find' | 'add' | 'verify' | 'remove'>;
   /** Null without HTTPS. */

@@ -1,14 +1,22 @@
 import type { Command } from 'commander';
 import type { AppView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
-import { chooseApp, type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import {
+  appPath,
+  chooseApp,
+  type CommandContext,
+  type CommonOptions,
+  connect,
+} from './command-context.ts';
+import { confirm } from './confirm.ts';
 import { listAll } from './list-all.ts';
 import { formatCommit, formatTable, formatVersion } from './output.ts';
 
 export const apps: CommandDefinition = (program, ctx) => {
-  const command = newGroup('apps', 'list and show apps');
+  const command = newGroup('apps', 'list, show and delete apps');
   command.addCommand(listApps(ctx), { isDefault: true });
   command.addCommand(showApp(ctx));
+  command.addCommand(deleteApp(ctx));
   program.addCommand(command);
 };
 
@@ -48,6 +56,19 @@ function showApp(ctx: CommandContext): Command {
       ctx.output.line(`Production  ${app.productionBranch ?? 'the first push of main decides'}`);
       ctx.output.line(`Live        ${describeLive(app)}`);
       ctx.output.line(`Created     ${app.createdAt}`);
+    });
+}
+
+function deleteApp(ctx: CommandContext): Command {
+  return newCommand('delete', 'delete an app with all that is its own')
+    .argument('<app>', 'its name')
+    .action(async (name: string, options: CommonOptions) => {
+      const client = await connect(ctx);
+      const question = `Delete ${name} with its repository, deployments, environment and logs?`;
+      await confirm(ctx, options, question);
+      await client.call({ method: 'DELETE', path: appPath(name) });
+      if (options.json) return ctx.output.json({ app: name });
+      ctx.output.line(`-----> ${name} is deleted: its URLs answer 404, and its name is free`);
     });
 }
 

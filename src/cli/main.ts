@@ -23,6 +23,7 @@ import { createInput, type Input } from './input.ts';
 import type { Installation } from './installation.ts';
 import { LOCAL_COMMANDS, localCommands } from './local-commands.ts';
 import { login, logout } from './login.ts';
+import { invoke } from './invoke.ts';
 import { inspect } from './inspect.ts';
 import { keys } from './keys.ts';
 import { logs } from './logs.ts';
@@ -43,7 +44,7 @@ import { whoami } from './whoami.ts';
 const GROUPS = {
   'Begin:': [login, logout, init, whoami],
   'Deploy:': [deploy, rollback, promote, redeploy, attach, cancel],
-  'Look:': [open, logs, metrics, releases, inspect, apps],
+  'Look:': [open, invoke, logs, metrics, releases, inspect, apps],
   'Configure:': [env, domains, access, certificates],
   'Run a platform:': [tokens, keys, audit, masterKey],
   'Others:': [completion, version],

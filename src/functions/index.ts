@@ -5,4 +5,5 @@
  */
 export { createFunctions, type Functions } from './functions.ts';
 export type { FunctionSettings } from './function-source.ts';
+export { createInvocations, type Invocations } from './invocations.ts';
 export type { SourcePort } from './ports.ts';

@@ -12,7 +12,18 @@ import {
   type Reservations,
   type SealPort,
 } from '../deploy/index.ts';
-import { createFunctions, type Functions, type SourcePort } from '../functions/index.ts';
+import { rewriteStack } from '../build/index.ts';
+import type { BundleStore } from '../bundles/index.ts';
+import {
+  createFunctions,
+  createInvocations,
+  type Functions,
+  type Invocations,
+  type SourcePort,
+} from '../functions/index.ts';
+import { productionHost } from '../model/address.ts';
+import { createStackResolver, type Redactors } from '../telemetry/index.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { Domains } from '../domains/index.ts';
 import type { Vault } from '../secrets/index.ts';
 import type { Clock } from '../std/clock.ts';
@@ -25,7 +36,9 @@ interface Deps {
   repository: RepositoryPort & SourcePort;
   publisher: Publisher;
   seal: SealPort;
-  bundles: { remove(hash: string): Promise<void> };
+  bundles: Pick<BundleStore, 'remove' | 'readFile'>;
+  data: Pick<DataPlane, 'invoke'>;
+  redactors: Redactors;
   dependencyCache: { remove(appId: string): Promise<void> };
   active: ActivePushes;
   pushes: Pushes;
@@ -45,7 +58,7 @@ interface Deps {
 export function createControlFunctions(
   deps: Deps,
   options: Pick<ControlOptions, 'address' | 'maxMemoryMib' | 'maxTimeoutMs'>,
-): { lives: AppLives; functions: Functions } {
+): { lives: AppLives; functions: Functions; invocations: Invocations } {
   const lives = createAppLives({ ...deps, onEnded: deps.lookAgain });
   const functions = createFunctions({
     ...deps,
@@ -55,5 +68,10 @@ export function createControlFunctions(
     sources: deps.repository,
     maxima: { memoryMib: options.maxMemoryMib, timeoutMs: options.maxTimeoutMs },
   });
-  return { lives, functions };
+  const stacks = createStackResolver(async (bundle, file, text) => {
+    const map = await deps.bundles.readFile(bundle, `${file}.map`);
+    return rewriteStack(text, Buffer.from(map).toString(), file);
+  }, deps.clock);
+  const hostOf = (appName: string): string => productionHost(options.address, appName);
+  return { lives, functions, invocations: createInvocations({ ...deps, stacks, hostOf }) };
 }

@@ -2,8 +2,14 @@
  * The data processes, as control speaks to them. Each routes and has workers of its own, so most is said to all of them;
  * who is away is not waited for: it has no workers, and reads the newest snapshot when it starts.
  */
+import { Readable } from 'node:stream';
 import type { DataPlanePort } from '../deploy/index.ts';
-import { type DataForControl, type DataStatus, MAX_HELD_WORKERS } from '../protocol/data-plane.ts';
+import {
+  type DataForControl,
+  type DataStatus,
+  type InvokeOutcome,
+  MAX_HELD_WORKERS,
+} from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRpcClient, type RpcClient } from '../protocol/rpc.ts';
 
@@ -15,6 +21,8 @@ const PREPARE_DEADLINE_MS = 60_000;
 const PREPARE_FUNCTION_MS = 2000;
 /** For getting a worker, and for telling how it ended. */
 const RELEASE_MARGIN_MS = 30_000;
+/** For a worker to start, or to become free. */
+const INVOKE_MARGIN_MS = 60_000;
 const FOLLOW_DEADLINE_MS = 5_000;
 /** Somebody waits for it. */
 const READ_DEADLINE_MS = 2_000;
@@ -22,6 +30,11 @@ const READ_DEADLINE_MS = 2_000;
 export interface DataPlane extends DataPlanePort {
   /** Resolves when each live data process serves by this generation of certificates or a later one. */
   applyCertificates(generation: number): Promise<void>;
+  /** Invokes a function of what is served; the signal ends it. */
+  invoke(
+    target: { deployment: string; function: string; host: string },
+    call: { payload: Buffer; signal: AbortSignal; deadlineMs: number },
+  ): Promise<InvokeOutcome>;
   /** Rejects when one of them was not told. */
   followLogs(apps: string[]): Promise<void>;
   /** Resolves when what each live data process had counted before the call is stored. */
@@ -56,6 +69,13 @@ export function createDataPlane(sockets: readonly string[]): DataPlane {
         call('runReleaseCommand', run, {
           onProgress: ({ line }) => print(line),
           signal: AbortSignal.any([signal, AbortSignal.timeout(run.timeoutMs + RELEASE_MARGIN_MS)]),
+        }),
+      ),
+    invoke: (target, { payload, signal, deadlineMs }) =>
+      askOne(inTurn(), (call) =>
+        call('invoke', target, {
+          body: Readable.from([payload]),
+          signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs + INVOKE_MARGIN_MS)]),
         }),
       ),
     release: async (deployment) => {

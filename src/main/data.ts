@@ -1,6 +1,7 @@
 /** The data process: the door and the pools. It needs no other process to answer requests. */
 import { once } from 'node:events';
 import type { Server } from 'node:net';
+import type { Readable } from 'node:stream';
 import { totalmem } from 'node:os';
 import {
   type AppLimits,
@@ -11,11 +12,13 @@ import {
   openCodeCaches,
 } from '../pool/index.ts';
 import type { FunctionLog } from '../pool/ports.ts';
-import type { DataForControl } from '../protocol/data-plane.ts';
+import type { ServedDeployment } from '../model/served.ts';
+import { type DataForControl, MAX_PAYLOAD_BYTES } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import {
   createDoor,
+  createPostInvocation,
   deploymentFault,
   type DoorDeps,
   HELD_BOUNDS,
@@ -23,6 +26,7 @@ import {
   releaseRunFault,
 } from '../router/index.ts';
 import { systemClock } from '../std/clock.ts';
+import { failureDetails, RequestLines } from '../telemetry/index.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
 import { openHttps } from './data-https.ts';
@@ -53,6 +57,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   const fleet = processes === 1 ? null : createFleetClient(ofFleet, systemClock);
   const logs = await startDataLogs(options, fleet?.spreadOf);
   const metrics = startDataMetrics(options, log);
+  const lines = new RequestLines(logs.recorder);
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
@@ -62,7 +67,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
         { place: options.place, processes },
         (error) => log.warn({ err: error }, 'a code cache is not kept'),
       ),
-      log: logs.recorder,
+      log: lines,
       clock: systemClock,
       appLimits: shareOfStarts(appLimitsOf(totalmem()), processes),
       maxZygotes: maxZygotesOf(totalmem() / processes),
@@ -84,6 +89,14 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   );
   https?.serve(door);
 
+  const post = createPostInvocation({
+    functions: pool,
+    invocations: both(logs.recorder, metrics.recorder),
+    lines,
+    describeFailure: failureDetails,
+    clock: systemClock,
+  });
+  let served = new Map<string, ServedDeployment>();
   let areRoutesWhole = true;
 
   /** One that is none is refused with its reason, and what was applied before goes on serving. */
@@ -97,6 +110,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     if (snapshot.generation >= door.generation || snapshot.generation === named) {
       door.applySnapshot(snapshot);
       pool.keepOnly(snapshot.deployments);
+      served = new Map(snapshot.deployments.map((one) => [one.id, one]));
     }
     return door.generation;
   }
@@ -126,6 +140,13 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       runReleaseCommand: async (run, { progress, signal }) => {
         refuse(releaseRunFault(run));
         return pool.runReleaseCommand(run, { print: (line) => progress({ line }), signal });
+      },
+      invoke: async ({ deployment: id, function: name, host: hostName }, { body, signal }) => {
+        const deployment = served.get(id);
+        const target = deployment?.functions.find((one) => one.name === name);
+        if (deployment === undefined || target === undefined) return { kind: 'unknown' };
+        const payload = await readPayload(body);
+        return post({ deployment, served: target, host: hostName }, payload, signal);
       },
       release: async ({ deployment }) => {
         pool.release(deployment);
@@ -179,6 +200,18 @@ function both(
       second.ended(target, end);
     },
   };
+}
+
+/** @throws PlatformError too-large */
+async function readPayload(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_PAYLOAD_BYTES) throw new PlatformError('too-large', 'the payload is too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 async function listenOn(server: Server, fd: number): Promise<void> {

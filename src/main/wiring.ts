@@ -215,8 +215,10 @@ export async function wireControl(
     environments,
     environmentReleases,
   });
-  const { lives, functions } = createControlFunctions(
+  const { lives, functions, invocations } = createControlFunctions(
     {
+      data,
+      redactors,
       db,
       repository,
       publisher,
@@ -281,6 +283,7 @@ export async function wireControl(
     vault,
     environmentChanges,
     functions,
+    invocations,
     lives,
     domains: domains.registry,
     certificates: certificates?.forApi ?? null,

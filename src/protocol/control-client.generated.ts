@@ -259,6 +259,22 @@ export type FunctionSummary = {
   updatedAt: string;
 };
 
+export type Invocation = {
+  requestId: string;
+  statusCode: number;
+  body: unknown;
+  isBase64Encoded?: boolean;
+  /** Milliseconds. */
+  duration: number;
+  /** Megabytes. */
+  memoryUsed: number;
+  coldStart: boolean;
+  logs: string[];
+  errorType?: string;
+  errorMessage?: string;
+  stackTrace?: string[];
+};
+
 export type Key = {
   id: string;
   name: string;
@@ -555,6 +571,8 @@ export interface Operations {
     input: { params: { function: string }; body: { version: number } };
     answer: { function: FunctionDetail; message: string; warnings: string[] };
   };
+  /** Invoke a function with any JSON as its event, and wait for what it answers */
+  invokeFunction: { input: { params: { function: string }; body: unknown }; answer: Invocation };
   /** List running pushes and the last that have ended, newest first */
   listPushes: {
     input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
@@ -1021,6 +1039,7 @@ export const OPERATIONS = {
   deleteFunction: { method: 'DELETE', path: '/functions/{function}' },
   listFunctionLogs: { method: 'GET', path: '/functions/{function}/logs' },
   rollbackFunction: { method: 'POST', path: '/functions/{function}/rollback' },
+  invokeFunction: { method: 'POST', path: '/functions/{function}/invoke' },
   listPushes: { method: 'GET', path: '/apps/{app}/pushes' },
   followPush: { method: 'GET', path: '/apps/{app}/pushes/{push}/output' },
   cancelPush: { method: 'POST', path: '/apps/{app}/pushes/{push}/cancel' },

@@ -49,6 +49,42 @@ export interface ReleaseFailure {
   stack: string;
 }
 
+/** As Lambda takes it. */
+export const MAX_PAYLOAD_BYTES = 6 * 1024 * 1024;
+
+/** How an invocation for the API ended. */
+export type InvokeOutcome =
+  /** The deployment, or its function, is not routed to here. */
+  | { kind: 'unknown' }
+  | (InvokeFacts & { kind: 'too-large' | 'cancelled' })
+  | (InvokeFacts & {
+      kind: 'answered';
+      status: number;
+      contentType: string | null;
+      /** Base64. */
+      body: string;
+    })
+  | (InvokeFacts & {
+      kind: 'failed';
+      status: number;
+      errorType: string;
+      message: string;
+      /** In positions of the bundle; empty where there is none. */
+      stack: string;
+      /** Of overload alone. */
+      retryAfterSeconds: number | null;
+    });
+
+interface InvokeFacts {
+  requestId: string;
+  durationMs: number;
+  /** Null when no start was waited for. */
+  coldStartMs: number | null;
+  peakMemoryKib: number;
+  /** What it printed, secrets included. */
+  logs: { lines: string[]; dropped: number };
+}
+
 /** Workers that wait for one deployment's release; each has its memory already. */
 export const MAX_HELD_WORKERS = 8;
 
@@ -73,6 +109,11 @@ export interface DataForControl {
   };
   /** Each line that the command prints is told as it comes. The command ends with the call, also when its caller goes. */
   runReleaseCommand: { params: ReleaseRun; result: ReleaseRunResult; progress: { line: string } };
+  /**
+   * Invokes a function of a deployment that is routed to; its payload, JSON of at most MAX_PAYLOAD_BYTES, is the body of the
+   * call. Ends with the call, also when its caller goes.
+   */
+  invoke: { params: { deployment: string; function: string; host: string }; result: InvokeOutcome };
   /** Ends the workers held for a deployment that will not go live. */
   release: { params: { deployment: string }; result: null };
   /**

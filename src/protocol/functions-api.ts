@@ -6,6 +6,7 @@
  *     GET    /functions/:function                        → FunctionDetail, with an ETag
  *     PUT    /functions/:function                        UpdateFunctionRequest → DeployedFunctionView; POST is the same
  *     DELETE /functions/:function                        → 204
+ *     POST   /functions/:function/invoke                 any JSON, the event → InvocationResult
  *     POST   /functions/:function/rollback               { version } → DeployedFunctionView
  *     GET    /functions/:function/logs                   → LogPage, newest first
  *
@@ -96,4 +97,26 @@ export interface DeployedFunctionView {
   message: string;
   /** What took effect in another way than somebody may think. */
   warnings: string[];
+}
+
+/** A handler that fails is an answer too: 500 when it threw, else what its callers get. */
+export interface InvocationResult {
+  requestId: string;
+  statusCode: number;
+  /** Of JSON its value, of other text a string; null for none. */
+  body: unknown;
+  /** The body is no text: `body` is its bytes in base64. */
+  isBase64Encoded?: boolean;
+  /** Milliseconds. */
+  duration: number;
+  /** Megabytes that the worker had at most. */
+  memoryUsed: number;
+  /** It waited for a worker to start. */
+  coldStart: boolean;
+  /** What it printed, secrets taken out. */
+  logs: string[];
+  errorType?: string;
+  errorMessage?: string;
+  /** In positions of the source, innermost first. */
+  stackTrace?: string[];
 }

@@ -10,6 +10,7 @@ export interface InvokeHead {
   method: string;
   /** As it stood in the request line. */
   target: string;
+  /** `http`, `https` or EVENT_SCHEME. */
   scheme: string;
   peer: string;
   /** name, value, name, value, … of what differs between clients only; the same array for the same headers. */
@@ -17,6 +18,9 @@ export interface InvokeHead {
   /** All headers, in an array of their own. */
   readonly headers: readonly string[];
 }
+
+/** In place of a client's scheme: the body is an event that the API was given, not the body of a request. */
+export const EVENT_SCHEME = 'event';
 
 /** Also a header of each request, which INVOKE does not repeat. */
 export const REQUEST_ID_HEADER = 'x-request-id';

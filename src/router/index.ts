@@ -8,6 +8,7 @@
  */
 export { deploymentFault, releaseRunFault } from './check-snapshot.ts';
 export { createDoor } from './door.ts';
+export { createPostInvocation } from './post-invocation.ts';
 export type { DoorDeps } from './ports.ts';
 export { readSnapshotFile } from './snapshot-file.ts';
 export { HELD_BOUNDS } from './held-answers.ts';

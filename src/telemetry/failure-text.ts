@@ -16,7 +16,7 @@ interface FailureEntry {
 
 /** Why an invocation failed, for its author: with the stack, which the caller never sees. */
 export function describeFailure(failure: InvocationFailure): FailureEntry {
-  const { errorType, message, stack = '' } = detailsOf(failure);
+  const { errorType, message, stack = '' } = failureDetails(failure);
   const title = errorType === 'Error' ? `Error: ${message}` : `${errorType}: ${message}`;
   return {
     level: isOverload(failure) ? 'warn' : 'error',
@@ -31,7 +31,8 @@ interface FailureDetails {
   stack?: string;
 }
 
-function detailsOf(failure: InvocationFailure): FailureDetails {
+/** What of it the API tells. */
+export function failureDetails(failure: InvocationFailure): FailureDetails {
   switch (failure.kind) {
     case 'threw':
       return failure;

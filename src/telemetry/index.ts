@@ -9,6 +9,7 @@
  * It never holds up a request: what finds no room is counted and told. It never believes a function who it is.
  * Read protocol/logs.ts, then log-recorder.ts and log-shipper.ts (data), log-ingest.ts (control).
  */
+export { failureDetails } from './failure-text.ts';
 export { createLogFollowers, type LogFollowers } from './log-followers.ts';
 export { createLogIngest } from './log-ingest.ts';
 export { startLogRetention } from './log-retention.ts';
@@ -20,4 +21,5 @@ export { MetricsRecorder } from './metrics-recorder.ts';
 export { MetricsShipper } from './metrics-shipper.ts';
 export { createOrigins } from './origins.ts';
 export type { Redactors } from './ports.ts';
+export { RequestLines } from './request-lines.ts';
 export { createStackResolver } from './stack-resolver.ts';

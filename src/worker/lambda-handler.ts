@@ -1,4 +1,5 @@
 /** `handler(event, context)`, and functions of one plain object, which get the same event. */
+import { EVENT_SCHEME } from '../protocol/invoke.ts';
 import { isThenable, MAX_EVENT_BODY_BYTES, refuseBody } from './handlers.ts';
 import type { Handle, HandlerHost, UserFunction } from './handlers.ts';
 import type { Invocation } from './invocation.ts';
@@ -110,10 +111,16 @@ async function readEvent(
 ): Promise<LambdaEvent | null> {
   const bytes = await body.readAll(MAX_EVENT_BODY_BYTES);
   if (bytes !== null) {
+    if (invocation.head.scheme === EVENT_SCHEME) return postedEvent(bytes);
     return createLambdaEvent(invocation.head, bytes.length === 0 ? null : bytes, shape);
   }
   await refuseBody(invocation);
   return null;
+}
+
+/** What somebody posted to the API, which has checked that it is JSON. `null` counts as an event without anything. */
+function postedEvent(bytes: Buffer): LambdaEvent {
+  return (JSON.parse(bytes.toString()) as LambdaEvent | null) ?? {};
 }
 
 /** Makes each call's context; what is the same in all is made once. */

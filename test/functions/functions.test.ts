@@ -1,12 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { FunctionDetail, FunctionPage } from '../../src/protocol/functions-api.ts';
+import type {
+  FunctionDetail,
+  FunctionPage,
+  InvocationResult,
+} from '../../src/protocol/functions-api.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { ask, type Answer } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { createDatabase } from '../support/database.ts';
 import { databaseUrl } from '../support/database-url.ts';
+import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
@@ -211,6 +216,93 @@ describe('a function that the API makes', () => {
     expect((await ask(platform(), 'made')).body).toBe('again');
     expect((await api('DELETE', '/apps/made')).status).toBe(204);
     expect((await ask(platform(), 'made')).status).toBe(404);
+  });
+});
+
+describe('an invocation', () => {
+  const CODE = `
+interface Event { how?: string; n?: number }
+export const handler = async (event: Event) => {
+  console.log('got', JSON.stringify(event), process.env.API_KEY);
+  if (event.how === 'throw') {
+    throw new TypeError('not ' + process.env.API_KEY);
+  }
+  if (event.how === 'bytes') return { statusCode: 200, isBase64Encoded: true, body: '/9j/', headers: { 'content-type': 'image/jpeg' } };
+  if (event.how === 'hang') await new Promise(() => {});
+  if (event.how === 'huge') return 'x'.repeat(7_000_000);
+  return { statusCode: 201, body: { n: (event.n ?? 0) + 1 } };
+};
+`;
+
+  async function invoke(name: string, event: unknown): Promise<InvocationResult> {
+    const answer = await api('POST', `/functions/${name}/invoke`, event);
+    expect(answer.status, answer.body).toBe(200);
+    return JSON.parse(answer.body) as InvocationResult;
+  }
+
+  it('hands the posted JSON over as the event, and tells all about what came of it', async () => {
+    const request = { name: 'called', runtime: 'typescript', code: CODE, timeout: 1_000 };
+    const environment = { API_KEY: 'very-secret-value' };
+    const [status, made] = await tell('POST', '/functions', { ...request, environment });
+    expect(status, JSON.stringify(made)).toBe(201);
+    const result = await invoke(made.function?.id ?? '', { n: 41 });
+    expect(result).toMatchObject({ statusCode: 201, body: { n: 42 } });
+    expect(result.requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(result.duration).toBeGreaterThan(0);
+    expect(result.memoryUsed).toBeGreaterThan(1);
+    expect(result.logs).toEqual([expect.stringMatching(/^got \{"n":41\} /)]);
+    expect(JSON.stringify(result)).not.toContain('very-secret-value');
+    expect(await invoke('called', { how: 'bytes' })).toMatchObject({
+      body: '/9j/',
+      isBase64Encoded: true,
+    });
+  });
+
+  it('of a handler that throws says where, in the source', async () => {
+    const result = await invoke('called', { how: 'throw' });
+    expect(result).toMatchObject({ statusCode: 500, body: null, errorType: 'TypeError' });
+    expect(result.errorMessage).toMatch(/^not /);
+    expect(result.stackTrace?.[0]).toMatch(/index\.ts:6:11/);
+    expect(JSON.stringify(result)).not.toContain('very-secret-value');
+  });
+
+  it('has the limits of the function, and bounds of its own', async () => {
+    expect(await invoke('called', { how: 'hang' })).toMatchObject({
+      statusCode: 504,
+      errorType: 'Timeout',
+    });
+    expect((await api('POST', '/functions/called/invoke', { how: 'huge' })).status).toBe(413);
+    const large = { text: 'y'.repeat(3_000_000) };
+    expect(await invoke('called', large)).toMatchObject({ statusCode: 201 });
+    const tooLarge = { text: 'y'.repeat(7_000_000) };
+    expect((await api('POST', '/functions/called/invoke', tooLarge)).status).toBe(413);
+  });
+
+  it('gives a web handler a request with the JSON as its body, and stands in the log', async () => {
+    const code =
+      'export default async (request: Request) => { console.error("to", request.method); return Response.json(await request.json()); };';
+    expect((await tell('PUT', '/functions/called', { code }))[0]).toBe(200);
+    const result = await invoke('called', ['any', null, 3]);
+    expect(result).toMatchObject({ statusCode: 200, body: ['any', null, 3], logs: ['to POST'] });
+    await eventually(async () => {
+      const path = '/functions/called/logs?level=error&since=1h&q=to%20post';
+      const { items } = await get<{ items: { text: string; requestId: string }[] }>(path);
+      expect(items).toMatchObject([{ text: 'to POST', requestId: result.requestId }]);
+    });
+    expect((await api('DELETE', '/functions/called')).status).toBe(204);
+  });
+
+  it('is what fn invoke makes, and fn apps delete ends the app', async () => {
+    const code = 'exports.handler = async (event) => ({ hello: event.name });';
+    await tell('POST', '/functions', { name: 'shell', runtime: 'nodejs26', code });
+    const repository = await createRepository(platform(), 'shell');
+    const shown = await repository.fn('invoke', '--data', '{"name":"John"}');
+    expect(shown).toMatchObject({ code: 0, output: expect.stringMatching(/"hello": "John"/) });
+    const json = await repository.fn('invoke', '--function', 'shell', '--json');
+    expect(JSON.parse(json.output)).toMatchObject({ statusCode: 200, body: {} });
+    expect((await repository.fn('invoke', '--data', '{')).output).toContain('no JSON');
+    expect(await repository.fn('apps', 'delete', 'shell', '--yes')).toMatchObject({ code: 0 });
+    expect((await api('GET', '/apps/shell')).status).toBe(404);
   });
 });
 

@@ -9,6 +9,7 @@ import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { functionChangeRoutes } from './changes.ts';
 import { createRequireFunction } from './find-function.ts';
+import { invokeRoute } from './invoke.ts';
 import { presentFunction } from './present.ts';
 import {
   FunctionDetailSchema,
@@ -28,6 +29,7 @@ export function functionRoutes(api: ApiInstance, deps: ApiDeps, logs: LogReader)
   readRoutes(api, deps);
   logRoute(api, deps, logs);
   functionChangeRoutes(api, deps);
+  invokeRoute(api, deps);
 }
 
 function readRoutes(api: ApiInstance, deps: ApiDeps): void {

@@ -146,3 +146,20 @@ export const DeployedFunctionSchema = Type.Object({
   message: Type.String(),
   warnings: Type.Array(Type.String()),
 });
+
+export const InvocationSchema = Type.Object(
+  {
+    requestId: Type.String(),
+    statusCode: Type.Integer(),
+    body: Type.Unknown(),
+    isBase64Encoded: Type.Optional(Type.Boolean()),
+    duration: Type.Number({ description: 'Milliseconds.' }),
+    memoryUsed: Type.Integer({ description: 'Megabytes.' }),
+    coldStart: Type.Boolean(),
+    logs: Type.Array(Type.String()),
+    errorType: Type.Optional(Type.String()),
+    errorMessage: Type.Optional(Type.String()),
+    stackTrace: Type.Optional(Type.Array(Type.String())),
+  },
+  { title: 'Invocation' },
+);
