@@ -39,27 +39,27 @@ export class FunctionMeter {
     this.#isEmpty = false;
     const { failure, worker } = end;
     const counted = failure === null ? null : COUNTED_AS[failure.kind];
-    if (counted !== null) this.#add(counted, 1);
+    if (counted !== null) this.#add(AT[counted], 1);
     // Who left before a worker was there has cost nothing, and neither has who was sent away.
     if (counted === 'refused' || (worker === null && counted === null)) return;
-    this.#add('invocations', 1);
-    this.#add('requestBytes', end.requestBytes);
-    this.#add('responseBytes', end.responseBytes);
+    this.#add(AT.invocations, 1);
+    this.#add(AT.requestBytes, end.requestBytes);
+    this.#add(AT.responseBytes, end.responseBytes);
     if (failure === null) this.#countStatus(end.status);
     if (worker !== null) this.#countWork(end, memoryMib);
   }
 
   #countStatus(status: number | null): void {
-    if (status === null) this.#add('abandoned', 1);
-    else if (status >= LEAST_SERVER_ERROR) this.#add('serverErrors', 1);
+    if (status === null) this.#add(AT.abandoned, 1);
+    else if (status >= LEAST_SERVER_ERROR) this.#add(AT.serverErrors, 1);
   }
 
   #countWork({ durationMs, coldStartMs, worker }: InvocationEnd, memoryMib: number): void {
     const billedMs = Math.ceil(durationMs + (coldStartMs ?? 0));
-    this.#add('durationMs', durationMs);
-    this.#add('billedMs', billedMs);
-    this.#add('billedMibMs', billedMs * memoryMib);
-    this.#raise('maxDurationMs', durationMs);
+    this.#add(AT.durationMs, durationMs);
+    this.#add(AT.billedMs, billedMs);
+    this.#add(AT.billedMibMs, billedMs * memoryMib);
+    this.#raise(AT.maxDurationMs, durationMs);
     this.#durations.add(durationMs);
     if (coldStartMs !== null) this.#countColdStart(coldStartMs);
     if (worker !== this.#worker) this.#noteMemory();
@@ -67,23 +67,21 @@ export class FunctionMeter {
   }
 
   #countColdStart(coldStartMs: number): void {
-    this.#add('coldStarts', 1);
-    this.#add('coldStartMs', coldStartMs);
+    this.#add(AT.coldStarts, 1);
+    this.#add(AT.coldStartMs, coldStartMs);
     this.#coldStarts ??= new QuantileSketch();
     this.#coldStarts.add(coldStartMs);
   }
 
   #noteMemory(): void {
-    if (this.#worker !== null) this.#raise('maxMemoryKib', this.#worker.peakMemoryKib);
+    if (this.#worker !== null) this.#raise(AT.maxMemoryKib, this.#worker.peakMemoryKib);
   }
 
-  #add(figure: Figure, amount: number): void {
-    const at = AT[figure];
+  #add(at: number, amount: number): void {
     this.#figures[at] = (this.#figures[at] ?? 0) + amount;
   }
 
-  #raise(figure: Figure, value: number): void {
-    const at = AT[figure];
+  #raise(at: number, value: number): void {
     if (value > (this.#figures[at] ?? 0)) this.#figures[at] = value;
   }
 
