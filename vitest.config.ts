@@ -25,6 +25,7 @@ const MODULES = [
 /** Commands of their own (see package.json), so that `npm test` takes minutes on two cores. */
 const LONG_SUITES = [
   'test/conformance/**/*.test.ts',
+  'test/control-api/**/*.test.ts',
   'test/docs/getting-started.test.ts',
   'test/docs/pages.test.ts',
   'test/e2e/code-cache.test.ts',
