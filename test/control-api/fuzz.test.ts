@@ -61,6 +61,9 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
+/** Operations that did what they were asked for at least once. */
+const understood = new Set<string>();
+
 const hostile = fc.oneof(fc.constantFrom(...HOSTILE), fc.string(), fc.string({ unit: 'binary' }));
 
 /** Values that a schema allows. */
@@ -159,6 +162,10 @@ describe.each(
     });
     await fc.assert(property, { numRuns: RUNS });
   });
+});
+
+it('asked for much that was understood', () => {
+  expect(understood.size).toBeGreaterThan(operations.length / 3);
 });
 
 describe('the server', () => {
