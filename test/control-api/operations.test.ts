@@ -116,6 +116,18 @@ it('changes environments and domains', async () => {
   await drive('removeDomain', domain);
 });
 
+it('closes apps, and opens them to who has a link', async () => {
+  await drive('setAccess', { ...mine, body: { production: 'private' } });
+  await drive('getAccess', mine);
+  const link = await drive<{ id: string }>('createShareLink', {
+    ...mine,
+    body: { expiresInSeconds: 60 },
+  });
+  await drive('listShareLinks', mine);
+  await drive('removeShareLink', { params: { app: 'mine', id: link.id } });
+  await drive('setAccess', { ...mine, body: { production: 'public' } });
+});
+
 it('says who may', async () => {
   const { id } = await drive<{ id: string }>('createToken', {
     body: { name: 'x', role: 'viewer' },

@@ -57,6 +57,11 @@ export const REQUESTS: Record<OperationId, Tried> = {
   listFunctions: { least: 'token', isList: true, input: () => ({}) },
   listCertificates: { least: 'token', isList: true, input: () => ({}) },
   getPlatformMetrics: { least: 'viewer', isList: true, input: () => ({}) },
+  getAccess: { least: 'viewer', ci: true, input: () => app },
+  setAccess: { least: 'admin', input: () => ({ ...app, body: { previews: 'default' } }) },
+  listShareLinks: { least: 'deployer', input: () => app },
+  createShareLink: { least: 'deployer', input: () => ({ ...app, body: { expiresInSeconds: 60 } }) },
+  removeShareLink: { least: 'deployer', input: () => ({ params: { app: 'mine', id: 'none' } }) },
   getApp: { least: 'viewer', ci: true, input: () => app },
   listDeployments: { least: 'viewer', ci: true, input: () => app },
   getDeployment: {
