@@ -122,6 +122,8 @@ export function urlOf(
   return given.length === 0 ? url : `${url}?${new URLSearchParams(given).toString()}`;
 }
 
+/** What the API answers is asserted by whoever asks. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it names what is expected of the text
 export function json<Shape = Record<string, unknown>>({ body }: Answer): Shape {
   return JSON.parse(body) as Shape;
 }
