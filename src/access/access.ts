@@ -4,6 +4,7 @@ import { findTokenByHash, touchToken } from '../store/tokens.ts';
 import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
 import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
+import { createOidcLogins, type OidcLogins, type OidcSettings } from './oidc-logins.ts';
 import { notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
 import { actorOf, createTokens, type Tokens } from './tokens.ts';
@@ -17,6 +18,7 @@ export interface Access extends Decisions {
   authenticate(token: string, from: string): Promise<Actor>;
   tokens: Tokens;
   deviceLogins: DeviceLogins;
+  oidcLogins: OidcLogins;
   /**
    * Calls back once, within a second of the moment when the actor may do this no more, unless the returned function is
    * called before.
@@ -33,7 +35,10 @@ interface Deps {
   onError: (error: unknown) => void;
 }
 
-export function createAccess({ db, clock, onError }: Deps): Access {
+export function createAccess(
+  { db, clock, onError }: Deps,
+  oidc: OidcSettings | null = null,
+): Access {
   const now = (): number => clock.now();
   const decisions = createDecisions(db);
   const watches = createWatches({ db, clock });
@@ -49,6 +54,7 @@ export function createAccess({ db, clock, onError }: Deps): Access {
     ...decisions,
     tokens,
     deviceLogins: createDeviceLogins({ db, now, attempts, tokens }),
+    oidcLogins: createOidcLogins({ db, now, attempts, tokens }, oidc),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
     async authenticate(token, from) {
       // The format is checked first, so that garbage costs no query.

@@ -5,4 +5,5 @@
 export { createAccess, type Access } from './access.ts';
 export type { Actor } from './authorise.ts';
 export type { PolledLogin } from './device-logins.ts';
+export type { OidcSettings } from './oidc-logins.ts';
 export { can, type Action } from './can.ts';

@@ -24,10 +24,14 @@ export interface CreatedToken {
   row: TokenRow;
 }
 
+type IssuedToken = Omit<NewToken, 'id' | 'hash' | 'prefix'>;
+
 /** What people do with tokens. One that an actor must not see looks as if it did not exist. */
 export interface Tokens {
   /** Never stronger than the actor. @throws PlatformError bad-request, forbidden or not-found */
   create(actor: Actor, request: TokenRequest): Promise<CreatedToken>;
+  /** For whom the operator lets in, without anybody who makes it. */
+  issue(fields: IssuedToken): Promise<CreatedToken>;
   /** Whether it would be made. @throws PlatformError as `create` does */
   check(actor: Actor, request: TokenRequest): Promise<void>;
   /** Those that the actor may see. @throws PlatformError forbidden */
@@ -51,7 +55,7 @@ interface Deps {
 }
 
 export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
-  async function store(fields: Omit<NewToken, 'id' | 'hash' | 'prefix'>): Promise<CreatedToken> {
+  async function store(fields: IssuedToken): Promise<CreatedToken> {
     const token = newTokenText();
     const id = newId('tok');
     await insertToken(db, { ...fields, id, hash: hashToken(token), prefix: prefixOf(token) });
@@ -89,6 +93,7 @@ export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
         expiresAt: expiresInSeconds === null ? null : new Date(now() + expiresInSeconds * 1000),
       });
     },
+    issue: store,
     async check(actor, request) {
       await grantsOf(actor, planToken(request).grants);
     },

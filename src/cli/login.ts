@@ -4,6 +4,7 @@ import { type CommandDefinition, newCommand } from './command.ts';
 import type { CommandContext, CommonOptions } from './command-context.ts';
 import { createControlClient } from './control-client.ts';
 import { loginByDevice } from './device-login.ts';
+import { loginByOidc } from './oidc-login.ts';
 import { normalServerUrl } from './server-url.ts';
 import { readToken } from './token.ts';
 import { describeToken } from './whoami.ts';
@@ -12,6 +13,7 @@ interface LoginOptions extends CommonOptions {
   tokenFile?: string;
   caFile?: string;
   device?: true;
+  oidc?: true;
 }
 
 export const login: CommandDefinition = (program, ctx) => {
@@ -19,6 +21,7 @@ export const login: CommandDefinition = (program, ctx) => {
     .argument('[url]', 'the platform; without it, that of FN_SERVER or of the fn remote')
     .option('--token-file <file>', 'a file that holds the token, instead of typing or piping it')
     .option('--device', 'show a code, which somebody else approves with fn tokens approve')
+    .option('--oidc', 'by the provider of identities that the server knows, with a browser')
     .option(...CA_FILE_OPTION)
     .addHelpText(
       'after',
@@ -45,9 +48,10 @@ export const login: CommandDefinition = (program, ctx) => {
 function obtainToken(
   ctx: CommandContext,
   peer: { server: string; authority: string | null },
-  { device, tokenFile }: LoginOptions,
+  { device, oidc, tokenFile }: LoginOptions,
 ): Promise<string> {
   if (device === true) return loginByDevice(ctx, createControlClient(peer, null));
+  if (oidc === true) return loginByOidc(ctx, createControlClient(peer, null));
   return readToken(ctx, { server: peer.server, file: tokenFile });
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { openBrowser } from './browser.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import type { ControlClient } from './control-client.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
@@ -28,11 +28,4 @@ async function readDeployment(
 ): Promise<{ url: string }> {
   const { isCurrent, url, commitUrl } = await client.call('getDeployment', { params });
   return { url: isCurrent ? url : commitUrl };
-}
-
-/** The URL is printed already: a machine without an opener has lost nothing. */
-function openBrowser(url: string): void {
-  const browser = spawn('xdg-open', [url], { stdio: 'ignore', detached: true });
-  browser.on('error', () => {});
-  browser.unref();
 }

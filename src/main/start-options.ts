@@ -1,6 +1,7 @@
 /** What the supervisor tells each process at its start: all paths and settings, since their environment is empty. */
 import type { CertificateSecrets } from './config/certificate-secrets.ts';
 import type { CertificateSettings } from './config/certificate-settings.ts';
+import type { OidcSettings } from '../access/index.ts';
 import type { GitLimits } from '../git/limits.ts';
 import type { EgressRule } from '../model/egress-rule.ts';
 import type { PublicAddress } from '../model/address.ts';
@@ -123,6 +124,8 @@ export interface ControlOptions {
   masterKeys: string[];
   /** The first admin token, in clear: control stores only its hash. */
   adminToken: string;
+  /** Null without a provider of identities. */
+  oidc: OidcSettings | null;
   address: PublicAddress;
   migrationsDir: string;
   /** Of gitfn. */

@@ -90,7 +90,7 @@ export async function wireControl(
   const migrated = await migrate(db, options.migrationsDir);
   if (migrated.length > 0) log.debug({ migrated }, 'migrated the database');
 
-  const access = createAccess({ db, clock, onError });
+  const access = createAccess({ db, clock, onError }, options.oidc);
 
   const data = createDataPlane(options.dataSockets);
   const repository = createRepositories(sockets.gitForControl);

@@ -299,6 +299,19 @@ export type LogEntry = {
   fields: Record<string, unknown> | null;
 };
 
+export type OidcLogin = {
+  /** Shown this once */
+  token: string;
+  expires_at: string;
+};
+
+export type OidcProvider = {
+  issuer: string;
+  client_id: string;
+  authorization_endpoint: string;
+  scope: string;
+};
+
 export type PolledDeviceLogin = {
   state: 'pending' | 'slow-down' | 'approved' | 'denied' | 'expired';
   /** Seconds; while nobody has answered */
@@ -1012,6 +1025,21 @@ export interface Operations {
     };
     answer: DeviceLogin;
   };
+  /** Show where to log in by the provider of identities; takes no token */
+  getOidcProvider: { input: object; answer: OidcProvider };
+  /** Exchange a code of the provider of identities for a token; takes none */
+  loginByOidc: {
+    input: {
+      body: {
+        code: string;
+        code_verifier: string;
+        redirect_uri: string;
+        nonce: string;
+        host_name: string;
+      };
+    };
+    answer: OidcLogin;
+  };
 }
 
 /** Where each operation is. */
@@ -1078,4 +1106,6 @@ export const OPERATIONS = {
   getDeviceLogin: { method: 'GET', path: '/login/device/{code}' },
   denyDeviceLogin: { method: 'DELETE', path: '/login/device/{code}' },
   approveDeviceLogin: { method: 'POST', path: '/login/device/{code}/approve' },
+  getOidcProvider: { method: 'GET', path: '/login/oidc' },
+  loginByOidc: { method: 'POST', path: '/login/oidc' },
 } as const satisfies Record<keyof Operations, object>;

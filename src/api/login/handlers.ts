@@ -6,6 +6,7 @@ import type { ApiDeps } from '../ports.ts';
 import { requirePrivateConnection } from '../private-connection.ts';
 import type { ApiInstance } from '../server.ts';
 import { noteLogin } from './note-login.ts';
+import { oidcRoutes } from './oidc-handlers.ts';
 import {
   ApproveBody,
   BeginBody,
@@ -21,6 +22,7 @@ const tags = ['login'];
 export function loginRoutes(api: ApiInstance, deps: ApiDeps): void {
   deviceRoutes(api, deps);
   approvalRoutes(api, deps);
+  oidcRoutes(api, deps);
 }
 
 /** For machines that have no token yet. */

@@ -35,6 +35,36 @@ export const PolledLoginSchema = Type.Object(
   { title: 'PolledDeviceLogin' },
 );
 
+export const OidcSchema = Type.Object(
+  {
+    issuer: Type.String(),
+    client_id: Type.String(),
+    authorization_endpoint: Type.String(),
+    scope: Type.String(),
+  },
+  { title: 'OidcProvider' },
+);
+
+/** Where the code came back to: a port of the client's own machine (RFC 8252 section 7.3). */
+const LOOPBACK_REDIRECT = '^http://127\\.0\\.0\\.1:[0-9]{1,5}/callback$';
+
+export const OidcBody = Type.Object(
+  {
+    code: Type.String({ minLength: 1, maxLength: 4_000 }),
+    // RFC 7636 section 4.1.
+    code_verifier: Type.String({ minLength: 43, maxLength: 128 }),
+    redirect_uri: Type.String({ pattern: LOOPBACK_REDIRECT }),
+    nonce: Type.String({ minLength: 16, maxLength: 128 }),
+    host_name: Type.String({ minLength: 1, maxLength: MAX_HOST_NAME_CHARACTERS }),
+  },
+  { additionalProperties: false },
+);
+
+export const LoggedInSchema = Type.Object(
+  { token: Type.String({ description: 'Shown this once' }), expires_at: Type.String() },
+  { title: 'OidcLogin' },
+);
+
 export const LoginParams = Type.Object({ code: Type.String({ maxLength: MAX_CODE_CHARACTERS }) });
 
 export const DeviceLoginSchema = Type.Object(

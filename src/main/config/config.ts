@@ -19,6 +19,7 @@ import type { AccessLevel } from '../../protocol/snapshot.ts';
 import type { LogRetention, PoolOptions } from '../start-options.ts';
 import { type CertificateSettings, readCertificateSettings } from './certificate-settings.ts';
 import type { ServerEnvironment } from './env.ts';
+import { readOidcSettings, type OidcConfig } from './oidc-settings.ts';
 import { parseRegistry, type RegistrySetting } from './registry-setting.ts';
 
 export interface Config {
@@ -40,6 +41,8 @@ export interface Config {
   readonly certificates: CertificateSettings;
   /** Certificates of an authority of this machine, for hosts that no public one knows. */
   readonly isLocalHttps: boolean;
+  /** Null without a provider of identities. */
+  readonly oidc: OidcConfig | null;
   readonly maxMemoryMib: number;
   readonly maxTimeoutMs: number;
   readonly builds: BuildLimits;
@@ -120,6 +123,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
       workingDir: host.workingDir,
       problems,
     }),
+    oidc: readOidcSettings(environment, { workingDir: host.workingDir, problems }),
     maxMemoryMib: read.integer('MAX_MEMORY', {
       fallback: 10_240,
       // A function that asks for nothing must fit.

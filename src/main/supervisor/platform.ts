@@ -7,6 +7,7 @@ import { type CgroupDriver, detectCgroups, type SandboxProgram } from '../../san
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
+import { loadOidcSecret } from '../config/oidc-settings.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { openConfinement } from './confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
@@ -86,6 +87,7 @@ export async function startPlatform(
     adminTokenFile: dataFolder.adminTokenFile,
     isSealed: holdsFiles(dataFolder.folders.sealed) || holdsFiles(dataFolder.folders.certificates),
   });
+  const oidc = await loadOidcSecret(config.oidc);
   const certificateSecrets = await loadCertificateSecrets(config.certificates);
   const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
   const ports = openPublicPorts(config);
@@ -196,6 +198,7 @@ export async function startPlatform(
     config,
     secrets,
     certificateSecrets,
+    oidc,
     masterKeyFile,
     ticketKeys,
     tools,

@@ -1,6 +1,7 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
+import type { OidcSettings } from '../../access/index.ts';
 import { sandboxFilter } from '../../sandbox/index.ts';
 import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
@@ -27,6 +28,7 @@ export interface ProcessPlan {
   config: Config;
   secrets: Secrets;
   certificateSecrets: CertificateSecrets;
+  oidc: OidcSettings | null;
   masterKeyFile: MasterKeyFile;
   ticketKeys: Pick<TicketKeys, 'current'>;
   tools: HostTools;
@@ -87,6 +89,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
       config.httpsPort === null
         ? null
         : { settings: config.certificates, secrets: plan.certificateSecrets },
+    oidc: plan.oidc,
     localAuthority: config.isLocalHttps
       ? { file: layout.localAuthorityFile, machine: hostname() }
       : null,
