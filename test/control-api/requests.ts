@@ -31,6 +31,21 @@ const ofPush = { params: { app: 'mine', push: 'push-none' } };
 export const REQUESTS: Record<OperationId, Tried> = {
   downloadCommandLine: { least: 'nothing', isOfNoApp: true, input: () => ({}) },
   getAuthority: { least: 'nothing', isOfNoApp: true, input: () => ({}) },
+  getOidcProvider: { least: 'nothing', isOfNoApp: true, input: () => ({}) },
+  loginByOidc: {
+    least: 'nothing',
+    isBounded: true,
+    isOfNoApp: true,
+    input: () => ({
+      body: {
+        code: 'none',
+        code_verifier: 'v'.repeat(43),
+        redirect_uri: 'http://127.0.0.1:4/callback',
+        nonce: 'n'.repeat(20),
+        host_name: 'laptop',
+      },
+    }),
+  },
   beginDeviceLogin: {
     least: 'nothing',
     isBounded: true,
