@@ -96,6 +96,7 @@ it('makes, changes and deletes functions', async () => {
   });
   await drive('rollbackFunction', { params, body: { version: 1 } });
   await drive('listFunctionLogs', { params });
+  expect(await drive('invokeFunction', { params, body: {} })).toMatchObject({ statusCode: 200 });
   await drive('getFunctionMetrics', { params });
   await drive('deleteFunction', { params });
 });

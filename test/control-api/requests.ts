@@ -99,6 +99,11 @@ export const REQUESTS: Record<OperationId, Tried> = {
   promote: { least: 'deployer', ci: true, input: () => ({ ...app, body: { target: 'none' } }) },
   redeploy: { least: 'deployer', ci: true, input: () => ({ ...app, body: { target: 'none' } }) },
   rollback: { least: 'deployer', ci: true, input: () => ({ ...app, body: { target: 'v999' } }) },
+  invokeFunction: {
+    least: 'deployer',
+    ci: true,
+    input: (world) => ({ ...ofFunction(world), body: {} }),
+  },
   rollbackFunction: {
     least: 'deployer',
     ci: true,
