@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuditEvent, AuditOperation } from '../audit/index.ts';
 import { PEER_ADDRESS_HEADER } from '../protocol/peer.ts';
-import { findAppByName } from '../store/apps.ts';
+import { type App, findApp, findAppByName } from '../store/apps.ts';
+import { findFunction } from '../store/functions.ts';
 import { AUDITED, pickFields, type AuditedFields } from './audited-fields.ts';
 import type { ApiDeps } from './ports.ts';
 
@@ -65,13 +66,13 @@ async function describeRequest(
 ): Promise<AuditEvent> {
   const { actor, routeOptions, headers } = request;
   const { app: appName, ...others } = request.params as Record<string, string>;
-  const app = appName === undefined ? null : await findAppByName(db, appName);
+  const app = await appOf(db, appName ?? others['function']?.split(':')[0]);
   const fields = fieldsOf(request);
   const target = Object.values(others).join('/');
   return {
     actor: { kind: actor.kind, id: actor.tokenId, name: actor.tokenName },
     action: operationOf(request),
-    app: appName === undefined ? null : { id: app?.id ?? null, name: appName },
+    app: namedApp(app, appName),
     target: target === '' ? null : target,
     from: {
       address: textOf(headers[PEER_ADDRESS_HEADER]),
@@ -89,6 +90,19 @@ async function describeRequest(
     const { operationId } = (routeOptions.schema ?? {}) as { operationId?: string };
     return operationId ?? `${method} ${routeOptions.url ?? ''}`;
   }
+}
+
+/** Also one that there is not, as it was asked for. */
+function namedApp(app: App | null, asked: string | undefined): AuditEvent['app'] {
+  if (app !== null) return { id: app.id, name: app.name };
+  return asked === undefined ? null : { id: null, name: asked };
+}
+
+/** By its name, or by the id of one of its functions. */
+async function appOf(db: ApiDeps['db'], name: string | undefined): Promise<App | null> {
+  if (name === undefined) return null;
+  const row = await findFunction(db, name);
+  return row === null ? findAppByName(db, name) : findApp(db, row.appId);
 }
 
 function fieldsOf({ method, routeOptions }: FastifyRequest): AuditedFields {

@@ -34,6 +34,7 @@ const RELEASE_ANSWER = [
   'environmentVersion',
 ];
 const ENVIRONMENT_ANSWER = ['version', 'set', 'unset', 'production.state'];
+const FUNCTION_ANSWER = ['function.id', 'function.version'];
 const FUNCTION_FIELDS = ['name', 'runtime', 'handler', 'memory', 'timeout', 'environment.@'];
 
 /** By method and path of the route. An operation that is missing is written without such fields. */
@@ -79,9 +80,30 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
   'DELETE /apps/:app/domains/:name': { answer: ['quarantinedUntil'], before: domainBefore },
   'POST /certificates': { body: ['app'], answer: ['id', 'names', 'notAfter', 'replaced'] },
   'POST /master-key/rotation': { answer: ['keyId'] },
-  'POST /functions': { body: FUNCTION_FIELDS, answer: ['id', 'version'] },
-  'PUT /functions/:id': { body: FUNCTION_FIELDS, answer: ['version'] },
-  'POST /functions/:id': { body: FUNCTION_FIELDS, answer: ['version'] },
+  'POST /functions': { body: FUNCTION_FIELDS, answer: FUNCTION_ANSWER },
+  'PUT /functions/:function': {
+    body: FUNCTION_FIELDS,
+    answer: FUNCTION_ANSWER,
+    before: productionBefore,
+  },
+  'POST /functions/:function': {
+    body: FUNCTION_FIELDS,
+    answer: FUNCTION_ANSWER,
+    before: productionBefore,
+  },
+  'POST /functions/:function/rollback': {
+    body: ['version'],
+    answer: FUNCTION_ANSWER,
+    before: productionBefore,
+  },
+  'DELETE /functions/:function': { before: productionBefore },
+  'DELETE /apps/:app': { before: productionBefore },
+  'POST /apps/:app/promote': {
+    body: ['target'],
+    answer: RELEASE_ANSWER,
+    before: productionBefore,
+  },
+  'POST /keys': { body: ['name'], answer: ['id', 'fingerprint'] },
 };
 
 /** Of what has them; what has not is left out. */

@@ -33,6 +33,8 @@ async function mutations(): Promise<{ method: string; path: string; operationId:
   return Object.entries((JSON.parse(body) as OpenApi).paths).flatMap(([path, methods]) =>
     Object.entries(methods)
       .filter(([method, { security }]) => method !== 'get' && security?.length !== 0)
+      // It changes nothing of the platform; the function's own log tells of it.
+      .filter(([, { operationId }]) => operationId !== 'invokeFunction')
       .map(([method, { operationId = '' }]) => ({
         method: method.toUpperCase(),
         path: path.replace(/\{\w+\}/g, (part) =>

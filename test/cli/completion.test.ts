@@ -50,6 +50,7 @@ describe('completion in bash', () => {
         '--yes',
         '--app',
         '--limit',
+        '--server',
       ]);
       expect(await pressTab(home, 'tokens', 'create', 'ci', '--role', '')).toEqual([
         'viewer',

