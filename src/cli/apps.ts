@@ -1,13 +1,7 @@
 import type { Command } from 'commander';
 import type { AppView } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
-import {
-  appPath,
-  chooseApp,
-  type CommandContext,
-  type CommonOptions,
-  connect,
-} from './command-context.ts';
+import { chooseApp, type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
 import { listAll } from './list-all.ts';
 import { formatCommit, formatTable, formatVersion } from './output.ts';
@@ -66,7 +60,7 @@ function deleteApp(ctx: CommandContext): Command {
       const client = await connect(ctx);
       const question = `Delete ${name} with its repository, deployments, environment and logs?`;
       await confirm(ctx, options, question);
-      await client.call({ method: 'DELETE', path: appPath(name) });
+      await client.call('deleteApp', { params: { app: name } });
       if (options.json) return ctx.output.json({ app: name });
       ctx.output.line(`-----> ${name} is deleted: its URLs answer 404, and its name is free`);
     });

@@ -22,8 +22,7 @@ export const invoke: CommandDefinition = (program, ctx) => {
     const event = await readEvent(ctx, options.data);
     const client = await connect(ctx);
     const name = await functionName(ctx, options);
-    const path = `/functions/${encodeURIComponent(name)}/invoke`;
-    const result = await client.call<InvocationResult>({ method: 'POST', path, body: event });
+    const result = await client.call('invokeFunction', { params: { function: name }, body: event });
     if (options.json) ctx.output.json(result);
     else print(ctx, result);
     if (result.statusCode >= FIRST_FAILURE_STATUS) process.exitCode = 1;
