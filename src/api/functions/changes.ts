@@ -52,13 +52,15 @@ function createRoute(api: ApiInstance, deps: ApiDeps): void {
         response: { 201: DeployedFunctionSchema },
       },
     },
-    async ({ actor, body }, reply) => {
+    async (request, reply) => {
+      const { actor, body } = request;
       access.require(actor, 'function.create');
       const { name, runtime, code, customDomain = null } = body;
       const settings = { ...settingsOf(body), name, runtime, code };
-      const request = { ...settings, customDomain, environment: changesOf(body.environment) };
+      const wanted = { ...settings, customDomain, environment: changesOf(body.environment) };
       const context = { by: actor, signal: clientSignal(reply) };
-      const { app, warnings } = await functions.create(request, context);
+      const { app, warnings } = await functions.create(wanted, context);
+      request.audited.app = { id: app.id, name: app.name };
       const [row] = await listFunctionsOfApp(db, app.name);
       const deployed = await present(deps, row, warnings, reply);
       reply.code(201).header('location', `/functions/${deployed.function.id}`);
