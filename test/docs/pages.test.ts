@@ -5,6 +5,7 @@ import { runDocument } from './run-document.ts';
 /** Pages of commands, and how many of their blocks are only shown. */
 const PAGES: [name: string, shown: number][] = [
   ['api.md', 0],
+  ['functions-api.md', 0],
   ['commands.md', 0],
   ['handlers.md', 0],
   ['environment.md', 0],
