@@ -356,6 +356,18 @@ export type PushOutput = {
     | 'failed';
 };
 
+export type Release = {
+  version: number;
+  commit: string;
+  subject: string;
+  cause: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
+  sourceVersion: number | null;
+  by: string | null;
+  liveAt: string;
+  endedAt: string | null;
+  isCurrent: boolean;
+};
+
 export type ShareLink = {
   id: string;
   opens: string;
@@ -462,6 +474,11 @@ export interface Operations {
   getDeployment: {
     input: { params: { app: string; deployment: string } };
     answer: DeploymentDetail;
+  };
+  /** List what production served, newest first */
+  listReleases: {
+    input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
+    answer: { items: Release[]; next: string | null };
   };
   /** Deploy a preview's bundle to production, with the environment of production */
   promote: { input: { params: { app: string }; body: { target: string } }; answer: Promotion };
@@ -1056,6 +1073,7 @@ export const OPERATIONS = {
   removeShareLink: { method: 'DELETE', path: '/apps/{app}/share-links/{id}' },
   listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
   getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
+  listReleases: { method: 'GET', path: '/apps/{app}/releases' },
   promote: { method: 'POST', path: '/apps/{app}/promote' },
   redeploy: { method: 'POST', path: '/apps/{app}/redeploy', isOnce: true },
   rollback: { method: 'POST', path: '/apps/{app}/rollback', isOnce: true },

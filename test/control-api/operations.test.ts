@@ -56,6 +56,18 @@ it('puts versions live', async () => {
     deployment: { version: 3 },
   });
   await drive('redeploy', { ...mine, body: {} });
+  const newest = await drive<{ next: string }>('listReleases', { ...mine, query: { limit: 2 } });
+  expect(newest).toMatchObject({
+    items: [
+      { version: 4, cause: 'redeploy', isCurrent: true, endedAt: null },
+      { version: 3, cause: 'rollback', sourceVersion: 1, by: 'admin', isCurrent: false },
+    ],
+  });
+  const others = { ...mine, query: { cursor: newest.next } };
+  expect(await drive('listReleases', others)).toMatchObject({
+    items: [{ version: 2, cause: 'push' }, { version: 1 }],
+    next: null,
+  });
   const repository = await createRepository(world.platform, 'previewed');
   await repository.commit({ 'index.ts': "export default () => new Response('a');\n" });
   await repository.push('main');

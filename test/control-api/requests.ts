@@ -79,6 +79,7 @@ export const REQUESTS: Record<OperationId, Tried> = {
   removeShareLink: { least: 'deployer', input: () => ({ params: { app: 'mine', id: 'none' } }) },
   getApp: { least: 'viewer', ci: true, input: () => app },
   listDeployments: { least: 'viewer', ci: true, input: () => app },
+  listReleases: { least: 'viewer', ci: true, input: () => app },
   getDeployment: {
     least: 'viewer',
     ci: true,

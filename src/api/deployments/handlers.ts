@@ -6,6 +6,7 @@ import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentAgain, presentDeployment, presentDetail } from './present.ts';
+import { releaseListRoute } from './releases.ts';
 import {
   DeploymentDetailSchema,
   DeploymentPage,
@@ -27,6 +28,7 @@ const NEWEST_FIRST = {
 
 export function deploymentRoutes(api: ApiInstance, deps: ApiDeps): void {
   readRoutes(api, deps);
+  releaseListRoute(api, deps);
   releaseRoutes(api, deps);
 }
 

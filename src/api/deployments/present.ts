@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../../model/address.ts';
 import type { DeployedAgain } from '../../deploy/index.ts';
 import type { ServedFunction } from '../../model/served.ts';
@@ -11,6 +12,8 @@ import type { App } from '../../store/apps.ts';
 import type { BundleRow } from '../../store/builds.ts';
 import type { DeploymentFacts } from '../../store/deployment-names.ts';
 import type { Deployment } from '../../store/deployments.ts';
+import type { Release } from '../../store/releases.ts';
+import type { ReleasePage } from './schema.ts';
 
 export function presentDeployment(
   address: PublicAddress,
@@ -36,6 +39,21 @@ export function presentDeployment(
     isCurrent: state === 'live',
     reason: deployment.reason,
     trigger: deployment.trigger,
+  };
+}
+
+export function presentRelease(release: Release): Static<typeof ReleasePage>['items'][number] {
+  const { version, commit, subject, trigger, sourceVersion, createdBy, liveAt, endedAt } = release;
+  return {
+    version,
+    commit,
+    subject,
+    cause: trigger,
+    sourceVersion,
+    by: createdBy,
+    liveAt: liveAt.toISOString(),
+    endedAt: endedAt?.toISOString() ?? null,
+    isCurrent: release.isCurrent,
   };
 }
 

@@ -82,6 +82,28 @@ export const DeploymentDetailSchema = Type.Object(
   { title: 'DeploymentDetail' },
 );
 
+/** What production served from one moment to another. */
+export const ReleasePage = pageOf(
+  Type.Object(
+    {
+      version: Type.Integer(),
+      commit: Type.String(),
+      subject: Type.String(),
+      cause: DeploymentSchema.properties.trigger,
+      sourceVersion: Nullable(
+        Type.Integer({ description: 'The version whose bundle was deployed again' }),
+      ),
+      by: Nullable(
+        Type.String({ description: 'The token that caused it; null for the platform itself' }),
+      ),
+      liveAt: Type.String(),
+      endedAt: Nullable(Type.String()),
+      isCurrent: Type.Boolean(),
+    },
+    { title: 'Release' },
+  ),
+);
+
 export const RedeployBody = Type.Object(
   { target: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS })) },
   { additionalProperties: false },
