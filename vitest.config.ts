@@ -14,6 +14,7 @@ const MODULES = [
   'egress',
   'fuzz',
   'git',
+  'git-hosts',
   'model',
   'network',
   'router',

@@ -69,6 +69,8 @@ export const RULES = {
     isPlatform: true,
     does: 'read the audit log of the platform',
   },
+  'git-host.read': { role: 'viewer', ci: true, does: 'see connected git hosts' },
+  'git-host.change': { role: 'admin', does: 'connect git hosts' },
 } as const satisfies Record<string, Rule>;
 
 export type Action = keyof typeof RULES;

@@ -78,6 +78,7 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
   },
   'POST /apps/:app/domains/:name/verify': { answer: ['state', 'pointing'], before: domainBefore },
   'DELETE /apps/:app/domains/:name': { answer: ['quarantinedUntil'], before: domainBefore },
+  'POST /apps/:app/git-hosts': { body: ['kind', 'url'], answer: ['id'] },
   'POST /certificates': { body: ['app'], answer: ['id', 'names', 'notAfter', 'replaced'] },
   'POST /master-key/rotation': { answer: ['keyId'] },
   'POST /functions': { body: FUNCTION_FIELDS, answer: FUNCTION_ANSWER },

@@ -11,6 +11,7 @@ import type {
 import type { Domains } from '../domains/index.ts';
 import type { ShownStatus, Uploads } from '../certs/index.ts';
 import type { Functions, Invocations } from '../functions/index.ts';
+import type { Connections, Hooks } from '../git-hosts/index.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
@@ -74,6 +75,7 @@ export interface ApiDeps {
   rotation: Pick<Rotation, 'rotate'>;
   metrics: MetricsForApi;
   routes: RoutesForApi;
+  gitHosts: { connections: Connections; hooks: Hooks };
   address: PublicAddress;
   /** Of gitfn. */
   version: string;

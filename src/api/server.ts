@@ -21,6 +21,7 @@ import { keyRoutes } from './keys/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
 import { answerNotModified } from './etag.ts';
 import { carryOutOnce, retryAfterOf } from './idempotency.ts';
+import { gitHostRoutes, hookRoutes } from './git-hosts/handlers.ts';
 import { jsonParser } from './json-parser.ts';
 import { openApiOptions } from './openapi.ts';
 import { HIDDEN, isPublic, requireDescription } from './operation.ts';
@@ -100,6 +101,10 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     keyRoutes(typed, deps);
     auditRoutes(typed, deps);
     loginRoutes(typed, deps);
+    gitHostRoutes(typed, deps);
+  });
+  await api.register(async (scope) => {
+    hookRoutes(scope.withTypeProvider<TypeBoxTypeProvider>(), deps);
   });
   readinessRoutes(api, deps, (request) => authenticate(deps, request));
   api.get('/openapi.json', HIDDEN, () => api.swagger());

@@ -3,7 +3,7 @@ import type { AuditEntryView, AuditPage, AuditVerification } from '../protocol/a
 import { PlatformError } from '../protocol/errors.ts';
 import { printableLine } from '../std/printable.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { appPath, type CommandContext, type CommonOptions, connect } from './command-context.ts';
+import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
 import { formatTable } from './output.ts';
 
@@ -65,17 +65,25 @@ async function list(
 /** Newest first. */
 async function readNewest(client: ControlClient, options: AuditOptions): Promise<AuditEntryView[]> {
   const { app, since, until, actor, action, limit } = options;
-  const base = app === undefined ? '/audit' : `${appPath(app)}/audit`;
+  const given = {
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(actor !== undefined && { actor }),
+    ...(action !== undefined && { action }),
+  };
   const entries: AuditEntryView[] = [];
   let cursor: string | null = null;
   do {
-    const size = String(Math.min(limit - entries.length, MAX_PAGE));
-    const given = { since, until, actor, action, limit: size, cursor: cursor ?? undefined };
-    const query = Object.entries(given).filter((entry): entry is [string, string] => {
-      return entry[1] !== undefined;
-    });
-    const path = `${base}?${new URLSearchParams(query).toString()}`;
-    const page: AuditPage = await client.call({ method: 'GET', path });
+    const size = Math.min(limit - entries.length, MAX_PAGE);
+    const query = {
+      ...given,
+      limit: size,
+      ...(cursor !== null && { cursor }),
+    };
+    const page: AuditPage =
+      app === undefined
+        ? await client.call('listAuditEntries', { query })
+        : await client.call('listAppAuditEntries', { params: { app }, query });
     entries.push(...page.items);
     cursor = page.next;
   } while (cursor !== null && entries.length < limit);
@@ -119,10 +127,7 @@ async function verify(
   let entries = 0;
   let found: AuditVerification | null = null;
   for (let at: number | null = from; at !== null; at = found.next) {
-    found = await client.call<AuditVerification>({
-      method: 'GET',
-      path: `/audit/verify?from=${at}`,
-    });
+    found = await client.call('verifyAudit', { query: { from: at } });
     entries += found.entries;
     if (found.next !== null) output.aside(`proved to entry ${found.verifiedTo}, going on`);
   }

@@ -18,6 +18,7 @@ import { domains } from './domains.ts';
 import { env } from './env-command.ts';
 import { readEnvironment } from './environment.ts';
 import { describeFailure, formatFailure, wantsJson } from './failure.ts';
+import { gitHosts } from './git-hosts.ts';
 import { init } from './init.ts';
 import { createInput, type Input } from './input.ts';
 import type { Installation } from './installation.ts';
@@ -45,7 +46,7 @@ const GROUPS = {
   'Begin:': [login, logout, init, whoami],
   'Deploy:': [deploy, rollback, promote, redeploy, attach, cancel],
   'Look:': [open, invoke, logs, metrics, releases, inspect, apps],
-  'Configure:': [env, domains, access, certificates],
+  'Configure:': [env, domains, access, certificates, gitHosts],
   'Run a platform:': [tokens, keys, audit, masterKey],
   'Others:': [completion, version],
 };

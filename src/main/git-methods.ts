@@ -1,6 +1,7 @@
 import { can, type Access, type Action } from '../access/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { Archives, Pushes } from '../deploy/index.ts';
+import type { PushTickets } from '../git-hosts/index.ts';
 import { appNameProblem } from '../model/app.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ControlForGit } from '../protocol/git-front.ts';
@@ -15,6 +16,7 @@ interface Deps {
   audit: Audit;
   pushes: Pushes;
   archives: Archives;
+  tickets: Pick<PushTickets, 'find'>;
 }
 
 const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record<string, Action>;
@@ -24,6 +26,10 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, audit, pushes, archives } = deps;
   return {
     async authorize({ token, appName, action, from }) {
+      const ticket = deps.tickets.find(token);
+      if (ticket?.appName === appName) {
+        return { principal: ticket.principal, app: { id: ticket.appId } };
+      }
       const actor = await access.authenticate(token, from);
       const { kind, tokenId, tokenName } = actor;
       const principal = { kind, tokenId, tokenName };

@@ -115,6 +115,17 @@ export interface LocalAuthorityOptions {
   machine: string;
 }
 
+/** Whom control fetches from, and where it pushes what it has fetched. */
+export interface GitHostOptions {
+  /** `host` or `host:port` of those that may have private addresses. */
+  privateNames: string[];
+  /** PEM, beside those of Node; null for none. */
+  roots: string | null;
+  /** An address of this machine at which the server listens. */
+  loopback: string;
+  maxPackBytes: number;
+}
+
 export interface ControlOptions {
   sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'controlForGit' | 'gitForControl'>;
   /** DataForControl of each data process. */
@@ -165,5 +176,6 @@ export interface ControlOptions {
   logs: LogRetention;
   /** `address` or `address:port` of the name servers that domains are looked up at; empty: the machine's. */
   dnsServers: string[];
+  gitHosts: GitHostOptions;
   isVerbose: boolean;
 }

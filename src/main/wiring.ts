@@ -55,6 +55,7 @@ import {
 import { createControlBuilds } from './control-builds.ts';
 import { adoptAdminToken, createAuditedDeclarations, openControlAudit } from './control-audit.ts';
 import { createControlCertificates } from './control-certificates.ts';
+import { createControlGitHosts } from './control-git-hosts.ts';
 import { createControlDomains } from './control-domains.ts';
 import { createControlFunctions } from './control-functions.ts';
 import { startControlLogs } from './control-logs.ts';
@@ -105,6 +106,7 @@ export async function wireControl(
   const keyBox = createKeyBox(masterKeys);
   const { log: audit, trail } = await openControlAudit({ db, keyBox, clock, onError }, options);
   await adoptAdminToken({ db, access, audit }, options.adminToken);
+  const gitHosts = createControlGitHosts({ db, keyBox, clock, onError }, options);
   const vault = createVault({ db, masterKeys });
   const redactors = createRedactors({ db, vault, clock });
 
@@ -276,6 +278,7 @@ export async function wireControl(
     access,
     audit,
     auditTrail: trail,
+    gitHosts,
     rollbacks,
     redeploys,
     promotions,
@@ -313,7 +316,7 @@ export async function wireControl(
   await listenOnSocket(api.server, sockets.controlApi);
 
   const gitMethods = createRpcServer<ControlForGit>(
-    createGitMethods({ db, access, audit, pushes, archives }),
+    createGitMethods({ db, access, audit, pushes, archives, tickets: gitHosts.tickets }),
     (method, error) => log.error({ err: error, method }, 'call from the git front failed'),
   );
   stack.defer(() => new Promise<void>((resolve) => gitMethods.close(() => resolve())));
@@ -325,6 +328,7 @@ export async function wireControl(
   stack.defer(() => stopping.abort());
   reconciler.start(stopping.signal);
   domains.start(stopping.signal);
+  gitHosts.start(stopping.signal);
   certificates?.keeper.start(stopping.signal);
   certificates?.local?.start(stopping.signal);
   return stack;

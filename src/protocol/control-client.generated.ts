@@ -43,6 +43,18 @@ export type Certificate = {
   problem: { message: string; hint: string } | null;
 };
 
+export type ConnectedGitHost = {
+  id: string;
+  kind: 'github' | 'gitlab' | 'gitea';
+  url: string;
+  hookUrl: string;
+  createdAt: string;
+  heardAt: string | null;
+  problem: string | null;
+  hint: string | null;
+  webhookSecret: string;
+};
+
 export type CreatedShareLink = {
   id: string;
   opens: string;
@@ -257,6 +269,17 @@ export type FunctionSummary = {
   timeout: number;
   createdAt: string;
   updatedAt: string;
+};
+
+export type GitHost = {
+  id: string;
+  kind: 'github' | 'gitlab' | 'gitea';
+  url: string;
+  hookUrl: string;
+  createdAt: string;
+  heardAt: string | null;
+  problem: string | null;
+  hint: string | null;
 };
 
 export type Invocation = {
@@ -1057,6 +1080,31 @@ export interface Operations {
     };
     answer: OidcLogin;
   };
+  /** List the repositories elsewhere whose pushes are deployed as an app */
+  listGitHosts: {
+    input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
+    answer: { items: GitHost[]; next: string | null };
+  };
+  /** Deploy what is pushed to a repository elsewhere; the secret of its webhook is shown this once */
+  connectGitHost: {
+    input: {
+      params: { app: string };
+      body: {
+        kind: 'github' | 'gitlab' | 'gitea';
+        url: string;
+        accessToken: string;
+        webhookSecret?: string;
+      };
+    };
+    answer: ConnectedGitHost;
+  };
+  /** Deploy no more what is pushed to a repository elsewhere */
+  disconnectGitHost: { input: { params: { app: string; id: string } }; answer: undefined };
+  /** Take in a webhook of a git host, which signs it */
+  receiveHook: {
+    input: { params: { connection: string } };
+    answer: { outcome: 'taken' | 'known' | 'ignored' };
+  };
 }
 
 /** Where each operation is. */
@@ -1126,4 +1174,8 @@ export const OPERATIONS = {
   approveDeviceLogin: { method: 'POST', path: '/login/device/{code}/approve' },
   getOidcProvider: { method: 'GET', path: '/login/oidc' },
   loginByOidc: { method: 'POST', path: '/login/oidc' },
+  listGitHosts: { method: 'GET', path: '/apps/{app}/git-hosts' },
+  connectGitHost: { method: 'POST', path: '/apps/{app}/git-hosts', isOnce: true },
+  disconnectGitHost: { method: 'DELETE', path: '/apps/{app}/git-hosts/{id}' },
+  receiveHook: { method: 'POST', path: '/hooks/{connection}' },
 } as const satisfies Record<keyof Operations, object>;

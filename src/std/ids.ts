@@ -18,6 +18,8 @@ export function newFunctionId(): string {
 }
 
 /** An id such as `dep-k3v7qm2xw5ya` : a kind that people recognise and 60 random bits. */
-export function newId(kind: 'app' | 'dep' | 'key' | 'link' | 'push' | 'tok' | 'req'): string {
+export function newId(
+  kind: 'app' | 'dep' | 'git' | 'key' | 'link' | 'push' | 'tok' | 'req',
+): string {
   return `${kind}-${randomName(12)}`;
 }

@@ -6,6 +6,7 @@ const PLACES = {
   'acme-account': { table: 'acme_accounts', id: 'directory' },
   audit: { table: 'audit_keys', id: 'id' },
   certificate: { table: 'certificates', id: 'id' },
+  'git-connection': { table: 'git_connections', id: 'id' },
   'local-authority': { table: 'local_authorities', id: 'id' },
   order: { table: 'certificate_schedule', id: 'name' },
 } as const;

@@ -57,6 +57,7 @@ const BODIES: Record<string, unknown> = {
   redeploy: {},
   setAccess: { production: 'public' },
   createShareLink: {},
+  connectGitHost: { kind: 'github', url: 'https://1.1.1.1/ada/hello', accessToken: SECRET },
 };
 
 describe('the audit log of a server', () => {

@@ -1,7 +1,7 @@
 import type { Input, OperationId, World } from './world.ts';
 
-/** The least that somebody needs: of the app, or, after `platform`, of the whole platform. */
-type Least = 'nothing' | 'token' | 'viewer' | 'deployer' | 'admin';
+/** The least that somebody needs: of the app, or, after `platform`, of the whole platform. No token is a `signature`. */
+type Least = 'nothing' | 'signature' | 'token' | 'viewer' | 'deployer' | 'admin';
 
 interface Tried {
   least: Least;
@@ -166,6 +166,20 @@ export const REQUESTS: Record<OperationId, Tried> = {
     isPlatform: true,
     isOfNoApp: true,
     input: ({ victim }) => ({ params: { id: victim } }),
+  },
+  listGitHosts: { least: 'viewer', ci: true, input: () => app },
+  connectGitHost: {
+    least: 'admin',
+    input: () => ({ ...app, body: { kind: 'github', url: 'no url', accessToken: 'x' } }),
+  },
+  disconnectGitHost: {
+    least: 'admin',
+    input: () => ({ params: { app: 'mine', id: 'git-none' } }),
+  },
+  receiveHook: {
+    least: 'signature',
+    isOfNoApp: true,
+    input: () => ({ params: { connection: 'git-none' } }),
   },
   getPrometheusMetrics: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },
   rotateMasterKey: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },

@@ -35,6 +35,12 @@ export interface Config {
   readonly controlHost: string;
   /** Addresses or CIDR ranges whose word on scheme and peer is taken. */
   readonly trustedProxies: readonly string[];
+  readonly gitHosts: {
+    /** `host` or `host:port` of git hosts that may have private addresses. */
+    readonly privateNames: readonly string[];
+    /** Certificates in PEM that vouch for git hosts, beside those of Node. */
+    readonly caFile: string | null;
+  };
   /** Null starts the embedded server. */
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
@@ -114,6 +120,12 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     baseDomain,
     controlHost: read.domain('FN_CONTROL_HOST', baseDomain),
     trustedProxies: read.networks('FN_TRUSTED_PROXIES'),
+    gitHosts: {
+      privateNames: (environment.FN_GIT_HOSTS ?? '').split(/[\s,]+/).filter((name) => name !== ''),
+      caFile: environment.FN_GIT_HOSTS_CA_FILE
+        ? resolve(host.workingDir, environment.FN_GIT_HOSTS_CA_FILE)
+        : null,
+    },
     databaseUrl: read.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: read.url('REDIS_URL', ['redis:', 'rediss:']),
     isLocalHttps,

@@ -42,6 +42,8 @@ export const SERVER_VARIABLES = [
   'FN_DNS_PROVIDER',
   'FN_DNS_PROVIDER_FILE',
   'FN_DNS_SERVERS',
+  'FN_GIT_HOSTS',
+  'FN_GIT_HOSTS_CA_FILE',
 ] as const;
 
 export type ServerVariable = (typeof SERVER_VARIABLES)[number];

@@ -17,6 +17,7 @@ import type {
 import { dataProcessName } from '../data-process-name.ts';
 import type { HostTools } from './host-tools.ts';
 import { dataSockets, type Layout } from './layout.ts';
+import { outwardOptions } from './outward-options.ts';
 import type { OfPorts } from './port.ts';
 import type { Programs } from './programs.ts';
 import { clearFolder } from './runtime-folder.ts';
@@ -101,12 +102,11 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     buildTimeoutMs: config.builds.timeoutMs,
     builderMemoryMib: config.builds.memoryMib,
     registries: [...config.builds.registries],
-    egressRules: [...config.egress.rules],
     cacheDir: layout.data.cache,
     drainMs: config.drainMs,
     isConfined: plan.isConfined,
     logs: config.logs,
-    dnsServers: [...config.certificates.dnsServers],
+    ...outwardOptions(config),
     isVerbose: config.isVerbose,
   });
   return {
