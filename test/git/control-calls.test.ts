@@ -162,3 +162,23 @@ it('makes a lost repository again with the next push', async () => {
   await mkdir(join(work.path, 'copy'));
   await work.must('clone', '--quiet', url, 'copy');
 });
+
+describe('writeCommit', () => {
+  it('keeps names of files as they are, and refuses those that a tree cannot have', async () => {
+    const names = ['a b.ts', 'say "hi".ts', 'back\\slash.ts', '-n', 'ä/☃.ts', 'M 100644 x', "it's"];
+    const write = (files: { path: string; content: string }[]) =>
+      front.calls('writeCommit', {
+        appId,
+        commit: { parent: null, author: { name: 'A', mail: 'a@b' }, at: 0, message: 'x\n', files },
+      });
+    const files = names.map((path) => ({ path, content: `of ${path}\ndone\n` }));
+    const { sha } = await write(files);
+    await front.calls('moveBranch', { appId, ref: 'refs/heads/main', sha, expected: null });
+    const read = await front.calls('readFiles', { appId, ref: 'refs/heads/main', paths: names });
+    expect(read?.contents).toEqual(files.map(({ content }) => content));
+    for (const path of ['../x', '/x', 'a//b', '.git/config', 'a/.GIT', 'a\nb', '']) {
+      const refused = await write([{ path, content: '' }]).catch((error: unknown) => error);
+      expect(refused, path).toMatchObject({ code: 'bad-request' });
+    }
+  });
+});

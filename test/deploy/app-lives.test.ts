@@ -1,0 +1,116 @@
+import { beforeEach, expect, it } from 'vitest';
+import { createActivePushes, createAppLives, type AppLives } from '../../src/deploy/index.ts';
+import { systemClock } from '../../src/std/clock.ts';
+import { KeyedMutex } from '../../src/std/mutex.ts';
+import { beginApp, findAppByName, hideApp, listUnsettledApps } from '../../src/store/apps.ts';
+import type { Database } from '../../src/store/database.ts';
+import { createDatabase } from '../support/database.ts';
+
+type Deps = Parameters<typeof createAppLives>[0];
+
+let database: Database;
+let errors: unknown[];
+let removed: string[];
+/** Apps whose first commit is there. */
+let committed: Set<string>;
+/** A push to an app is running in the git front. */
+let isBusy: boolean;
+
+beforeEach(async () => {
+  database = await createDatabase();
+  errors = [];
+  removed = [];
+  committed = new Set();
+  isBusy = false;
+});
+
+const commit = { sha: '1'.repeat(40), tree: '2'.repeat(40), subject: '', author: '' };
+
+/** As after a start: nothing is known of what a process before has begun. */
+function startLives(overrides: Partial<Deps> = {}): AppLives {
+  return createAppLives({
+    db: database,
+    publisher: { publish: async () => {} },
+    seal: { remove: async () => {} },
+    repository: {
+      listRefs: async (id: string) => ({
+        isBusy,
+        refs: committed.has(id) ? [{ ref: 'refs/heads/main', sha: commit.sha, commit }] : [],
+      }),
+      remove: async (id: string) => void removed.push(id),
+    },
+    bundles: { remove: async () => {} },
+    dependencyCache: { remove: async () => {} },
+    active: createActivePushes(),
+    onEnded: () => {},
+    locks: new KeyedMutex(),
+    clock: systemClock,
+    onError: (error) => void errors.push(error),
+    ...overrides,
+  });
+}
+
+it('finishes an app whose making a crash has cut off: with its commit it is there, else gone', async () => {
+  await beginApp(database, { id: 'app-with', name: 'with' });
+  await beginApp(database, { id: 'app-without', name: 'without' });
+  committed.add('app-with');
+  await startLives().goOn();
+  expect(await findAppByName(database, 'with')).toMatchObject({ id: 'app-with' });
+  expect(await beginApp(database, { id: 'app-next', name: 'without' })).toBe(true);
+  expect(removed).toEqual(['app-without']);
+  expect(errors).toEqual([]);
+});
+
+it('leaves alone what is still being made, here or in the git front', async () => {
+  const lives = startLives();
+  const app = await lives.begin('here');
+  await lives.goOn();
+  isBusy = true;
+  await startLives().goOn();
+  expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'creating' }]);
+  expect(removed).toEqual([]);
+});
+
+it('finishes an app whose end a crash has cut off', async () => {
+  await beginApp(database, { id: 'app-going', name: 'going' });
+  await hideApp(database, 'app-going');
+  await startLives().goOn();
+  expect(removed).toEqual(['app-going']);
+  expect(await listUnsettledApps(database)).toEqual([]);
+});
+
+it('hides an app that it cannot clear yet, and clears it in a later round', async () => {
+  const lives = startLives({
+    dependencyCache: {
+      remove: async () => {
+        throw new Error('away');
+      },
+    },
+  });
+  const app = await lives.begin('stubborn');
+  await lives.end(app);
+  expect(errors).toMatchObject([{ message: 'away' }]);
+  expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'deleting' }]);
+  await expect(lives.begin('stubborn')).resolves.toMatchObject({ name: 'stubborn' });
+  await startLives().goOn();
+  expect((await listUnsettledApps(database)).map(({ id }) => id)).not.toContain(app.id);
+});
+
+it('ends the pushes of an app that goes, and takes its files away when they have ended', async () => {
+  const active = createActivePushes();
+  const lives = startLives({ active });
+  const app = await lives.begin('pushed');
+  await lives.settle(app);
+  const own = active.begin(app.id, 'refs/heads/main', commit.sha);
+  const other = active.begin('app-other', 'refs/heads/main', commit.sha);
+  const removedBeforeItsEnd: string[] = [];
+  own.signal.addEventListener('abort', () => {
+    removedBeforeItsEnd.push(...removed);
+    own.end();
+  });
+  await lives.end(app);
+  expect([own.signal.aborted, other.signal.aborted]).toEqual([true, false]);
+  expect(removedBeforeItsEnd).toEqual([]);
+  expect(removed).toEqual([app.id]);
+  expect(await findAppByName(database, 'pushed')).toBeNull();
+});
