@@ -57,7 +57,6 @@ export interface Layout {
 
 /** What of the project other processes read; its data folder may lie beside these and is not among them. */
 export const PROJECT_PARTS = [
-  'bin',
   'src',
   'node_modules',
   'hooks',
