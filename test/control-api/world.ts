@@ -1,5 +1,6 @@
 import { type Operations, OPERATIONS } from '../../src/protocol/control-client.generated.ts';
 import { type Answer, ask } from '../support/ask.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { createRepository } from '../support/repository.ts';
 
@@ -75,6 +76,7 @@ export async function createWorld(): Promise<World> {
   await call('revokeToken', { params: { id: revoked.id } });
   const expired = await create({ role: 'admin', expiresInSeconds: 1 });
   const tokenOf = async (body: object): Promise<string> => (await create(body)).token;
+  await eventually(async () => (await call('whoAmI', {}, expired.token)).status === 401);
   const { items } = json<{ items: { id: string; app: string }[] }>(await call('listFunctions', {}));
   const idOf = (app: string): string => items.find((item) => item.app === app)?.id ?? '';
   return {
