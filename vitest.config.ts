@@ -33,6 +33,7 @@ const LONG_SUITES = [
   'test/e2e/data-processes.test.ts',
   'test/e2e/dependencies.test.ts',
   'test/e2e/dependency-clients.test.ts',
+  'test/e2e/deploy.test.ts',
   'test/e2e/egress.test.ts',
   'test/e2e/egress-filter.test.ts',
   'test/e2e/egress-left-connections.test.ts',
