@@ -1,26 +1,13 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import type { Page } from '../protocol/control-api.ts';
-import type {
-  AccessRequest,
-  AccessView,
-  CreatedShareLink,
-  ShareLinkRequest,
-  ShareLinkView,
-} from '../protocol/private-api.ts';
+import type { Command } from 'commander';
+import type { Access } from '../protocol/control-client.generated.ts';
 import type { AccessLevel } from '../protocol/snapshot.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
-import {
-  type AppOptions,
-  appPath,
-  chooseApp,
-  type CommandContext,
-  connect,
-} from './command-context.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
+import { DAY_S, durationUpTo } from './duration.ts';
+import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
 
 const APP = ['--app <name>', 'the app, when not that of this repository'] as const;
-const MAX_LIFETIME_S = 365 * 86_400;
-const UNIT_SECONDS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
 
 export const access: CommandDefinition = (program, ctx) => {
   const command = newGroup('access', 'say who may see an app');
@@ -38,8 +25,7 @@ function show(ctx: CommandContext): Command {
     .option(...APP)
     .action(async (options: AppOptions) => {
       const client = await connect(ctx);
-      const path = `${appPath(await chooseApp(ctx, options))}/access`;
-      print(ctx, options, await client.call<AccessView>({ method: 'GET', path }));
+      print(ctx, options, await client.call('getAccess', await paramsOf(ctx, options)));
     });
 }
 
@@ -55,17 +41,17 @@ function change(ctx: CommandContext, level: AccessLevel, doing: string): Command
     .option('--previews', 'branches, tags and commits alone')
     .action(async (options: ChangeOptions) => {
       const client = await connect(ctx);
-      const path = `${appPath(await chooseApp(ctx, options))}/access`;
       const isAll = options.production === options.previews;
-      const body: AccessRequest = {
+      const body = {
         ...((isAll || options.production) && { production: level }),
         ...((isAll || options.previews) && { previews: level }),
       };
-      print(ctx, options, await client.call<AccessView>({ method: 'PUT', path, body }));
+      const input = { ...(await paramsOf(ctx, options)), body };
+      print(ctx, options, await client.call('setAccess', input));
     });
 }
 
-function print(ctx: CommandContext, { json }: AppOptions, view: AccessView): void {
+function print(ctx: CommandContext, { json }: AppOptions, view: Access): void {
   if (json) return ctx.output.json(view);
   const byDefault = view.isPreviewDefault ? ' (as the server has it by default)' : '';
   ctx.output.line(`production  ${view.production}`);
@@ -85,17 +71,21 @@ function share(ctx: CommandContext): Command {
     .option('--production', 'production, which it is without another option')
     .option('--branch <branch>', 'this branch or tag')
     .option('--commit <sha>', 'this commit')
-    .option('--expires <time>', 'when it ends, for example 12h or 30d (default: 7d)', readDuration)
+    .option(
+      '--expires <time>',
+      'when it ends, for example 12h or 30d (default: 7d)',
+      durationUpTo(365 * DAY_S),
+    )
     .action(async (options: ShareOptions) => {
       const client = await connect(ctx);
       const { branch, commit, expires: expiresInSeconds } = options;
-      const body: ShareLinkRequest = {
+      const body = {
         ...(branch !== undefined && { branch }),
         ...(commit !== undefined && { commit }),
         ...(expiresInSeconds !== undefined && { expiresInSeconds }),
       };
-      const path = await linksPath(ctx, options);
-      const link = await client.call<CreatedShareLink>({ method: 'POST', path, body });
+      const input = { ...(await paramsOf(ctx, options)), body };
+      const link = await client.call('createShareLink', input);
       if (options.json) return ctx.output.json(link);
       ctx.output.line(link.url);
       const until = link.expiresAt.slice(0, 16).replace('T', ' ');
@@ -108,14 +98,13 @@ function list(ctx: CommandContext): Command {
     .option(...APP)
     .action(async (options: AppOptions) => {
       const client = await connect(ctx);
-      const path = await linksPath(ctx, options);
-      const page = await client.call<Page<ShareLinkView>>({ method: 'GET', path });
-      if (options.json) return ctx.output.json(page);
-      if (page.items.length === 0) {
+      const items = await listAll(client, 'listShareLinks', await paramsOf(ctx, options));
+      if (options.json) return ctx.output.json({ items });
+      if (items.length === 0) {
         ctx.output.line('There are no share links. To make one: fn access share');
         return;
       }
-      const rows = page.items.map((link) => [
+      const rows = items.map((link) => [
         link.id,
         link.opens.replace(/^refs\/(heads|tags)\//, ''),
         link.createdBy ?? '-',
@@ -133,20 +122,16 @@ function remove(ctx: CommandContext): Command {
     .option(...APP)
     .action(async (id: string, options: AppOptions) => {
       const client = await connect(ctx);
-      const path = `${await linksPath(ctx, options)}/${encodeURIComponent(id)}`;
-      await client.call<null>({ method: 'DELETE', path });
+      const { params } = await paramsOf(ctx, options);
+      await client.call('removeShareLink', { params: { ...params, id } });
       if (options.json) return ctx.output.json({ id });
       ctx.output.line(`Removed ${id}: it opens nothing any more.`);
     });
 }
 
-async function linksPath(ctx: CommandContext, options: AppOptions): Promise<string> {
-  return `${appPath(await chooseApp(ctx, options))}/share-links`;
-}
-
-function readDuration(text: string): number {
-  const [, amount, unit] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
-  const seconds = Number(amount) * (UNIT_SECONDS[unit ?? ''] ?? NaN);
-  if (seconds > 0 && seconds <= MAX_LIFETIME_S) return seconds;
-  throw new InvalidArgumentError('It is a number of m, h or d up to a year, such as 12h or 30d.');
+async function paramsOf(
+  ctx: CommandContext,
+  options: AppOptions,
+): Promise<{ params: { app: string } }> {
+  return { params: { app: await chooseApp(ctx, options) } };
 }

@@ -116,8 +116,3 @@ export async function chooseApp(ctx: CommandContext, options: AppOptions): Promi
     hint: 'add --app NAME (fn apps lists them), or connect this folder: fn init NAME',
   });
 }
-
-/** The API's path of an app. */
-export function appPath(appName: string): string {
-  return `/apps/${encodeURIComponent(appName)}`;
-}

@@ -3,7 +3,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { connect } from './command-context.ts';
 import { findApp } from './find-app.ts';
-import { readDuration } from './duration.ts';
+import { DAY_S, durationUpTo } from './duration.ts';
 import { normalServerUrl } from './server-url.ts';
 
 /** They ask no server, or have a word of their own for it. */
@@ -28,7 +28,7 @@ export function addCommonOptions(program: Command): void {
     }
     if (WITH_TIMEOUT.has(command.name())) {
       const what = 'wait no longer than this, such as 30s or 5m; what was begun goes on';
-      add(command, new Option('--timeout <time>', what).argParser(readDuration));
+      add(command, new Option('--timeout <time>', what).argParser(durationUpTo(DAY_S)));
     }
   }
 }
@@ -83,9 +83,8 @@ async function findMeant(
   const here = (await ctx.repository.readRemote())?.appName;
   if (here === undefined) return { appName: named, functionName: undefined };
   const client = await connect(ctx);
-  const path = `/functions/${encodeURIComponent(`${here}:${named}`)}`;
   const isOurs = await client
-    .call<unknown>({ method: 'GET', path })
+    .call('getFunction', { params: { function: `${here}:${named}` } })
     .then(() => true)
     .catch(isNotFound);
   const isApp = !isOurs && (named === here || (await findApp(client, named)) !== null);

@@ -35,8 +35,6 @@ export interface ControlClient {
   server: string;
   /** The answer of an operation of the API's description. @throws PlatformError */
   call<Id extends OperationId>(id: Id, ...input: InputOf<Id>): Promise<Operations[Id]['answer']>;
-  /** What no operation describes. The answer's JSON; undefined for one without content. @throws PlatformError */
-  call<Result>(call: ControlCall): Promise<Result>;
   /** The same for whoever has the operation as a parameter. */
   callOperation<Id extends OperationId>(
     id: Id,
@@ -102,8 +100,7 @@ export function createControlClient(peer: Peer, token: string | null): ControlCl
   return {
     server,
     callOperation,
-    call: (call: OperationId | ControlCall, input = {}, options?: CallOptions) =>
-      typeof call === 'string' ? callOperation(call, input, options) : callOnce(call),
+    call: (id: OperationId, input = {}, options?: CallOptions) => callOperation(id, input, options),
     async *stream<Line>(path: string) {
       const request = { method: 'GET', path, payload: null, authorization, timeoutMs: null };
       const response = await send(peer, request);

@@ -1,11 +1,12 @@
 import { InvalidArgumentError, Option } from 'commander';
-import type { LogPage, LogQuery, LogView } from '../protocol/control-api.ts';
+import type { LogQuery, LogView } from '../protocol/control-api.ts';
 import { LOG_LEVELS } from '../protocol/logs.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import { type AppOptions, appPath, chooseApp, connect } from './command-context.ts';
+import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
 import { followLog } from './follow-log.ts';
 import { formatLogEntry } from './format-log.ts';
+import { pathOf } from './operation-call.ts';
 
 const DEFAULT_LIMIT = 100;
 /** Of a time that was asked for, all is meant. */
@@ -71,7 +72,7 @@ async function follow(
 ): Promise<never> {
   return followLog(client, {
     query: { ...query, limit: Math.min(query.limit ?? DEFAULT_LIMIT, MAX_PAGE) },
-    path: (at) => `${logPath(appName, at)}&tail=true`,
+    path: (at) => pathOf('listLogs', { params: { app: appName }, query: { ...at, tail: true } }),
     onEntry: print,
     onNotice: note,
   });
@@ -90,7 +91,7 @@ async function readNewest(
   do {
     const size = Math.min(limit - items.length, MAX_PAGE);
     const at: LogQuery = { ...query, limit: size, ...(cursor !== null && { cursor }) };
-    const page: LogPage = await client.call({ method: 'GET', path: logPath(appName, at) });
+    const page = await client.call('listLogs', { params: { app: appName }, query: at });
     items.push(...page.items);
     cursor = page.next;
     characters += page.items.reduce((sum, item) => sum + lengthOf(item), 0);
@@ -103,14 +104,6 @@ function queryOf(options: LogOptions): LogQuery & { limit: number } {
   const limit = options.limit ?? (since === undefined ? DEFAULT_LIMIT : DEFAULT_LIMIT_SINCE);
   const given = { since, until, level, search, function: options.function, deployment, request };
   return { ...without(given, undefined), limit };
-}
-
-function logPath(appName: string, query: LogQuery): string {
-  const parameters = Object.entries(query).map(([name, value]): [string, string] => [
-    name,
-    String(value),
-  ]);
-  return `${appPath(appName)}/logs?${new URLSearchParams(parameters).toString()}`;
 }
 
 function lengthOf({ text, fields }: LogView): number {

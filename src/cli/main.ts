@@ -61,8 +61,8 @@ export async function runCli(argv: string[], installation: Installation): Promis
   let running: Command | null = null;
   const program = buildProgram(ctx, installation).hook('preAction', async (_, command) => {
     running = command;
-    const { timeout } = command.opts<{ timeout?: number }>();
-    if (timeout !== undefined) setTimeout(() => ending.abort(), timeout).unref();
+    const { timeout } = command.opts<{ timeout?: number }>(); // Seconds.
+    if (timeout !== undefined) setTimeout(() => ending.abort(), timeout * 1_000).unref();
     output.watch();
     await applyCommonOptions(ctx, command);
   });

@@ -1,12 +1,6 @@
-import type { AppMetricsView, MetricsView } from '../protocol/metrics-api.ts';
+import type { AppMetrics, Metrics } from '../protocol/control-client.generated.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
-import {
-  type AppOptions,
-  appPath,
-  chooseApp,
-  type CommandContext,
-  connect,
-} from './command-context.ts';
+import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatTable } from './output.ts';
 
 interface MetricsOptions extends AppOptions {
@@ -26,10 +20,12 @@ export const metrics: CommandDefinition = (program, ctx) => {
   command.action(async (options: MetricsOptions) => {
     const client = await connect(ctx);
     const appName = await chooseApp(ctx, options);
-    const view = await client.call<AppMetricsView>({
-      method: 'GET',
-      path: `${appPath(appName)}/metrics${queryOf(options)}`,
-    });
+    const { function: name, deployment: of } = options;
+    const query = {
+      ...(name !== undefined && { function: name }),
+      ...(of !== undefined && { deployment: of }),
+    };
+    const view = await client.call('getAppMetrics', { params: { app: appName }, query });
     if (options.json) return ctx.output.json(view);
     if (view.metrics.invocations + view.metrics.refused === 0) {
       ctx.output.line(`${nameOf(view)} has not been invoked yet. To try it: fn open`);
@@ -39,18 +35,11 @@ export const metrics: CommandDefinition = (program, ctx) => {
   });
 };
 
-function queryOf({ function: name, deployment }: MetricsOptions): string {
-  const query = new URLSearchParams();
-  if (name !== undefined) query.set('function', name);
-  if (deployment !== undefined) query.set('deployment', deployment);
-  return query.size === 0 ? '' : `?${query.toString()}`;
-}
-
-function nameOf({ app, function: name }: AppMetricsView): string {
+function nameOf({ app, function: name }: AppMetrics): string {
   return name === null ? app : `${app}:${name}`;
 }
 
-function print(ctx: CommandContext, view: AppMetricsView): void {
+function print(ctx: CommandContext, view: AppMetrics): void {
   for (const [name, value] of summaryOf(view.metrics)) {
     ctx.output.line(`${name.padEnd(14)}${value}`);
   }
@@ -60,7 +49,7 @@ function print(ctx: CommandContext, view: AppMetricsView): void {
   for (const line of formatTable(HEADING, rows)) ctx.output.line(line);
 }
 
-function summaryOf(of: MetricsView): [string, string][] {
+function summaryOf(of: Metrics): [string, string][] {
   const errors: [string, number][] = [
     ['threw', of.throws],
     ['timed out', of.timeouts],
@@ -87,7 +76,7 @@ function summaryOf(of: MetricsView): [string, string][] {
   ];
 }
 
-function rowOf(of: MetricsView): string[] {
+function rowOf(of: Metrics): string[] {
   return [
     String(of.invocations),
     `${of.errors} (${of.errorRate} %)`,

@@ -3,7 +3,7 @@ import type { CreateTokenRequest } from '../protocol/control-api.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
-import { readDuration, roleOption } from './token-options.ts';
+import { readLifetime, roleOption } from './token-options.ts';
 
 interface ApproveOptions extends CommonOptions {
   role?: CreateTokenRequest['role'];
@@ -19,7 +19,7 @@ export function approveLogin(ctx: CommandContext): Command {
     .addOption(roleOption())
     .option('--app <names...>', 'the apps that it is limited to')
     .option('--name <name>', 'what the token is called (default: what the machine calls itself)')
-    .option('--expires <time>', 'when it ends, for example 12h or 90d', readDuration)
+    .option('--expires <time>', 'when it ends, for example 12h or 90d', readLifetime)
     .action(async (code: string, options: ApproveOptions) => {
       const client = await connect(ctx);
       const params = { code };

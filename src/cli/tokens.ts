@@ -5,7 +5,7 @@ import { type CommandContext, type CommonOptions, connect } from './command-cont
 import { confirm } from './confirm.ts';
 import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
-import { readDuration, roleOption } from './token-options.ts';
+import { readLifetime, roleOption } from './token-options.ts';
 import { approveLogin, denyLogin } from './tokens-approve.ts';
 
 export const tokens: CommandDefinition = (program, ctx) => {
@@ -45,7 +45,7 @@ function createToken(ctx: CommandContext): Command {
     .option(
       '--expires <time>',
       'when it ends, for example 12h or 90d (default: never; with --ci 90d)',
-      readDuration,
+      readLifetime,
     )
     .action(async (name: string, options: CreateOptions) => {
       const client = await connect(ctx);

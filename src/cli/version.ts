@@ -1,4 +1,3 @@
-import type { WhoAmI } from '../protocol/control-api.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type CommandContext, connect } from './command-context.ts';
 
@@ -21,7 +20,7 @@ export const version: CommandDefinition = (program, ctx) => {
 async function askServer(ctx: CommandContext): Promise<{ url: string; version: string } | null> {
   try {
     const client = await connect(ctx);
-    await client.call<WhoAmI>({ method: 'GET', path: '/whoami', timeoutMs: SERVER_MS });
+    await client.call('whoAmI', {}, { timeoutMs: SERVER_MS });
     return ctx.seen.server;
   } catch {
     return null;

@@ -58,6 +58,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
   const logs = await startDataLogs(options, fleet?.spreadOf);
   const metrics = startDataMetrics(options, log);
   const lines = new RequestLines(logs.recorder);
+  const invocations = both(logs.recorder, metrics.recorder);
   const pool = createPool(
     {
       sandboxes: { start: (memoryMib) => sandboxClient.startZygote(memoryMib) },
@@ -81,7 +82,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     {
       functions: pool,
       failures: failureLog(log, logs.recorder),
-      invocations: both(logs.recorder, metrics.recorder),
+      invocations,
       clock: systemClock,
       ...(https !== null && { https }),
     },
@@ -91,7 +92,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
 
   const post = createPostInvocation({
     functions: pool,
-    invocations: both(logs.recorder, metrics.recorder),
+    invocations,
     lines,
     describeFailure: failureDetails,
     clock: systemClock,

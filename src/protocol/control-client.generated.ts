@@ -5,7 +5,9 @@
 
 export type Access = {
   production: 'public' | 'private';
+  /** Of branches, tags and commits. */
   previews: 'public' | 'private';
+  /** The operator's default decides on previews. */
   isPreviewDefault: boolean;
 };
 
@@ -17,6 +19,17 @@ export type App = {
   version: number | null;
   commit: string | null;
   createdAt: string;
+};
+
+export type AppMetrics = {
+  app: string;
+  /** Null for all functions of the app. */
+  function: string | null;
+  /** Its id; null for all that there ever were. */
+  deployment: string | null;
+  metrics: Metrics;
+  /** Each by itself, the most invoked first; a bounded list. */
+  functions: ListedFunctionMetrics[];
 };
 
 export type BegunDeviceLogin = {
@@ -57,11 +70,14 @@ export type ConnectedGitHost = {
 
 export type CreatedShareLink = {
   id: string;
+  /** `production`, the full ref of a branch or tag, or the full SHA of a commit. */
   opens: string;
   createdBy: string | null;
   createdAt: string;
   expiresAt: string;
+  /** With the secret, which is shown this once. */
   url: string;
+  /** For programs: they send it as x-fn-share. */
   secret: string;
 };
 
@@ -309,6 +325,8 @@ export type Key = {
   createdAt: string;
 };
 
+export type ListedFunctionMetrics = { app: string; function: string; metrics: Metrics };
+
 export type LogEntry = {
   id: string;
   at: string;
@@ -322,6 +340,42 @@ export type LogEntry = {
   fields: Record<string, unknown> | null;
 };
 
+/** Since the first invocation. Times are milliseconds, rates per cent. */
+export type Metrics = {
+  invocations: number;
+  /** Throws, timeouts, crashes, out of memory and failed starts; not what the function answered with 5xx itself. */
+  errors: number;
+  coldStarts: number;
+  avgDuration: number;
+  avgColdStartDuration: number;
+  p95Duration: number;
+  successRate: number;
+  errorRate: number;
+  coldStartRate: number;
+  /** US dollars, at the prices of AWS Lambda. */
+  totalCost: number;
+  p50Duration: number;
+  p99Duration: number;
+  maxDuration: number;
+  p95ColdStartDuration: number;
+  throws: number;
+  timeouts: number;
+  crashes: number;
+  outOfMemory: number;
+  startFailures: number;
+  serverErrors: number;
+  /** Sent away with 429 or 503 before a worker had them: no invocations. */
+  refused: number;
+  /** Whose client went before the answer. */
+  abandoned: number;
+  billedDuration: number;
+  gbSeconds: number;
+  /** Megabytes. */
+  maxMemoryUsed: number;
+  requestBytes: number;
+  responseBytes: number;
+};
+
 export type OidcLogin = {
   /** Shown this once */
   token: string;
@@ -333,6 +387,19 @@ export type OidcProvider = {
   client_id: string;
   authorization_endpoint: string;
   scope: string;
+};
+
+export type PlatformMetrics = {
+  metrics: Metrics;
+  apps: number;
+  /** That were ever invoked. */
+  functions: number;
+  /** That serve now. */
+  deployments: number;
+  /** Null for a token of some apps only, and while the door is away. */
+  running: { workers: number; zygotes: number; inFlight: number } | null;
+  /** The most invoked; a bounded list. */
+  top: ListedFunctionMetrics[];
 };
 
 export type PolledDeviceLogin = {
@@ -393,6 +460,7 @@ export type Release = {
 
 export type ShareLink = {
   id: string;
+  /** `production`, the full ref of a branch or tag, or the full SHA of a commit. */
   opens: string;
   createdBy: string | null;
   createdAt: string;
@@ -473,7 +541,13 @@ export interface Operations {
   createShareLink: {
     input: {
       params: { app: string };
-      body: { branch?: string; commit?: string; expiresInSeconds: number };
+      body: {
+        /** Or a tag. */
+        branch?: string;
+        /** The SHA, or its first 7 digits and more. */
+        commit?: string;
+        expiresInSeconds?: number;
+      };
     };
     answer: CreatedShareLink;
   };
@@ -662,182 +736,15 @@ export interface Operations {
       params: { app: string };
       query?: { function?: string; deployment?: string; version?: number };
     };
-    answer: {
-      app: string;
-      function: string | null;
-      deployment: string | null;
-      metrics: {
-        invocations: number;
-        errors: number;
-        coldStarts: number;
-        avgDuration: number;
-        avgColdStartDuration: number;
-        p95Duration: number;
-        successRate: number;
-        errorRate: number;
-        coldStartRate: number;
-        totalCost: number;
-        p50Duration: number;
-        p99Duration: number;
-        maxDuration: number;
-        p95ColdStartDuration: number;
-        throws: number;
-        timeouts: number;
-        crashes: number;
-        outOfMemory: number;
-        startFailures: number;
-        serverErrors: number;
-        refused: number;
-        abandoned: number;
-        billedDuration: number;
-        gbSeconds: number;
-        maxMemoryUsed: number;
-        requestBytes: number;
-        responseBytes: number;
-      };
-      functions: {
-        app: string;
-        function: string;
-        metrics: {
-          invocations: number;
-          errors: number;
-          coldStarts: number;
-          avgDuration: number;
-          avgColdStartDuration: number;
-          p95Duration: number;
-          successRate: number;
-          errorRate: number;
-          coldStartRate: number;
-          totalCost: number;
-          p50Duration: number;
-          p99Duration: number;
-          maxDuration: number;
-          p95ColdStartDuration: number;
-          throws: number;
-          timeouts: number;
-          crashes: number;
-          outOfMemory: number;
-          startFailures: number;
-          serverErrors: number;
-          refused: number;
-          abandoned: number;
-          billedDuration: number;
-          gbSeconds: number;
-          maxMemoryUsed: number;
-          requestBytes: number;
-          responseBytes: number;
-        };
-      }[];
-    };
+    answer: AppMetrics;
   };
   /** What a function has had, in all its deployments or in one */
   getFunctionMetrics: {
     input: { params: { function: string }; query?: { deployment?: string; version?: number } };
-    answer: {
-      functionId: string;
-      metrics: {
-        invocations: number;
-        errors: number;
-        coldStarts: number;
-        avgDuration: number;
-        avgColdStartDuration: number;
-        p95Duration: number;
-        successRate: number;
-        errorRate: number;
-        coldStartRate: number;
-        totalCost: number;
-        p50Duration: number;
-        p99Duration: number;
-        maxDuration: number;
-        p95ColdStartDuration: number;
-        throws: number;
-        timeouts: number;
-        crashes: number;
-        outOfMemory: number;
-        startFailures: number;
-        serverErrors: number;
-        refused: number;
-        abandoned: number;
-        billedDuration: number;
-        gbSeconds: number;
-        maxMemoryUsed: number;
-        requestBytes: number;
-        responseBytes: number;
-      };
-    };
+    answer: { functionId: string; metrics: Metrics };
   };
   /** What all functions that the token may see have had, and what runs */
-  getPlatformMetrics: {
-    input: object;
-    answer: {
-      metrics: {
-        invocations: number;
-        errors: number;
-        coldStarts: number;
-        avgDuration: number;
-        avgColdStartDuration: number;
-        p95Duration: number;
-        successRate: number;
-        errorRate: number;
-        coldStartRate: number;
-        totalCost: number;
-        p50Duration: number;
-        p99Duration: number;
-        maxDuration: number;
-        p95ColdStartDuration: number;
-        throws: number;
-        timeouts: number;
-        crashes: number;
-        outOfMemory: number;
-        startFailures: number;
-        serverErrors: number;
-        refused: number;
-        abandoned: number;
-        billedDuration: number;
-        gbSeconds: number;
-        maxMemoryUsed: number;
-        requestBytes: number;
-        responseBytes: number;
-      };
-      apps: number;
-      functions: number;
-      deployments: number;
-      running: { workers: number; zygotes: number; inFlight: number } | null;
-      top: {
-        app: string;
-        function: string;
-        metrics: {
-          invocations: number;
-          errors: number;
-          coldStarts: number;
-          avgDuration: number;
-          avgColdStartDuration: number;
-          p95Duration: number;
-          successRate: number;
-          errorRate: number;
-          coldStartRate: number;
-          totalCost: number;
-          p50Duration: number;
-          p99Duration: number;
-          maxDuration: number;
-          p95ColdStartDuration: number;
-          throws: number;
-          timeouts: number;
-          crashes: number;
-          outOfMemory: number;
-          startFailures: number;
-          serverErrors: number;
-          refused: number;
-          abandoned: number;
-          billedDuration: number;
-          gbSeconds: number;
-          maxMemoryUsed: number;
-          requestBytes: number;
-          responseBytes: number;
-        };
-      }[];
-    };
-  };
+  getPlatformMetrics: { input: object; answer: PlatformMetrics };
   /** List the environment; secrets without their values */
   getEnvironment: {
     input: { params: { app: string }; query?: { version?: number } };

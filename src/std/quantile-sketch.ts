@@ -55,7 +55,7 @@ export class QuantileSketch {
     return 0;
   }
 
-  /** For each bin that has any: how many bins after the one before, and its count, as numbers of seven bits a byte. */
+  /** Two unsigned LEB128 numbers for each bin that is not empty: how many empty ones lie before it, and its count. */
   encode(): Buffer {
     const bytes: number[] = [];
     let before = -1;

@@ -1,9 +1,9 @@
 import { beforeAll, expect, it } from 'vitest';
 import type {
-  AccessView,
+  Access,
   CreatedShareLink,
-  ShareLinkView,
-} from '../../src/protocol/private-api.ts';
+  ShareLink,
+} from '../../src/protocol/control-client.generated.ts';
 import { addShareLink, readSnapshotAccess } from '../../src/store/private-apps.ts';
 import { readSnapshot } from '../../src/store/routes.ts';
 import { ask } from '../support/ask.ts';
@@ -36,7 +36,7 @@ const statusOf = async (label: string, secret = ''): Promise<number> =>
   (await ask(platform(), label, { headers: { 'x-fn-share': secret } })).status;
 
 it('has production public and previews as the operator says, until the app says otherwise', async () => {
-  expect(await call<AccessView>('GET', '/access')).toEqual({
+  expect(await call<Access>('GET', '/access')).toEqual({
     production: 'public',
     previews: 'private',
     isPreviewDefault: true,
@@ -44,10 +44,10 @@ it('has production public and previews as the operator says, until the app says 
   expect(await statusOf('secret')).toBe(200);
   expect(await statusOf('topic--secret')).toBe(401);
   expect(await statusOf('nobody--secret')).toBe(401);
-  const opened = await call<AccessView>('PUT', '/access', { previews: 'public' });
+  const opened = await call<Access>('PUT', '/access', { previews: 'public' });
   expect(opened).toEqual({ production: 'public', previews: 'public', isPreviewDefault: false });
   expect(await statusOf('topic--secret')).toBe(200);
-  await call<AccessView>('PUT', '/access', { production: 'private', previews: 'default' });
+  await call<Access>('PUT', '/access', { production: 'private', previews: 'default' });
   expect(await statusOf('secret')).toBe(401);
   expect(await statusOf('topic--secret')).toBe(401);
 });
@@ -76,7 +76,7 @@ it('makes links that open one branch, commit or production, until they are remov
       expect(await statusOf(other, link.secret), other).toBe(other === host ? 200 : 401);
     }
   }
-  const { items } = await call<{ items: ShareLinkView[] }>('GET', '/share-links');
+  const { items } = await call<{ items: ShareLink[] }>('GET', '/share-links');
   expect(items.map(({ opens }) => opens).sort()).toEqual(
     ['production', 'refs/heads/topic', sha].sort(),
   );

@@ -2,10 +2,10 @@ import { beforeAll, expect, it } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { FIGURES, type Figures, type MetricsBatch } from '../../src/protocol/metrics.ts';
 import type {
-  AppMetricsView,
-  MetricsView,
-  PlatformMetricsView,
-} from '../../src/protocol/metrics-api.ts';
+  AppMetrics,
+  Metrics,
+  PlatformMetrics,
+} from '../../src/protocol/control-client.generated.ts';
 import { QuantileSketch } from '../../src/std/quantile-sketch.ts';
 import { findMetrics } from '../../src/store/metrics.ts';
 import { ingestMetrics } from '../../src/telemetry/index.ts';
@@ -41,8 +41,8 @@ async function read<View>(path: string, token?: string): Promise<View> {
   return JSON.parse(body) as View;
 }
 
-const metricsOf = async (query = ''): Promise<MetricsView> =>
-  (await read<AppMetricsView>(`/apps/counted/metrics${query}`)).metrics;
+const metricsOf = async (query = ''): Promise<Metrics> =>
+  (await read<AppMetrics>(`/apps/counted/metrics${query}`)).metrics;
 
 it('has numbers for a function that nobody has invoked', async () => {
   const metrics = await metricsOf('?function=main');
@@ -87,7 +87,7 @@ it('tells deployments apart, by version too', async () => {
 it('answers for a function by its id, and in all its versions or one', async () => {
   const { items } = await read<{ items: { id: string }[] }>('/functions');
   const { id } = items[0] ?? expect.fail('there is a function');
-  const all = await read<{ functionId: string; metrics: MetricsView }>(`/functions/${id}/metrics`);
+  const all = await read<{ functionId: string; metrics: Metrics }>(`/functions/${id}/metrics`);
   expect(all.functionId).toBe(id);
   expect(all.metrics).toEqual(await metricsOf());
   const first = await read<typeof all>(`/functions/counted/metrics?version=1`);
@@ -95,7 +95,7 @@ it('answers for a function by its id, and in all its versions or one', async () 
 });
 
 it('sums the platform, of each token what it may see', async () => {
-  const all = await read<PlatformMetricsView>('/metrics');
+  const all = await read<PlatformMetrics>('/metrics');
   expect(all).toMatchObject({ apps: 1, functions: 1, metrics: { invocations: 13 } });
   expect(all.running?.workers).toBeGreaterThan(0);
   expect(all.top).toMatchObject([{ app: 'counted', function: 'main' }]);
@@ -107,7 +107,7 @@ it('sums the platform, of each token what it may see', async () => {
     body: { name: 'other', role: 'viewer', apps: ['other'] },
   });
   const { token } = JSON.parse(created.body) as { token: string };
-  const other = await read<PlatformMetricsView>('/metrics', token);
+  const other = await read<PlatformMetrics>('/metrics', token);
   expect(other).toMatchObject({ apps: 1, functions: 0, running: null, top: [] });
   const foreign = await callControl(platform(), '/apps/counted/metrics', { token });
   expect(foreign.status).toBe(404);

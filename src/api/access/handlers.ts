@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import { PlatformError } from '../../protocol/errors.ts';
-import type { AccessView } from '../../protocol/private-api.ts';
+import type { Access as AccessView } from '../../protocol/control-client.generated.ts';
 import { MAX_SHARE_LINKS } from '../../protocol/snapshot.ts';
 import { newId, randomName } from '../../std/ids.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
@@ -24,6 +24,7 @@ import {
   AccessBody,
   AccessSchema,
   CreatedShareLinkSchema,
+  DEFAULT_LIFETIME_S,
   ShareLinkBody,
   ShareLinkPage,
   ShareLinkParams,
@@ -143,6 +144,7 @@ function changeLinkRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async ({ actor, params, body }, reply) => {
       const app = await access.requireApp(actor, 'share-link.create', params.app);
+      const { expiresInSeconds = DEFAULT_LIFETIME_S } = body;
       const found = await findShareTarget(db, address, { app, ...body });
       requirePrivate(app, found, await viewOf(deps, app));
       const secret = randomName(SECRET_CHARACTERS);
@@ -151,7 +153,7 @@ function changeLinkRoutes(api: ApiInstance, deps: ApiDeps): void {
         kind: found.kind,
         target: found.target,
         createdAt: new Date(now()),
-        expiresAt: new Date(now() + body.expiresInSeconds * MS_PER_SECOND),
+        expiresAt: new Date(now() + expiresInSeconds * MS_PER_SECOND),
       };
       const hash = createHash('sha256').update(secret).digest();
       const stored = { ...link, hash, createdBy: actor.tokenId };

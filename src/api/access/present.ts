@@ -1,11 +1,14 @@
-import type { AccessView, ShareLinkView } from '../../protocol/private-api.ts';
+import type {
+  Access,
+  ShareLink as ShareLinkView,
+} from '../../protocol/control-client.generated.ts';
 import type { AccessLevel } from '../../protocol/snapshot.ts';
 import type { AppAccess, ShareLink } from '../../store/private-apps.ts';
 
 export function presentAccess(
   { production, previews }: AppAccess,
   previewDefault: AccessLevel,
-): AccessView {
+): Access {
   return {
     production,
     previews: previews ?? previewDefault,

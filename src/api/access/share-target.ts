@@ -1,6 +1,5 @@
 import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../../model/address.ts';
 import { PlatformError } from '../../protocol/errors.ts';
-import type { ShareLinkRequest } from '../../protocol/private-api.ts';
 import type { ShareTarget } from '../../protocol/snapshot.ts';
 import type { App } from '../../store/apps.ts';
 import type { Queryable } from '../../store/database.ts';
@@ -19,7 +18,7 @@ export interface FoundTarget {
 export async function findShareTarget(
   db: Queryable,
   address: PublicAddress,
-  { app, branch, commit }: { app: App } & Pick<ShareLinkRequest, 'branch' | 'commit'>,
+  { app, branch, commit }: { app: App; branch?: string; commit?: string },
 ): Promise<FoundTarget> {
   if (branch !== undefined && commit !== undefined) {
     throw new PlatformError('bad-request', 'a link opens one branch or one commit', {

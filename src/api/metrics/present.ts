@@ -1,5 +1,5 @@
 import type { Figures } from '../../protocol/metrics.ts';
-import type { FunctionMetricsView, MetricsView } from '../../protocol/metrics-api.ts';
+import type { ListedFunctionMetrics, Metrics } from '../../protocol/control-client.generated.ts';
 import type { FoundMetrics, FunctionMetrics } from '../../store/metrics.ts';
 
 /** In US dollars, https://aws.amazon.com/lambda/pricing/ (x86, first tier). */
@@ -8,7 +8,7 @@ const PER_GB_SECOND = 0.0000166667;
 const MIB_MS_PER_GB_SECOND = 1024 * 1000;
 const KIB_PER_MB = 1024;
 
-export function presentMetrics({ figures, durations, coldStarts }: FunctionMetrics): MetricsView {
+export function presentMetrics({ figures, durations, coldStarts }: FunctionMetrics): Metrics {
   const { invocations, maxDurationMs } = figures;
   const errors = errorsOf(figures);
   const gbSeconds = figures.billedMibMs / MIB_MS_PER_GB_SECOND;
@@ -47,7 +47,7 @@ export function presentMetrics({ figures, durations, coldStarts }: FunctionMetri
   };
 }
 
-export function presentFunction(found: FoundMetrics): FunctionMetricsView {
+export function presentFunction(found: FoundMetrics): ListedFunctionMetrics {
   return {
     app: found.appName,
     function: found.functionName,

@@ -4,9 +4,13 @@ const Count = Type.Integer({ minimum: 0 });
 const Milliseconds = Type.Number({ minimum: 0 });
 const Percent = Type.Number({ minimum: 0, maximum: 100 });
 
-const MetricsSchema = Type.Object({
+const METRICS = {
   invocations: Count,
-  errors: Count,
+  errors: Type.Integer({
+    minimum: 0,
+    description:
+      'Throws, timeouts, crashes, out of memory and failed starts; not what the function answered with 5xx itself.',
+  }),
   coldStarts: Count,
   avgDuration: Milliseconds,
   avgColdStartDuration: Milliseconds,
@@ -14,7 +18,7 @@ const MetricsSchema = Type.Object({
   successRate: Percent,
   errorRate: Percent,
   coldStartRate: Percent,
-  totalCost: Type.Number({ minimum: 0 }),
+  totalCost: Type.Number({ minimum: 0, description: 'US dollars, at the prices of AWS Lambda.' }),
   p50Duration: Milliseconds,
   p99Duration: Milliseconds,
   maxDuration: Milliseconds,
@@ -25,20 +29,27 @@ const MetricsSchema = Type.Object({
   outOfMemory: Count,
   startFailures: Count,
   serverErrors: Count,
-  refused: Count,
-  abandoned: Count,
+  refused: Type.Integer({
+    minimum: 0,
+    description: 'Sent away with 429 or 503 before a worker had them: no invocations.',
+  }),
+  abandoned: Type.Integer({ minimum: 0, description: 'Whose client went before the answer.' }),
   billedDuration: Milliseconds,
   gbSeconds: Type.Number({ minimum: 0 }),
-  maxMemoryUsed: Count,
+  maxMemoryUsed: Type.Integer({ minimum: 0, description: 'Megabytes.' }),
   requestBytes: Count,
   responseBytes: Count,
+};
+
+const MetricsSchema = Type.Object(METRICS, {
+  title: 'Metrics',
+  description: 'Since the first invocation. Times are milliseconds, rates per cent.',
 });
 
-const ListedFunctionSchema = Type.Object({
-  app: Type.String(),
-  function: Type.String(),
-  metrics: MetricsSchema,
-});
+const ListedFunctionSchema = Type.Object(
+  { app: Type.String(), function: Type.String(), metrics: MetricsSchema },
+  { title: 'ListedFunctionMetrics' },
+);
 
 const OF_DEPLOYMENT = {
   deployment: Type.Optional(
@@ -59,22 +70,34 @@ export const AppMetricsQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const AppMetricsSchema = Type.Object({
-  app: Type.String(),
-  function: Type.Union([Type.String(), Type.Null()]),
-  deployment: Type.Union([Type.String(), Type.Null()]),
-  metrics: MetricsSchema,
-  functions: Type.Array(ListedFunctionSchema),
-});
+export const AppMetricsSchema = Type.Object(
+  {
+    app: Type.String(),
+    function: Type.Union([Type.String(), Type.Null()], {
+      description: 'Null for all functions of the app.',
+    }),
+    deployment: Type.Union([Type.String(), Type.Null()], {
+      description: 'Its id; null for all that there ever were.',
+    }),
+    metrics: MetricsSchema,
+    functions: Type.Array(ListedFunctionSchema, {
+      description: 'Each by itself, the most invoked first; a bounded list.',
+    }),
+  },
+  { title: 'AppMetrics' },
+);
 
-export const PlatformMetricsSchema = Type.Object({
-  metrics: MetricsSchema,
-  apps: Count,
-  functions: Count,
-  deployments: Count,
-  running: Type.Union([
-    Type.Object({ workers: Count, zygotes: Count, inFlight: Count }),
-    Type.Null(),
-  ]),
-  top: Type.Array(ListedFunctionSchema),
-});
+export const PlatformMetricsSchema = Type.Object(
+  {
+    metrics: MetricsSchema,
+    apps: Count,
+    functions: Type.Integer({ minimum: 0, description: 'That were ever invoked.' }),
+    deployments: Type.Integer({ minimum: 0, description: 'That serve now.' }),
+    running: Type.Union(
+      [Type.Object({ workers: Count, zygotes: Count, inFlight: Count }), Type.Null()],
+      { description: 'Null for a token of some apps only, and while the door is away.' },
+    ),
+    top: Type.Array(ListedFunctionSchema, { description: 'The most invoked; a bounded list.' }),
+  },
+  { title: 'PlatformMetrics' },
+);
