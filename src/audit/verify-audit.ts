@@ -1,4 +1,4 @@
-import type { AuditProblemKind } from '../protocol/audit-api.ts';
+import type { AuditProblemKind } from '../model/audit.ts';
 import type { Clock } from '../std/clock.ts';
 import { findAuditRow, readAuditRows, type AuditRow } from '../store/audit.ts';
 import type { Queryable } from '../store/database.ts';

@@ -1,5 +1,9 @@
 import { InvalidArgumentError } from 'commander';
-import type { AuditEntryView, AuditPage, AuditVerification } from '../protocol/audit-api.ts';
+import type {
+  AuditEntry,
+  AuditVerification,
+  Operations,
+} from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { printableLine } from '../std/printable.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
@@ -63,7 +67,7 @@ async function list(
 }
 
 /** Newest first. */
-async function readNewest(client: ControlClient, options: AuditOptions): Promise<AuditEntryView[]> {
+async function readNewest(client: ControlClient, options: AuditOptions): Promise<AuditEntry[]> {
   const { app, since, until, actor, action, limit } = options;
   const given = {
     ...(since !== undefined && { since }),
@@ -71,7 +75,7 @@ async function readNewest(client: ControlClient, options: AuditOptions): Promise
     ...(actor !== undefined && { actor }),
     ...(action !== undefined && { action }),
   };
-  const entries: AuditEntryView[] = [];
+  const entries: AuditEntry[] = [];
   let cursor: string | null = null;
   do {
     const size = Math.min(limit - entries.length, MAX_PAGE);
@@ -80,7 +84,7 @@ async function readNewest(client: ControlClient, options: AuditOptions): Promise
       limit: size,
       ...(cursor !== null && { cursor }),
     };
-    const page: AuditPage =
+    const page: Operations['listAuditEntries']['answer'] =
       app === undefined
         ? await client.call('listAuditEntries', { query })
         : await client.call('listAppAuditEntries', { params: { app }, query });
@@ -91,8 +95,8 @@ async function readNewest(client: ControlClient, options: AuditOptions): Promise
 }
 
 /** A request whose outcome is known says nothing more than that. */
-function fold(entries: readonly AuditEntryView[]): AuditEntryView[] {
-  const keyOf = ({ requestId, action, target, actor }: AuditEntryView): string =>
+function fold(entries: readonly AuditEntry[]): AuditEntry[] {
+  const keyOf = ({ requestId, action, target, actor }: AuditEntry): string =>
     JSON.stringify([requestId, action, target, actor.id]);
   const ended = new Map<string, number>();
   return entries.filter((entry) => {
@@ -104,7 +108,7 @@ function fold(entries: readonly AuditEntryView[]): AuditEntryView[] {
   });
 }
 
-function rowOf(entry: AuditEntryView): string[] {
+function rowOf(entry: AuditEntry): string[] {
   const { at, actor, address, action, app, target, outcome, reason } = entry;
   const cells = [
     `${at.slice(0, 19)}Z`,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, type Command } from 'commander';
-import { GIT_HOST_KINDS, type GitHostKind } from '../protocol/git-hosts-api.ts';
+import type { GitHost } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { printableLine } from '../std/printable.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
@@ -9,6 +9,7 @@ import { confirm } from './confirm.ts';
 import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
 
+const KINDS = ['github', 'gitlab', 'gitea'] as const satisfies GitHost['kind'][];
 const MAX_SHOWN_CHARACTERS = 200;
 
 export const gitHosts: CommandDefinition = (program, ctx) => {
@@ -49,12 +50,12 @@ interface ConnectOptions extends AppOptions {
 
 function connectHost(ctx: CommandContext): Command {
   return newCommand('connect', 'deploy what is pushed to a repository elsewhere')
-    .addArgument(new Argument('<kind>', 'which host it is').choices(GIT_HOST_KINDS))
+    .addArgument(new Argument('<kind>', 'which host it is').choices(KINDS))
     .argument('<url>', 'https://HOST/OWNER/REPOSITORY')
     .option('--app <name>', 'the app, when not that of this repository')
     .option('--token-file <path>', 'the access token, in place of typing or piping it')
     .option('--webhook-secret-file <path>', "GitLab's signing token, in place of a secret of ours")
-    .action(async (kind: GitHostKind, url: string, options: ConnectOptions) => {
+    .action(async (kind: GitHost['kind'], url: string, options: ConnectOptions) => {
       const client = await connect(ctx);
       const params = { app: await chooseApp(ctx, options) };
       const accessToken = await readAccessToken(ctx, options);
@@ -75,7 +76,7 @@ function connectHost(ctx: CommandContext): Command {
     });
 }
 
-const EVENTS: Record<GitHostKind, string> = {
+const EVENTS: Record<GitHost['kind'], string> = {
   github: 'pushes, pull requests',
   gitlab: 'push, tag push, merge request',
   gitea: 'push, delete, pull request, pull request synchronized',

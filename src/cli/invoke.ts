@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { InvocationResult } from '../protocol/functions-api.ts';
+import type { Invocation } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
@@ -64,7 +64,7 @@ async function readText(ctx: CommandContext, data = '{}'): Promise<string> {
   }
 }
 
-function print(ctx: CommandContext, result: InvocationResult): void {
+function print(ctx: CommandContext, result: Invocation): void {
   const { body, logs, errorType, errorMessage, stackTrace = [] } = result;
   for (const line of logs) ctx.output.line(line);
   if (errorType !== undefined) {

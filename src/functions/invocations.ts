@@ -1,6 +1,6 @@
 import type { InvokeOutcome } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import type { InvocationResult } from '../protocol/functions-api.ts';
+import type { Invocation } from '../protocol/control-client.generated.ts';
 import type { Redact } from '../protocol/redaction.ts';
 import { findDeployment } from '../store/deployments.ts';
 import type { Database } from '../store/database.ts';
@@ -12,7 +12,7 @@ export interface Invocations {
    * What production of the function makes of the payload; a handler that fails is an answer. The signal ends it.
    * @throws PlatformError busy, too-large, unavailable
    */
-  invoke(row: FunctionRow, payload: Buffer, signal: AbortSignal): Promise<InvocationResult>;
+  invoke(row: FunctionRow, payload: Buffer, signal: AbortSignal): Promise<Invocation>;
 }
 
 interface Deps {
@@ -113,7 +113,7 @@ function linesOf({ lines, dropped }: Answered['logs']): string[] {
 
 /** JSON as what it says, other text as text, and what is neither as base64. */
 function bodyOf({ body, contentType }: Extract<InvokeOutcome, { kind: 'answered' }>): Pick<
-  InvocationResult,
+  Invocation,
   'body'
 > & {
   isBase64Encoded?: true;

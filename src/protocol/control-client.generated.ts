@@ -32,6 +32,48 @@ export type AppMetrics = {
   functions: ListedFunctionMetrics[];
 };
 
+export type AuditEntry = {
+  /** From 1 on, without gaps. */
+  sequence: number;
+  at: string;
+  /** `requested` before it is done; one of the others when it has ended. */
+  outcome: 'requested' | 'succeeded' | 'failed';
+  /** Why it failed. */
+  reason: string | null;
+  actor: {
+    /** `platform`, or that of the token. */
+    kind: string;
+    id: string | null;
+    name: string | null;
+  };
+  action: string;
+  app: string | null;
+  /** What it was done to; null for the app itself. */
+  target: string | null;
+  /** As the door saw it; null for what the platform did by itself. */
+  address: string | null;
+  userAgent: string | null;
+  /** Of `requested` and of its outcome the same. */
+  requestId: string | null;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+};
+
+export type AuditVerification = {
+  /** How many this call looked at. */
+  entries: number;
+  /** Of the last entry that was proved; the one before `from` when none was. */
+  verifiedTo: number;
+  /** Where to go on, with `from`; null at the end, or at a problem. */
+  next: number | null;
+  problem: {
+    /** The first that is not as it was written. */
+    sequence: number;
+    kind: 'removed' | 'changed' | 'reordered' | 'cut-off' | 'head-missing';
+    message: string;
+  } | null;
+};
+
 export type BegunDeviceLogin = {
   /** What the machine asks with; a secret */
   device_code: string;
@@ -60,11 +102,15 @@ export type ConnectedGitHost = {
   id: string;
   kind: 'github' | 'gitlab' | 'gitea';
   url: string;
+  /** What the host calls. */
   hookUrl: string;
   createdAt: string;
+  /** Null when its host was never heard. */
   heardAt: string | null;
+  /** What the host last answered wrongly; null when all is well. */
   problem: string | null;
   hint: string | null;
+  /** Shown this once. */
   webhookSecret: string;
 };
 
@@ -245,45 +291,69 @@ export type EnvironmentVersion = {
   unset: { name: string; scope: string }[];
 };
 
+export type FunctionDeployment = {
+  function: FunctionDetail;
+  message: string;
+  /** What took effect in another way than somebody may think. */
+  warnings: string[];
+};
+
 export type FunctionDetail = {
+  /** `fn-…`; stays, whatever is deployed. */
   id: string;
+  /** The app's where the app has one function. */
   name: string;
   app: string;
+  /** Its name within the app. */
   function: string;
+  /** `typescript`, or what it was built for. */
   runtime: string;
+  /** Where it is invoked by this API: a path. */
   endpoint: string;
+  /** Where production answers it; of a path with parameters the beginning. */
   url: string;
   version: number;
+  /** The export that fn.json names; null when it is found out. */
   handler: string | null;
   /** Megabytes. */
   memory: number;
   /** Milliseconds. */
   timeout: number;
   createdAt: string;
+  /** When what serves went live. */
   updatedAt: string;
   entry: string | null;
   commit: string;
   deployment: string;
   triggers: { type: 'http'; config: { methods: string[] | null; path: string | null } }[];
+  /** Names for production; no values. */
   environment: string[];
   links: { versions: string; logs: string; app: string };
 };
 
 export type FunctionSummary = {
+  /** `fn-…`; stays, whatever is deployed. */
   id: string;
+  /** The app's where the app has one function. */
   name: string;
   app: string;
+  /** Its name within the app. */
   function: string;
+  /** `typescript`, or what it was built for. */
   runtime: string;
+  /** Where it is invoked by this API: a path. */
   endpoint: string;
+  /** Where production answers it; of a path with parameters the beginning. */
   url: string;
   version: number;
+  /** The export that fn.json names; null when it is found out. */
   handler: string | null;
   /** Megabytes. */
   memory: number;
   /** Milliseconds. */
   timeout: number;
   createdAt: string;
+  /** When what serves went live. */
   updatedAt: string;
 };
 
@@ -291,9 +361,12 @@ export type GitHost = {
   id: string;
   kind: 'github' | 'gitlab' | 'gitea';
   url: string;
+  /** What the host calls. */
   hookUrl: string;
   createdAt: string;
+  /** Null when its host was never heard. */
   heardAt: string | null;
+  /** What the host last answered wrongly; null when all is well. */
   problem: string | null;
   hint: string | null;
 };
@@ -301,16 +374,21 @@ export type GitHost = {
 export type Invocation = {
   requestId: string;
   statusCode: number;
+  /** Of JSON its value, of other text a string. */
   body: unknown;
+  /** The body is no text: it is its bytes in base64. */
   isBase64Encoded?: boolean;
   /** Milliseconds. */
   duration: number;
   /** Megabytes. */
   memoryUsed: number;
+  /** It waited for a worker to start. */
   coldStart: boolean;
+  /** What it printed, secrets taken out. */
   logs: string[];
   errorType?: string;
   errorMessage?: string;
+  /** In positions of the source, innermost first. */
   stackTrace?: string[];
 };
 
@@ -621,7 +699,7 @@ export interface Operations {
         customDomain?: string;
       };
     };
-    answer: { function: FunctionDetail; message: string; warnings: string[] };
+    answer: FunctionDeployment;
   };
   /** Show one function */
   getFunction: { input: { params: { function: string } }; answer: FunctionDetail };
@@ -649,7 +727,7 @@ export interface Operations {
         environment?: Record<string, unknown>;
       };
     };
-    answer: { function: FunctionDetail; message: string; warnings: string[] };
+    answer: FunctionDeployment;
   };
   /** Deploy a function with other code, settings or values; what is left out stays */
   deployFunction: {
@@ -675,7 +753,7 @@ export interface Operations {
         environment?: Record<string, unknown>;
       };
     };
-    answer: { function: FunctionDetail; message: string; warnings: string[] };
+    answer: FunctionDeployment;
   };
   /** Delete a function, and with it the app that has no other */
   deleteFunction: { input: { params: { function: string } }; answer: undefined };
@@ -696,7 +774,7 @@ export interface Operations {
   /** Make an earlier version of the function’s app live again */
   rollbackFunction: {
     input: { params: { function: string }; body: { version: number } };
-    answer: { function: FunctionDetail; message: string; warnings: string[] };
+    answer: FunctionDeployment;
   };
   /** Invoke a function with any JSON as its event, and wait for what it answers */
   invokeFunction: { input: { params: { function: string }; body: unknown }; answer: Invocation };
@@ -885,24 +963,7 @@ export interface Operations {
         cursor?: string;
       };
     };
-    answer: {
-      items: {
-        sequence: number;
-        at: string;
-        outcome: 'requested' | 'succeeded' | 'failed';
-        reason: string | null;
-        actor: { kind: string; id: string | null; name: string | null };
-        action: string;
-        app: string | null;
-        target: string | null;
-        address: string | null;
-        userAgent: string | null;
-        requestId: string | null;
-        before: Record<string, unknown> | null;
-        after: Record<string, unknown> | null;
-      }[];
-      next: string | null;
-    };
+    answer: { items: AuditEntry[]; next: string | null };
   };
   /** List who changed what of the platform and of all apps, newest first */
   listAuditEntries: {
@@ -917,39 +978,10 @@ export interface Operations {
         app?: string;
       };
     };
-    answer: {
-      items: {
-        sequence: number;
-        at: string;
-        outcome: 'requested' | 'succeeded' | 'failed';
-        reason: string | null;
-        actor: { kind: string; id: string | null; name: string | null };
-        action: string;
-        app: string | null;
-        target: string | null;
-        address: string | null;
-        userAgent: string | null;
-        requestId: string | null;
-        before: Record<string, unknown> | null;
-        after: Record<string, unknown> | null;
-      }[];
-      next: string | null;
-    };
+    answer: { items: AuditEntry[]; next: string | null };
   };
   /** Prove that no entry of the audit log was removed, changed, moved or cut off */
-  verifyAudit: {
-    input: { query?: { from?: number } };
-    answer: {
-      entries: number;
-      verifiedTo: number;
-      next: number | null;
-      problem: {
-        sequence: number;
-        kind: 'removed' | 'changed' | 'reordered' | 'cut-off' | 'head-missing';
-        message: string;
-      } | null;
-    };
-  };
+  verifyAudit: { input: { query?: { from?: number } }; answer: AuditVerification };
   /** Ask to be let in, with a code that somebody approves; takes no token */
   beginDeviceLogin: { input: { body: { host_name: string } }; answer: BegunDeviceLogin };
   /** Ask whether somebody has approved, and for the token; takes none */

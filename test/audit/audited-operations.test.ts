@@ -1,10 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/store/database.ts';
-import type { AuditEntryView, AuditPage, AuditVerification } from '../../src/protocol/audit-api.ts';
+import type {
+  AuditEntry,
+  AuditVerification,
+  Operations,
+} from '../../src/protocol/control-client.generated.ts';
 import { callControl } from '../support/control-api.ts';
 import { databaseUrl } from '../support/database-url.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
+
+type AuditPage = Operations['listAuditEntries']['answer'];
 
 const platform = usePlatform();
 let repository: TestRepository;
@@ -17,7 +23,7 @@ beforeAll(async () => {
   expect(await repository.push('main')).toMatchObject({ code: 0 });
 });
 
-async function read(query = '', app = ''): Promise<AuditEntryView[]> {
+async function read(query = '', app = ''): Promise<AuditEntry[]> {
   const answer = await callControl(platform(), `${app}/audit?limit=200${query}`);
   expect(answer.status, answer.body).toBe(200);
   return (JSON.parse(answer.body) as AuditPage).items;

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConnectedGitHost, GitHostView } from '../../src/protocol/git-hosts-api.ts';
+import type { ConnectedGitHost, GitHost } from '../../src/protocol/control-client.generated.ts';
 import { ask, type Answer } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -89,9 +89,9 @@ const statesOf = (sha: string): unknown[] =>
     .filter(({ path }) => path.endsWith(`/statuses/${sha}`))
     .map(({ body }) => body['state']);
 
-async function shown(): Promise<GitHostView | undefined> {
+async function shown(): Promise<GitHost | undefined> {
   const { body } = await callControl(platform, '/apps/hello/git-hosts');
-  return (JSON.parse(body) as { items: GitHostView[] }).items[0];
+  return (JSON.parse(body) as { items: GitHost[] }).items[0];
 }
 
 describe('what is pushed to a connected host', () => {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type {
   FunctionDetail,
-  FunctionPage,
-  InvocationResult,
-} from '../../src/protocol/functions-api.ts';
+  Invocation,
+  Operations,
+} from '../../src/protocol/control-client.generated.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { ask, type Answer } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
@@ -14,6 +14,8 @@ import { databaseUrl } from '../support/database-url.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
+
+type FunctionPage = Operations['listFunctions']['answer'];
 
 const platform = usePlatform();
 
@@ -234,10 +236,10 @@ export const handler = async (event: Event) => {
 };
 `;
 
-  async function invoke(name: string, event: unknown): Promise<InvocationResult> {
+  async function invoke(name: string, event: unknown): Promise<Invocation> {
     const answer = await api('POST', `/functions/${name}/invoke`, event);
     expect(answer.status, answer.body).toBe(200);
-    return JSON.parse(answer.body) as InvocationResult;
+    return JSON.parse(answer.body) as Invocation;
   }
 
   it('hands the posted JSON over as the event, and tells all about what came of it', async () => {

@@ -1,7 +1,7 @@
 import type { AuditContent } from '../../audit/index.ts';
-import type { AuditEntryView } from '../../protocol/audit-api.ts';
+import type { AuditEntry } from '../../protocol/control-client.generated.ts';
 
-export function presentEntry(content: AuditContent): AuditEntryView {
+export function presentEntry(content: AuditContent): AuditEntry {
   const { sequence, atMs, outcome, reason, actor, action, app, target, from } = content;
   const { requestId, before, after } = content;
   return {

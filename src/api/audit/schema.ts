@@ -1,27 +1,38 @@
 import { Type } from 'typebox';
-import { AUDIT_PROBLEM_KINDS } from '../../protocol/audit-api.ts';
+import { AUDIT_PROBLEM_KINDS } from '../../model/audit.ts';
 import { pageOf, pageQuery } from '../paging.ts';
 
 const MAX_NAME_CHARACTERS = 200;
 
 const NullableString = Type.Union([Type.String(), Type.Null()]);
+const nullableString = (description: string) =>
+  Type.Union([Type.String(), Type.Null()], { description });
 const Details = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]);
 
-const AuditEntrySchema = Type.Object({
-  sequence: Type.Integer(),
-  at: Type.String(),
-  outcome: Type.Enum(['requested', 'succeeded', 'failed']),
-  reason: NullableString,
-  actor: Type.Object({ kind: Type.String(), id: NullableString, name: NullableString }),
-  action: Type.String(),
-  app: NullableString,
-  target: NullableString,
-  address: NullableString,
-  userAgent: NullableString,
-  requestId: NullableString,
-  before: Details,
-  after: Details,
-});
+const AuditEntrySchema = Type.Object(
+  {
+    sequence: Type.Integer({ description: 'From 1 on, without gaps.' }),
+    at: Type.String(),
+    outcome: Type.Enum(['requested', 'succeeded', 'failed'], {
+      description: '`requested` before it is done; one of the others when it has ended.',
+    }),
+    reason: nullableString('Why it failed.'),
+    actor: Type.Object({
+      kind: Type.String({ description: '`platform`, or that of the token.' }),
+      id: NullableString,
+      name: NullableString,
+    }),
+    action: Type.String(),
+    app: NullableString,
+    target: nullableString('What it was done to; null for the app itself.'),
+    address: nullableString('As the door saw it; null for what the platform did by itself.'),
+    userAgent: NullableString,
+    requestId: nullableString('Of `requested` and of its outcome the same.'),
+    before: Details,
+    after: Details,
+  },
+  { title: 'AuditEntry' },
+);
 
 export const AuditPage = pageOf(AuditEntrySchema);
 
@@ -45,16 +56,23 @@ export const AuditVerifyQuery = Type.Object(
   { additionalProperties: false },
 );
 
-export const AuditVerificationSchema = Type.Object({
-  entries: Type.Integer(),
-  verifiedTo: Type.Integer(),
-  next: Type.Union([Type.Integer(), Type.Null()]),
-  problem: Type.Union([
-    Type.Object({
-      sequence: Type.Integer(),
-      kind: Type.Enum([...AUDIT_PROBLEM_KINDS]),
-      message: Type.String(),
+export const AuditVerificationSchema = Type.Object(
+  {
+    entries: Type.Integer({ description: 'How many this call looked at.' }),
+    verifiedTo: Type.Integer({
+      description: 'Of the last entry that was proved; the one before `from` when none was.',
     }),
-    Type.Null(),
-  ]),
-});
+    next: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'Where to go on, with `from`; null at the end, or at a problem.',
+    }),
+    problem: Type.Union([
+      Type.Object({
+        sequence: Type.Integer({ description: 'The first that is not as it was written.' }),
+        kind: Type.Enum([...AUDIT_PROBLEM_KINDS]),
+        message: Type.String(),
+      }),
+      Type.Null(),
+    ]),
+  },
+  { title: 'AuditVerification' },
+);

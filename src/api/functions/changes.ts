@@ -1,13 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { FunctionSettings } from '../../functions/index.ts';
 import type { ValueChange } from '../../model/environment.ts';
 import { PlatformError } from '../../protocol/errors.ts';
-import type {
-  CreateFunctionRequest,
-  DeployedFunctionView,
-  UpdateFunctionRequest,
-} from '../../protocol/functions-api.ts';
+import type { FunctionDeployment } from '../../protocol/control-client.generated.ts';
 import { listReleases } from '../../store/deployments.ts';
 import { findFunction, listFunctionsOfApp, type FunctionRow } from '../../store/functions.ts';
 import { clientSignal } from '../client-signal.ts';
@@ -76,7 +72,7 @@ function updateRoutes(api: ApiInstance, deps: ApiDeps): void {
   async function update(
     { actor, params, body, headers }: UpdateRequest,
     reply: FastifyReply,
-  ): Promise<DeployedFunctionView> {
+  ): Promise<FunctionDeployment> {
     const found = await requireFunction(actor, 'function.update', params.function);
     await requireMatch({ headers }, () => viewFunction(deps, found.row));
     if (body.environment !== undefined) {
@@ -111,9 +107,10 @@ function updateRoutes(api: ApiInstance, deps: ApiDeps): void {
   }
 }
 
+type ChangeBody = Static<typeof UpdateFunctionBody>;
 type UpdateRequest = Pick<FastifyRequest, 'actor' | 'headers'> & {
   params: { function: string };
-  body: UpdateFunctionRequest;
+  body: ChangeBody;
 };
 
 function endRoutes(api: ApiInstance, deps: ApiDeps): void {
@@ -179,7 +176,7 @@ async function present(
   row: FunctionRow | null | undefined,
   warnings: string[],
   reply: FastifyReply,
-): Promise<DeployedFunctionView> {
+): Promise<FunctionDeployment> {
   if (!row) {
     throw new PlatformError(
       'not-found',
@@ -193,7 +190,7 @@ async function present(
   return { function: view, message: 'Function deployed successfully', warnings };
 }
 
-function settingsOf(body: UpdateFunctionRequest | CreateFunctionRequest): FunctionSettings {
+function settingsOf(body: ChangeBody | Static<typeof CreateFunctionBody>): FunctionSettings {
   const { runtime, code, handler, memory, timeout, triggers, rateLimit } = body;
   return {
     ...(runtime !== undefined && { runtime }),

@@ -1,5 +1,5 @@
 import { productionUrl, type PublicAddress } from '../../model/address.ts';
-import type { FunctionDetail, FunctionSummary } from '../../protocol/functions-api.ts';
+import type { FunctionDetail, FunctionSummary } from '../../protocol/control-client.generated.ts';
 import type { FunctionRow } from '../../store/functions.ts';
 
 export function presentFunction(address: PublicAddress, row: FunctionRow): FunctionSummary {

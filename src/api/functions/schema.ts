@@ -26,19 +26,23 @@ export const FunctionQuery = Type.Object(
 );
 
 const summary = {
-  id: Type.String(),
-  name: Type.String(),
+  id: Type.String({ description: '`fn-…`; stays, whatever is deployed.' }),
+  name: Type.String({ description: "The app's where the app has one function." }),
   app: Type.String(),
-  function: Type.String(),
-  runtime: Type.String(),
-  endpoint: Type.String(),
-  url: Type.String(),
+  function: Type.String({ description: 'Its name within the app.' }),
+  runtime: Type.String({ description: '`typescript`, or what it was built for.' }),
+  endpoint: Type.String({ description: 'Where it is invoked by this API: a path.' }),
+  url: Type.String({
+    description: 'Where production answers it; of a path with parameters the beginning.',
+  }),
   version: Type.Integer(),
-  handler: Nullable(Type.String()),
+  handler: Type.Union([Type.String(), Type.Null()], {
+    description: 'The export that fn.json names; null when it is found out.',
+  }),
   memory: Type.Integer({ description: 'Megabytes.' }),
   timeout: Type.Integer({ description: 'Milliseconds.' }),
   createdAt: Type.String(),
-  updatedAt: Type.String(),
+  updatedAt: Type.String({ description: 'When what serves went live.' }),
 };
 
 const FunctionSummarySchema = Type.Object(summary, { title: 'FunctionSummary' });
@@ -60,7 +64,7 @@ export const FunctionDetailSchema = Type.Object(
         }),
       }),
     ),
-    environment: Type.Array(Type.String()),
+    environment: Type.Array(Type.String(), { description: 'Names for production; no values.' }),
     links: Type.Object({ versions: Type.String(), logs: Type.String(), app: Type.String() }),
   },
   { title: 'FunctionDetail' },
@@ -141,25 +145,34 @@ export const RollbackFunctionBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const DeployedFunctionSchema = Type.Object({
-  function: FunctionDetailSchema,
-  message: Type.String(),
-  warnings: Type.Array(Type.String()),
-});
+export const DeployedFunctionSchema = Type.Object(
+  {
+    function: FunctionDetailSchema,
+    message: Type.String(),
+    warnings: Type.Array(Type.String(), {
+      description: 'What took effect in another way than somebody may think.',
+    }),
+  },
+  { title: 'FunctionDeployment' },
+);
 
 export const InvocationSchema = Type.Object(
   {
     requestId: Type.String(),
     statusCode: Type.Integer(),
-    body: Type.Unknown(),
-    isBase64Encoded: Type.Optional(Type.Boolean()),
+    body: Type.Unknown({ description: 'Of JSON its value, of other text a string.' }),
+    isBase64Encoded: Type.Optional(
+      Type.Boolean({ description: 'The body is no text: it is its bytes in base64.' }),
+    ),
     duration: Type.Number({ description: 'Milliseconds.' }),
     memoryUsed: Type.Integer({ description: 'Megabytes.' }),
-    coldStart: Type.Boolean(),
-    logs: Type.Array(Type.String()),
+    coldStart: Type.Boolean({ description: 'It waited for a worker to start.' }),
+    logs: Type.Array(Type.String(), { description: 'What it printed, secrets taken out.' }),
     errorType: Type.Optional(Type.String()),
     errorMessage: Type.Optional(Type.String()),
-    stackTrace: Type.Optional(Type.Array(Type.String())),
+    stackTrace: Type.Optional(
+      Type.Array(Type.String(), { description: 'In positions of the source, innermost first.' }),
+    ),
   },
   { title: 'Invocation' },
 );

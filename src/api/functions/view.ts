@@ -1,4 +1,4 @@
-import type { FunctionDetail } from '../../protocol/functions-api.ts';
+import type { FunctionDetail } from '../../protocol/control-client.generated.ts';
 import type { FunctionRow } from '../../store/functions.ts';
 import type { ApiDeps } from '../ports.ts';
 import { presentFunctionDetail } from './present.ts';

@@ -1,8 +1,8 @@
 import { controlUrl, type PublicAddress } from '../../model/address.ts';
-import type { GitHostView } from '../../protocol/git-hosts-api.ts';
+import type { GitHost } from '../../protocol/control-client.generated.ts';
 import type { GitConnection } from '../../store/git-connections.ts';
 
-export function presentGitHost(address: PublicAddress, row: GitConnection): GitHostView {
+export function presentGitHost(address: PublicAddress, row: GitConnection): GitHost {
   const { id, kind, url, createdAt, heardAt, problem, hint } = row;
   return {
     id,

@@ -16,17 +16,21 @@ const fields = {
   id: Type.String(),
   kind: Type.Enum([...GIT_HOST_KINDS]),
   url: Type.String(),
-  hookUrl: Type.String(),
+  hookUrl: Type.String({ description: 'What the host calls.' }),
   createdAt: Type.String(),
-  heardAt: NullableString,
-  problem: NullableString,
+  heardAt: Type.Union([Type.String(), Type.Null()], {
+    description: 'Null when its host was never heard.',
+  }),
+  problem: Type.Union([Type.String(), Type.Null()], {
+    description: 'What the host last answered wrongly; null when all is well.',
+  }),
   hint: NullableString,
 };
 
 export const GitHostPage = pageOf(Type.Object(fields, { title: 'GitHost' }));
 
 export const ConnectedGitHostSchema = Type.Object(
-  { ...fields, webhookSecret: Type.String() },
+  { ...fields, webhookSecret: Type.String({ description: 'Shown this once.' }) },
   { title: 'ConnectedGitHost' },
 );
 
