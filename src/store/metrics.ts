@@ -22,7 +22,13 @@ interface Key {
   deployment: string;
 }
 
-type Row = Key & Record<Figure, string | number> & { durations: Buffer; coldStarts: Buffer };
+/** Named otherwise than the figures, one of which is `coldStarts`. */
+interface Sketches {
+  durationSketch: Buffer;
+  coldStartSketch: Buffer;
+}
+
+type Row = Record<Figure, string | number> & Sketches;
 
 /** In the place of a deployment's id. */
 const ALL_DEPLOYMENTS = '';
@@ -34,8 +40,9 @@ const COLUMN_OF = Object.fromEntries(FIGURES.map((name) => [name, columnOf(name)
   string
 >;
 const FIGURE_COLUMNS = FIGURES.map((name) => COLUMN_OF[name]);
-const SELECTED = `${FIGURES.map((name) => `${COLUMN_OF[name]} AS "${name}"`).join(', ')},
-  durations, cold_start_durations AS "coldStarts"`;
+const SELECTED_SKETCHES =
+  'm.durations AS "durationSketch", m.cold_start_durations AS "coldStartSketch"';
+const SELECTED_FIGURES = FIGURES.map((name) => `m.${COLUMN_OF[name]} AS "${name}"`).join(', ');
 const ADDED = FIGURES.map((name) => addition(name)).join(', ');
 const UPSERT = `INSERT INTO function_metrics
     (${KEYS}, ${FIGURE_COLUMNS.join(', ')}, durations, cold_start_durations)
@@ -110,9 +117,9 @@ function addTo(totals: Map<string, Total>, key: Key, one: FunctionMetrics): void
 
 async function mergeKnown(tx: Queryable, totals: readonly Total[]): Promise<void> {
   const byKey = new Map(totals.map((total) => [keyText(total), total]));
-  const { rows } = await tx.query<Pick<Row, keyof Key | 'durations' | 'coldStarts'>>(
+  const { rows } = await tx.query<Key & Sketches>(
     `SELECT m.app_id AS "appId", m.function_name AS "functionName",
-       m.deployment_id AS deployment, m.durations, m.cold_start_durations AS "coldStarts"
+       m.deployment_id AS deployment, ${SELECTED_SKETCHES}
      FROM function_metrics m JOIN unnest($1::text[], $2::text[], $3::text[])
        AS k (${KEYS}) USING (${KEYS})`,
     [
@@ -123,8 +130,8 @@ async function mergeKnown(tx: Queryable, totals: readonly Total[]): Promise<void
   );
   for (const row of rows) {
     const total = byKey.get(keyText(row));
-    total?.durations.merge(sketchOf(row.durations));
-    total?.coldStarts.merge(sketchOf(row.coldStarts));
+    total?.durations.merge(sketchOf(row.durationSketch));
+    total?.coldStarts.merge(sketchOf(row.coldStartSketch));
   }
 }
 
@@ -161,8 +168,9 @@ export async function findMetrics(
   db: Queryable,
   { appIds, functionName, deployment = ALL_DEPLOYMENTS }: MetricsFilter,
 ): Promise<FoundMetrics[]> {
-  const { rows } = await db.query<Row & { appName: string }>(
-    `SELECT a.name AS "appName", m.function_name AS "functionName", ${SELECTED}
+  const { rows } = await db.query<Row & { appName: string; functionName: string }>(
+    `SELECT a.name AS "appName", m.function_name AS "functionName",
+       ${SELECTED_FIGURES}, ${SELECTED_SKETCHES}
      FROM function_metrics m JOIN apps a ON a.id = m.app_id
      WHERE ($1::text[] IS NULL OR m.app_id = ANY ($1)) AND m.deployment_id = $2
        AND ($3::text IS NULL OR m.function_name = $3)
@@ -174,8 +182,8 @@ export async function findMetrics(
     functionName: row.functionName,
     // Whole numbers come as text.
     figures: Object.fromEntries(FIGURES.map((name) => [name, Number(row[name])])) as Figures,
-    durations: sketchOf(row.durations),
-    coldStarts: sketchOf(row.coldStarts),
+    durations: sketchOf(row.durationSketch),
+    coldStarts: sketchOf(row.coldStartSketch),
   }));
 }
 

@@ -125,7 +125,14 @@ it('is shown by fn metrics', async () => {
 it('loses nothing, and counts nothing twice, over a restart', async () => {
   await ask(platform(), 'counted');
   await platform().restart();
-  expect(await metricsOf()).toMatchObject({ invocations: 14 });
+  const before = await metricsOf();
+  expect(before).toMatchObject({ invocations: 14 });
+  // Nobody is warm behind a restart.
+  await ask(platform(), 'counted');
+  const after = await metricsOf();
+  expect(after).toMatchObject({ invocations: 15, coldStarts: before.coldStarts + 1 });
+  expect(after.avgColdStartDuration).toBeGreaterThan(0);
+  expect(after.p95ColdStartDuration).toBeGreaterThan(0);
 });
 
 function batchOf(sequence: number, figures: Partial<Figures>, durations: number[]): MetricsBatch {
@@ -168,6 +175,20 @@ it('adds a batch that comes again once, and merges the sketches of those that fo
   expect(found?.durations.count).toBe(3);
   const one = await findMetrics(db, { appIds: null, deployment: 'dep-1' });
   expect(one[0]?.figures).toEqual(found?.figures);
+});
+
+it('keeps each figure apart from all others, and from the sketches', async () => {
+  const { db, total } = await databaseWithDeployment();
+  const figures = Object.fromEntries(FIGURES.map((name, at) => [name, at + 1])) as Figures;
+  const sketch = new QuantileSketch();
+  for (const coldStartMs of [4, 5, 6]) sketch.add(coldStartMs);
+  const coldStarts = sketch.encode().toString('base64');
+  const { functions, ...batch } = batchOf(1, figures, [5, 7]);
+  await ingestMetrics(db, { ...batch, functions: functions.map((one) => ({ ...one, coldStarts })) });
+  const found = await total();
+  expect(found?.figures).toEqual(figures);
+  expect(found?.durations.count).toBe(2);
+  expect(found?.coldStarts.count).toBe(3);
 });
 
 it('adds what several processes send at the same time', async () => {
