@@ -1,9 +1,10 @@
 import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
-import { findTokenByHash, touchToken } from '../store/tokens.ts';
+import { touchToken } from '../store/tokens.ts';
 import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
 import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
+import { createFreshTokens } from './fresh-tokens.ts';
 import { createOidcLogins, type OidcLogins, type OidcSettings } from './oidc-logins.ts';
 import { notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
@@ -43,7 +44,12 @@ export function createAccess(
   const decisions = createDecisions(db);
   const watches = createWatches({ db, clock });
   const attempts = createAttempts(now);
-  const tokens = createTokens({ db, now, decisions, onRevoked: (id) => watches.end(id) });
+  const fresh = createFreshTokens(db, now);
+  const onRevoked = (id: string): void => {
+    fresh.forget();
+    watches.end(id);
+  };
+  const tokens = createTokens({ db, now, decisions, onRevoked });
   const touchedAt = new Map<string, number>();
   const noteUse = (tokenId: string): void => {
     if (now() - (touchedAt.get(tokenId) ?? 0) < TOUCH_INTERVAL_MS) return;
@@ -61,7 +67,7 @@ export function createAccess(
       const hash = isTokenText(token) ? hashToken(token) : null;
       const attempt = { from, token, hash };
       attempts.admit(attempt);
-      const row = hash === null ? null : await findTokenByHash(db, hash);
+      const row = hash === null ? null : await fresh.find(hash);
       if (row === null) {
         attempts.failed(attempt);
         throw notValid('this token is unknown here');

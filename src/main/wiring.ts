@@ -291,7 +291,7 @@ export async function wireControl(
     domains: domains.registry,
     certificates: certificates?.forApi ?? null,
     rotation,
-    metrics: createMetricsForApi(data, log),
+    metrics: createMetricsForApi(data, systemClock, log),
     routes: { publish: publishRoutes, previewDefault: options.previewAccess },
     address,
     version: options.version,

@@ -1,7 +1,7 @@
 /** Streams a request to one of the platform's own processes, unbuffered both ways. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
-import { endAfterRequest, sendAnswer } from './answers.ts';
+import { endAfterRequest, isBodyPending, sendAnswer } from './answers.ts';
 import { flushHead } from './flush-head.ts';
 import type { Peer } from './peer.ts';
 import { isForPlatform, nominatedBy } from './request-head.ts';
@@ -16,6 +16,12 @@ const CONNECTION_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** RFC 9110 section 9.2.1: they change nothing, so that they may be sent twice. */
+const READS = new Set(['GET', 'HEAD']);
+/** Idle connections to each of the processes. */
+const MAX_KEPT = 16;
+/** It fits into what a socket takes at once. */
+const MAX_SHORT_BYTES = 64 * 1024;
 /** Below are interim answers, which Node keeps to itself; beyond either end is no status at all. */
 const MIN_FINAL_STATUS = 200;
 const MAX_STATUS = 599;
@@ -27,34 +33,67 @@ export interface Upstream {
   name: string;
 }
 
-export function forwardToUpstream(
-  { request, response, peer }: { request: IncomingMessage; response: ServerResponse; peer: Peer },
+interface Forwarded {
+  request: IncomingMessage;
+  response: ServerResponse;
+  peer: Peer;
+}
+
+/** Connections for requests that may be sent again, should the other end have closed theirs meanwhile. */
+const kept = new http.Agent({ keepAlive: true, maxFreeSockets: MAX_KEPT });
+
+export function forwardToUpstream(forwarded: Forwarded, upstream: Upstream): void {
+  const { request } = forwarded;
+  const isRead = READS.has(request.method ?? '') && !isBodyPending(request);
+  if (isRead) forwardRead(forwarded, upstream);
+  // A connection each: on a unix socket that costs less than the races of reuse.
+  else request.pipe(forward(forwarded, upstream, false));
+}
+
+/** On a kept connection; once more on one of its own where that turns out to be closed. */
+function forwardRead(forwarded: Forwarded, upstream: Upstream): void {
+  const again = (): void => void forward(forwarded, upstream, false).end();
+  forward(forwarded, upstream, kept, again).end();
+}
+
+/** @param again in place of giving up on a connection that was closed before the request came */
+function forward(
+  { request, response, peer }: Forwarded,
   upstream: Upstream,
-): void {
+  agent: http.Agent | false,
+  again?: () => void,
+): http.ClientRequest {
   const outgoing = http.request({
     socketPath: upstream.socketPath,
     method: request.method,
     path: request.url,
     headers: forwardedHeaders(request, peer),
-    agent: false, // A connection each: on a unix socket that costs less than the races of reuse.
+    agent,
   });
   const giveUp = (): void => {
     outgoing.destroy();
     if (response.headersSent) response.destroy();
     else sendAnswer(request, response, awayAnswer(upstream.name));
   };
+  const onError = (): void => {
+    const isStale = outgoing.reusedSocket && !response.headersSent && !response.destroyed;
+    if (isStale && again !== undefined) again();
+    else giveUp();
+  };
   outgoing.on('response', (incoming) => {
     // The process may have been taken over: what it says must not end this one.
     const { statusCode = 0 } = incoming;
     if (statusCode < MIN_FINAL_STATUS || statusCode > MAX_STATUS) return giveUp();
     response.writeHead(statusCode, endToEnd(statusCode, incoming.rawHeaders));
-    flushHead(response);
+    // What is announced to be short comes at once, and its head goes along with it.
+    if (!isShort(incoming)) flushHead(response);
     incoming.on('error', () => response.destroy());
     incoming.pipe(response, { end: false });
     incoming.on('end', () => {
       // It may have answered before it had all, as it does when that is too much.
       request.unpipe(outgoing);
-      outgoing.off('error', giveUp).on('error', () => {});
+      outgoing.off('error', onError).on('error', () => {});
+      // Not one that is kept: that is free again already.
       outgoing.destroy();
       endAfterRequest(request, response);
     });
@@ -63,9 +102,14 @@ export function forwardToUpstream(
     socket.destroy();
     giveUp(); // Nobody asked for another protocol.
   });
-  outgoing.on('error', giveUp);
+  outgoing.on('error', onError);
   response.on('close', () => outgoing.destroy());
-  request.pipe(outgoing);
+  return outgoing;
+}
+
+function isShort({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length } = headers;
+  return length !== undefined && Number(length) <= MAX_SHORT_BYTES;
 }
 
 /** Whose question it is that this process asks for them. */

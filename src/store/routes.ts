@@ -51,6 +51,26 @@ export async function findRoute(
   return rows[0]?.id ?? null;
 }
 
+/** What the production host of an app serves. */
+export interface Live {
+  version: number | null;
+  commit: string;
+}
+
+/** What production serves, by the ids of the apps; of one that serves nothing there is none. */
+export async function findLive(
+  db: Queryable,
+  appIds: readonly string[],
+): Promise<Map<string, Live>> {
+  const { rows } = await db.query<Live & { appId: string }>(
+    `SELECT r.app_id AS "appId", d.version, d.commit_sha AS commit
+     FROM routes r JOIN deployments d ON d.id = r.deployment_id
+     WHERE r.app_id = ANY ($1) AND r.kind = $2 AND r.target = $3`,
+    [appIds, PRODUCTION_ROUTE.kind, PRODUCTION_ROUTE.target],
+  );
+  return new Map(rows.map(({ appId, version, commit }) => [appId, { version, commit }]));
+}
+
 /** Full SHAs of the commits that are served and begin so; of several, two. */
 export async function findCommitRoutes(
   db: Queryable,

@@ -338,21 +338,23 @@ describe('the control host', () => {
   });
 
   it.each([
-    ['keeps the bytes of values', '200 OK', 'content-length: 4', true],
-    ['tells no length of nothing', '204 No Content', 'Content-Length: 0', false],
-  ])('%s in the heads of the process behind it', async (_what, status, length, isKept) => {
+    // Before anything of the body.
+    ['keeps the bytes of values', '200 OK', 'content-length: 100000', '', true],
+    ['keeps the bytes of values before a short body', '200 OK', 'content-length: 4', 'body', true],
+    ['tells no length of nothing', '204 No Content', 'Content-Length: 0', '', false],
+  ])('%s in the heads of the process behind it', async (_what, status, length, body, isKept) => {
     const value = 'x-a: gr\xc3\xbc\xdf';
     const sockets: net.Socket[] = [];
     const upstream = net.createServer((socket) => {
       sockets.push(socket);
-      const head = `HTTP/1.1 ${status}\r\n${length}\r\n${value}\r\n\r\n`;
+      const head = `HTTP/1.1 ${status}\r\n${length}\r\n${value}\r\n\r\n${body}`;
       socket.once('data', () => socket.write(head, 'latin1'));
     });
     upstream.listen(join(data.folder, 'control.sock'));
     await once(upstream, 'listening');
     const client = new RawConnection(data.port);
     client.send('GET /functions HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await client.has('\r\n\r\n'); // By itself, before anything of the body.
+    await client.has(`\r\n\r\n${body}`);
     expect(client.received).toContain(`HTTP/1.1 ${status}\r\n`);
     expect(client.received).toContain(`\r\n${value}\r\n`);
     expect(client.received.includes(length)).toBe(isKept);
@@ -361,19 +363,51 @@ describe('the control host', () => {
     upstream.close();
   });
 
-  it('is asked over a connection that the door closes, never the process behind it', async () => {
-    let isClosed = false;
-    const upstream = net.createServer((socket) => {
-      socket.on('close', () => (isClosed = true));
-      socket.once('data', (head) => {
+  /** Answers `kept` to who may keep the connection, and `lost` to others; forgets who is connected when it closes. */
+  async function startUpstream(isReused = (): boolean => true) {
+    const sockets = new Set<net.Socket>();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      let isFirst = true;
+      socket.on('data', (head) => {
+        if (!isFirst && !isReused()) return socket.destroy();
+        isFirst = false;
         const isKept = /\r\nconnection: keep-alive\r\n/i.test(head.toString());
-        socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n${isKept ? 'kept' : 'lost'}`);
+        return socket.write(
+          `HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n${isKept ? 'kept' : 'lost'}`,
+        );
       });
     });
-    upstream.listen(join(data.folder, 'control.sock'));
-    await once(upstream, 'listening');
-    expect((await ask(data, '', { path: '/functions' })).body).toBe('kept');
-    await eventually(() => expect(isClosed).toBe(true));
-    upstream.close();
+    server.listen(join(data.folder, 'control.sock'));
+    await once(server, 'listening');
+    return { server, sockets };
+  }
+
+  it('is changed over a connection that the door closes, never the process behind it', async () => {
+    const { server, sockets } = await startUpstream();
+    const { body } = await ask(data, '', { method: 'DELETE', path: '/functions/f' });
+    expect(body).toBe('kept');
+    await eventually(() => expect(sockets.size).toBe(0));
+    server.close();
+  });
+
+  it('is read over one connection, and again when that was closed meanwhile', async () => {
+    let isReused = true;
+    const { server, sockets } = await startUpstream(() => isReused);
+    for (let read = 0; read < 3; read++) {
+      expect((await ask(data, '', { path: '/functions' })).body).toBe('kept');
+    }
+    expect(sockets.size).toBe(1);
+    // Its end and the next requests pass each other.
+    isReused = false;
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => ask(data, '', { path: '/functions' })),
+    );
+    expect(answers.map(({ body }) => body)).toEqual(Array(5).fill('kept'));
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+    expect(await ask(data, '', { path: '/functions' })).toMatchObject({ status: 503 });
   });
 });

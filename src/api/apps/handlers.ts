@@ -1,8 +1,6 @@
 import { Type } from 'typebox';
-import type { AppView } from '../../protocol/control-api.ts';
 import { type App, listAppsAfter } from '../../store/apps.ts';
-import { findDeployment } from '../../store/deployments.ts';
-import { findRoute, PRODUCTION_ROUTE } from '../../store/routes.ts';
+import { findLive } from '../../store/routes.ts';
 import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -17,11 +15,6 @@ const BY_NAME = {
 
 export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
   const { db, access, address, lives } = deps;
-
-  async function view(app: App): Promise<AppView> {
-    const id = await findRoute(db, app.id, PRODUCTION_ROUTE);
-    return presentApp(address, app, id === null ? null : await findDeployment(db, id));
-  }
 
   api.get(
     '/apps',
@@ -44,7 +37,9 @@ export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
           limit,
         }),
       );
-      return presentPage(page, view);
+      const ids = page.items.map(({ id }) => id);
+      const live = await findLive(db, ids);
+      return presentPage(page, (app) => presentApp(address, app, live.get(app.id)));
     },
   );
 
@@ -60,7 +55,11 @@ export function appRoutes(api: ApiInstance, deps: ApiDeps): void {
         response: { 200: AppSchema },
       },
     },
-    async (request) => view(await access.requireApp(request.actor, 'app.read', request.params.app)),
+    async ({ actor, params }) => {
+      const app = await access.requireApp(actor, 'app.read', params.app);
+      const live = await findLive(db, [app.id]);
+      return presentApp(address, app, live.get(app.id));
+    },
   );
 
   api.delete(

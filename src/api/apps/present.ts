@@ -2,10 +2,10 @@ import { productionUrl, type PublicAddress } from '../../model/address.ts';
 import { shortRefName } from '../../model/slug.ts';
 import type { AppView } from '../../protocol/control-api.ts';
 import type { App } from '../../store/apps.ts';
-import type { Deployment } from '../../store/deployments.ts';
+import type { Live } from '../../store/routes.ts';
 
-/** `live` is the deployment that production serves. */
-export function presentApp(address: PublicAddress, app: App, live: Deployment | null): AppView {
+/** `live` is what production serves. */
+export function presentApp(address: PublicAddress, app: App, live: Live | undefined): AppView {
   return {
     id: app.id,
     name: app.name,

@@ -36,7 +36,7 @@ export function createRequireFunction(deps: { db: Database; access: Access }): R
   }
 
   async function find(name: string): Promise<FunctionRow[]> {
-    const byId = await findFunction(db, name);
+    const byId = name.startsWith(ID_PREFIX) ? await findFunction(db, name) : null;
     if (byId !== null) return [byId];
     const [appName = '', functionName] = name.split(':', 2);
     const rows = await listFunctionsOfApp(db, appName);
@@ -56,6 +56,8 @@ export function createRequireFunction(deps: { db: Database; access: Access }): R
   };
 }
 
+/** An app may have a name that begins so, too. */
+const ID_PREFIX = 'fn-';
 /** Functions that a message lists. */
 const MAX_NAMED = 20;
 
