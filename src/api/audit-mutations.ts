@@ -64,7 +64,7 @@ async function describeRequest(
   request: FastifyRequest,
   { db }: Pick<ApiDeps, 'db'>,
 ): Promise<AuditEvent> {
-  const { actor, routeOptions, headers } = request;
+  const { actor, routeOptions, headers, body } = request;
   const { app: appName, ...others } = request.params as Record<string, string>;
   const app = await appOf(db, appName ?? others['function']?.split(':')[0]);
   const fields = fieldsOf(request);
@@ -79,10 +79,10 @@ async function describeRequest(
       userAgent: textOf(headers['user-agent']),
     },
     requestId: request.id,
-    before: (await fields.before?.(db, { app, params: others })) ?? null,
+    before: (await fields.before?.(db, { app, params: others, body, tokenId: actor.tokenId })) ?? null,
     after: {
       ...pickFields(request.query, fields.query ?? []),
-      ...pickFields(request.body, fields.body ?? []),
+      ...pickFields(body, fields.body ?? []),
     },
   };
 

@@ -4,11 +4,15 @@
  */
 import type { AuditDetails } from '../audit/index.ts';
 import type { App } from '../store/apps.ts';
+import { listCertificates } from '../store/certificates.ts';
 import type { Queryable } from '../store/database.ts';
 import { findDeployment } from '../store/deployments.ts';
 import { findDomain } from '../store/domains.ts';
-import { findAppAccess } from '../store/private-apps.ts';
+import { findEnvironmentVersion } from '../store/environment.ts';
+import { findGitConnection } from '../store/git-connections.ts';
+import { findAppAccess, listShareLinks } from '../store/private-apps.ts';
 import { findRoute, PRODUCTION_ROUTE } from '../store/routes.ts';
+import { findSshKey } from '../store/ssh-keys.ts';
 import { findToken } from '../store/tokens.ts';
 
 export interface AuditedFields {
@@ -24,6 +28,9 @@ interface Target {
   app: App | null;
   /** Of the path, but for the app. */
   params: Record<string, string>;
+  body: unknown;
+  /** Of the token that asks. */
+  tokenId: string;
 }
 
 const TOKEN_FIELDS = ['name', 'kind', 'role', 'apps', 'grants', 'can', 'expiresInSeconds'];
@@ -50,6 +57,7 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
     body: ['branch', 'commit', 'expiresInSeconds'],
     answer: ['id', 'opens', 'expiresAt'],
   },
+  'DELETE /apps/:app/share-links/:id': { before: shareLinkBefore },
   'POST /apps/:app/rollback': {
     body: ['target', 'withEnvironment'],
     answer: RELEASE_ANSWER,
@@ -66,20 +74,31 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
       ...['name', 'scope'].map((field) => `unset.*.${field}`),
     ],
     answer: ENVIRONMENT_ANSWER,
+    before: environmentBefore,
   },
   'PUT /apps/:app/environment/:name': {
     body: ['scope', 'kind', 'build'],
     answer: ENVIRONMENT_ANSWER,
+    before: environmentBefore,
   },
-  'DELETE /apps/:app/environment/:name': { query: ['scope'], answer: ENVIRONMENT_ANSWER },
+  'DELETE /apps/:app/environment/:name': {
+    query: ['scope'],
+    answer: ENVIRONMENT_ANSWER,
+    before: environmentBefore,
+  },
   'POST /apps/:app/domains': {
     body: ['name', 'branch', 'redirectTo'],
     answer: ['name', 'state'],
+    before: domainBefore,
   },
   'POST /apps/:app/domains/:name/verify': { answer: ['state', 'pointing'], before: domainBefore },
   'DELETE /apps/:app/domains/:name': { answer: ['quarantinedUntil'], before: domainBefore },
-  'POST /apps/:app/git-hosts': { body: ['kind', 'url'], answer: ['id'] },
+  // The URL as it was taken: what is asked for may have a password in it.
+  'POST /apps/:app/git-hosts': { body: ['kind'], answer: ['id', 'url'] },
+  'DELETE /apps/:app/git-hosts/:id': { before: gitHostBefore },
+  'POST /apps/:app/pushes/:push/cancel': { answer: ['by', 'refs', 'startedAt'] },
   'POST /certificates': { body: ['app'], answer: ['id', 'names', 'notAfter', 'replaced'] },
+  'DELETE /certificates/:id': { before: certificateBefore },
   'POST /master-key/rotation': { answer: ['keyId'] },
   'POST /functions': { body: FUNCTION_FIELDS, answer: FUNCTION_ANSWER },
   'PUT /functions/:function': {
@@ -105,6 +124,7 @@ export const AUDITED: Readonly<Record<string, AuditedFields>> = {
     before: productionBefore,
   },
   'POST /keys': { body: ['name'], answer: ['id', 'fingerprint'] },
+  'DELETE /keys/:id': { before: keyBefore },
 };
 
 /** Of what has them; what has not is left out. */
@@ -159,9 +179,49 @@ async function productionBefore(db: Queryable, { app }: Target): Promise<AuditDe
   return { deployment: live.id, version: live.version, commit: live.commit };
 }
 
-async function domainBefore(db: Queryable, { app, params }: Target): Promise<AuditDetails | null> {
-  const domain = app === null ? null : await findDomain(db, app.id, params['name'] ?? '');
+async function domainBefore(
+  db: Queryable,
+  { app, params, body }: Target,
+): Promise<AuditDetails | null> {
+  const name = params['name'] ?? fieldOf(body, 'name');
+  const domain =
+    app === null || typeof name !== 'string' ? null : await findDomain(db, app.id, name);
   if (domain === null) return null;
   const { state, targetRef, redirectTo } = domain;
   return { state, targetRef, redirectTo };
+}
+
+async function environmentBefore(db: Queryable, { app }: Target): Promise<AuditDetails | null> {
+  return app === null ? null : { version: await findEnvironmentVersion(db, app.id) };
+}
+
+async function shareLinkBefore(
+  db: Queryable,
+  { app, params }: Target,
+): Promise<AuditDetails | null> {
+  const links = app === null ? [] : await listShareLinks(db, app.id);
+  const link = links.find(({ id }) => id === params['id']);
+  if (link === undefined) return null;
+  return { opens: link.target, expiresAt: link.expiresAt.toISOString() };
+}
+
+async function gitHostBefore(db: Queryable, { app, params }: Target): Promise<AuditDetails | null> {
+  const connection = await findGitConnection(db, params['id'] ?? '');
+  if (connection === null || connection.appId !== app?.id) return null;
+  return { kind: connection.kind, url: connection.url };
+}
+
+async function certificateBefore(db: Queryable, { params }: Target): Promise<AuditDetails | null> {
+  const rows = await listCertificates(db);
+  const row = rows.find(({ id }) => id === params['id']);
+  if (row === undefined) return null;
+  return { names: [...row.names], notAfter: row.notAfter.toISOString() };
+}
+
+async function keyBefore(
+  db: Queryable,
+  { params, tokenId }: Target,
+): Promise<AuditDetails | null> {
+  const key = await findSshKey(db, tokenId, params['id'] ?? '');
+  return key === null ? null : { name: key.name, fingerprint: key.fingerprint };
 }

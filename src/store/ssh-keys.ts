@@ -28,6 +28,19 @@ export async function listSshKeys(
   return rows;
 }
 
+/** Null for one that the token has not. */
+export async function findSshKey(
+  db: Queryable,
+  tokenId: string,
+  id: string,
+): Promise<SshKeyRow | null> {
+  const { rows } = await db.query<SshKeyRow>(
+    `SELECT ${COLUMNS} FROM ssh_keys WHERE token_id = $1 AND id = $2`,
+    [tokenId, id],
+  );
+  return rows[0] ?? null;
+}
+
 /** The stored key; `known` when somebody has it already, `many` when the token has as many as it may. */
 export async function insertSshKey(
   db: Database,

@@ -16,6 +16,8 @@ const platform = usePlatform();
 let repository: TestRepository;
 
 const SECRET = 'planted-Hunter2-value';
+const PUBLIC_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqG0p1i7mPq3k0T8wqk2Qv0m1bQ4yQ6cYw3v3eJr1sL ada@laptop';
 
 beforeAll(async () => {
   repository = await createRepository(platform(), 'hello');
@@ -161,6 +163,70 @@ describe('the audit log of a server', () => {
     });
   });
 
+  it('tells what was there before it was changed or removed', async () => {
+    async function made(path: string, body: object): Promise<{ id: string }> {
+      const answer = await callControl(platform(), path, { method: 'POST', body });
+      expect(answer.status, answer.body).toBe(201);
+      return JSON.parse(answer.body) as { id: string };
+    }
+    const remove = (path: string) => callControl(platform(), path, { method: 'DELETE' });
+    await callControl(platform(), '/apps/hello/access', {
+      method: 'PUT',
+      body: { production: 'private' },
+    });
+    const link = await made('/apps/hello/share-links', {});
+    await remove(`/apps/hello/share-links/${link.id}`);
+    const url = 'https://1.1.1.1/ada/again';
+    const host = await made('/apps/hello/git-hosts', { kind: 'gitea', url, accessToken: SECRET });
+    await remove(`/apps/hello/git-hosts/${host.id}`);
+    const key = await made('/keys', { name: 'laptop', publicKey: PUBLIC_KEY });
+    await remove(`/keys/${key.id}`);
+    const environment = '/apps/hello/environment/C_KEY';
+    const set = await callControl(platform(), environment, {
+      method: 'PUT',
+      body: { value: SECRET },
+    });
+    const { version } = JSON.parse(set.body) as { version: number };
+    await remove(environment);
+    const newest = async (action: string, app = '') => (await read(`&action=${action}`, app))[0];
+    expect(await newest('removeShareLink', '/apps/hello')).toMatchObject({
+      before: { opens: 'production' },
+    });
+    expect(await newest('connectGitHost', '/apps/hello')).toMatchObject({ after: { url } });
+    expect(await newest('disconnectGitHost', '/apps/hello')).toMatchObject({
+      before: { kind: 'gitea', url },
+    });
+    expect(await newest('removeKey')).toMatchObject({ before: { name: 'laptop' } });
+    expect(await newest('unsetEnvironmentValue', '/apps/hello')).toMatchObject({
+      before: { version },
+      after: { version: version + 1 },
+    });
+  });
+
+  it('has what is done to the tokens of an app in the log of the app', async () => {
+    const answer = await callControl(platform(), '/tokens', {
+      method: 'POST',
+      body: { name: 'of-hello', role: 'viewer', apps: ['hello'] },
+    });
+    const { id } = JSON.parse(answer.body) as { id: string };
+    await callControl(platform(), `/tokens/${id}`, { method: 'DELETE' });
+    for (const action of ['createToken', 'revokeToken']) {
+      const [entry] = await read(`&action=${action}`, '/apps/hello');
+      expect(entry, action).toMatchObject({ app: 'hello', outcome: 'succeeded' });
+    }
+  });
+
+  it('has no password of a URL that was refused', async () => {
+    const refused = await callControl(platform(), '/apps/hello/git-hosts', {
+      method: 'POST',
+      body: { kind: 'github', url: `https://ada:${SECRET}@1.1.1.1/a/b`, accessToken: SECRET },
+    });
+    expect(refused.status).toBe(400);
+    const [entry] = await read('&action=connectGitHost', '/apps/hello');
+    expect(entry).toMatchObject({ outcome: 'failed', after: { kind: 'github' } });
+    expect(JSON.stringify(await read())).not.toContain(SECRET);
+  });
+
   it('is read by admins alone, a page at a time', async () => {
     const made = await callControl(platform(), '/tokens', {
       method: 'POST',
@@ -189,7 +255,7 @@ describe('the audit log of a server', () => {
     const { code, output } = await repository.fn('audit', '--verify');
     expect(output).toMatch(/^\d+ entries are whole and as they were written\.\n$/);
     expect(code).toBe(0);
-    const shown = await repository.fn('audit', '--app', 'hello', '--since', '1h');
+    const shown = await repository.fn('audit', '--app', 'hello', '--limit', '200');
     expect(shown.output).toMatch(
       /admin +127\.0\.0\.1 +pushRef +hello +refs\/heads\/main +succeeded/,
     );

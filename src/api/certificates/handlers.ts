@@ -102,8 +102,10 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
         response: { 201: UploadedCertificateSchema },
       },
     },
-    async ({ actor, body }, reply) => {
+    async (request, reply) => {
+      const { actor, body } = request;
       const app = await requireOwner(deps, actor, body.app);
+      if (app !== null) request.audited.app = { id: app.id, name: app.name };
       const { row, warnings, replaced } = await open(deps).add(app, body);
       const view = presentRow(row, { app: app?.name ?? null, isLasting: true, now: deps.now() });
       return reply.code(201).send({ ...view, warnings, replaced });
@@ -122,11 +124,13 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
         response: { 204: Type.Null({ description: 'It is removed' }) },
       },
     },
-    async ({ actor, params }, reply) => {
+    async (request, reply) => {
+      const { actor, params } = request;
       const { rows } = await open(deps).list();
       const row = rows.find(({ id }) => id === params.id);
       if (row === undefined) throw unknown(params.id);
-      await requireOwnerOf(deps, actor, row);
+      const app = await requireOwnerOf(deps, actor, row);
+      if (app !== null) request.audited.app = { id: app.id, name: app.name };
       if (row.source !== 'upload') throw notUploaded(row);
       await open(deps).remove(row);
       return reply.code(204).send(null);
@@ -146,14 +150,19 @@ async function requireOwner(
 }
 
 /** What belongs to an app that the actor must not know of looks as if it did not exist. */
-async function requireOwnerOf(deps: ApiDeps, actor: Actor, row: CertificateRow): Promise<void> {
+async function requireOwnerOf(
+  deps: ApiDeps,
+  actor: Actor,
+  row: CertificateRow,
+): Promise<App | null> {
   if (row.appId === null) {
     if (!deps.access.may(actor, 'domain.read', null)) throw unknown(row.id);
-    return deps.access.require(actor, 'platform-certificate.change');
+    deps.access.require(actor, 'platform-certificate.change');
+    return null;
   }
   const app = await findApp(deps.db, row.appId);
   if (app === null || !deps.access.may(actor, 'app.read', app)) throw unknown(row.id);
-  await deps.access.requireApp(actor, 'certificate.change', app.name);
+  return deps.access.requireApp(actor, 'certificate.change', app.name);
 }
 
 /** @throws PlatformError bad-request where nothing is served by HTTPS */

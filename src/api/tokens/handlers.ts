@@ -1,4 +1,6 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { TokenView } from '../../protocol/control-api.ts';
 import type { TokenRow } from '../../store/tokens.ts';
 import { cutPage, PageQuery } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
@@ -74,9 +76,9 @@ function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
         response: { 201: CreatedTokenSchema },
       },
     },
-    async ({ actor, body }, reply) => {
-      const { name, kind = 'personal', role, apps, grants, can, expiresInSeconds } = body;
-      const { token, row } = await access.tokens.create(actor, {
+    async (request, reply) => {
+      const { name, kind = 'personal', role, apps, grants, can, expiresInSeconds } = request.body;
+      const { token, row } = await access.tokens.create(request.actor, {
         name,
         kind,
         role,
@@ -85,7 +87,9 @@ function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
         actions: can,
         expiresInSeconds,
       });
-      return reply.code(201).send({ ...(await presentToken(db, row)), token });
+      const view = await presentToken(db, row);
+      noteApp(request, row, view);
+      return reply.code(201).send({ ...view, token });
     },
   );
 
@@ -102,9 +106,19 @@ function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
         response: { 204: Type.Null({ description: 'It is revoked' }) },
       },
     },
-    async ({ actor, params, query }, reply) => {
+    async (request, reply) => {
+      const { actor, params, query } = request;
+      const row = await access.tokens.find(actor, params.id);
+      noteApp(request, row, await presentToken(db, row));
       await access.tokens.revoke(actor, params.id, query.lastAdmin === true);
       return reply.code(204).send(null);
     },
   );
+}
+
+/** What is done to a token of one app stands in the audit log of that app. */
+function noteApp(request: FastifyRequest, { grants }: TokenRow, { apps }: TokenView): void {
+  const [id] = grants.map(({ appId }) => appId);
+  const [name] = apps ?? [];
+  if (grants.length === 1 && id && name !== undefined) request.audited.app = { id, name };
 }
