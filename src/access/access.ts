@@ -1,12 +1,13 @@
 import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
-import { touchToken } from '../store/tokens.ts';
+import { findToken, touchToken } from '../store/tokens.ts';
 import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
+import { can, type Action } from './can.ts';
 import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
 import { createFreshTokens } from './fresh-tokens.ts';
 import { createOidcLogins, type OidcLogins, type OidcSettings } from './oidc-logins.ts';
-import { notValid, refuseEnded } from './refusals.ts';
+import { notAllowed, notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
 import { actorOf, createTokens, type Tokens } from './tokens.ts';
 import { createWatches, type Watches } from './watches.ts';
@@ -17,6 +18,11 @@ export interface Access extends Decisions {
    * @throws PlatformError unauthenticated, or too-many-requests for an address that failed too often
    */
   authenticate(token: string, from: string): Promise<Actor>;
+  /**
+   * Asks again about a token that was right a while ago.
+   * @throws PlatformError unauthenticated when it has ended since, forbidden when it may not do this to the app any more
+   */
+  reconsider(tokenId: string, action: Action, appId: string): Promise<void>;
   tokens: Tokens;
   deviceLogins: DeviceLogins;
   oidcLogins: OidcLogins;
@@ -62,6 +68,12 @@ export function createAccess(
     deviceLogins: createDeviceLogins({ db, now, attempts, tokens }),
     oidcLogins: createOidcLogins({ db, now, attempts, tokens }, oidc),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
+    async reconsider(tokenId, action, appId) {
+      const row = await findToken(db, tokenId);
+      if (row === null) throw notValid('this token is unknown here by now');
+      refuseEnded(row, now());
+      if (!can(row, action, appId)) throw notAllowed(actorOf(row), action, appId);
+    },
     async authenticate(token, from) {
       // The format is checked first, so that garbage costs no query.
       const hash = isTokenText(token) ? hashToken(token) : null;

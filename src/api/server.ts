@@ -6,6 +6,7 @@ import { FnManifestSchema } from '../model/manifest.ts';
 import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { peerAddress } from '../protocol/peer.ts';
+import { systemClock } from '../std/clock.ts';
 import { newId } from '../std/ids.ts';
 import { auditMutations } from './audit-mutations.ts';
 import { auditRoutes } from './audit/handlers.ts';
@@ -41,6 +42,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who makes the request; set before any handler of a route that needs a token. */
     actor: Actor;
+    authenticatedAtMs: number;
   }
 }
 
@@ -49,6 +51,8 @@ export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 2_000;
+/** After this time with its body still to come, a request's token is looked at once more. */
+const RECONSIDER_MS = 500;
 
 function createInstance() {
   return fastify({
@@ -70,11 +74,18 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('application/json', { parseAs: 'buffer' }, jsonParser(api));
   api.decorateRequest('actor');
+  api.decorateRequest('authenticatedAtMs', 0);
   api.addHook('onRequest', async (request, reply) => {
     if (isPublic(request.routeOptions)) return;
     requirePrivateConnection(deps.address, request);
     request.actor = await authenticate(deps, request);
+    request.authenticatedAtMs = systemClock.monotonicMs();
     reply.header(SERVER_VERSION_HEADER, deps.version);
+  });
+  api.addHook('preHandler', async (request) => {
+    if (isPublic(request.routeOptions)) return;
+    if (systemClock.monotonicMs() - request.authenticatedAtMs < RECONSIDER_MS) return;
+    request.actor = await authenticate(deps, request);
   });
   answerWithProblems(api, deps);
   carryOutOnce(api, deps);

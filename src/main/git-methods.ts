@@ -21,6 +21,9 @@ interface Deps {
 
 const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record<string, Action>;
 
+/** Of who pushes for a connected repository, without a token. */
+const GIT_HOST = 'git-host';
+
 /** What control answers the git front: who may, and the two hooks. */
 export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, audit, pushes, archives } = deps;
@@ -61,6 +64,11 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
     },
 
     async preReceive(pushed, { progress, signal }) {
+      const { principal, appId } = pushed;
+      // All has come by now, which may have taken long; from here on it goes on to its end.
+      if (principal.kind !== GIT_HOST) {
+        await access.reconsider(principal.tokenId, ACTIONS.push, appId);
+      }
       const report = (line: string): void => progress({ line });
       return { accept: await pushes.preReceive(pushed, report, signal) };
     },

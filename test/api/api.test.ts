@@ -51,6 +51,10 @@ async function createToken(request: object): Promise<{ id: string; token: string
   return json(created) as { id: string; token: string };
 }
 
+async function lastUse(id: string): Promise<unknown> {
+  return (json(await call(`/tokens/${id}`)) as { lastUsedAt: unknown }).lastUsedAt;
+}
+
 describe('the control API', () => {
   it('lists what was deployed, newest first', async () => {
     const page = json(await call('/apps/mine/deployments')) as { items: unknown[] };
@@ -179,6 +183,32 @@ describe('the control API', () => {
     });
     expect(answer.status).toBe(status);
     expect(answer.headers['content-type']).toContain('application/problem+json');
+  });
+
+  it('refuses what is still being sent when its token is revoked', async () => {
+    const { id, token } = await createToken({ role: 'admin' });
+    const body = JSON.stringify({ name: 'too-late', role: 'admin' });
+    const request = http.request({
+      port: platform().port,
+      method: 'POST',
+      path: '/tokens',
+      headers: {
+        'host': `localhost:${platform().port}`,
+        'authorization': `Bearer ${token}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+      },
+    });
+    const beganAt = performance.now();
+    const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+    request.write(body.slice(0, 10));
+    await eventually(async () => (await lastUse(id)) !== null);
+    expect((await call(`/tokens/${id}`, { method: 'DELETE' })).status).toBe(204);
+    await eventually(() => performance.now() - beganAt > 600);
+    request.end(body.slice(10));
+    const [response] = await answered;
+    expect([response.statusCode, await text(response)]).toEqual([401, expect.any(String)]);
+    expect((await call('/tokens')).body).not.toContain('too-late');
   });
 
   it('carries out once what is sent twice with one idempotency key', async () => {

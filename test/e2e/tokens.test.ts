@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
+import net from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -140,6 +142,51 @@ it('lets a push go on whose token is revoked meanwhile, and takes no other', asy
   expect(await push.ended, push.output()).toBe(0);
   expect((await ask(platform(), 'begun')).body).toBe('begun');
   expect((await repository.push('main:other')).code).toBe(128);
+});
+
+/** Passes on what it is sent, and keeps back all behind the first part of what the client sends until it is told. */
+async function startHoldingProxy(port: number, firstBytes: number) {
+  const held = Promise.withResolvers<void>();
+  const open = Promise.withResolvers<void>();
+  const server = net.createServer((client) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    let passed = 0;
+    client.on('error', () => upstream.destroy()).on('data', (chunk: Buffer) => {
+      passed += chunk.length;
+      upstream.write(chunk);
+      if (passed < firstBytes) return;
+      client.pause();
+      held.resolve();
+      void open.promise.then(() => client.resume());
+    });
+    upstream.on('error', () => client.destroy()).pipe(client);
+    client.on('end', () => upstream.end());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const address = server.address() as net.AddressInfo;
+  return { port: address.port, held: held.promise, open: () => open.resolve() };
+}
+
+it('takes no push whose token is revoked while it is being sent', async () => {
+  const repository = await createRepository(platform(), 'slowly');
+  await repository.commit({
+    'index.ts': "export default () => new Response('slowly');\n",
+    'noise.txt': randomBytes(1_000_000).toString('base64'),
+  });
+  const pusher = await createToken(repository, '--role', 'deployer');
+  const proxy = await startHoldingProxy(platform().port, 200_000);
+  const url = `http://any:${pusher.token}@localhost:${proxy.port}/slowly.git`;
+  const pushed = repository.git('push', url, 'main');
+  await proxy.held;
+  const path = `/tokens/${pusher.id}`;
+  expect((await callControl(platform(), path, { method: 'DELETE' })).status).toBe(204);
+  proxy.open();
+  const { code, output } = await pushed;
+  expect(code, output).toBe(1);
+  expect(output).toContain('was revoked');
+  expect((await ask(platform(), 'slowly')).status).toBe(404);
 });
 
 /** The status of a call with a token from one of this machine's addresses; of a refusal, also when to come again. */
