@@ -79,7 +79,8 @@ async function describeRequest(
       userAgent: textOf(headers['user-agent']),
     },
     requestId: request.id,
-    before: (await fields.before?.(db, { app, params: others, body, tokenId: actor.tokenId })) ?? null,
+    before:
+      (await fields.before?.(db, { app, params: others, body, tokenId: actor.tokenId })) ?? null,
     after: {
       ...pickFields(request.query, fields.query ?? []),
       ...pickFields(body, fields.body ?? []),

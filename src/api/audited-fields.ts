@@ -42,7 +42,16 @@ const RELEASE_ANSWER = [
 ];
 const ENVIRONMENT_ANSWER = ['version', 'set', 'unset', 'production.state'];
 const FUNCTION_ANSWER = ['function.id', 'function.version'];
-const FUNCTION_FIELDS = ['name', 'runtime', 'handler', 'memory', 'timeout', 'environment.@'];
+const FUNCTION_FIELDS = [
+  'name',
+  'runtime',
+  'handler',
+  'memory',
+  'timeout',
+  'rateLimit',
+  'customDomain',
+  'environment.@',
+];
 
 /** By method and path of the route. An operation that is missing is written without such fields. */
 export const AUDITED: Readonly<Record<string, AuditedFields>> = {
@@ -218,10 +227,7 @@ async function certificateBefore(db: Queryable, { params }: Target): Promise<Aud
   return { names: [...row.names], notAfter: row.notAfter.toISOString() };
 }
 
-async function keyBefore(
-  db: Queryable,
-  { params, tokenId }: Target,
-): Promise<AuditDetails | null> {
+async function keyBefore(db: Queryable, { params, tokenId }: Target): Promise<AuditDetails | null> {
   const key = await findSshKey(db, tokenId, params['id'] ?? '');
   return key === null ? null : { name: key.name, fingerprint: key.fingerprint };
 }

@@ -29,3 +29,21 @@ export function jsonParser(
     else done(new PlatformError('bad-request', problem));
   };
 }
+
+/**
+ * A body of no type is none if it is empty, as clients send it that have nothing to say; whether they tell so by a length
+ * or by a last chunk is no matter. What is not empty has to say that it is JSON.
+ */
+export function refuseUntyped(_request: FastifyRequest, body: Buffer, done: Done): void {
+  done(body.length === 0 ? null : notJson());
+}
+
+export function notJson(): PlatformError {
+  return new PlatformError(
+    'unsupported-media-type',
+    'the body is of a type that is not taken here',
+    {
+      hint: 'send JSON, with the header: content-type: application/json',
+    },
+  );
+}

@@ -14,6 +14,7 @@ interface Operation {
   requestBody?: unknown;
   responses?: Record<string, unknown>;
   'x-fn-idempotent'?: boolean;
+  'x-fn-conditional'?: boolean;
 }
 
 /** What every operation may answer, beside what it is for. */
@@ -29,6 +30,15 @@ const IDEMPOTENCY_KEY = {
   description:
     'Of your own choice: the same request with the same key is carried out once in 24 hours',
   schema: { type: 'string', maxLength: 202 },
+};
+
+const IF_MATCH = {
+  in: 'header',
+  name: 'If-Match',
+  required: false,
+  description:
+    'The ETag of what was read: nothing is changed, and the answer is 412, when it has changed since',
+  schema: { type: 'string', maxLength: 1_000 },
 };
 
 /** How the OpenAPI document is made from the routes' own schemas. */
@@ -56,6 +66,7 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
         // Who may: what `can` is asked. Null where any token will do.
         'x-fn-action': route.config?.action ?? null,
         ...(route.config?.idempotent === true && { 'x-fn-idempotent': true }),
+        ...(route.config?.isConditional === true && { 'x-fn-conditional': true }),
       } as FastifySchema,
     }),
     transformObject: (documents) =>
@@ -66,9 +77,11 @@ export function openApiOptions(): FastifyDynamicSwaggerOptions {
 function complete(document: Document): object {
   for (const operations of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(operations)) {
-      if (operation['x-fn-idempotent'] === true) {
-        operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
-      }
+      const headers = [
+        ...(operation['x-fn-idempotent'] === true ? [IDEMPOTENCY_KEY] : []),
+        ...(operation['x-fn-conditional'] === true ? [IF_MATCH] : []),
+      ];
+      if (headers.length > 0) operation.parameters = [...(operation.parameters ?? []), ...headers];
       for (const parameter of operation.parameters ?? []) {
         if ('default' in (parameter.schema ?? {})) parameter.required = false;
       }

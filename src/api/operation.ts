@@ -6,6 +6,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What `can` decides on before it is done; null for a route that any token may use, or that takes none. */
     action?: Action | null;
+    /** It is refused where `If-Match` is none of what it would change. */
+    isConditional?: true;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   toWireError,
   type WireError,
 } from '../protocol/errors.ts';
+import { notJson } from './json-parser.ts';
 
 /** RFC 9457. */
 export const ProblemSchema = Type.Object(
@@ -79,9 +80,9 @@ function fromFramework(error: unknown): WireError | null {
   if (validation === undefined && typeof statusCode !== 'number') return null;
   if (typeof statusCode === 'number' && statusCode >= 500) return null;
   const code = FRAMEWORK_CODES[Number(statusCode)] ?? 'bad-request';
-  if (code !== 'unsupported-media-type') return { code, message: String(message) };
-  const hint = 'send JSON, with the header: content-type: application/json';
-  return { code, message: 'the body is of a type that is not taken here', hint };
+  return code === 'unsupported-media-type'
+    ? toWireError(notJson())
+    : { code, message: String(message) };
 }
 
 function detailsOf({ validation, validationContext }: ForeignError): ProblemDetail[] {

@@ -23,7 +23,7 @@ import { masterKeyRoutes } from './master-key/handlers.ts';
 import { answerNotModified } from './etag.ts';
 import { carryOutOnce, retryAfterOf } from './idempotency.ts';
 import { gitHostRoutes, hookRoutes } from './git-hosts/handlers.ts';
-import { jsonParser } from './json-parser.ts';
+import { jsonParser, refuseUntyped } from './json-parser.ts';
 import { openApiOptions } from './openapi.ts';
 import { HIDDEN, isPublic, requireDescription } from './operation.ts';
 import type { ApiDeps } from './ports.ts';
@@ -73,6 +73,12 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   // Of text fastify would take what no operation here has a use for.
   api.removeAllContentTypeParsers();
   api.addContentTypeParser('application/json', { parseAs: 'buffer' }, jsonParser(api));
+  api.addContentTypeParser('*', { parseAs: 'buffer' }, refuseUntyped);
+  api.addHook('preValidation', async (request) => {
+    // Whoever sends nothing to an operation that takes something leaves out all that can be left out.
+    const takesBody = request.routeOptions.schema?.body !== undefined;
+    if (takesBody && request.body === undefined) request.body = {};
+  });
   api.decorateRequest('actor');
   api.decorateRequest('authenticatedAtMs', 0);
   api.addHook('onRequest', async (request, reply) => {

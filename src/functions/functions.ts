@@ -1,4 +1,5 @@
 import type { AppLives, CommitPushes, EnvironmentChanges } from '../deploy/index.ts';
+import type { DomainRequest } from '../domains/index.ts';
 import type { ValueChange } from '../model/environment.ts';
 import { shortRefName } from '../model/slug.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -41,8 +42,14 @@ export interface FunctionToCreate extends NewFunction {
   customDomain: string | null;
 }
 
-export interface FunctionChange extends FunctionSettings {
+/** What of a function is in its repository and its environment. */
+interface CodeAndValues extends FunctionSettings {
   environment: readonly ValueChange[];
+}
+
+export interface FunctionChange extends CodeAndValues {
+  /** Beside those that it has; null for no other. */
+  customDomain: string | null;
 }
 
 export interface FunctionContext {
@@ -83,10 +90,7 @@ export function createFunctions(deps: Deps): Functions {
   ): Promise<string[]> {
     const { environment, customDomain, name } = request;
     if (environment.length > 0) await values.change(app.id, environment, context.by);
-    if (customDomain !== null) {
-      const domain = { name: customDomain, branch: null, redirectTo: null };
-      await domains.add(app, domain, context.by);
-    }
+    if (customDomain !== null) await domains.add(app, ofProduction(customDomain), context.by);
     const files = sourceOf(request);
     const commit = { ref: FIRST_REF, parent: null, message: `Create ${name}\n`, files };
     return commits.push(app, commit, context);
@@ -95,7 +99,7 @@ export function createFunctions(deps: Deps): Functions {
   /** The files that change, on top of what the branch has now. */
   async function changedFiles(
     { app, row }: { app: App; row: FunctionRow },
-    change: FunctionChange,
+    change: CodeAndValues,
     ref: string,
   ): Promise<{ sha: string; files: WrittenFile[] }> {
     const { code, environment: _, ...settings } = change;
@@ -115,7 +119,7 @@ export function createFunctions(deps: Deps): Functions {
 
   async function pushChange(
     found: { app: App; row: FunctionRow },
-    change: FunctionChange,
+    change: CodeAndValues,
     context: FunctionContext,
   ): Promise<string[]> {
     const { app, row } = found;
@@ -126,7 +130,7 @@ export function createFunctions(deps: Deps): Functions {
     return withValues(app, change.environment, context, () => commits.push(app, commit, context));
   }
 
-  /** The values first, since the code may need them; they go again when the code does not go live. */
+  /** The values first, since the code may need them; they go again when the code is not taken. */
   async function withValues(
     app: App,
     changes: readonly ValueChange[],
@@ -139,12 +143,49 @@ export function createFunctions(deps: Deps): Functions {
     try {
       return await push();
     } catch (error) {
+      // Behind the move of its branch the code goes live yet, and needs them.
+      if (isStored(error)) throw error;
       // Unless somebody has changed them since, which is not ours to undo.
       if ((await values.version(app.id)) === version && version !== before) {
         await values.restore(app.id, before, by);
       }
       throw error;
     }
+  }
+
+  /** The domain first, which may be refused; one that is new goes again when the rest of the change is not taken. */
+  async function withDomain<T>(
+    app: App,
+    name: string | null,
+    { by }: FunctionContext,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    if (name === null) return work();
+    const before = new Set((await domains.list(app)).map(({ domain }) => domain.name));
+    const { domain } = await domains.add(app, ofProduction(name), by);
+    try {
+      return await work();
+    } catch (error) {
+      const isToGo = !before.has(domain.name) && !isStored(error);
+      if (isToGo) await domains.remove(app, domain.name).catch(deps.onError);
+      throw error;
+    }
+  }
+
+  async function updateNow(
+    found: { app: App; row: FunctionRow },
+    change: CodeAndValues,
+    context: FunctionContext,
+  ): Promise<{ warnings: string[] }> {
+    const { environment, ...settings } = change;
+    if (Object.keys(settings).length > 0) {
+      return { warnings: warningsIn(await pushChange(found, change, context)) };
+    }
+    if (environment.length === 0) return { warnings: [] };
+    const changed = await deps.environmentChanges.change(found.app, environment, context.by);
+    const { production, warnings } = changed;
+    if (production.kind === 'failed') throw doesNotStart(production.reason);
+    return { warnings };
   }
 
   return {
@@ -163,14 +204,8 @@ export function createFunctions(deps: Deps): Functions {
 
     async update(found, change, context) {
       refuseSettings(change, maxima);
-      const { environment, ...settings } = change;
-      if (Object.keys(settings).length > 0) {
-        return { warnings: warningsIn(await pushChange(found, change, context)) };
-      }
-      const changed = await deps.environmentChanges.change(found.app, environment, context.by);
-      const { production, warnings } = changed;
-      if (production.kind === 'failed') throw doesNotStart(production.reason);
-      return { warnings };
+      const { customDomain, ...rest } = change;
+      return withDomain(found.app, customDomain, context, () => updateNow(found, rest, context));
     },
 
     async remove({ app, row }) {
@@ -185,6 +220,10 @@ export function createFunctions(deps: Deps): Functions {
       );
     },
   };
+}
+
+function ofProduction(name: string): DomainRequest {
+  return { name, branch: null, redirectTo: null };
 }
 
 /** `unavailable` is what a push says whose branch has moved and whose release was not confirmed. */

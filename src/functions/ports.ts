@@ -1,7 +1,6 @@
 import type { EnvironmentChange, EnvironmentPort } from '../deploy/index.ts';
-import type { DomainRequest } from '../domains/index.ts';
+import type { Domains } from '../domains/index.ts';
 import type { ValueChange } from '../model/environment.ts';
-import type { App } from '../store/apps.ts';
 
 /** What stands in repositories. */
 export interface SourcePort {
@@ -24,7 +23,4 @@ export interface ValuesPort extends Pick<EnvironmentPort, 'version' | 'restore'>
 }
 
 /** The host names of apps' own. */
-export interface DomainPort {
-  /** @throws PlatformError bad-request, conflict */
-  add(app: App, request: DomainRequest, by: { tokenId: string }): Promise<unknown>;
-}
+export type DomainPort = Pick<Domains, 'list' | 'add' | 'remove'>;

@@ -696,6 +696,7 @@ export interface Operations {
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Stored encrypted, and never in the repository. */
         environment?: Record<string, unknown>;
+        /** Served once DNS shows whose it is. */
         customDomain?: string;
       };
     };
@@ -708,6 +709,8 @@ export interface Operations {
     input: {
       params: { function: string };
       body: {
+        /** As it is, so that what made it can be sent again: a function keeps its name. */
+        name?: string;
         /** `typescript` or `nodejs26`. */
         runtime?: string;
         /** The text of one file. */
@@ -725,6 +728,8 @@ export interface Operations {
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Those that are named are set, or removed where they are null; others stay. */
         environment?: Record<string, unknown>;
+        /** Served once DNS shows whose it is. */
+        customDomain?: string;
       };
     };
     answer: FunctionDeployment;
@@ -734,6 +739,8 @@ export interface Operations {
     input: {
       params: { function: string };
       body: {
+        /** As it is, so that what made it can be sent again: a function keeps its name. */
+        name?: string;
         /** `typescript` or `nodejs26`. */
         runtime?: string;
         /** The text of one file. */
@@ -751,6 +758,8 @@ export interface Operations {
         rateLimit?: { maxRequests: number; windowMs: number };
         /** Those that are named are set, or removed where they are null; others stay. */
         environment?: Record<string, unknown>;
+        /** Served once DNS shows whose it is. */
+        customDomain?: string;
       };
     };
     answer: FunctionDeployment;
@@ -1061,17 +1070,17 @@ export const OPERATIONS = {
   listDeployments: { method: 'GET', path: '/apps/{app}/deployments' },
   getDeployment: { method: 'GET', path: '/apps/{app}/deployments/{deployment}' },
   listReleases: { method: 'GET', path: '/apps/{app}/releases' },
-  promote: { method: 'POST', path: '/apps/{app}/promote' },
+  promote: { method: 'POST', path: '/apps/{app}/promote', isOnce: true },
   redeploy: { method: 'POST', path: '/apps/{app}/redeploy', isOnce: true },
   rollback: { method: 'POST', path: '/apps/{app}/rollback', isOnce: true },
   listFunctions: { method: 'GET', path: '/functions' },
   createFunction: { method: 'POST', path: '/functions', isOnce: true },
   getFunction: { method: 'GET', path: '/functions/{function}' },
   updateFunction: { method: 'PUT', path: '/functions/{function}' },
-  deployFunction: { method: 'POST', path: '/functions/{function}' },
+  deployFunction: { method: 'POST', path: '/functions/{function}', isOnce: true },
   deleteFunction: { method: 'DELETE', path: '/functions/{function}' },
   listFunctionLogs: { method: 'GET', path: '/functions/{function}/logs' },
-  rollbackFunction: { method: 'POST', path: '/functions/{function}/rollback' },
+  rollbackFunction: { method: 'POST', path: '/functions/{function}/rollback', isOnce: true },
   invokeFunction: { method: 'POST', path: '/functions/{function}/invoke' },
   listPushes: { method: 'GET', path: '/apps/{app}/pushes' },
   followPush: { method: 'GET', path: '/apps/{app}/pushes/{push}/output' },

@@ -193,8 +193,8 @@ describe('the control API', () => {
       method: 'POST',
       path: '/tokens',
       headers: {
-        'host': `localhost:${platform().port}`,
-        'authorization': `Bearer ${token}`,
+        host: `localhost:${platform().port}`,
+        authorization: `Bearer ${token}`,
         'content-type': 'application/json',
         'content-length': body.length,
       },
@@ -209,6 +209,18 @@ describe('the control API', () => {
     const [response] = await answered;
     expect([response.statusCode, await text(response)]).toEqual([401, expect.any(String)]);
     expect((await call('/tokens')).body).not.toContain('too-late');
+  });
+
+  it.each([
+    ['nothing', {}],
+    ['no length', { 'transfer-encoding': 'chunked' }],
+    ['the length 0', { 'content-length': '0' }],
+    ['an empty form', { 'content-type': 'application/x-www-form-urlencoded' }],
+  ])('takes %s for a body without fields', async (_, headers) => {
+    const redeploy = { method: 'POST', headers };
+    expect((await call('/apps/mine/redeploy', redeploy)).status).toBe(200);
+    const unnamed = await call('/tokens', redeploy);
+    expect([unnamed.status, json(unnamed)]).toMatchObject([400, { code: 'bad-request' }]);
   });
 
   it('carries out once what is sent twice with one idempotency key', async () => {

@@ -151,14 +151,16 @@ async function startHoldingProxy(port: number, firstBytes: number) {
   const server = net.createServer((client) => {
     const upstream = net.connect(port, '127.0.0.1');
     let passed = 0;
-    client.on('error', () => upstream.destroy()).on('data', (chunk: Buffer) => {
-      passed += chunk.length;
-      upstream.write(chunk);
-      if (passed < firstBytes) return;
-      client.pause();
-      held.resolve();
-      void open.promise.then(() => client.resume());
-    });
+    client
+      .on('error', () => upstream.destroy())
+      .on('data', (chunk: Buffer) => {
+        passed += chunk.length;
+        upstream.write(chunk);
+        if (passed < firstBytes) return;
+        client.pause();
+        held.resolve();
+        void open.promise.then(() => client.resume());
+      });
     upstream.on('error', () => client.destroy()).pipe(client);
     client.on('end', () => upstream.end());
   });

@@ -97,6 +97,49 @@ describe('functions that were pushed', () => {
   });
 });
 
+describe('what made a function', () => {
+  it('is taken as a change of it too, but for another name', async () => {
+    const made = { name: 'sent-again', runtime: 'typescript', code: HELLO, memory: 200 };
+    expect((await api('POST', '/functions', made)).status).toBe(201);
+    const domains = async () => (await api('GET', '/apps/sent-again/domains')).body;
+    const broken = { ...made, code: 'export const', customDomain: 'again.example.com' };
+    expect((await api('PUT', '/functions/sent-again', broken)).status).toBe(422);
+    expect(await domains()).not.toContain('again.example.com');
+    const again = { ...made, memory: 210, customDomain: 'again.example.com' };
+    const answer = await api('PUT', '/functions/sent-again', again);
+    expect([answer.status, answer.body]).toEqual([200, expect.stringContaining('"memory":210')]);
+    expect(await domains()).toContain('again.example.com');
+    const alone = await api('PUT', '/functions/sent-again', { customDomain: 'more.example.com' });
+    const { version } = (JSON.parse(answer.body) as { function: FunctionDetail }).function;
+    expect(alone.status, alone.body).toBe(200);
+    expect(JSON.parse(alone.body)).toMatchObject({ function: { version } });
+    expect(await domains()).toContain('more.example.com');
+    expect((await api('PUT', '/functions/sent-again', { name: 'other' })).status).toBe(409);
+    expect((await api('DELETE', '/functions/sent-again')).status).toBe(204);
+  });
+});
+
+describe('a change that says what it is of', () => {
+  it.each([
+    ['values', { environment: { WORD: 'one' } }, { environment: { WORD: 'two' } }],
+    ['settings', { memory: 130 }, { memory: 131 }],
+    ['code', { code: `${HELLO}// one\n` }, { code: `${HELLO}// two\n` }],
+  ])('is made once where two change %s at a time', async (_, one, two) => {
+    const name = 'contested';
+    await api('POST', '/functions', { name, runtime: 'typescript', code: HELLO });
+    const { headers } = await api('GET', `/functions/${name}`);
+    const change = (body: object) =>
+      callControl(platform(), `/functions/${name}`, {
+        method: 'PUT',
+        headers: { 'if-match': String(headers['etag']) },
+        body,
+      });
+    const answers = await Promise.all([change(one), change(two)]);
+    expect((await api('DELETE', `/functions/${name}`)).status).toBe(204);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 412]);
+  });
+});
+
 /** Of one deployment or of one failure. */
 interface Told {
   function?: FunctionDetail;

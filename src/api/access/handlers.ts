@@ -72,7 +72,7 @@ function levelRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.put(
     '/apps/:app/access',
     {
-      config: { action: 'access.change' },
+      config: { action: 'access.change', isConditional: true },
       schema: {
         operationId: 'setAccess',
         tags,

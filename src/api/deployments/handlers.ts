@@ -84,7 +84,7 @@ function releaseRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.post(
     '/apps/:app/promote',
     {
-      config: { action: 'app.promote' },
+      config: { action: 'app.promote', idempotent: true },
       schema: {
         operationId: 'promote',
         tags: ['deployments'],

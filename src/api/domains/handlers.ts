@@ -117,7 +117,7 @@ function changeRoutes(api: ApiInstance, { access, address, domains, now }: ApiDe
   api.delete(
     '/apps/:app/domains/:name',
     {
-      config: { action: 'domain.change' },
+      config: { action: 'domain.change', isConditional: true },
       schema: {
         operationId: 'removeDomain',
         tags: ['domains'],

@@ -129,7 +129,7 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
     {
       bodyLimit: BODY_LIMIT_BYTES,
       preValidation: requireText,
-      config: { action: 'environment.change' },
+      config: { action: 'environment.change', isConditional: true },
       schema: {
         operationId: 'changeEnvironment',
         tags: ['environment'],
@@ -152,7 +152,7 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
     {
       bodyLimit: BODY_LIMIT_BYTES,
       preValidation: requireText,
-      config: { action: 'environment.change' },
+      config: { action: 'environment.change', isConditional: true },
       schema: {
         operationId: 'setEnvironmentValue',
         tags: ['environment'],
@@ -169,7 +169,7 @@ function changeRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.delete(
     '/apps/:app/environment/:name',
     {
-      config: { action: 'environment.change' },
+      config: { action: 'environment.change', isConditional: true },
       schema: {
         operationId: 'unsetEnvironmentValue',
         tags: ['environment'],

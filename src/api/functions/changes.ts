@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import type { FunctionSettings } from '../../functions/index.ts';
 import type { ValueChange } from '../../model/environment.ts';
 import { PlatformError } from '../../protocol/errors.ts';
+import { KeyedMutex } from '../../std/mutex.ts';
 import type { FunctionDeployment } from '../../protocol/control-client.generated.ts';
 import { listReleases } from '../../store/deployments.ts';
 import { findFunction, listFunctionsOfApp, type FunctionRow } from '../../store/functions.ts';
@@ -26,9 +27,29 @@ const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const MAX_LISTED_VERSIONS = 20;
 
 export function functionChangeRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const matching = createMatching(deps);
   createRoute(api, deps);
-  updateRoutes(api, deps);
-  endRoutes(api, deps);
+  updateRoutes(api, deps, matching);
+  endRoutes(api, deps, matching);
+}
+
+/** Does the work to the function as it is, in turn with all others of its app who say what it must be. */
+type Matching = <T>(
+  request: Pick<FastifyRequest, 'headers'>,
+  found: FoundFunction,
+  work: (now: FoundFunction) => Promise<T>,
+) => Promise<T>;
+
+function createMatching(deps: ApiDeps): Matching {
+  const turns = new KeyedMutex();
+  return (request, found, work) => {
+    if (request.headers['if-match'] === undefined) return work(found);
+    return turns.run(found.app.id, async () => {
+      const row = await findFunction(deps.db, found.row.id);
+      await requireMatch(request, async () => row && viewFunction(deps, row));
+      return work({ ...found, row: row ?? found.row });
+    });
+  };
 }
 
 function createRoute(api: ApiInstance, deps: ApiDeps): void {
@@ -65,7 +86,7 @@ function createRoute(api: ApiInstance, deps: ApiDeps): void {
   );
 }
 
-function updateRoutes(api: ApiInstance, deps: ApiDeps): void {
+function updateRoutes(api: ApiInstance, deps: ApiDeps, matching: Matching): void {
   const { db, access, functions } = deps;
   const requireFunction = createRequireFunction(deps);
 
@@ -73,25 +94,32 @@ function updateRoutes(api: ApiInstance, deps: ApiDeps): void {
     { actor, params, body, headers }: UpdateRequest,
     reply: FastifyReply,
   ): Promise<FunctionDeployment> {
-    const found = await requireFunction(actor, 'function.update', params.function);
-    await requireMatch({ headers }, () => viewFunction(deps, found.row));
+    const { app, row } = await requireFunction(actor, 'function.update', params.function);
     if (body.environment !== undefined) {
-      await access.requireApp(actor, 'environment.change', found.app.name);
+      await access.requireApp(actor, 'environment.change', app.name);
     }
-    const change = { ...settingsOf(body), environment: changesOf(body.environment) };
+    if (body.customDomain !== undefined) {
+      await access.requireApp(actor, 'domain.change', app.name);
+    }
+    refuseOtherName(body.name, row);
+    const { customDomain = null } = body;
+    const environment = changesOf(body.environment);
+    const change = { ...settingsOf(body), environment, customDomain };
     const context = { by: actor, signal: clientSignal(reply) };
-    const { warnings } = await functions.update(found, change, context);
-    return present(deps, await findFunction(db, found.row.id), warnings, reply);
+    const { warnings } = await matching({ headers }, { app, row }, (found) =>
+      functions.update(found, change, context),
+    );
+    return present(deps, await findFunction(db, row.id), warnings, reply);
   }
 
-  for (const [method, operationId] of [
-    ['PUT', 'updateFunction'],
-    ['POST', 'deployFunction'],
+  for (const { method, operationId, ...once } of [
+    { method: 'PUT', operationId: 'updateFunction' },
+    { method: 'POST', operationId: 'deployFunction', idempotent: true },
   ] as const) {
     api.route({
       method,
       url: '/functions/:function',
-      config: { action: 'function.update' },
+      config: { action: 'function.update', isConditional: true, ...once },
       bodyLimit: BODY_LIMIT_BYTES,
       preValidation: requireTextValues,
       schema: {
@@ -113,14 +141,14 @@ type UpdateRequest = Pick<FastifyRequest, 'actor' | 'headers'> & {
   body: ChangeBody;
 };
 
-function endRoutes(api: ApiInstance, deps: ApiDeps): void {
+function endRoutes(api: ApiInstance, deps: ApiDeps, matching: Matching): void {
   const { db, functions, rollbacks } = deps;
   const requireFunction = createRequireFunction(deps);
 
   api.delete(
     '/functions/:function',
     {
-      config: { action: 'function.delete' },
+      config: { action: 'function.delete', isConditional: true },
       schema: {
         operationId: 'deleteFunction',
         tags: ['functions'],
@@ -131,8 +159,7 @@ function endRoutes(api: ApiInstance, deps: ApiDeps): void {
     },
     async ({ actor, params, headers }, reply) => {
       const found = await requireFunction(actor, 'function.delete', params.function);
-      await requireMatch({ headers }, () => viewFunction(deps, found.row));
-      await functions.remove(found);
+      await matching({ headers }, found, (now) => functions.remove(now));
       return reply.code(204).send(null);
     },
   );
@@ -140,7 +167,7 @@ function endRoutes(api: ApiInstance, deps: ApiDeps): void {
   api.post(
     '/functions/:function/rollback',
     {
-      config: { action: 'app.rollback' },
+      config: { action: 'app.rollback', idempotent: true },
       schema: {
         operationId: 'rollbackFunction',
         tags: ['functions'],
@@ -188,6 +215,15 @@ async function present(
   }
   const view = tagged(reply, await viewFunction(deps, row));
   return { function: view, message: 'Function deployed successfully', warnings };
+}
+
+/** @throws PlatformError conflict */
+function refuseOtherName(wanted: string | undefined, row: FunctionRow): void {
+  const name = row.siblings === 1 ? row.appName : row.name;
+  if (wanted === undefined || wanted === name) return;
+  throw new PlatformError('conflict', `${name} cannot be renamed to ${wanted.slice(0, 60)}`, {
+    hint: 'nothing was changed; make another function with that name, and delete this one',
+  });
 }
 
 function settingsOf(body: ChangeBody | Static<typeof CreateFunctionBody>): FunctionSettings {

@@ -26,7 +26,7 @@ export function invokeRoute(api: ApiInstance, deps: ApiDeps): void {
     },
     async ({ actor, params, body }, reply) => {
       const { row } = await requireFunction(actor, 'function.invoke', params.function);
-      const payload = Buffer.from(JSON.stringify(body ?? {}));
+      const payload = Buffer.from(JSON.stringify(body));
       return deps.invocations.invoke(row, payload, clientSignal(reply));
     },
   );

@@ -108,6 +108,10 @@ const runtime = Type.String({
 });
 const code = Type.String({ minLength: 1, description: 'The text of one file.' });
 
+const customDomain = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 300, description: 'Served once DNS shows whose it is.' }),
+);
+
 export const CreateFunctionBody = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
@@ -120,13 +124,20 @@ export const CreateFunctionBody = Type.Object(
         description: 'Stored encrypted, and never in the repository.',
       }),
     ),
-    customDomain: Type.Optional(Type.String({ minLength: 1, maxLength: 300 })),
+    customDomain,
   },
   { additionalProperties: false },
 );
 
 export const UpdateFunctionBody = Type.Object(
   {
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_NAME_CHARACTERS,
+        description: 'As it is, so that what made it can be sent again: a function keeps its name.',
+      }),
+    ),
     runtime: Type.Optional(runtime),
     code: Type.Optional(code),
     ...settings,
@@ -136,6 +147,7 @@ export const UpdateFunctionBody = Type.Object(
         description: 'Those that are named are set, or removed where they are null; others stay.',
       }),
     ),
+    customDomain,
   },
   { additionalProperties: false, minProperties: 1 },
 );
