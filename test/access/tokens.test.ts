@@ -3,19 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { can, createAccess, type Access, type Actor } from '../../src/access/index.ts';
+import { can, type Actor } from '../../src/access/index.ts';
 import { RULES, type Action } from '../../src/access/can.ts';
 import type { Grant } from '../../src/model/grant.ts';
 import { ROLES } from '../../src/model/role.ts';
-import { systemClock } from '../../src/std/clock.ts';
-import { ensureApp } from '../../src/store/apps.ts';
-import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { listTokens } from '../../src/store/tokens.ts';
-import { createDatabase, createEmptyDatabase } from '../support/database.ts';
+import { createEmptyDatabase } from '../support/database.ts';
+import { FIRST, HERE, openAccess } from '../support/open-access.ts';
 
 const MIGRATIONS = new URL('../../migrations', import.meta.url).pathname;
-const FIRST = `fn_${'a'.repeat(40)}`;
 const ACTIONS = Object.keys(RULES) as Action[];
 const DAY_S = 24 * 3600;
 const NOTHING = {
@@ -28,27 +25,12 @@ const NOTHING = {
   expiresInSeconds: undefined,
 } as const;
 
-interface Setting {
-  db: Database;
-  access: Access;
-  admin: Actor;
-}
-
-async function open(): Promise<Setting> {
-  const db = await createDatabase();
-  await ensureApp(db, { id: 'app-1', name: 'mine' });
-  await ensureApp(db, { id: 'app-2', name: 'theirs' });
-  const access = createAccess({ db, clock: systemClock, onError: () => {} });
-  await access.tokens.adoptAdmin(FIRST);
-  return { db, access, admin: await access.authenticate(FIRST, '192.0.2.1') };
-}
-
 function actorWith(...grants: Grant[]): Actor {
   return { tokenId: 'tok-x', tokenName: 'x', kind: 'personal', grants, expiresAt: null };
 }
 
 it('lets the admin of an app make, see and revoke tokens that are confined to it, and no others', async () => {
-  const { access, admin } = await open();
+  const { access, admin } = await openAccess();
   const { tokens } = access;
   const owner = actorWith({ appId: 'app-1', role: 'admin' }, { appId: 'app-2', role: 'viewer' });
   const { row } = await tokens.create(owner, { ...NOTHING, role: 'admin', apps: ['mine'] });
@@ -81,7 +63,7 @@ it('lets the admin of an app make, see and revoke tokens that are confined to it
 });
 
 it('makes no token that may do what its maker may not', async () => {
-  const { access } = await open();
+  const { access } = await openAccess();
   const role = fc.constantFrom(...ROLES);
   const maker = fc.array(fc.record({ appId: fc.constantFrom(null, 'app-1', 'app-2'), role }), {
     minLength: 1,
@@ -106,14 +88,14 @@ it('makes no token that may do what its maker may not', async () => {
 });
 
 it('holds tokens for CI and for functions to what they are for', async () => {
-  const { access, admin } = await open();
+  const { access, admin } = await openAccess();
   const create = (request: object) => access.tokens.create(admin, { ...NOTHING, ...request });
   const ci = await create({ kind: 'ci', apps: ['mine'] });
   expect(ci.row.grants).toEqual([{ appId: 'app-1', role: 'deployer' }]);
   expect((ci.row.expiresAt?.getTime() ?? 0) - Date.now()).toBeGreaterThan(89 * DAY_S * 1000);
   const service = await create({ kind: 'service', apps: ['mine'], actions: ['log.read'] });
   expect(service.row.grants).toEqual([{ appId: 'app-1', actions: ['log.read'] }]);
-  const actor = await access.authenticate(service.token, '192.0.2.1');
+  const actor = await access.authenticate(service.token, HERE);
   expect((await access.requireApp(actor, 'log.read', 'mine')).id).toBe('app-1');
   // It may not read the app, so to it there is none.
   await expect(access.requireApp(actor, 'app.push', 'mine')).rejects.toMatchObject({
@@ -143,7 +125,7 @@ it('holds tokens for CI and for functions to what they are for', async () => {
 });
 
 it('keeps the last token that may administer the platform, unless whoever revokes it says so', async () => {
-  const { access, admin } = await open();
+  const { access, admin } = await openAccess();
   const { tokens } = access;
   const ending = await tokens.create(admin, { ...NOTHING, role: 'admin' });
   await tokens.revoke(admin, ending.row.id, false);
@@ -154,7 +136,7 @@ it('keeps the last token that may administer the platform, unless whoever revoke
     code: 'conflict',
     hint: expect.stringContaining('--last-admin'),
   });
-  expect((await access.authenticate(FIRST, '192.0.2.1')).tokenId).toBe(admin.tokenId);
+  expect((await access.authenticate(FIRST, HERE)).tokenId).toBe(admin.tokenId);
   const two = await tokens.create(admin, { ...NOTHING, role: 'admin' });
   const revoked = await Promise.allSettled([
     tokens.revoke(admin, admin.tokenId, false),
@@ -163,16 +145,16 @@ it('keeps the last token that may administer the platform, unless whoever revoke
   expect(revoked.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   await tokens.revoke(admin, admin.tokenId, true);
   await tokens.revoke(admin, two.row.id, true);
-  await expect(access.authenticate(FIRST, '192.0.2.1')).rejects.toMatchObject({
+  await expect(access.authenticate(FIRST, HERE)).rejects.toMatchObject({
     code: 'unauthenticated',
   });
 });
 
 it('lets a token end with the last of its apps', async () => {
-  const { access, admin, db } = await open();
+  const { access, admin, db } = await openAccess();
   const made = await access.tokens.create(admin, { ...NOTHING, role: 'admin', apps: ['mine'] });
   await db.query("DELETE FROM apps WHERE name = 'mine'");
-  const actor = await access.authenticate(made.token, '192.0.2.1');
+  const actor = await access.authenticate(made.token, HERE);
   expect(actor.grants).toEqual([]);
   for (const action of ACTIONS) expect(can(actor, action, 'app-1')).toBe(false);
 });

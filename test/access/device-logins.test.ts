@@ -1,12 +1,6 @@
 import { expect, it } from 'vitest';
-import { createAccess, type Access, type Actor } from '../../src/access/index.ts';
-import { ensureApp } from '../../src/store/apps.ts';
-import type { Database } from '../../src/store/database.ts';
-import { createDatabase } from '../support/database.ts';
-import { shiftedClock, type ShiftedClock } from '../support/shifted-clock.ts';
+import { HERE, openAccess } from '../support/open-access.ts';
 
-const FIRST = `fn_${'a'.repeat(40)}`;
-const HERE = '192.0.2.1';
 const ASKED = {
   name: 'laptop',
   kind: 'personal',
@@ -17,27 +11,10 @@ const ASKED = {
   expiresInSeconds: undefined,
 } as const;
 
-interface Setting {
-  db: Database;
-  access: Access;
-  admin: Actor;
-  clock: ShiftedClock;
-}
-
-async function open(): Promise<Setting> {
-  const db = await createDatabase();
-  await ensureApp(db, { id: 'app-1', name: 'mine' });
-  await ensureApp(db, { id: 'app-2', name: 'theirs' });
-  const clock = shiftedClock(0);
-  const access = createAccess({ db, clock, onError: () => {} });
-  await access.tokens.adoptAdmin(FIRST);
-  return { db, access, clock, admin: await access.authenticate(FIRST, HERE) };
-}
-
 const requestOf = (over: object = {}) => ({ ...ASKED, apps: [...ASKED.apps], ...over });
 
 it('lets a machine in as somebody approved it, once, and shows them who asked', async () => {
-  const { access, admin, clock, db } = await open();
+  const { access, admin, clock, db } = await openAccess();
   const { deviceLogins } = access;
   const { deviceCode, userCode, ...rest } = await deviceLogins.begin({
     hostName: 'evil\u001b[2J\nhost',
@@ -79,7 +56,7 @@ it('lets a machine in as somebody approved it, once, and shows them who asked', 
 });
 
 it('gives no more than who approved may give, when it is fetched', async () => {
-  const { access, admin } = await open();
+  const { access, admin } = await openAccess();
   const { deviceLogins, tokens } = access;
   const owner = await tokens.create(admin, requestOf({ role: 'admin' }));
   const actor = await access.authenticate(owner.token, HERE);
@@ -104,7 +81,7 @@ it('gives no more than who approved may give, when it is fetched', async () => {
 });
 
 it('forgets who was turned away, and who nobody let in within ten minutes', async () => {
-  const { access, admin, clock } = await open();
+  const { access, admin, clock } = await openAccess();
   const { deviceLogins } = access;
   const first = await deviceLogins.begin({ hostName: 'one', from: HERE });
   await deviceLogins.deny(admin, first.userCode);
@@ -119,7 +96,7 @@ it('forgets who was turned away, and who nobody let in within ten minutes', asyn
 });
 
 it('lets no address and no crowd fill the place of those who wait', async () => {
-  const { access, clock } = await open();
+  const { access, clock } = await openAccess();
   const begin = (from: string) => access.deviceLogins.begin({ hostName: 'x', from });
   for (let count = 0; count < 5; count++) await begin(`2001:db8::${count}`);
   await expect(begin('2001:db8::ffff')).rejects.toMatchObject({ code: 'busy' });
@@ -132,7 +109,7 @@ it('lets no address and no crowd fill the place of those who wait', async () => 
 });
 
 it('holds off who makes codes up', async () => {
-  const { access } = await open();
+  const { access } = await openAccess();
   const outcomes = [];
   for (let number = 0; number < 70; number++) {
     const deviceCode = number.toString(32).padEnd(40, 'b');
