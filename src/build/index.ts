@@ -7,6 +7,7 @@
 export { createBuilds, type Builds, type BuildCommitAnswer } from './builds.ts';
 export { createDependencyCache } from './dependency-cache.ts';
 export { describeProblems, describeWarnings } from './describe-problems.ts';
+export { createRegistryProxy } from './registry-proxy.ts';
 export { explainStack } from './explain-stack.ts';
 export { resolveStack, rewriteStack } from './resolve-stack.ts';
 export type { BuilderProcess, BuildRecords, StartBuilder } from './ports.ts';

@@ -8,13 +8,17 @@ import {
 } from '../protocol/builder.ts';
 import { type BuilderServices, createBuilderServices } from './install/builder-services.ts';
 import { encodeFrame, FrameDecoder, type Frame } from '../protocol/framing.ts';
+import type { GitEnd, GitOrder } from '../protocol/git-order.ts';
 
 const FILE_CHUNK_BYTES = 256 * 1024;
 
 /** The builder's end of the conversation that protocol/builder.ts describes. */
 export interface Channel {
-  /** Resolves with the first frame; until then this process belongs to nobody. */
-  started: Promise<BuildStart>;
+  /** Resolves with the first frame; until then this process belongs to nobody. Null when it is to run git. */
+  started: Promise<BuildStart | null>;
+  /** Ends when the other end has hung up. */
+  gitOrders: AsyncIterable<GitOrder>;
+  gitEnded: (end: GitEnd) => void;
   /** The repository; ends at TAR_END. */
   tar: Readable;
   /** What control does for the build meanwhile. */
@@ -31,7 +35,8 @@ export interface Channel {
 /** Speaks frames on `socket`. A peer that goes away or breaks the protocol ends the process by `onBroken`. */
 export function openChannel(socket: Socket, onBroken: (reason: Error) => void): Channel {
   const tar = new PassThrough();
-  const started = Promise.withResolvers<BuildStart>();
+  const started = Promise.withResolvers<BuildStart | null>();
+  const gitOrders = new PassThrough({ objectMode: true });
   const decoder = new FrameDecoder((frame) => take(frame));
   const services = createBuilderServices(socket);
   const hungUp = Promise.withResolvers<void>();
@@ -49,6 +54,10 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
       case BUILDER_FRAME.TAR_END:
         tar.end();
         socket.resume(); // A stream that has ended does not tell when it is drained.
+        break;
+      case BUILDER_FRAME.GIT:
+        gitOrders.write(JSON.parse(frame.payload.toString()));
+        started.resolve(null);
         break;
       default:
         if (!services.receive(frame)) throw new Error(`unexpected frame ${frame.type}`);
@@ -73,6 +82,8 @@ export function openChannel(socket: Socket, onBroken: (reason: Error) => void): 
     started: started.promise,
     tar,
     services,
+    gitOrders,
+    gitEnded: (end) => void send(BUILDER_FRAME.GIT_END, JSON.stringify(end)),
     line: (text) => void send(BUILDER_FRAME.LINE, text),
     file: (path, content) => {
       const built: BuiltFile = { path, bytes: content.length };

@@ -1,6 +1,6 @@
 /**
  * The builder: the only process of a build sandbox. It is booted ahead, belongs to nobody until its first frame,
- * builds one repository and ends. protocol/builder.ts has the conversation.
+ * builds one repository and ends. protocol/builder.ts has the conversation. Some are told to run git instead.
  *
  * It never runs code of the repository. It reads no configuration and has no environment but what Node and esbuild
  * need; all that it writes goes to a temporary folder, which the sandbox bounds and throws away.
@@ -8,7 +8,7 @@
 import { Socket } from 'node:net';
 import { WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { buildSource } from './build-source.ts';
-import { openChannel } from './channel.ts';
+import { openChannel, type Channel } from './channel.ts';
 import { rehearse } from './rehearse.ts';
 import { makeSourceFolder, unpackSource } from './unpack.ts';
 
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   await rehearse();
 
   const start = await channel.started;
+  if (start === null) return runGit(channel);
   const root = makeSourceFolder();
   const source = await unpackSource(channel.tar, root);
   if (source.kind === 'failed') return channel.done(source);
@@ -38,6 +39,12 @@ async function main(): Promise<void> {
   for (const { path, content } of files) channel.file(path, content);
   await Promise.all(pending);
   return channel.done(result);
+}
+
+async function runGit({ services, gitOrders, gitEnded }: Channel): Promise<void> {
+  const { createGitOrders } = await import('./git-orders.ts');
+  const git = await createGitOrders(services);
+  for await (const order of gitOrders) gitEnded(await git.run(order));
 }
 
 main().then(() => process.exit(0), endBroken);

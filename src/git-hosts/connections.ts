@@ -11,6 +11,7 @@ import {
   listGitConnections,
   type GitConnection,
 } from '../store/git-connections.ts';
+import { requireConfinement } from './confinement.ts';
 import { pinHost } from './host-address.ts';
 import type { HostAccess, OpenConnection } from './ports.ts';
 
@@ -51,6 +52,7 @@ interface Deps {
 export function createConnections({ db, keyBox, access }: Deps): Connections {
   return {
     async create(app, { kind, url: text, accessToken, webhookSecret: given }, { tokenId }) {
+      requireConfinement(access);
       const url = readUrl(text);
       await pinHost(url, access);
       const id = newId('git');

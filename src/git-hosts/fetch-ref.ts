@@ -1,17 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { PlatformError } from '../protocol/errors.ts';
+import type { GitEnd, GitOrder } from '../protocol/git-order.ts';
 import { printableLine } from '../std/printable.ts';
-import { runGit, type GitEnd } from './git-process.ts';
+import { requireConfinement } from './confinement.ts';
+import { openGitSandbox, type GitSandbox } from './git-sandbox.ts';
 import { pinHost } from './host-address.ts';
-import type { FetchedRef, HostAccess, OpenConnection } from './ports.ts';
+import type { FetchedRef, GitSandboxDeps, HostAccess, OpenConnection } from './ports.ts';
 import type { PushTickets } from './push-tickets.ts';
 
 /**
- * Brings a ref from its host into the app, as a push of whoever made the connection: fetched into a folder that is
- * thrown away, and pushed to this server's own door, so that all that holds of pushes holds of it.
+ * Brings a ref from its host into the app, as a push of whoever made the connection: fetched in a sandbox that is
+ * thrown away, and pushed from there to this server's own door, so that all that holds of pushes holds of it.
  */
 export interface RefFetcher {
   /**
@@ -31,6 +30,13 @@ export interface BringRequest {
 interface Deps {
   access: HostAccess;
   tickets: PushTickets;
+  git: GitSandboxDeps;
+}
+
+interface PushRequest {
+  connection: OpenConnection;
+  refspec: string;
+  signal: AbortSignal;
 }
 
 interface Options {
@@ -46,82 +52,67 @@ const FETCH_MS = 10 * 60_000;
 /** A push waits for its build, and for its turn. */
 const PUSH_MS = 45 * 60_000;
 const MAX_REASON_CHARACTERS = 300;
+/** A host that sends next to nothing; this server sends as little while it builds, and is waited for. */
+const GIVE_UP_SLOW = [
+  ['http.lowSpeedLimit', '1000'],
+  ['http.lowSpeedTime', '30'],
+] as const;
 const USERS = { github: 'x-access-token', gitlab: 'oauth2', gitea: 'git' } as const;
+/** A part of git that met a bound of its sandbox, of memory or of a file's size. */
+const WAS_ENDED = /died of signal|out of memory|malloc failed/i;
 /** Of `git ls-remote --exit-code`: there is no such ref. */
 const NO_SUCH_REF = 2;
 
-export function createRefFetcher({ access, tickets }: Deps, options: Options): RefFetcher {
-  async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(tmpdir(), 'gitfn-fetch-'));
-    try {
-      return await work(folder);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  }
+export function createRefFetcher({ access, tickets, git }: Deps, options: Options): RefFetcher {
+  const rootsOfHosts = [...rootCertificates, access.roots ?? ''].join('\n');
 
-  /** All that git needs to speak with the host, and with no other. */
-  async function hostConfig(connection: OpenConnection, folder: string) {
-    const { url, kind, accessToken } = connection;
-    const address = await pinHost(url, access);
-    const caFile = join(folder, 'authorities.pem');
-    if (access.roots !== null) {
-      await writeFile(caFile, [...rootCertificates, access.roots].join('\n'));
-    }
-    return [
-      ['http.curloptResolve', pinned(url, address)],
-      [`http.${url.origin}/.extraHeader`, basic(USERS[kind], accessToken)],
-      ...(access.roots === null ? [] : [['http.sslCAInfo', caFile]]),
-    ] as [string, string][];
-  }
-
-  async function bringInto(
-    folder: string,
+  async function bringThrough(
+    sandbox: GitSandbox,
     { connection, ref, onFound, signal }: BringRequest,
   ): Promise<FetchedRef> {
-    const config = await hostConfig(connection, folder);
-    const maxFileBytes = options.maxPackBytes;
-    const base = { folder, config, protocols: 'https', maxFileBytes } as const;
-    const git = (args: readonly string[], ms: number): Promise<GitEnd> =>
-      runGit({ ...base, args, signal: AbortSignal.any([signal, AbortSignal.timeout(ms)]) });
-    const { href, host } = connection.url;
-    const listed = await git(['ls-remote', '--exit-code', '--', href, ref], LIST_MS);
+    const { url, kind, accessToken } = connection;
+    sandbox.reach({ url, address: await pinHost(url, access) });
+    const header = [`http.${url.origin}/.extraHeader`, basic(USERS[kind], accessToken)] as const;
+    const config = [header, ...GIVE_UP_SLOW];
+    const base = { config, protocols: 'https', authorities: rootsOfHosts } as const;
+    const run = (args: readonly string[], ms: number): Promise<GitEnd> => {
+      const order = { ...base, args, maxFileBytes: options.maxPackBytes };
+      return sandbox.run(order, AbortSignal.any([signal, AbortSignal.timeout(ms)]));
+    };
+    await run(['init', '--quiet', '--bare', '.'], LIST_MS);
+    const listed = await run(['ls-remote', '--exit-code', '--', url.href, ref], LIST_MS);
     const sha = listed.code === NO_SUCH_REF ? null : shaOf(listed, ref);
-    if (listed.code !== 0 && listed.code !== NO_SUCH_REF) throw notShown(host, listed);
-    if (sha === null) return push(folder, { connection, refspec: `:${ref}`, signal }, null);
+    if (listed.code !== 0 && listed.code !== NO_SUCH_REF) throw notShown(url.host, listed);
+    if (sha === null) return push(sandbox, { connection, refspec: `:${ref}`, signal }, null);
     await onFound(sha);
-    await git(['init', '--quiet', '--bare', '.'], LIST_MS);
-    const fetch = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', href];
-    const fetched = await git([...fetch, `+${ref}:${ref}`], FETCH_MS);
-    if (fetched.code !== 0) throw notShown(host, fetched);
-    return push(folder, { connection, refspec: `+${ref}:${ref}`, signal }, sha);
+    const fetch = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url.href];
+    const fetched = await run([...fetch, `+${ref}:${ref}`], FETCH_MS);
+    if (fetched.code !== 0) throw notShown(url.host, fetched);
+    return push(sandbox, { connection, refspec: `+${ref}:${ref}`, signal }, sha);
   }
 
   function push(
-    folder: string,
-    {
-      connection,
-      refspec,
-      signal,
-    }: { connection: OpenConnection; refspec: string; signal: AbortSignal },
+    sandbox: GitSandbox,
+    { connection, refspec, signal }: PushRequest,
     sha: string | null,
   ): Promise<FetchedRef> {
     const server = new URL(`/${connection.appName}.git`, options.controlUrl);
+    // The host is out of reach from here on: it never meets the ticket.
+    sandbox.reach({ url: server, address: options.loopback });
     return tickets.during(connection, async (ticket) => {
-      if (sha === null) await initEmpty(folder, signal);
-      const ended = await runGit({
-        folder,
+      const order: GitOrder = {
         args: ['push', '--', server.href, refspec],
         config: [
-          ['http.curloptResolve', pinned(server, options.loopback)],
           [`http.${server.origin}/.extraHeader`, basic('git-host', ticket)],
           // This very machine, whatever its certificate is of.
           ['http.sslVerify', 'false'],
         ],
         protocols: 'http:https',
+        authorities: '',
         maxFileBytes: options.maxPackBytes,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(PUSH_MS)]),
-      });
+      };
+      const deadline = AbortSignal.timeout(PUSH_MS);
+      const ended = await sandbox.run(order, AbortSignal.any([signal, deadline]));
       if (sha === null) return { kind: 'removed' };
       if (ended.code === 0) return { kind: 'deployed', sha };
       const reason = reasonOf(ended);
@@ -133,19 +124,17 @@ export function createRefFetcher({ access, tickets }: Deps, options: Options): R
     });
   }
 
-  async function initEmpty(folder: string, signal: AbortSignal): Promise<void> {
-    const args = ['init', '--quiet', '--bare', '.'];
-    const maxFileBytes = options.maxPackBytes;
-    await runGit({ folder, args, config: [], protocols: 'https', maxFileBytes, signal });
-  }
-
-  return { bring: (request) => withFolder((folder) => bringInto(folder, request)) };
-}
-
-/** `CURLOPT_RESOLVE`: the name stays that of TLS, the address is the one that was looked at. */
-function pinned({ hostname, port, protocol }: URL, address: string): string {
-  const actual = port === '' ? (protocol === 'https:' ? '443' : '80') : port;
-  return `${hostname}:${actual}:${address.includes(':') ? `[${address}]` : address}`;
+  return {
+    async bring(request) {
+      requireConfinement(access);
+      const sandbox = await openGitSandbox(git);
+      try {
+        return await bringThrough(sandbox, request);
+      } finally {
+        sandbox.close();
+      }
+    },
+  };
 }
 
 function basic(user: string, password: string): string {
@@ -165,7 +154,7 @@ function reasonOf({ errors }: GitEnd): string | null {
 }
 
 function notShown(host: string, { code, errors }: GitEnd): PlatformError {
-  if (code === null) {
+  if (code === null || WAS_ENDED.test(errors)) {
     return new PlatformError('unavailable', `${host} sends too much, or too slowly`, {
       hint: 'a ref with its history has to be smaller than a push may be; it is tried again by itself',
     });

@@ -1,3 +1,4 @@
+import type { createRegistryProxy, StartBuilder } from '../build/index.ts';
 import type { GitHostKind } from '../model/git-host.ts';
 
 /** A repository elsewhere, with what opens it. */
@@ -19,6 +20,8 @@ export interface HostAccess {
   roots: string | null;
   /** All addresses of a name; none where there are none. */
   lookup: (name: string) => Promise<readonly string[]>;
+  /** False where nothing is confined: git meets no host there. */
+  isConfined: boolean;
 }
 
 /** How a ref came here. */
@@ -28,3 +31,10 @@ export type FetchedRef =
   | { kind: 'removed' }
   /** The platform refused it, for the reason that a pusher would see. */
   | { kind: 'refused'; sha: string; reason: string };
+
+/** What a sandbox for git is made of. */
+export interface GitSandboxDeps {
+  startBuilder: StartBuilder;
+  /** The way out of a builder; src/build has it. */
+  openProxy: typeof createRegistryProxy;
+}

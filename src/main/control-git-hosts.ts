@@ -1,5 +1,6 @@
 /** Repositories elsewhere, as control has them. */
 import { lookup } from 'node:dns/promises';
+import { createRegistryProxy } from '../build/index.ts';
 import {
   createConnections,
   createDeliveryWorker,
@@ -17,6 +18,7 @@ import type { Clock } from '../std/clock.ts';
 import { findApp } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { findSlug } from '../store/refs.ts';
+import type { SandboxClient } from './sandbox-client.ts';
 import type { ControlOptions } from './start-options.ts';
 
 interface Deps {
@@ -24,6 +26,7 @@ interface Deps {
   keyBox: KeyBox;
   clock: Clock;
   onError: (error: unknown) => void;
+  sandboxes: Pick<SandboxClient, 'startBuilder'>;
 }
 
 export interface ControlGitHosts {
@@ -35,18 +38,23 @@ export interface ControlGitHosts {
 }
 
 export function createControlGitHosts(
-  { db, keyBox, clock, onError }: Deps,
-  { address, gitHosts }: Pick<ControlOptions, 'address' | 'gitHosts'>,
+  { db, keyBox, clock, onError, sandboxes }: Deps,
+  options: Pick<ControlOptions, 'address' | 'gitHosts' | 'isConfined' | 'builderMemoryMib'>,
 ): ControlGitHosts {
-  const { privateNames, roots, loopback, maxPackBytes } = gitHosts;
-  const access = { privateNames, roots, lookup: addressesOf };
+  const { address, isConfined, builderMemoryMib } = options;
+  const { privateNames, roots, loopback, maxPackBytes } = options.gitHosts;
+  const access = { privateNames, roots, lookup: addressesOf, isConfined };
+  const git = {
+    startBuilder: () => sandboxes.startBuilder(builderMemoryMib),
+    openProxy: createRegistryProxy,
+  };
   const connections = createConnections({ db, keyBox, access });
   const tickets = createPushTickets();
   const server = { controlUrl: controlUrl(address), loopback, maxPackBytes };
   const worker = createDeliveryWorker({
     db,
     connections,
-    fetcher: createRefFetcher({ access, tickets }, server),
+    fetcher: createRefFetcher({ access, tickets, git }, server),
     client: createHostClient(access, clock),
     async urlOf(appId, ref) {
       const app = await findApp(db, appId);

@@ -106,11 +106,12 @@ export async function wireControl(
   const keyBox = createKeyBox(masterKeys);
   const { log: audit, trail } = await openControlAudit({ db, keyBox, clock, onError }, options);
   await adoptAdminToken({ db, access, audit }, options.adminToken);
-  const gitHosts = createControlGitHosts({ db, keyBox, clock, onError }, options);
   const vault = createVault({ db, masterKeys });
   const redactors = createRedactors({ db, vault, clock });
 
   const sandboxes = createSandboxClient(supervisor);
+  const forGitHosts = { db, keyBox, clock, onError, sandboxes };
+  const gitHosts = createControlGitHosts(forGitHosts, options);
   const bundles = createBundleStore(options.bundlesDir);
   const dependencyCache = createDependencyCache(options.cacheDir);
   const forBuilds = { db, clock, bundles, dependencyCache, sandboxes };

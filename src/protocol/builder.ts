@@ -24,6 +24,11 @@ import { RELAY_FRAME } from './relay-stream.ts';
  *                              ←   CACHE_PUT  key           then CACHE chunk … and CACHE_END: to be kept; two at most
  *                              ←   ACTIVITY  text           what runs from now on, for the message when it takes too long
  *
+ * A builder whose first frame is GIT runs git instead, as often as it is told to, and builds nothing; see git-order.ts:
+ *
+ *       GIT    GitOrder        →
+ *                              ←   GIT_END  GitEnd    meanwhile NET frames, as for dependencies
+ *
  * The builder runs the tenant's code (its build tools, later its install scripts): control trusts nothing of what
  * comes back and checks names, sizes and counts.
  */
@@ -47,6 +52,8 @@ export const BUILDER_FRAME = {
   CACHE: 32,
   CACHE_END: 33,
   ACTIVITY: 34,
+  GIT: 40,
+  GIT_END: 41,
 } as const;
 
 /** What a function may use. */

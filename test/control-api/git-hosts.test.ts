@@ -1,74 +1,33 @@
-import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import http from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConnectedGitHost, GitHost } from '../../src/protocol/control-client.generated.ts';
-import { ask, type Answer } from '../support/ask.ts';
+import type { ConnectedGitHost } from '../../src/protocol/control-client.generated.ts';
+import { ask } from '../support/ask.ts';
+import { connectHost, type ConnectedHost } from '../support/connected-host.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
-import { ACCESS_TOKEN, playGitHost, type PlayedGitHost } from '../support/played-git-host.ts';
-import { startPlatform, type Platform } from '../support/platform.ts';
-import { createRepository, type TestRepository } from '../support/repository.ts';
+import { ACCESS_TOKEN, type PlayedGitHost } from '../support/played-git-host.ts';
+import type { Platform } from '../support/platform.ts';
+import type { TestRepository } from '../support/repository.ts';
 
+let connected: ConnectedHost;
 let host: PlayedGitHost;
 let platform: Platform;
 let repository: TestRepository;
-let folder: string;
 let hook: ConnectedGitHost;
-let deliveries = 0;
-
-const code = (text: string) => ({ 'index.js': `export const handler = async () => "${text}";` });
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'gitfn-hosts-'));
-  host = await playGitHost();
-  await writeFile(join(folder, 'ca.pem'), host.authority);
-  await writeFile(join(folder, 'token'), ACCESS_TOKEN);
-  platform = await startPlatform({
-    env: { FN_GIT_HOSTS: host.host, FN_GIT_HOSTS_CA_FILE: join(folder, 'ca.pem') },
-  });
-  repository = await createRepository(platform, 'hello');
-  await repository.commit(code('first'));
-  expect((await repository.push('main')).code).toBe(0);
-  await repository.git('remote', 'add', 'origin', host.folder);
-  const url = `${host.url}/ada/hello.git`;
-  const file = join(folder, 'token');
-  const made = await repository.fn(
-    'git-hosts',
-    'connect',
-    'github',
-    url,
-    '--token-file',
-    file,
-    '--json',
-  );
-  expect(made.code, made.output).toBe(0);
-  hook = JSON.parse(made.output) as ConnectedGitHost;
+  connected = await connectHost('github');
+  ({ host, platform, repository, hook } = connected);
 });
 
-afterAll(async () => {
-  await platform?.[Symbol.asyncDispose]();
-  await host?.[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => connected?.[Symbol.asyncDispose]());
 
-/** As GitHub sends it. */
-function deliver(event: string, payload: object, id = `delivery-${deliveries++}`): Promise<Answer> {
-  const body = JSON.stringify(payload);
-  const mac = createHmac('sha256', hook.webhookSecret).update(body).digest('hex');
-  return ask(platform, '', {
-    method: 'POST',
-    path: new URL(hook.hookUrl).pathname,
-    headers: {
-      'content-type': 'application/json',
-      'x-github-event': event,
-      'x-github-delivery': id,
-      'x-hub-signature-256': `sha256=${mac}`,
-    },
-    body,
-  });
-}
+const deliver: ConnectedHost['deliver'] = (...hooked) => connected.deliver(...hooked);
+const commit: ConnectedHost['commit'] = (...what) => connected.commit(...what);
+const statesOf: ConnectedHost['statesOf'] = (sha) => connected.statesOf(sha);
+const shown: ConnectedHost['shown'] = () => connected.shown();
 
 const pushOf = (branch: string) => ({ ref: `refs/heads/${branch}`, repository: { id: 7 } });
 const requestOf = (branch: string) => ({
@@ -76,23 +35,6 @@ const requestOf = (branch: string) => ({
   pull_request: { number: 4, head: { ref: branch, repo: { id: 7 } } },
   repository: { id: 7 },
 });
-
-/** Puts a commit on a branch of the host. */
-async function commit(branch: string, text: string): Promise<string> {
-  const sha = await repository.commit(typeof text === 'string' ? code(text) : text);
-  expect((await repository.git('push', '-f', 'origin', `HEAD:refs/heads/${branch}`)).code).toBe(0);
-  return sha;
-}
-
-const statesOf = (sha: string): unknown[] =>
-  host.calls
-    .filter(({ path }) => path.endsWith(`/statuses/${sha}`))
-    .map(({ body }) => body['state']);
-
-async function shown(): Promise<GitHost | undefined> {
-  const { body } = await callControl(platform, '/apps/hello/git-hosts');
-  return (JSON.parse(body) as { items: GitHost[] }).items[0];
-}
 
 describe('what is pushed to a connected host', () => {
   it('is fetched and deployed, and the host is told', async () => {
@@ -187,6 +129,71 @@ describe('what a host answers wrongly', () => {
     await eventually(() => statesOf(sha).filter((state) => state === 'success').length === 1);
     expect(statesOf(sha).filter((state) => state === 'pending')).toHaveLength(3);
     await eventually(async () => (await shown())?.problem === null);
+  });
+});
+
+describe('a webhook', () => {
+  const kib = (size: number): string => JSON.stringify({ padding: 'x'.repeat(size * 1024) });
+  const isProblem = {
+    'content-type': expect.stringContaining('application/problem+json'),
+  };
+
+  it('that is longer than any that is read is told so, however many come', async () => {
+    const sent = [1, 2, 3, 4, 5, 6].map((many) => deliver('push', kib(5 * 1024 * many)));
+    for (const { status, headers, body } of await Promise.all(sent)) {
+      expect([status, body]).toEqual([413, expect.stringContaining('"code":"too-large"')]);
+      expect(headers).toMatchObject(isProblem);
+    }
+  });
+
+  it('that is longer, and does not say how long, is told so as well', async () => {
+    const request = http.request({
+      host: '127.0.0.1',
+      port: platform.port,
+      method: 'POST',
+      path: new URL(hook.hookUrl).pathname,
+      headers: { host: `localhost:${platform.port}`, 'transfer-encoding': 'chunked' },
+      agent: false,
+    });
+    const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+    for (let sent = 0; sent < 12; sent += 1) request.write(Buffer.alloc(1024 * 1024));
+    request.end();
+    const [response] = await answered;
+    expect(response.statusCode).toBe(413);
+    expect(JSON.parse(await text(response))).toMatchObject({ code: 'too-large' });
+  });
+
+  it('of the size that is still read is read', async () => {
+    const { status, body } = await deliver('push', kib(5 * 1024 - 1));
+    expect([status, body]).toEqual([202, '{"outcome":"ignored"}']);
+  });
+
+  it('of an event that nothing is done about is taken without more', async () => {
+    for (const event of ['ping', 'star', 'an event of next year']) {
+      expect(await deliver(event, { zen: 'x' })).toMatchObject({
+        status: 202,
+        body: '{"outcome":"ignored"}',
+      });
+    }
+  });
+
+  it('without an id, or without JSON, is refused although it is signed', async () => {
+    const answers = [await deliver('push', pushOf('main'), ''), await deliver('push', 'ref=main')];
+    for (const { status, headers, body } of answers) {
+      expect([status, body]).toEqual([400, expect.stringContaining('application/json')]);
+      expect(headers).toMatchObject(isProblem);
+    }
+  });
+
+  it('that was recorded is worked on once, and under another id deploys what is there now', async () => {
+    const first = await commit('replayed', 'first');
+    expect((await deliver('push', pushOf('replayed'), 'recorded')).body).toContain('taken');
+    await eventually(() => statesOf(first).includes('success'));
+    const second = await commit('replayed', 'second');
+    expect((await deliver('push', pushOf('replayed'), 'recorded')).body).toContain('known');
+    expect((await deliver('push', pushOf('replayed'), 'recorded-2')).body).toContain('taken');
+    await eventually(() => statesOf(second).includes('success'));
+    expect(statesOf(first)).toEqual(['pending', 'success']);
   });
 });
 

@@ -29,6 +29,8 @@ export interface PlayedGitHost extends AsyncDisposable {
   answer: (call: HostCall) => { status: number; headers?: Record<string, string> } | null;
   /** All of git is redirected there. */
   redirectTo: string | null;
+  /** Answers git instead of the repository. */
+  git: ((request: IncomingMessage, response: ServerResponse) => void) | null;
 }
 
 export const ACCESS_TOKEN = 'planted-access-token';
@@ -49,6 +51,7 @@ export async function playGitHost(): Promise<PlayedGitHost> {
     calls: [],
     answer: () => null,
     redirectTo: null,
+    git: null,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -56,7 +59,9 @@ export async function playGitHost(): Promise<PlayedGitHost> {
     },
   };
   server.on('request', (request, response) => {
-    if (request.url?.startsWith('/ada/hello.git')) void serveGit(root, played, request, response);
+    const isGit = request.url?.startsWith('/ada/hello.git');
+    if (isGit && played.git !== null) played.git(request, response);
+    else if (isGit) void serveGit(root, played, request, response);
     else void serveApi(played, request, response);
   });
   return played;
