@@ -24,6 +24,8 @@ export interface CreatedToken {
   row: TokenRow;
 }
 
+type TokenPage = Parameters<typeof listTokens>[2];
+
 type IssuedToken = Omit<NewToken, 'id' | 'hash' | 'prefix'>;
 
 /** What people do with tokens. One that an actor must not see looks as if it did not exist. */
@@ -34,8 +36,8 @@ export interface Tokens {
   issue(fields: IssuedToken): Promise<CreatedToken>;
   /** Whether it would be made. @throws PlatformError as `create` does */
   check(actor: Actor, request: TokenRequest): Promise<void>;
-  /** Those that the actor may see. @throws PlatformError forbidden */
-  list(actor: Actor): Promise<TokenRow[]>;
+  /** Those that the actor may see, oldest first, from behind `after` on. @throws PlatformError forbidden */
+  list(actor: Actor, page: TokenPage): Promise<TokenRow[]>;
   /** @throws PlatformError not-found */
   find(actor: Actor, id: string): Promise<TokenRow>;
   /**
@@ -97,10 +99,10 @@ export function createTokens({ db, now, decisions, onRevoked }: Deps): Tokens {
     async check(actor, request) {
       await grantsOf(actor, planToken(request).grants);
     },
-    async list(actor) {
+    async list(actor, page) {
       const appIds = appsFor(actor, 'token.read');
       if (appIds?.length === 0) throw notAllowed(actor, 'token.read', null);
-      return listTokens(db, appIds);
+      return listTokens(db, appIds, page);
     },
     find,
     async revoke(actor, id, isLastToo) {

@@ -4,6 +4,7 @@ import { PlatformError } from '../protocol/errors.ts';
 const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;
 const MAX_CURSOR_CHARACTERS = 1_000;
+const LAST_MS = Date.UTC(9_999, 0);
 
 /** The query string of every list; a list's own filters stand beside it. */
 export const pageQuery = {
@@ -80,6 +81,11 @@ export async function presentPage<Row, View>(
   present: (row: Row) => View | Promise<View>,
 ): Promise<Page<View>> {
   return { items: await Promise.all(items.map(present)), next };
+}
+
+/** Of a moment in a key; of one that somebody made up, the nearest that rows can have. */
+export function dateOf(ms: number): Date {
+  return new Date(Math.min(Math.max(ms, 0), LAST_MS));
 }
 
 function writeCursor<Row, RowKey extends Key>(keyset: Keyset<Row, RowKey>, row: Row): string {

@@ -154,6 +154,14 @@ interface DeploymentFilter {
   limit: number;
 }
 
+const GREATEST_INTEGER = 2 ** 31 - 1;
+
+/** As an index has it, of whatever number a client's cursor says; without one, above all. */
+export function toVersion(below: number | null | undefined): number {
+  const place = Math.ceil(below ?? GREATEST_INTEGER);
+  return Math.min(Math.max(place, 0), GREATEST_INTEGER);
+}
+
 /** Newest first; the unnumbered deployments of commit hosts are left out. */
 export async function listDeployments(
   db: Queryable,
@@ -165,9 +173,9 @@ export async function listDeployments(
     `SELECT ${COLUMNS} FROM deployments
      WHERE app_id = $1 AND version IS NOT NULL AND ($2::text IS NULL OR state = $2)
        AND ($3::text IS NULL OR kind = $3) AND ($4::text[] IS NULL OR ref = ANY ($4))
-       AND ($5::float8 IS NULL OR version < $5)
+       AND version < $5::int
      ORDER BY version DESC LIMIT $6`,
-    [appId, state, kind, refs, below, limit],
+    [appId, state, kind, refs, toVersion(below), limit],
   );
   return rows;
 }

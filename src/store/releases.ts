@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts';
-import type { DeploymentTrigger } from './deployments.ts';
+import { toVersion, type DeploymentTrigger } from './deployments.ts';
 
 /** What production served from one moment to another. */
 export interface Release {
@@ -28,9 +28,9 @@ export async function listReleasesBelow(
        d.state = 'live' AS "isCurrent"
      FROM deployments d LEFT JOIN tokens t ON t.id = d.created_by
      WHERE d.app_id = $1 AND d.kind = 'production' AND d.live_at IS NOT NULL
-       AND ($2::float8 IS NULL OR d.version < $2)
+       AND d.version < $2::int
      ORDER BY d.version DESC LIMIT $3`,
-    [appId, below, limit],
+    [appId, toVersion(below), limit],
   );
   return rows;
 }

@@ -78,15 +78,20 @@ export async function findTokens(db: Queryable, ids: string[]): Promise<TokenRow
   return rows.map(toRow);
 }
 
-/** All tokens; or those that are confined to some of the given apps. */
-export async function listTokens(db: Queryable, appIds: string[] | null): Promise<TokenRow[]> {
+/** Oldest first: all tokens, or those that are confined to some of the given apps; from behind `after` on. */
+export async function listTokens(
+  db: Queryable,
+  appIds: string[] | null,
+  { after, limit }: { after: Pick<TokenRow, 'createdAt' | 'id'> | null; limit: number },
+): Promise<TokenRow[]> {
   const { rows } = await db.query<StoredToken>(
-    `${SELECT} WHERE $1::text[] IS NULL OR (
-       EXISTS (SELECT FROM token_grants WHERE token_id = t.id)
+    `${SELECT} WHERE ($1::text[] IS NULL OR (
+       t.id IN (SELECT token_id FROM token_grants WHERE app_id = ANY ($1))
        AND NOT EXISTS (SELECT FROM token_grants
-                       WHERE token_id = t.id AND (app_id IS NULL OR app_id <> ALL ($1))))
-     ORDER BY t.created_at, t.id`,
-    [appIds],
+                       WHERE token_id = t.id AND (app_id IS NULL OR app_id <> ALL ($1)))))
+       AND (t.created_at, t.id) > (COALESCE($2::timestamptz, '-infinity'), $3::text)
+     ORDER BY t.created_at, t.id LIMIT $4`,
+    [appIds, after?.createdAt ?? null, after?.id ?? '', limit],
   );
   return rows.map(toRow);
 }

@@ -8,9 +8,11 @@ import { RULES, type Action } from '../../src/access/can.ts';
 import type { Grant } from '../../src/model/grant.ts';
 import { ROLES } from '../../src/model/role.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { listTokens } from '../../src/store/tokens.ts';
+import { listTokens, type TokenRow } from '../../src/store/tokens.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 import { FIRST, HERE, openAccess } from '../support/open-access.ts';
+
+const ALL = { after: null, limit: 100 };
 
 const MIGRATIONS = new URL('../../migrations', import.meta.url).pathname;
 const ACTIONS = Object.keys(RULES) as Action[];
@@ -46,7 +48,7 @@ it('lets the admin of an app make, see and revoke tokens that are confined to it
   }
   const grants = ['mine', 'theirs'].map((app) => ({ app, role: 'viewer' as const }));
   const both = await tokens.create(admin, { ...NOTHING, grants });
-  expect((await tokens.list(owner)).map(({ id }) => id)).toEqual([row.id]);
+  expect((await tokens.list(owner, ALL)).map(({ id }) => id)).toEqual([row.id]);
   const message = `there is no token ${both.row.id} that this token can see`;
   const hidden = { code: 'not-found', message };
   await expect(tokens.find(owner, 'tok-none')).rejects.toMatchObject({
@@ -57,7 +59,9 @@ it('lets the admin of an app make, see and revoke tokens that are confined to it
   await expect(tokens.revoke(owner, both.row.id, true)).rejects.toMatchObject(hidden);
   await tokens.revoke(owner, row.id, false);
   expect((await tokens.find(owner, row.id)).revokedAt).not.toBeNull();
-  await expect(tokens.list(actorWith({ appId: 'app-1', role: 'deployer' }))).rejects.toMatchObject({
+  await expect(
+    tokens.list(actorWith({ appId: 'app-1', role: 'deployer' }), ALL),
+  ).rejects.toMatchObject({
     code: 'forbidden',
   });
 });
@@ -172,7 +176,7 @@ it('keeps what tokens of before might do', async () => {
       ('tok-2', 'ci', 'deploy', '\\x02', 'fn_aaaaaa', '{app-1,app-gone}'),
       ('tok-3', 'gone', 'read', '\\x03', 'fn_aaaaaa', '{app-gone}')`);
     await migrate(db, MIGRATIONS);
-    const grants = (await listTokens(db, null)).map((token) => [token.id, token.grants]);
+    const grants = (await listTokens(db, null, ALL)).map((token) => [token.id, token.grants]);
     expect(Object.fromEntries(grants)).toEqual({
       'tok-1': [{ appId: null, role: 'admin' }],
       'tok-2': [{ appId: 'app-1', role: 'deployer' }],
@@ -180,5 +184,30 @@ it('keeps what tokens of before might do', async () => {
     });
   } finally {
     await rm(folder, { recursive: true });
+  }
+});
+
+it('lists tokens a page at a time, each once, those of some apps and all', async () => {
+  const { db, access, admin } = await openAccess();
+  const names = Array.from({ length: 7 }, (_, number) => `token ${number}`);
+  for (const name of names) {
+    await access.tokens.create(admin, { ...NOTHING, name, role: 'viewer', apps: ['mine'] });
+  }
+  // As many as can be are made at one moment.
+  await db.query("UPDATE tokens SET created_at = now() WHERE name <> 'token 3'");
+  const owner = actorWith({ appId: 'app-1', role: 'admin' });
+  for (const [actor, count] of [
+    [owner, names.length],
+    [admin, names.length + 1],
+  ] as const) {
+    const seen: string[] = [];
+    for (let after: TokenRow | null = null; ;) {
+      const page: TokenRow[] = await access.tokens.list(actor, { after, limit: 2 });
+      seen.push(...page.map(({ id }) => id));
+      after = page.at(-1) ?? null;
+      if (after === null) break;
+    }
+    expect(new Set(seen).size).toBe(count);
+    expect(seen).toHaveLength(count);
   }
 });

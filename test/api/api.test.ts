@@ -273,6 +273,16 @@ describe('the control API', () => {
     expect(json(await call('/keys'))).toEqual({ items: [], next: null });
   });
 
+  it.each([
+    ['/keys', 'listKeys'],
+    ['/tokens', 'listTokens'],
+  ])('has an answer to a made up place in %s', async (path, list) => {
+    for (const place of [1e30, -1e30, 8e15, -8e15, 1.5]) {
+      const cursor = Buffer.from(JSON.stringify([list, place, 'x'])).toString('base64url');
+      expect((await call(`${path}?cursor=${cursor}`)).status, String(place)).toBe(200);
+    }
+  });
+
   it('gives editors the description of fn.json without a token', async () => {
     const described = json(await call('/schema/fn.json', { token: null }));
     expect(described).toMatchObject({ title: 'fn.json', additionalProperties: false });

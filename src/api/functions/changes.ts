@@ -5,8 +5,8 @@ import type { ValueChange } from '../../model/environment.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
 import type { FunctionDeployment } from '../../protocol/control-client.generated.ts';
-import { listReleases } from '../../store/deployments.ts';
 import { findFunction, listFunctionsOfApp, type FunctionRow } from '../../store/functions.ts';
+import { listReleasesBelow } from '../../store/releases.ts';
 import { clientSignal } from '../client-signal.ts';
 import { requireMatch, tagged } from '../etag.ts';
 import type { ApiDeps } from '../ports.ts';
@@ -188,9 +188,10 @@ function endRoutes(api: ApiInstance, deps: ApiDeps, matching: Matching): void {
 
   /** @throws PlatformError conflict */
   async function requireLived({ app }: FoundFunction, version: number): Promise<void> {
-    const versions = (await listReleases(db, app.id)).map((release) => release.version);
-    if (versions.includes(version)) return;
-    const lived = versions.slice(0, MAX_LISTED_VERSIONS).map((one) => `v${one}`);
+    const [named] = await listReleasesBelow(db, app.id, { below: version + 1, limit: 1 });
+    if (named?.version === version) return;
+    const newest = await listReleasesBelow(db, app.id, { below: null, limit: MAX_LISTED_VERSIONS });
+    const lived = newest.map((release) => `v${release.version}`);
     throw new PlatformError('conflict', `v${version} of ${app.name} never lived`, {
       hint: `nothing was changed; those that lived: ${lived.join(', ')}`,
     });

@@ -3,7 +3,7 @@ import { parseSshKey } from '../../model/ssh-key.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { newId } from '../../std/ids.ts';
 import { deleteSshKey, insertSshKey, listSshKeys, type SshKeyRow } from '../../store/ssh-keys.ts';
-import { PageQuery, presentPage, readPage } from '../paging.ts';
+import { dateOf, PageQuery, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentKey } from './present.ts';
@@ -34,7 +34,7 @@ export function keyRoutes(api: ApiInstance, { db }: ApiDeps): void {
     },
     async ({ actor, query }) => {
       const page = await readPage(query, OLDEST_FIRST, (after, limit) => {
-        const place = after && { createdAt: new Date(after[0]), id: after[1] };
+        const place = after && { createdAt: dateOf(after[0]), id: after[1] };
         return listSshKeys(db, actor.tokenId, { after: place, limit });
       });
       return presentPage(page, presentKey);

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { TokenView } from '../../protocol/control-api.ts';
 import type { TokenRow } from '../../store/tokens.ts';
-import { cutPage, PageQuery } from '../paging.ts';
+import { dateOf, PageQuery, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentToken, presentTokens } from './present.ts';
@@ -42,7 +42,10 @@ function readRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
       },
     },
     async ({ actor, query }) => {
-      const page = await cutPage(query, OLDEST_FIRST, await access.tokens.list(actor));
+      const page = await readPage(query, OLDEST_FIRST, (place, limit) => {
+        const after = place && { createdAt: dateOf(place[0]), id: place[1] };
+        return access.tokens.list(actor, { after, limit });
+      });
       return { items: await presentTokens(db, page.items), next: page.next };
     },
   );
