@@ -1,10 +1,11 @@
 /**
  * Reads of the control API, 200 a second in an open loop, beside functions: how long they take while functions have half of
- * the load that they could take, and what they leave of the functions' throughput. The client of the reads shares the
+ * the load that they could take (the column says how much of that was answered), and what they leave of the functions' throughput. The client of the reads shares the
  * machine, so it asks as often where there are none: then for what the door itself answers.
  */
 import { startPlatform } from '../test/support/platform.ts';
 import { DeployedApp } from './support/deployed-app.ts';
+import { runPaced } from './support/h2load.ts';
 import {
   clientLatenessMs,
   type OpenLoop,
@@ -12,6 +13,7 @@ import {
   startOpenLoop,
   tookMsOf,
 } from './support/open-loop.ts';
+import { processorUs } from './support/processor-time.ts';
 import type { BenchResult, BenchRow } from './support/result.ts';
 import { median, percentile, spread } from './support/statistics.ts';
 import { type LoadTarget, runWrk } from './support/wrk.ts';
@@ -29,10 +31,19 @@ const READS = {
   releases: '/apps/lambda/deployments',
   'metrics of a function': '/functions/lambda/metrics',
 };
+/** Words in the command lines of processes. */
+const CONTROL = ['programs/control.mjs'];
+const DATABASE = ['postgres'];
+/** What a read takes of which the door knows the answer: the machine's part in all others. */
 const THE_DOOR_ITSELF = '/healthz';
 
 interface Measured {
   tookMs: number[];
+  /** Of functions, of what was asked for. */
+  answeredPart: number;
+  /** Processor time that a read takes. */
+  controlUs: number;
+  databaseUs: number;
   clientLateMs: number;
   failures: number;
 }
@@ -40,8 +51,7 @@ interface Measured {
 interface Bench {
   functions: LoadTarget;
   control: OpenLoopTarget;
-  /** Of the functions, and of the reads. */
-  loops: { functions: OpenLoop; reads: OpenLoop };
+  reads: OpenLoop;
 }
 
 export async function benchApi(): Promise<BenchResult> {
@@ -52,7 +62,7 @@ export async function benchApi(): Promise<BenchResult> {
   const beside: number[] = [];
   const without: number[] = [];
   for (let round = -1; round < ROUNDS; round++) {
-    for (const [name, path] of Object.entries(READS)) {
+    for (const [name, path] of Object.entries({ 'the door itself': THE_DOOR_ITSELF, ...READS })) {
       const measured = await readAtHalfLoad(bench, path, capacity / 2);
       // The first warms up.
       if (round >= 0) reads.set(name, [...(reads.get(name) ?? []), measured]);
@@ -68,7 +78,10 @@ export async function benchApi(): Promise<BenchResult> {
     about: `${READS_PER_SECOND} reads a second; half load is ${Math.round(capacity / 2)}/s of hello, ${CONNECTIONS} connections; ${ROUNDS} interleaved rounds of ${SECONDS} s each`,
     rows: [
       ...[...reads].map(([name, rounds]) => readRow(name, rounds)),
-      readRow('all reads', [...reads.values()].flat()),
+      readRow(
+        'all reads',
+        Object.keys(READS).flatMap((name) => reads.get(name) ?? []),
+      ),
       throughputRow(beside, without),
     ],
   };
@@ -80,15 +93,13 @@ async function start(cleanup: AsyncDisposableStack): Promise<Bench> {
   cleanup.defer(() => app.dispose());
   await app.commitCode(LAMBDA, 'Hello');
   await app.push();
-  const functions = await startOpenLoop();
-  cleanup.defer(() => functions.close());
   const reads = await startOpenLoop();
   cleanup.defer(() => reads.close());
   const { port, adminToken } = platform;
   return {
     functions: { port, host: app.host },
     control: { port, host: `localhost:${port}`, authorization: `Bearer ${adminToken}` },
-    loops: { functions, reads },
+    reads,
   };
 }
 
@@ -102,23 +113,27 @@ async function capacityOf(target: LoadTarget): Promise<number> {
   return median(rates);
 }
 
-function read({ control, loops }: Bench, path: string): ReturnType<OpenLoop['run']> {
+function read({ control, reads }: Bench, path: string): ReturnType<OpenLoop['run']> {
   const phases = [{ perSecond: READS_PER_SECOND, seconds: SECONDS }];
-  return loops.reads.run({ ...control, path }, { phases, connections: READING_CONNECTIONS });
+  return reads.run({ ...control, path }, { phases, connections: READING_CONNECTIONS });
 }
 
 async function readAtHalfLoad(bench: Bench, path: string, perSecond: number): Promise<Measured> {
-  const phases = [{ perSecond: Math.round(perSecond), seconds: SECONDS }];
-  const plan = { phases, connections: CONNECTIONS };
-  const [outcomes] = await Promise.all([
+  const usedUs = () => ({ control: processorUs(CONTROL), database: processorUs(DATABASE) });
+  const before = usedUs();
+  const [outcomes, functions] = await Promise.all([
     read(bench, path),
-    bench.loops.functions.run(bench.functions, plan),
+    runPaced(bench.functions, { perSecond, seconds: SECONDS }),
   ]);
+  const after = usedUs();
   const tookMs = tookMsOf(outcomes, { status: 200 });
   return {
     tookMs,
     clientLateMs: clientLatenessMs(outcomes),
-    failures: outcomes.dueMs.length - tookMs.length,
+    controlUs: (after.control - before.control) / outcomes.dueMs.length,
+    databaseUs: (after.database - before.database) / outcomes.dueMs.length,
+    answeredPart: functions.requestsPerSecond / perSecond,
+    failures: outcomes.dueMs.length - tookMs.length + functions.failures,
   };
 }
 
@@ -142,6 +157,9 @@ function readRow(name: string, rounds: readonly Measured[]): BenchRow {
       'client late p99 ms': Number(
         median(rounds.map(({ clientLateMs }) => clientLateMs)).toFixed(2),
       ),
+      'control µs': Math.round(median(rounds.map(({ controlUs }) => controlUs))),
+      'database µs': Math.round(median(rounds.map(({ databaseUs }) => databaseUs))),
+      'half load': Number(median(rounds.map(({ answeredPart }) => answeredPart)).toFixed(2)),
       failures: rounds.reduce((sum, { failures }) => sum + failures, 0),
       '× without': '',
       spread: spread(p99Ms),
@@ -158,6 +176,9 @@ function throughputRow(beside: readonly number[], without: readonly number[]): B
       'p50 ms': '',
       'p99 ms': '',
       'client late p99 ms': '',
+      'control µs': '',
+      'database µs': '',
+      'half load': '',
       failures: 0,
       '× without': Number(median(ratios).toFixed(3)),
       spread: spread(ratios),

@@ -21,8 +21,8 @@ export interface Decisions {
   requireApp(actor: Actor, action: Action, appName: string): Promise<App>;
   /** Whether the actor may do this to an app, or, of none, to the platform. */
   may(actor: Actor, action: Action, app: Pick<App, 'id'> | null): boolean;
-  /** @throws PlatformError forbidden */
-  require(actor: Actor, action: Action): void;
+  /** Of an app that the actor may know of, or, of none, of the platform. @throws PlatformError forbidden */
+  require(actor: Actor, action: Action, app?: Pick<App, 'id'>): void;
   /** Ids of the apps that the actor may do this to; null for all. */
   appsFor(actor: Actor, action: Action): string[] | null;
 }
@@ -38,8 +38,9 @@ export function createDecisions(db: Queryable): Decisions {
         : unknownApp(appName);
     },
     may: (actor, action, app) => can(actor, action, app?.id ?? null),
-    require(actor, action) {
-      if (!can(actor, action, null)) throw notAllowed(actor, action, null);
+    require(actor, action, app) {
+      const appId = app?.id ?? null;
+      if (!can(actor, action, appId)) throw notAllowed(actor, action, appId);
     },
     appsFor,
   };

@@ -37,7 +37,7 @@ export interface CertificatesForApi extends Pick<Uploads, 'add' | 'remove'> {
 
 /** The data processes' part in what the API tells of metrics. Neither rejects: who is away has counted nothing. */
 export interface MetricsForApi {
-  /** Resolves when what was counted up to a quarter of a second before the call can be read. */
+  /** Resolves when what was counted up to a second before the call can be read. */
   flush(): Promise<void>;
   /** Null while they are away. */
   running(): Promise<{ workers: number; zygotes: number; inFlight: number } | null>;

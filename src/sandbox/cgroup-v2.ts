@@ -11,6 +11,7 @@ import {
   memoryOfAllSandboxes,
   moveOut,
   NORMAL_WEIGHT,
+  OFFICE_WEIGHT,
   PLATFORM_WEIGHT,
   readCounter,
   removeCgroupFolder,
@@ -62,7 +63,7 @@ export function createCgroupV2(base: string): CgroupDriver {
     version: 'v2',
     holds,
     sandboxes,
-    office: group(`${base}/office`, NORMAL_WEIGHT),
+    office: group(`${base}/office`, OFFICE_WEIGHT),
     place: (pid, part) => writeFileSync(`${base}/${part}/cgroup.procs`, String(pid)),
     create: (name, limits) => {
       const path = `${all}/${name}`;

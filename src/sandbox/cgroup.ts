@@ -137,6 +137,8 @@ export const PLATFORM_WEIGHT = 400;
  * which works for all of them, never owe them a turn. On a single core that would leave too little to answer with.
  */
 export const DOOR_WEIGHT = availableParallelism() > 1 ? 1_600 : 200;
+/** The same of control, git and the database, as long as they take little: behind them, too, somebody waits. */
+export const OFFICE_WEIGHT = DOOR_WEIGHT / 2;
 
 const REMOVE_ATTEMPTS = 40;
 const REMOVE_PAUSE_MS = 50;

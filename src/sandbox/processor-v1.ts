@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import {
   DOOR_WEIGHT,
   NORMAL_WEIGHT,
+  OFFICE_WEIGHT,
   PLATFORM_WEIGHT,
   type PlatformPart,
   removeLeftovers,
@@ -55,7 +56,7 @@ export function openProcessor({ cpu, cpuacct }: ProcessorFolders) {
   for (const part of parts) mkdirSync(part);
   const all = group('.', PLATFORM_WEIGHT);
   const door = group('door', DOOR_WEIGHT);
-  const office = group('office', NORMAL_WEIGHT);
+  const office = group('office', OFFICE_WEIGHT);
   const usedUs = (): number | null => {
     const used = [all, door, office].map((one) => one.usedUs());
     const [total, ...platform] = used.map((us) => us ?? 0);

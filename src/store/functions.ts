@@ -8,6 +8,8 @@ export interface FunctionRow {
   id: string;
   appId: string;
   appName: string;
+  productionRef: string | null;
+  appCreatedAt: Date;
   /** Within the app. */
   name: string;
   /** `typescript` for what is built from it; else what its bundle was built for. */
@@ -36,7 +38,8 @@ export interface FunctionFilter {
 const RUNTIME = `CASE WHEN f.value ->> 'entry' ~ '\\.[cm]?tsx?$' THEN 'typescript' ELSE b.runtime END`;
 
 const SELECT = `
-  SELECT fn.id, fn.app_id AS "appId", a.name AS "appName", fn.name, ${RUNTIME} AS runtime,
+  SELECT fn.id, fn.app_id AS "appId", a.name AS "appName",
+    a.production_ref AS "productionRef", a.created_at AS "appCreatedAt", fn.name, ${RUNTIME} AS runtime,
     jsonb_array_length(b.functions) AS siblings, f.value AS settings, fn.created_at AS "createdAt",
     d.id AS "deploymentId", d.version, d.commit_sha AS commit, d.live_at AS "liveAt"
   FROM functions fn

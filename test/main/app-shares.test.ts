@@ -179,7 +179,7 @@ it('has the office yield when it takes much, and no longer than that', () => {
   shares.join('any', sandbox());
   pass([], 0.5);
   expect(office.yields).toBe(true);
-  pass([], 0.1);
+  pass([], 0.25);
   expect(office.yields).toBe(false);
 });
 

@@ -24,17 +24,6 @@ export type RequireFunction = (
 export function createRequireFunction(deps: { db: Database; access: Access }): RequireFunction {
   const { db, access } = deps;
 
-  async function appOf(actor: Actor, action: Action, appName: string): Promise<App | null> {
-    try {
-      return await access.requireApp(actor, action, appName);
-    } catch (error) {
-      const isUnknown =
-        error instanceof PlatformError && ['not-found', 'bad-request'].includes(error.code);
-      if (isUnknown) return null;
-      throw error;
-    }
-  }
-
   async function find(name: string): Promise<FunctionRow[]> {
     const byId = name.startsWith(ID_PREFIX) ? await findFunction(db, name) : null;
     if (byId !== null) return [byId];
@@ -46,14 +35,21 @@ export function createRequireFunction(deps: { db: Database; access: Access }): R
   return async (actor, action, name) => {
     const rows = await find(name);
     const [row] = rows;
-    const app = row === undefined ? null : await appOf(actor, action, row.appName);
-    if (row === undefined || app === null) throw unknownFunction(name);
+    if (row === undefined) throw unknownFunction(name);
+    const app = appOf(row);
+    const isSeen = access.may(actor, action, app) || access.may(actor, 'app.read', app);
+    if (!isSeen) throw unknownFunction(name);
+    access.require(actor, action, app);
     if (rows.length === 1) return { app, row };
     const names = rows.map((one) => `${one.appName}:${one.name}`);
     throw new PlatformError('conflict', `${app.name} has ${rows.length} functions`, {
       hint: `name one of them: ${names.slice(0, MAX_NAMED).join(', ')}`,
     });
   };
+}
+
+function appOf({ appId, appName, productionRef, appCreatedAt }: FunctionRow): App {
+  return { id: appId, name: appName, productionRef, createdAt: appCreatedAt };
 }
 
 /** An app may have a name that begins so, too. */
