@@ -43,9 +43,9 @@ export class QuantileSketch {
     this.#count = 0;
   }
 
-  /** The value that `part` (0 to 1) of all others do not exceed; 0 without any. */
+  /** The least value that at least `part` (0 to 1) of all do not exceed (the nearest rank); 0 without any. */
   quantile(part: number): number {
-    const rank = part * (this.#count - 1);
+    const rank = Math.max(Math.ceil(part * this.#count) - 1, 0);
     let seen = 0;
     for (let bin = 0; bin < BINS; bin++) {
       const count = this.#at(bin);

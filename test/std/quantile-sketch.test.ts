@@ -25,7 +25,7 @@ function sketchOf(added: readonly number[]): QuantileSketch {
 
 function exactQuantile(all: readonly number[], part: number): number {
   const sorted = [...all].sort((a, b) => a - b);
-  return sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
+  return sorted[Math.max(Math.ceil(part * sorted.length) - 1, 0)] ?? 0;
 }
 
 it('tells each quantile of what several processes have seen within the error it promises', () => {
@@ -96,4 +96,14 @@ it('decodes any bytes to a sketch that encodes to the same, or to none', () => {
       expect(QuantileSketch.decode(sketch.encode())?.count).toBe(sketch.count);
     }),
   );
+});
+
+it('tells of a few values the slowest for a high percentile, not a faster one', () => {
+  const [fast, slow] = [10, 100];
+  const two = sketchOf([fast, slow]);
+  expect(two.quantile(0.5)).toBeCloseTo(fast, 0);
+  expect(Math.abs(two.quantile(0.95) - slow) / slow).toBeLessThanOrEqual(ALLOWED_ERROR);
+  const ten = sketchOf([...Array.from({ length: 9 }, () => fast), slow]);
+  expect(ten.quantile(0.9)).toBeCloseTo(fast, 0);
+  expect(Math.abs(ten.quantile(0.99) - slow) / slow).toBeLessThanOrEqual(ALLOWED_ERROR);
 });
