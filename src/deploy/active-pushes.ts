@@ -9,12 +9,15 @@ export interface ActivePushes {
 export interface Turn {
   /** Aborted, with the newer commit's SHA as its reason, when a newer push took over. */
   signal: AbortSignal;
+  /** Aborted, and `signal` with it, when the app goes. */
+  appGone: AbortSignal;
   end(): void;
 }
 
 interface ActivePush {
   appId: string;
   controller: AbortController;
+  appGone: AbortController;
   ended: PromiseWithResolvers<void>;
 }
 
@@ -26,11 +29,13 @@ export function createActivePushes(): ActivePushes {
       const key = `${appId} ${ref}`;
       newest.get(key)?.controller.abort(sha);
       const controller = new AbortController();
-      const push = { appId, controller, ended: Promise.withResolvers<void>() };
+      const appGone = new AbortController();
+      const push = { appId, controller, appGone, ended: Promise.withResolvers<void>() };
       newest.set(key, push);
       active.add(push);
       return {
         signal: controller.signal,
+        appGone: appGone.signal,
         end() {
           if (newest.get(key) === push) newest.delete(key);
           active.delete(push);
@@ -40,7 +45,11 @@ export function createActivePushes(): ActivePushes {
     },
     async endAll(appId) {
       const own = [...active].filter((push) => push.appId === appId);
-      for (const { controller } of own) controller.abort(new Error('the app is deleted'));
+      const reason = new Error('the app is deleted');
+      for (const { controller, appGone } of own) {
+        appGone.abort(reason);
+        controller.abort(reason);
+      }
       await Promise.all(own.map(({ ended }) => ended.promise));
     },
   };

@@ -166,7 +166,8 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const reservation = await reservations.reserve({ ...request, sourceVersion: null });
       let failure: Failure | null = INTERRUPTED;
       try {
-        failure = await buildAndWarm(reservation, { report, ended, cancelled: signal });
+        const cancelled = AbortSignal.any([turn.appGone, signal]);
+        failure = await buildAndWarm(reservation, { report, ended, cancelled });
       } finally {
         turn.end();
         if (failure !== null) await reservations.fail(reservation, redact(failure.reason));
