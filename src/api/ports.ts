@@ -69,7 +69,7 @@ export interface ApiDeps {
   functions: Functions;
   invocations: Invocations;
   lives: Pick<AppLives, 'end'>;
-  domains: Pick<Domains, 'list' | 'find' | 'add' | 'verify' | 'remove'>;
+  domains: Pick<Domains, 'list' | 'listOfApps' | 'find' | 'add' | 'verify' | 'remove'>;
   /** Null without HTTPS. */
   certificates: CertificatesForApi | null;
   rotation: Pick<Rotation, 'rotate'>;

@@ -21,7 +21,9 @@ function listApps(ctx: CommandContext): Command {
     const items = await listAll(client, 'listApps', {});
     if (options.json) return ctx.output.json({ items });
     if (items.length === 0) {
-      ctx.output.line('No apps yet: push to a new name, and it is there.');
+      ctx.output.line(
+        'No apps yet. In a folder with an index.js or index.ts: fn init NAME, then fn deploy',
+      );
       return;
     }
     const rows = items.map((app) => [

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { FunctionDetail } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { connect } from './command-context.ts';
@@ -11,7 +12,10 @@ const WITHOUT_SERVER = new Set(['completion', 'complete', 'login', 'logout']);
 /** They may take longer than somebody wants to wait. */
 const WITH_TIMEOUT = new Set(['deploy', 'rollback', 'redeploy', 'promote', 'attach', 'verify']);
 /** They are about functions: with `--function`, those of the app here come first. */
-const OF_FUNCTIONS = new Set(['logs', 'metrics']);
+const OF_FUNCTIONS = new Set(['logs', 'metrics', 'invoke']);
+
+/** As the server makes them; an app may have a name that begins so, too. */
+const FUNCTION_ID = /^fn-[a-z2-7]{20}$/;
 
 /** Gives all commands below this one the options that they have alike, unless they have their own. */
 export function addCommonOptions(program: Command): void {
@@ -60,8 +64,6 @@ export async function applyCommonOptions(ctx: CommandContext, command: Command):
     command.setOptionValue('app', chosen.appName).setOptionValue('function', chosen.functionName);
     return;
   }
-  // Of commands that take a function themselves, the name is theirs.
-  if (command.name() === 'invoke') return;
   if (app !== undefined) throw twice(app, named);
   command.setOptionValue('app', appName);
 }
@@ -74,29 +76,34 @@ function chooseServer({ environment }: CommandContext, url: string): void {
   environment.server = server;
 }
 
-/** A function of the app that is named, or that this repository is; else the app of that name. */
+/** A function by its id, or of the app that is named, or that this repository is; else the app of that name. */
 async function findMeant(
   ctx: CommandContext,
   { app, named }: { app: string | undefined; named: string },
 ): Promise<{ appName: string; functionName: string | undefined }> {
   if (app !== undefined) return { appName: app, functionName: named };
+  const byId = FUNCTION_ID.test(named) ? await findFunction(ctx, named) : null;
+  if (byId !== null) return { appName: byId.app, functionName: byId.function };
   const here = (await ctx.repository.readRemote())?.appName;
   if (here === undefined) return { appName: named, functionName: undefined };
-  const client = await connect(ctx);
-  const isOurs = await client
-    .call('getFunction', { params: { function: `${here}:${named}` } })
-    .then(() => true)
-    .catch(isNotFound);
-  const isApp = !isOurs && (named === here || (await findApp(client, named)) !== null);
+  const isOurs = (await findFunction(ctx, `${here}:${named}`)) !== null;
+  const isApp = !isOurs && (named === here || (await findApp(await connect(ctx), named)) !== null);
   return isApp
     ? { appName: named, functionName: undefined }
     : { appName: here, functionName: named };
 }
 
-function isNotFound(error: unknown): false {
-  if (error instanceof PlatformError && ['not-found', 'bad-request'].includes(error.code))
-    return false;
-  throw error;
+/** Null for one that there is not. */
+async function findFunction(ctx: CommandContext, name: string): Promise<FunctionDetail | null> {
+  const client = await connect(ctx);
+  try {
+    return await client.call('getFunction', { params: { function: name } });
+  } catch (error) {
+    const isUnknown =
+      error instanceof PlatformError && ['not-found', 'bad-request'].includes(error.code);
+    if (isUnknown) return null;
+    throw error;
+  }
 }
 
 function twice(app: string, named: string): PlatformError {

@@ -13,6 +13,7 @@ const MAX_NAMES = 200;
 const VALUES: Record<string, (ctx: CommandContext, app: string | undefined) => Promise<string[]>> =
   {
     app: listApps,
+    function: listFunctions,
     server: async (ctx) => ctx.credentials.listServers(),
     url: async (ctx) => ctx.credentials.listServers(),
     branch: listBranches,
@@ -94,6 +95,18 @@ async function listApps(ctx: CommandContext): Promise<string[]> {
   const client = await connect(ctx);
   const { items } = await client.call('listApps', { query: { limit: MAX_NAMES } }, IN_TIME);
   return items.map(({ name }) => name);
+}
+
+/** As `--function` takes them: apps, those of the app that is meant by their own names, and `app:function` of others. */
+async function listFunctions(ctx: CommandContext, app: string | undefined): Promise<string[]> {
+  const client = await connect(ctx);
+  const here = app ?? (await ctx.repository.readRemote())?.appName;
+  const query = { limit: MAX_NAMES, ...(app !== undefined && { app }) };
+  const { items } = await client.call('listFunctions', { query }, IN_TIME);
+  return items.flatMap((one) => {
+    if (one.app === here) return app === undefined ? [one.function, one.app] : [one.function];
+    return one.name === one.app ? [one.app] : [one.app, `${one.app}:${one.function}`];
+  });
 }
 
 async function listVersions(ctx: CommandContext, app: string | undefined): Promise<string[]> {

@@ -9,14 +9,18 @@ export async function loginByDevice(ctx: CommandContext, client: ControlClient):
   const body = { host_name: hostname() };
   const begun = await client.call('beginDeviceLogin', { body });
   ctx.output.aside(`-----> Code: ${begun.user_code}`);
-  ctx.output.aside('       Have somebody approve it who may make tokens:');
+  ctx.output.aside('       To let this machine in, somebody who may make tokens runs:');
   ctx.output.aside(`       ${begun.verification}`);
   ctx.output.aside(`       Waiting for ${Math.round(begun.expires_in / 60)} minutes…`);
+  ctx.output.waitFor('somebody to approve the code');
   for (let { interval } = begun; ;) {
     await wait(interval * 1000);
     const asked = { device_code: begun.device_code };
     const polled = await client.call('pollDeviceLogin', { body: asked });
-    if (polled.token !== undefined) return polled.token;
+    if (polled.token !== undefined) {
+      ctx.output.waitFor('the server');
+      return polled.token;
+    }
     if (polled.interval === undefined) throw refused(polled.state, client.server);
     interval = polled.interval;
   }

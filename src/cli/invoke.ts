@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { InvalidArgumentError } from 'commander';
 import type { Invocation } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
@@ -8,6 +9,7 @@ import { type AppOptions, chooseApp, type CommandContext, connect } from './comm
 interface InvokeOptions extends AppOptions {
   function?: string;
   data?: string;
+  version?: number;
 }
 
 const FIRST_FAILURE_STATUS = 400;
@@ -16,24 +18,37 @@ export const invoke: CommandDefinition = (program, ctx) => {
   const command = newCommand('invoke', 'invoke a function and show what it answers')
     .option('--app <name>', 'the app, when not that of this repository')
     .option('--function <name>', 'one function: its id, its app, or its name within the app')
-    .option('--data <json>', 'the event: JSON, @file, or - for standard input');
+    .option('--data <json>', 'the event: JSON, @file, or - for standard input')
+    .option(
+      '--version <number>',
+      'another version than that in production, by its number',
+      readVersion,
+    );
   program.addCommand(command);
   command.action(async (options: InvokeOptions) => {
     const event = await readEvent(ctx, options.data);
     const client = await connect(ctx);
     const name = await functionName(ctx, options);
-    const result = await client.call('invokeFunction', { params: { function: name }, body: event });
+    const { version } = options;
+    const query = { ...(version !== undefined && { version }) };
+    const params = { function: name };
+    const result = await client.call('invokeFunction', { params, query, body: event });
     if (options.json) ctx.output.json(result);
     else print(ctx, result);
     if (result.statusCode >= FIRST_FAILURE_STATUS) process.exitCode = 1;
   });
 };
 
-/** A bare name is an app's or an id; beside `--app` it is that of a function in it. */
 async function functionName(ctx: CommandContext, options: InvokeOptions): Promise<string> {
-  const { function: name, app } = options;
-  if (name === undefined) return chooseApp(ctx, options);
-  return app === undefined ? name : `${app}:${name}`;
+  const appName = await chooseApp(ctx, options);
+  return options.function === undefined ? appName : `${appName}:${options.function}`;
+}
+
+/** `2`, or `v2` as it is shown. */
+function readVersion(text: string): number {
+  const version = Number(/^v?([1-9]\d{0,5})$/.exec(text)?.[1]);
+  if (!Number.isNaN(version)) return version;
+  throw new InvalidArgumentError('It is a number such as 2: fn releases shows them.');
 }
 
 /** @throws PlatformError bad-request */

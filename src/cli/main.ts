@@ -120,6 +120,8 @@ function normalArguments(argv: string[], program: Command): string[] {
   // commander would show everything instead of saying that there is none.
   const isUnknown = !program.commands.some((command) => command.name() === rest[0]);
   if (first === 'help' && rest[0] !== undefined && isUnknown) return rest.slice(0, 1);
+  // commander's own help takes one word.
+  if (first === 'help' && rest.length > 1) return [...rest, '--help'];
   return ['--version', '-V'].includes(first) ? ['version', ...rest] : argv;
 }
 

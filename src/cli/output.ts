@@ -7,6 +7,8 @@ export interface Output {
   aside(text: string): void;
   /** The whole result as one JSON document. */
   json(value: unknown): void;
+  /** What is shown now, in the place of what it showed before; null where there is no terminal to do that on. */
+  screen: ((lines: readonly string[]) => void) | null;
   /**
    * What is told of when nothing else is for a second: completes "waiting for …"; null when there is nothing to wait
    * for. `goesOn` says what becomes of it all when somebody presses Ctrl-C.

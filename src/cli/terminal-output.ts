@@ -4,6 +4,8 @@ import type { Output } from './output.ts';
 /** What of a stream is written to. */
 export interface Terminal {
   isTTY?: boolean;
+  columns?: number;
+  rows?: number;
   write(text: string): unknown;
 }
 
@@ -20,6 +22,10 @@ const TICK_MS = 1_000;
 const PLAIN_AT_SECONDS = [5, 15, 30];
 const PLAIN_EVERY_SECONDS = 30;
 const ERASE_LINE = '\r\u001b[K';
+const ERASE_BELOW = '\u001b[J';
+/** Of a terminal that does not tell. */
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
 /** As shells number it. */
 const EXIT_ON_INTERRUPT = 128 + constants.signals.SIGINT;
 
@@ -31,6 +37,7 @@ export function createTerminalOutput(
   let waitingFor: string | null = 'the server';
   let quietSeconds = 0;
   let isShown = false;
+  let screenLines = 0;
   let timer: NodeJS.Timeout | null = null;
   let onInterrupt: (() => void) | null = null;
 
@@ -43,6 +50,16 @@ export function createTerminalOutput(
   function print(stream: Terminal, text: string): void {
     clear();
     stream.write(`${text}\n`);
+  }
+
+  /** What does not fit is cut: a line that wraps, or scrolls away, could not be erased. */
+  function showScreen(lines: readonly string[]): void {
+    clear();
+    const { columns = DEFAULT_COLUMNS, rows = DEFAULT_ROWS } = stdout;
+    const shown = lines.slice(0, rows - 1).map((line) => line.slice(0, columns - 1));
+    const back = screenLines === 0 ? '' : `\u001b[${screenLines}A\r`;
+    stdout.write(`${back}${ERASE_BELOW}${shown.map((line) => `${line}\n`).join('')}`);
+    screenLines = shown.length;
   }
 
   function tick(): void {
@@ -66,6 +83,7 @@ export function createTerminalOutput(
     line: (text) => print(stdout, text),
     aside: (text) => print(stderr, text),
     json: (value) => print(stdout, JSON.stringify(value, null, 2)),
+    screen: stdout.isTTY === true && !isQuiet ? showScreen : null,
     waitFor(what, goesOn) {
       clear();
       waitingFor = what;

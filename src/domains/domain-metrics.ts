@@ -1,5 +1,5 @@
 import type { Metric } from '../model/metric.ts';
-import type { NamedDomain } from '../store/domains.ts';
+import type { NamedDomain } from '../store/domains-of-apps.ts';
 
 /** `astray`: verified, and DNS leads elsewhere or nowhere. */
 const STATES = ['pending', 'verified', 'astray'] as const;

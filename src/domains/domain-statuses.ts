@@ -36,8 +36,10 @@ export interface DomainStatuses {
   /** What it takes that this app has the name. */
   termsOf(app: Pick<App, 'id'>, name: string): Promise<ClaimTerms>;
   describe(app: App, domain: Domain): Promise<DomainStatus>;
-  describeAll(app: App, domains: readonly Domain[]): Promise<DomainStatus[]>;
+  describeAll(app: NamedApp, domains: readonly Domain[]): Promise<DomainStatus[]>;
 }
+
+type NamedApp = Pick<App, 'id' | 'name'>;
 
 export function createDomainStatuses(deps: Deps): DomainStatuses {
   const { db, address, clock } = deps;
@@ -46,7 +48,7 @@ export function createDomainStatuses(deps: Deps): DomainStatuses {
     return claimTerms(name, await listOtherClaims(db, app.id, name), clock.now());
   }
 
-  async function describeAll(app: App, domains: readonly Domain[]): Promise<DomainStatus[]> {
+  async function describeAll(app: NamedApp, domains: readonly Domain[]): Promise<DomainStatus[]> {
     const slugs = await mapSlugs(db, app.id);
     const certificates = await certificatesOf(domains);
     return Promise.all(
@@ -71,7 +73,7 @@ export function createDomainStatuses(deps: Deps): DomainStatuses {
   }
 
   async function describeRecords(
-    app: App,
+    app: NamedApp,
     domain: Domain,
     slugs: ReadonlyMap<string, string>,
   ): Promise<Omit<DomainStatus, 'certificate'>> {

@@ -1,5 +1,5 @@
 import type { PublicAddress } from '../model/address.ts';
-import { isWildcard, type DomainRecord } from '../model/domain.ts';
+import { isWildcard, type DomainRecord, type DomainState } from '../model/domain.ts';
 import { readDomainName } from '../model/domain-name.ts';
 import type { Metric } from '../model/metric.ts';
 import type { Warning } from '../model/warning.ts';
@@ -12,13 +12,13 @@ import type { Database } from '../store/database.ts';
 import {
   findDomain,
   listDomains,
-  listNamedDomains,
   removeDomain,
   saveDomain,
   type Domain,
   type DomainSettings,
   type RemovedDomain,
 } from '../store/domains.ts';
+import { listDomainsOfApps, listNamedDomains } from '../store/domains-of-apps.ts';
 import { mapSlugs } from '../store/refs.ts';
 import { chooseName } from './choose-name.ts';
 import { claimProblem } from './describe-domain.ts';
@@ -31,6 +31,11 @@ import { readWarnings } from './warnings.ts';
 /** The domains of apps: whose they are, what they lead to, and what is still to be done for them. */
 export interface Domains {
   list(app: App): Promise<DomainStatus[]>;
+  /** The same of several apps, by app and name; null stands for all apps, and for the beginning. */
+  listOfApps(
+    filter: { appIds: string[] | null; state?: DomainState },
+    page: { after: readonly [appName: string, name: string] | null; limit: number },
+  ): Promise<AppDomainStatus[]>;
   /** @throws PlatformError not-found, bad-request */
   find(app: App, name: string): Promise<DomainStatus>;
   /**
@@ -48,6 +53,11 @@ export interface Domains {
   metrics(): Promise<Metric[]>;
   /** Adds those of fn.json that the app has not, without asking DNS; none of them can fail a push. */
   declare(app: App, names: readonly string[]): Promise<DeclaredDomain[]>;
+}
+
+export interface AppDomainStatus {
+  appName: string;
+  status: DomainStatus;
 }
 
 export interface DomainRequest {
@@ -171,6 +181,17 @@ export function createDomains(deps: Deps): Domains {
 
   return {
     list: async (app) => statuses.describeAll(app, await listDomains(db, app.id)),
+    async listOfApps(filter, page) {
+      const byApp = Map.groupBy(
+        await listDomainsOfApps(db, filter, page),
+        ({ appName }) => appName,
+      );
+      const described = [...byApp].map(async ([name, own]) => {
+        const all = await statuses.describeAll({ id: own[0]?.appId ?? '', name }, own);
+        return all.map((status) => ({ appName: name, status }));
+      });
+      return (await Promise.all(described)).flat();
+    },
     find: async (app, name) => statuses.describe(app, await find(app, name)),
     async add(app, request, { tokenId }) {
       const saved = await locks.run(app.id, () => addNow(app, request, tokenId));

@@ -6,6 +6,6 @@
  */
 export { createDomainChecks } from './domain-checks.ts';
 export { createDomains } from './domains.ts';
-export type { DeclaredDomain, DomainRequest, Domains } from './domains.ts';
+export type { AppDomainStatus, DeclaredDomain, DomainRequest, Domains } from './domains.ts';
 export type { DomainStatus } from './domain-statuses.ts';
 export type { CertificatesPort, DomainLookup, NameServersPort } from './ports.ts';

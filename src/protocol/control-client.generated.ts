@@ -21,6 +21,43 @@ export type App = {
   createdAt: string;
 };
 
+export type AppDomain = {
+  app: string;
+  name: string;
+  displayName: string;
+  state: 'pending' | 'verified';
+  url: string;
+  branch: string | null;
+  redirectTo: string | null;
+  proof: 'txt' | 'cname' | null;
+  pointing: 'here' | 'elsewhere' | 'nowhere' | 'unknown';
+  problem: string | null;
+  records: {
+    type: 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'ALIAS';
+    name: string;
+    value: string;
+    purpose: 'proof' | 'pointing' | 'both';
+  }[];
+  findings: {
+    type: 'TXT' | 'CNAME' | 'A';
+    name: string;
+    server: string | null;
+    outcome: 'expected' | 'other' | 'none' | 'unknown-name' | 'failed';
+    values: string[];
+    message: string;
+  }[];
+  certificate: {
+    state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+    expiresAt: string | null;
+    problem: string | null;
+    hint: string | null;
+  } | null;
+  checkedAt: string | null;
+  nextCheckAt: string | null;
+  createdAt: string;
+  verifiedAt: string | null;
+};
+
 export type AppMetrics = {
   app: string;
   /** Null for all functions of the app. */
@@ -786,7 +823,10 @@ export interface Operations {
     answer: FunctionDeployment;
   };
   /** Invoke a function with any JSON as its event, and wait for what it answers */
-  invokeFunction: { input: { params: { function: string }; body: unknown }; answer: Invocation };
+  invokeFunction: {
+    input: { params: { function: string }; query?: { version?: number }; body: unknown };
+    answer: Invocation;
+  };
   /** List running pushes and the last that have ended, newest first */
   listPushes: {
     input: { params: { app: string }; query?: { limit?: number; cursor?: string } };
@@ -871,6 +911,11 @@ export interface Operations {
   unsetEnvironmentValue: {
     input: { params: { app: string; name: string }; query?: { scope?: string } };
     answer: EnvironmentResult;
+  };
+  /** List the domains of all apps that the token may see */
+  listAllDomains: {
+    input: { query?: { limit?: number; cursor?: string; state?: 'pending' | 'verified' } };
+    answer: { items: AppDomain[]; next: string | null };
   };
   /** List the domains of an app, and what each still needs */
   listDomains: {
@@ -1095,6 +1140,7 @@ export const OPERATIONS = {
   listEnvironmentVersions: { method: 'GET', path: '/apps/{app}/environment/versions' },
   setEnvironmentValue: { method: 'PUT', path: '/apps/{app}/environment/{name}' },
   unsetEnvironmentValue: { method: 'DELETE', path: '/apps/{app}/environment/{name}' },
+  listAllDomains: { method: 'GET', path: '/domains' },
   listDomains: { method: 'GET', path: '/apps/{app}/domains' },
   addDomain: { method: 'POST', path: '/apps/{app}/domains', isOnce: true },
   getDomain: { method: 'GET', path: '/apps/{app}/domains/{name}' },

@@ -2,6 +2,7 @@
  * The control API's JSON for domains, beside control-api.ts. `:name` may be written as people write it: it is read as
  * `POST` reads it.
  *
+ *     GET    /domains                           → Page<DomainView and `app`>, by app and name
  *     GET    /apps/:app/domains                 → Page<DomainView>, by name
  *     POST   /apps/:app/domains                 DomainRequestBody → 201 DomainView; for one that the app has too
  *     GET    /apps/:app/domains/:name           → DomainView, as it was when DNS was last asked

@@ -37,7 +37,7 @@ export interface DomainSettings {
   createdBy: string | null;
 }
 
-const COLUMNS = `app_id AS "appId", name, state, target_ref AS "targetRef", redirect_to AS "redirectTo", proof,
+export const DOMAIN_COLUMNS = `app_id AS "appId", name, state, target_ref AS "targetRef", redirect_to AS "redirectTo", proof,
   report, checked_at AS "checkedAt", next_check_at AS "nextCheckAt", failed_checks AS "failedChecks",
   created_at AS "createdAt", created_by AS "createdBy", verified_at AS "verifiedAt"`;
 
@@ -49,7 +49,7 @@ const NOT_UNIQUE = '23505';
 /** Those that the app has, by name. */
 export async function listDomains(db: Queryable, appId: string): Promise<Domain[]> {
   const { rows } = await db.query<Domain>(
-    `SELECT ${COLUMNS} FROM domains WHERE app_id = $1 AND state <> 'removed' ORDER BY name`,
+    `SELECT ${DOMAIN_COLUMNS} FROM domains WHERE app_id = $1 AND state <> 'removed' ORDER BY name`,
     [appId],
   );
   return rows;
@@ -62,7 +62,7 @@ export async function findDomain(
   name: string,
 ): Promise<Domain | null> {
   const { rows } = await db.query<Domain>(
-    `SELECT ${COLUMNS} FROM domains WHERE app_id = $1 AND name = $2 AND state <> 'removed'`,
+    `SELECT ${DOMAIN_COLUMNS} FROM domains WHERE app_id = $1 AND name = $2 AND state <> 'removed'`,
     [appId, name],
   );
   return rows[0] ?? null;
@@ -116,7 +116,7 @@ export async function saveDomain(
          redirect_to = EXCLUDED.redirect_to,
          next_check_at = EXCLUDED.next_check_at,
          failed_checks = 0
-       RETURNING ${COLUMNS}`,
+       RETURNING ${DOMAIN_COLUMNS}`,
       [appId, name, targetRef, redirectTo, createdBy, now],
     );
     return rows[0] ?? null;
@@ -148,7 +148,7 @@ export async function recordCheck(
          verified_at = CASE WHEN $7 AND state = 'pending' THEN $4 ELSE verified_at END,
          proof = COALESCE($8, proof)
        WHERE app_id = $1 AND name = $2 AND state <> 'removed'
-       RETURNING ${COLUMNS}`,
+       RETURNING ${DOMAIN_COLUMNS}`,
       [appId, name, report, checkedAt, nextCheckAt, failedChecks, isProved, report.proof],
     );
     return rows[0] ?? null;
@@ -209,7 +209,7 @@ export async function listDueDomains(
 ): Promise<(Domain & { appName: string })[]> {
   const { rows } = await db.query<Domain & { appName: string }>(
     `SELECT d.*, a.name AS "appName" FROM (
-       SELECT ${COLUMNS} FROM domains WHERE state <> 'removed' AND next_check_at <= $1
+       SELECT ${DOMAIN_COLUMNS} FROM domains WHERE state <> 'removed' AND next_check_at <= $1
        ORDER BY next_check_at LIMIT $2) d
      JOIN apps a ON a.id = d."appId" ORDER BY d."nextCheckAt"`,
     [now, limit],
@@ -222,7 +222,7 @@ export async function listVerifiedDomains(
   db: Queryable,
 ): Promise<Pick<Domain, 'appId' | 'name' | 'redirectTo' | 'report'>[]> {
   const { rows } = await db.query<Domain>(
-    `SELECT ${COLUMNS} FROM domains WHERE state = 'verified' ORDER BY verified_at, name`,
+    `SELECT ${DOMAIN_COLUMNS} FROM domains WHERE state = 'verified' ORDER BY verified_at, name`,
   );
   return rows;
 }
@@ -237,23 +237,6 @@ export async function listStrayDomains(db: Queryable, limit: number): Promise<St
     `SELECT name, app_id AS "appId", report->>'pointing' AS pointing FROM domains
      WHERE state = 'verified' AND report->>'pointing' IN ('elsewhere', 'nowhere')
      ORDER BY name LIMIT $1`,
-    [limit],
-  );
-  return rows;
-}
-
-export interface NamedDomain extends Pick<Domain, 'name' | 'state'> {
-  appName: string;
-  /** Null before the first look into DNS. */
-  pointing: DomainPointing | null;
-}
-
-/** Of all apps, by name; at most so many. */
-export async function listNamedDomains(db: Queryable, limit: number): Promise<NamedDomain[]> {
-  const { rows } = await db.query<NamedDomain>(
-    `SELECT d.name, d.state, a.name AS "appName", d.report->>'pointing' AS pointing
-     FROM domains d JOIN apps a ON a.id = d.app_id
-     WHERE d.state <> 'removed' ORDER BY d.name, a.name LIMIT $1`,
     [limit],
   );
   return rows;

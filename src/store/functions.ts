@@ -87,6 +87,33 @@ export async function listFunctionsOfApp(db: Queryable, appName: string): Promis
   return rows;
 }
 
+/** A version of a function, and the deployment that would run it. */
+export type RunnableVersion = Pick<FunctionRow, 'deploymentId' | 'version' | 'settings'>;
+
+/**
+ * Those of one function that something is routed to, the newest first: a version itself, or else the deployment of the
+ * same commit and bundle that the commit's own host serves.
+ */
+export async function listRunnableVersions(
+  db: Queryable,
+  { appId, name }: Pick<FunctionRow, 'appId' | 'name'>,
+): Promise<RunnableVersion[]> {
+  const { rows } = await db.query<RunnableVersion>(
+    `SELECT DISTINCT ON (d.version) routed.id AS "deploymentId", d.version, f.value AS settings
+     FROM deployments d
+     JOIN bundles b ON b.app_id = d.app_id AND b.hash = d.bundle
+     JOIN deployments routed ON routed.app_id = d.app_id AND routed.commit_sha = d.commit_sha
+       AND routed.bundle = d.bundle
+     JOIN routes r ON r.deployment_id = routed.id
+     CROSS JOIN LATERAL jsonb_array_elements(b.functions) f
+     WHERE d.app_id = $1 AND d.version IS NOT NULL AND d.live_at IS NOT NULL
+       AND (routed.id = d.id OR r.kind = 'commit') AND f.value ->> 'name' = $2
+     ORDER BY d.version DESC, routed.id = d.id DESC`,
+    [appId, name],
+  );
+  return rows;
+}
+
 /** By app and name, from behind `after` on. */
 export async function listFunctions(
   db: Queryable,

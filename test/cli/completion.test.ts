@@ -81,12 +81,38 @@ describe('completion in bash', () => {
     expect(await pressTab(home, 'deploy', '--branch', '')).toEqual(['feature/x', 'main']);
   });
 
+  test('looks up functions, as the command here would understand them', async () => {
+    const [one, two] = ['one', 'two'].map((name) => ({ name, app: 'several', function: name }));
+    const single = { name: 'single', app: 'single', function: 'main' };
+    const server = await startStubControl({
+      'GET /functions?limit=200': { json: { items: [one, two, single] } },
+      'GET /functions?limit=200&app=several': { json: { items: [one, two] } },
+    });
+    const home = makeUser();
+    home.environment['FN_SERVER'] = server.url;
+    home.environment['FN_TOKEN'] = TOKEN;
+    expect(await pressTab(home, 'metrics', '--app', 'several', '--function', '')).toEqual([
+      'one',
+      'two',
+    ]);
+    expect(await pressTab(home, 'invoke', '--function', 's')).toEqual([
+      'several',
+      'several:one',
+      'several:two',
+      'single',
+    ]);
+  });
+
   test('stays silent when nothing can be looked up', async () => {
     const home = makeUser();
     home.environment['FN_SERVER'] = 'http://localhost:1';
     home.environment['FN_TOKEN'] = TOKEN;
     expect(await pressTab(home, 'releases', '--app', '')).toEqual([]);
     expect(await pressTab(home, 'open', '--nothing', '')).toEqual([]);
+    const hanging = await startStubControl({ 'GET /functions?limit=200': { hangs: true } });
+    home.environment['FN_SERVER'] = hanging.url;
+    expect(await pressTab(home, 'logs', '--function', '')).toEqual([]);
+    expect(hanging.seen).toHaveLength(1);
   });
 });
 

@@ -38,7 +38,7 @@ const context = createContext({
   cwd: tmpdir(),
   credentialHelper: unused,
   input: { isTerminal: false, ask: unused, askHidden: unused, readAll: unused, readBytes: unused },
-  output: { line: unused, aside: unused, json: unused, waitFor: unused },
+  output: { line: unused, aside: unused, json: unused, screen: null, waitFor: unused },
   version: '0.0.0',
   signal: new AbortController().signal,
 });

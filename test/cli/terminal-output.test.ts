@@ -69,3 +69,25 @@ describe('while a command waits', () => {
     exit.mockRestore();
   });
 });
+
+describe('a screen', () => {
+  const lines = ['x'.repeat(100), ...Array.from({ length: 40 }, (_, row) => `row ${row}`)];
+
+  test('is shown in the place of the one before, cut to the terminal', () => {
+    const sent: string[] = [];
+    const stdout = { isTTY: true, columns: 20, rows: 5, write: (text: string) => sent.push(text) };
+    const stderr = { write: () => {} };
+    const { screen } = createTerminalOutput({ stdout, stderr }, { isQuiet: false });
+    screen?.(lines);
+    expect(sent.join('')).toBe(`\u001b[J${'x'.repeat(19)}\nrow 0\nrow 1\nrow 2\n`);
+    screen?.(['short']);
+    expect(sent.at(-1)).toBe('\u001b[4A\r\u001b[Jshort\n');
+    screen?.(['again']);
+    expect(sent.at(-1)).toBe('\u001b[1A\r\u001b[Jagain\n');
+  });
+
+  test('is none without a terminal, and none for a program', () => {
+    expect(start().output.screen).toBeNull();
+    expect(start({ isTTY: true, isQuiet: true }).output.screen).toBeNull();
+  });
+});

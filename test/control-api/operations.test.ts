@@ -124,6 +124,10 @@ it('changes environments and domains', async () => {
   const domain = { params: { app: 'mine', name: 'www.example.com' } };
   await drive('addDomain', { ...mine, body: { name: 'www.example.com' } });
   await drive('listDomains', { ...mine, query: { state: 'pending' } });
+  expect(await drive('listAllDomains', { query: { state: 'pending' } })).toMatchObject({
+    items: [{ app: 'mine', name: 'www.example.com' }],
+    next: null,
+  });
   await drive('getDomain', domain);
   await drive('verifyDomain', domain);
   await drive('removeDomain', domain);

@@ -71,6 +71,7 @@ export const REQUESTS: Record<OperationId, Tried> = {
   listApps: { least: 'token', isList: true, input: () => ({}) },
   listFunctions: { least: 'token', isList: true, input: () => ({}) },
   listCertificates: { least: 'token', isList: true, input: () => ({}) },
+  listAllDomains: { least: 'token', isList: true, input: () => ({}) },
   getPlatformMetrics: { least: 'viewer', isList: true, input: () => ({}) },
   getAccess: { least: 'viewer', ci: true, input: () => app },
   setAccess: { least: 'admin', input: () => ({ ...app, body: { previews: 'default' } }) },

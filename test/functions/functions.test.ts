@@ -337,6 +337,33 @@ export const handler = async (event: Event) => {
     expect((await api('DELETE', '/functions/called')).status).toBe(204);
   });
 
+  it('takes another version, which does not go live by it', async () => {
+    const answering = (text: string): string => `export const handler = async () => '${text}';`;
+    const request = { name: 'aged', runtime: 'typescript', code: answering('first') };
+    expect((await tell('POST', '/functions', request))[0]).toBe(201);
+    expect((await tell('PUT', '/functions/aged', { code: answering('second') }))[0]).toBe(200);
+    for (const [version, body] of [
+      [1, 'first'],
+      [2, 'second'],
+    ] as const) {
+      const answer = await api('POST', `/functions/aged/invoke?version=${version}`, {});
+      expect(JSON.parse(answer.body)).toMatchObject({ statusCode: 200, body });
+    }
+    expect(await invoke('aged', {})).toMatchObject({ body: 'second' });
+    const unknown = await api('POST', '/functions/aged/invoke?version=9', {});
+    expect(unknown.status).toBe(404);
+    expect(unknown.body).toContain('v2, v1');
+    const broken = { code: "throw new Error('early');" };
+    expect((await tell('PUT', '/functions/aged', broken))[0]).toBe(422);
+    const never = await api('POST', '/functions/aged/invoke?version=3', {});
+    expect(never.status).toBe(409);
+    expect(never.body).toContain('never lived');
+    const repository = await createRepository(platform(), 'aged');
+    const shown = await repository.fn('invoke', '--version', '1');
+    expect(shown).toMatchObject({ code: 0, output: expect.stringContaining('first') });
+    expect((await api('DELETE', '/functions/aged')).status).toBe(204);
+  });
+
   it('is what fn invoke makes, and fn apps delete ends the app', async () => {
     const code = 'exports.handler = async (event) => ({ hello: event.name });';
     await tell('POST', '/functions', { name: 'shell', runtime: 'nodejs26', code });

@@ -1,12 +1,13 @@
 import { AppParams } from '../apps/schema.ts';
-import type { DomainStatus } from '../../domains/index.ts';
+import type { AppDomainStatus, DomainStatus } from '../../domains/index.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
 import { requireMatch, tagged } from '../etag.ts';
-import { cutPage, presentPage } from '../paging.ts';
+import { cutPage, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
 import { presentDomain, presentRemoval } from './present.ts';
 import {
+  AppDomainPage,
   DomainBody,
   DomainPage,
   DomainParams,
@@ -21,12 +22,44 @@ const BY_NAME = {
   types: ['string'] as const,
 };
 
+const BY_APP = {
+  list: 'listAllDomains',
+  keyOf: ({ appName, status }: AppDomainStatus) => [appName, status.domain.name] as const,
+  types: ['string', 'string'] as const,
+};
+
 export function domainRoutes(api: ApiInstance, deps: ApiDeps): void {
   readRoutes(api, deps);
   changeRoutes(api, deps);
 }
 
 function readRoutes(api: ApiInstance, { access, address, domains }: ApiDeps): void {
+  api.get(
+    '/domains',
+    {
+      config: { action: 'domain.read' },
+      schema: {
+        operationId: 'listAllDomains',
+        tags: ['domains'],
+        summary: 'List the domains of all apps that the token may see',
+        querystring: DomainQuery,
+        response: { 200: AppDomainPage },
+      },
+    },
+    async ({ actor, query }) => {
+      const { state } = query;
+      const appIds = access.appsFor(actor, 'domain.read');
+      const filter = { appIds, ...(state !== undefined && { state }) };
+      const page = await readPage(query, BY_APP, (after, limit) =>
+        domains.listOfApps(filter, { after, limit }),
+      );
+      return presentPage(page, ({ appName, status }) => ({
+        app: appName,
+        ...presentDomain(address, status),
+      }));
+    },
+  );
+
   api.get(
     '/apps/:app/domains',
     {

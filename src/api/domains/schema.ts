@@ -21,53 +21,56 @@ export const DomainBody = Type.Object(
   { additionalProperties: false },
 );
 
-export const DomainSchema = Type.Object(
-  {
-    name: Type.String(),
-    displayName: Type.String(),
-    state: Type.Enum(['pending', 'verified']),
-    url: Type.String(),
-    branch: NullableString,
-    redirectTo: NullableString,
-    proof: Type.Union([Type.Enum([...DOMAIN_PROOFS]), Type.Null()]),
-    pointing: Type.Enum(['here', 'elsewhere', 'nowhere', 'unknown']),
-    problem: NullableString,
-    records: Type.Array(
-      Type.Object({
-        type: Type.Enum(['TXT', 'CNAME', 'A', 'AAAA', 'ALIAS']),
-        name: Type.String(),
-        value: Type.String(),
-        purpose: Type.Enum(['proof', 'pointing', 'both']),
-      }),
-    ),
-    findings: Type.Array(
-      Type.Object({
-        type: Type.Enum(['TXT', 'CNAME', 'A']),
-        name: Type.String(),
-        server: NullableString,
-        outcome: Type.Enum(['expected', 'other', 'none', 'unknown-name', 'failed']),
-        values: Type.Array(Type.String()),
-        message: Type.String(),
-      }),
-    ),
-    certificate: Type.Union([
-      Type.Object({
-        state: Type.Enum(['valid', 'pending', 'failing', 'at-risk', 'expired']),
-        expiresAt: NullableString,
-        problem: NullableString,
-        hint: NullableString,
-      }),
-      Type.Null(),
-    ]),
-    checkedAt: NullableString,
-    nextCheckAt: NullableString,
-    createdAt: Type.String(),
-    verifiedAt: NullableString,
-  },
-  { title: 'Domain' },
-);
+const domain = {
+  name: Type.String(),
+  displayName: Type.String(),
+  state: Type.Enum(['pending', 'verified']),
+  url: Type.String(),
+  branch: NullableString,
+  redirectTo: NullableString,
+  proof: Type.Union([Type.Enum([...DOMAIN_PROOFS]), Type.Null()]),
+  pointing: Type.Enum(['here', 'elsewhere', 'nowhere', 'unknown']),
+  problem: NullableString,
+  records: Type.Array(
+    Type.Object({
+      type: Type.Enum(['TXT', 'CNAME', 'A', 'AAAA', 'ALIAS']),
+      name: Type.String(),
+      value: Type.String(),
+      purpose: Type.Enum(['proof', 'pointing', 'both']),
+    }),
+  ),
+  findings: Type.Array(
+    Type.Object({
+      type: Type.Enum(['TXT', 'CNAME', 'A']),
+      name: Type.String(),
+      server: NullableString,
+      outcome: Type.Enum(['expected', 'other', 'none', 'unknown-name', 'failed']),
+      values: Type.Array(Type.String()),
+      message: Type.String(),
+    }),
+  ),
+  certificate: Type.Union([
+    Type.Object({
+      state: Type.Enum(['valid', 'pending', 'failing', 'at-risk', 'expired']),
+      expiresAt: NullableString,
+      problem: NullableString,
+      hint: NullableString,
+    }),
+    Type.Null(),
+  ]),
+  checkedAt: NullableString,
+  nextCheckAt: NullableString,
+  createdAt: Type.String(),
+  verifiedAt: NullableString,
+};
+
+export const DomainSchema = Type.Object(domain, { title: 'Domain' });
 
 export const DomainPage = pageOf(DomainSchema);
+
+export const AppDomainPage = pageOf(
+  Type.Object({ app: Type.String(), ...domain }, { title: 'AppDomain' }),
+);
 
 export const DomainQuery = Type.Object(
   { ...pageQuery, state: Type.Optional(Type.Enum(['pending', 'verified'])) },

@@ -59,6 +59,6 @@ const MAX_NAMED = 20;
 
 function unknownFunction(name: string): PlatformError {
   return new PlatformError('not-found', `there is no function "${name}" that this token can see`, {
-    hint: 'GET /functions lists those that it can see',
+    hint: 'fn apps lists the apps that it can see, fn inspect --app APP the functions of one (GET /functions all of them)',
   });
 }

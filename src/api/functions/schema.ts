@@ -152,8 +152,21 @@ export const UpdateFunctionBody = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 
+const Version = Type.Integer({ minimum: 1, maximum: 999_999 });
+
+export const InvokeQuery = Type.Object(
+  {
+    version: Type.Optional({
+      ...Version,
+      description:
+        'Of the app; without it what production serves. Another one runs as at the URL of its commit.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
 export const RollbackFunctionBody = Type.Object(
-  { version: Type.Integer({ minimum: 1, maximum: 999_999 }) },
+  { version: Version },
   { additionalProperties: false },
 );
 
