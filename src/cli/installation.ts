@@ -10,16 +10,14 @@ export interface Installation {
   credentialHelper(configDir: string): Promise<string>;
 }
 
-const ROOT = join(import.meta.dirname, '../..');
-
-/** Of a clone or an npm package of the project. */
-export function wholeInstallation(): Installation {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+/** Of a clone or an npm package of the project, which is where this file is when nobody says so. */
+export function wholeInstallation(root = join(import.meta.dirname, '../..')): Installation {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     version: string;
   };
   return {
     version,
     hasPlatform: true,
-    credentialHelper: async () => join(ROOT, 'bin/fn-credential'),
+    credentialHelper: async () => join(root, 'bin/fn-credential'),
   };
 }

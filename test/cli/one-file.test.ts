@@ -112,6 +112,8 @@ describe('the command line as one file', () => {
       ['apps', 'info', 'hello'],
       ['inspect', '--app', 'hello'],
       ['metrics', '--app', 'hello'],
+      ['invoke', '--function', 'hello', '--version', '1'],
+      ['domains', 'list', '--app', 'hello'],
       ['releases', '--app', 'hello'],
       ['env', 'set', 'WHOM=all', '--app', 'hello'],
       ['env', 'list', '--app', 'hello'],
@@ -139,6 +141,19 @@ describe('the command line as one file', () => {
       .map((line) => JSON.parse(line) as object);
     expect(entries.length).toBeGreaterThan(0);
     for (const entry of entries) expect(entry).toMatchObject({ id: expect.any(String) });
+  });
+
+  it('shows metrics again and again, and the domains of all apps', async () => {
+    const laptop = makeLaptop();
+    await install(laptop);
+    await logIn(laptop);
+    const command = 'fn metrics --app hello --watch 1s | head -n 2';
+    const watched = await run(laptop, 'bash', ['-c', command]);
+    expect(watched.stdout).toMatch(
+      /^\S+Z \d+ invocations, .*\n\S+Z \d+ invocations \(\+\d+\), .*\n$/,
+    );
+    const domains = await laptop.fn('domains', 'list', '--json', '--all');
+    expect(JSON.parse(domains.stdout)).toEqual({ items: [] });
   });
 
   it('stores a helper for git that no other user may change or read', async () => {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { PlatformError } from '../../protocol/errors.ts';
 import { bundleCommandLine } from './command-line-bundle.ts';
+import { bundleKeptCommandLine, keepCommandLine } from './kept-command-line.ts';
 import { openProgramCache } from './program-cache.ts';
 
 /** Program → its entry below `src`. */
@@ -57,12 +58,15 @@ export async function bundlePrograms(projectDir: string, outDir: string): Promis
   ] as const;
   const version = await readVersion(projectDir);
   const commandLine = `${outDir}/fn.mjs`;
+  const ownCommandLine = `${outDir}/fn.cjs`;
   await openProgramCache(projectDir).fill(outDir, () =>
     withEsbuild(async (esbuild) => {
       for (const bundling of bundlings) await bundleSome(esbuild, projectDir, bundling);
       await bundleCommandLine(esbuild, { projectDir, version, outFile: commandLine });
+      await bundleKeptCommandLine(esbuild, { projectDir, outFile: ownCommandLine });
     }),
   );
+  await keepCommandLine(projectDir, ownCommandLine);
   const files = filesOf(bundlings);
   return { files, builderVersion: await versionOf(files.builder), version, commandLine };
 }
