@@ -6,7 +6,7 @@ import { runDocument } from './run-document.ts';
 const PAGES: [name: string, shown: number][] = [
   ['api.md', 0],
   ['functions-api.md', 0],
-  ['commands.md', 0],
+  ['commands.md', 2],
   ['handlers.md', 0],
   ['environment.md', 0],
   ['logs.md', 0],
