@@ -3,7 +3,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { KeyBox } from '../secrets/index.ts';
 import { newId, randomName } from '../std/ids.ts';
 import { findApp, type App } from '../store/apps.ts';
-import type { Queryable } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import {
   deleteGitConnection,
   findGitConnection,
@@ -44,7 +44,7 @@ const SECRET_CHARACTERS = 40;
 const PATH = /^(\/[\w.~-]+){2,10}$/;
 
 interface Deps {
-  db: Queryable;
+  db: Database;
   keyBox: KeyBox;
   access: HostAccess;
 }

@@ -1,6 +1,6 @@
 import type { GitHostKind } from '../model/git-host.ts';
 import type { SealedKeyColumns } from './certificates.ts';
-import type { Queryable } from './database.ts';
+import type { Database, Queryable } from './database.ts';
 
 export interface GitConnection extends SealedKeyColumns {
   id: string;
@@ -39,27 +39,31 @@ export type NewGitConnection = Pick<GitConnection, 'id' | 'appId' | 'kind' | 'ur
 
 /** False, and nothing changed, when the app has this repository already, or `limit` of them. */
 export async function insertGitConnection(
-  db: Queryable,
+  db: Database,
   made: NewGitConnection,
   limit: number,
 ): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `INSERT INTO git_connections (id, app_id, kind, url, master_key_id, sealed_key, created_by)
+  return db.transaction(async (tx) => {
+    // One at a time, or two could pass the limit together.
+    await tx.query('SELECT FROM apps WHERE id = $1 FOR UPDATE', [made.appId]);
+    const { rowCount } = await tx.query(
+      `INSERT INTO git_connections (id, app_id, kind, url, master_key_id, sealed_key, created_by)
      SELECT $1, $2, $3, $4, $5, $6, $7
      WHERE (SELECT count(*) FROM git_connections WHERE app_id = $2) < $8
      ON CONFLICT (app_id, url) DO NOTHING`,
-    [
-      made.id,
-      made.appId,
-      made.kind,
-      made.url,
-      made.masterKeyId,
-      made.sealedKey,
-      made.createdBy,
-      limit,
-    ],
-  );
-  return rowCount === 1;
+      [
+        made.id,
+        made.appId,
+        made.kind,
+        made.url,
+        made.masterKeyId,
+        made.sealedKey,
+        made.createdBy,
+        limit,
+      ],
+    );
+    return rowCount === 1;
+  });
 }
 
 export async function deleteGitConnection(
