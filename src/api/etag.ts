@@ -4,10 +4,16 @@
  */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ApiInstance } from './server.ts';
 
 const TAG_CHARACTERS = 27;
+
+/** Beside the answer of each operation that reads what is tagged. */
+export const NOT_MODIFIED = {
+  304: Type.Null({ description: 'It is the version that If-None-Match names' }),
+};
 
 /** Marks the answer as this version of the view: a strong tag, since the whole of it is in there. */
 export function tagged<View>(reply: FastifyReply, view: View): View {

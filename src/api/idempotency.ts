@@ -3,21 +3,21 @@
  * same `Idempotency-Key` and body comes the first answer again.
  *
  *     key is new ──────────────▶ carried out ──▶ 2xx: the answer is kept for a day
- *                                            └─▶ else: the key is free again, since nothing was made
+ *                                            ├─▶ refused: the key is free again, since nothing was made
+ *                                            └─▶ its process ends, or it fails half-way: what came of it is unknown
  *     known, another request ──▶ 422
- *     known, being carried out ▶ 409; its process has ended: carried out by whoever asks next
+ *     known, being carried out ▶ 409, and to be sent again
  *     known, with an answer ───▶ that answer, with `idempotency-replayed: true`
- *
- * **Limit:** where the process ends after something was made and before its answer is kept, the next attempt makes it
- * again, or is told that what has a name is there already.
+ *     known, outcome unknown ──▶ 409 for a day: it is carried out at most once, and the client is told where to look
  */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PlatformError } from '../protocol/errors.ts';
+import { type ErrorCode, PlatformError, toWireError } from '../protocol/errors.ts';
 import { assert } from '../std/assert.ts';
 import { newId } from '../std/ids.ts';
 import type { Database } from '../store/database.ts';
 import {
+  abandonIdempotencyKey,
   type Attempt,
   forgetIdempotencyKeys,
   keepAnswer,
@@ -44,9 +44,13 @@ declare module 'fastify' {
 
 interface RunningAttempt extends Attempt {
   renewal: NodeJS.Timeout;
+  /** It failed, and may have made something before. */
+  isInDoubt: boolean;
 }
 
-/** How long after its process has ended an attempt is known to have failed. */
+/** How an operation fails that may have been carried out, or still is. */
+const IN_DOUBT: ReadonlySet<ErrorCode> = new Set(['internal', 'database-down', 'timed-out']);
+/** How long after its process has ended an attempt is known to have no answer. */
 const LEASE_MS = 30_000;
 const RENEWAL_MS = 10_000;
 /** Of each token. */
@@ -74,10 +78,14 @@ export function carryOutOnce(api: ApiInstance, { db, onBug }: Deps): void {
     const attempt = { tokenId: request.actor.tokenId, key, attempt: newId('req') };
     const known = await take(db, attempt, fingerprintOf(request));
     if (known === 'taken') {
-      request.attempt = { ...attempt, renewal: renewing(db, attempt) };
+      request.attempt = { ...attempt, renewal: renewing(db, attempt), isInDoubt: false };
       return undefined;
     }
     return replay(request, reply, known);
+  });
+
+  api.addHook('onError', async ({ attempt }, _reply, error) => {
+    if (attempt !== null) attempt.isInDoubt = IN_DOUBT.has(toWireError(error).code);
   });
 
   api.addHook('onSend', async (request, reply, payload) => {
@@ -114,7 +122,7 @@ function fingerprintOf({ method, url, bodyHash }: FastifyRequest): Buffer {
     .digest();
 }
 
-/** @throws PlatformError key-reused or in-progress */
+/** @throws PlatformError key-reused, in-progress or outcome-unknown */
 async function take(db: Database, attempt: Attempt, request: Buffer): Promise<'taken' | Buffer> {
   const known = await takeIdempotencyKey(db, attempt, { request, leaseMs: LEASE_MS });
   if (known === 'taken') {
@@ -135,6 +143,7 @@ function answerOf({ key }: Attempt, known: KnownRequest | null, request: Buffer)
     );
   }
   if (known?.answer) return known.answer;
+  if (known !== null && !known.isRunning) throw outcomeUnknown(known);
   throw new PlatformError(
     'in-progress',
     'the first request with this idempotency key is still running',
@@ -142,6 +151,13 @@ function answerOf({ key }: Attempt, known: KnownRequest | null, request: Buffer)
       hint: 'send it again in a moment: its answer will be yours too',
     },
   );
+}
+
+function outcomeUnknown({ beganAt }: KnownRequest): PlatformError {
+  const message = `the first request with this idempotency key, of ${beganAt.toISOString()}, ended without an answer: it may have been carried out`;
+  return new PlatformError('outcome-unknown', message, {
+    hint: 'look whether what it makes is there (GET the same path, or: fn audit); if not, send it with a new key',
+  });
 }
 
 function renewing(db: Database, attempt: Attempt): NodeJS.Timeout {
@@ -159,10 +175,11 @@ function replay(request: FastifyRequest, reply: FastifyReply, sealed: Buffer): F
 
 async function settle(
   db: Database,
-  attempt: Attempt,
+  attempt: RunningAttempt,
   { request, reply, payload }: { request: FastifyRequest; reply: FastifyReply; payload: unknown },
 ): Promise<void> {
   const isDone = reply.statusCode >= 200 && reply.statusCode < 300;
+  if (attempt.isInDoubt) return abandonIdempotencyKey(db, attempt);
   if (!isDone) return releaseIdempotencyKey(db, attempt);
   assert(
     typeof payload === 'string' && payload.length <= MAX_KEPT_CHARACTERS,

@@ -25,6 +25,8 @@ export const ERROR_TABLE = {
   'release-failed': { status: 422, exit: 5, retryable: false, fault: 'user' },
   /** The first request with this idempotency key is still being carried out. */
   'in-progress': { status: 409, exit: 1, retryable: true, fault: 'user' },
+  /** The first request with this idempotency key ended without an answer: it may have been carried out. */
+  'outcome-unknown': { status: 409, exit: 1, retryable: false, fault: 'operator' },
   /** What is to be changed is not what `If-Match` names any more. */
   'precondition-failed': { status: 412, exit: 8, retryable: false, fault: 'user' },
   'unsupported-media-type': { status: 415, exit: 2, retryable: false, fault: 'user' },

@@ -11,8 +11,11 @@ export interface Attempt {
 export interface KnownRequest {
   /** sha256 of what was asked for. */
   request: Buffer;
-  /** Null while it is carried out. */
+  /** Null while it is carried out, and where nobody knows how that ended. */
   answer: Buffer | null;
+  /** Whether somebody still carries it out. */
+  isRunning: boolean;
+  beganAt: Date;
 }
 
 /** An answer is not given again after that. */
@@ -21,8 +24,8 @@ const KEPT = "interval '24 hours'";
 const FORGOTTEN_AT_ONCE = 20;
 
 /**
- * Takes the key for this attempt: one that is new, that is older than answers are kept, or whose attempt at the same
- * request ended with its process. Otherwise what is known of it; null, and to be tried again, where it has just gone.
+ * Takes the key for this attempt: one that is new, or older than answers are kept. Otherwise what is known of it; null,
+ * and to be tried again, where it has just gone.
  */
 export async function takeIdempotencyKey(
   db: Queryable,
@@ -34,13 +37,13 @@ export async function takeIdempotencyKey(
      VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
      ON CONFLICT (token_id, key) DO UPDATE SET request = EXCLUDED.request, answer = NULL,
        attempt = EXCLUDED.attempt, leased_until = EXCLUDED.leased_until, created_at = now()
-     WHERE k.created_at < now() - ${KEPT}
-       OR (k.answer IS NULL AND k.leased_until < now() AND k.request = EXCLUDED.request)`,
+     WHERE k.created_at < now() - ${KEPT}`,
     [tokenId, key, request, attempt, leaseMs],
   );
   if (rowCount === 1) return 'taken';
   const { rows } = await db.query<KnownRequest>(
-    'SELECT request, answer FROM idempotency_keys WHERE token_id = $1 AND key = $2',
+    `SELECT request, answer, leased_until > now() AS "isRunning", created_at AS "beganAt"
+     FROM idempotency_keys WHERE token_id = $1 AND key = $2`,
     [tokenId, key],
   );
   return rows[0] ?? null;
@@ -70,6 +73,18 @@ export async function keepAnswer(
     `UPDATE idempotency_keys SET answer = $4
      WHERE token_id = $1 AND key = $2 AND attempt = $3`,
     [tokenId, key, attempt, answer],
+  );
+}
+
+/** Nobody carries it out any more, and how it ended is unknown. */
+export async function abandonIdempotencyKey(
+  db: Queryable,
+  { tokenId, key, attempt }: Attempt,
+): Promise<void> {
+  await db.query(
+    `UPDATE idempotency_keys SET leased_until = now()
+     WHERE token_id = $1 AND key = $2 AND attempt = $3 AND answer IS NULL`,
+    [tokenId, key, attempt],
   );
 }
 

@@ -7,7 +7,8 @@ import {
   operationsOf,
   readOpenApiDocument,
 } from '../support/openapi-document.ts';
-import { createWorld, json, urlOf, type World } from './world.ts';
+import { json, urlOf } from './caller.ts';
+import { createWorld, type World } from './world.ts';
 
 /**
  * Every operation, asked with what its schema allows and with what it does not, by an admin: no answer is a failure of

@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPERATIONS } from '../../src/protocol/control-client.generated.ts';
 import { REQUESTS } from './requests.ts';
-import {
-  type ActorName,
-  ACTORS,
-  createWorld,
-  json,
-  type OperationId,
-  type World,
-} from './world.ts';
+import { json, type OperationId } from './caller.ts';
+import { type ActorName, ACTORS, createWorld, type World } from './world.ts';
 
 /** Who may do what: every operation, asked by everybody. */
 const IDS = Object.keys(OPERATIONS) as OperationId[];

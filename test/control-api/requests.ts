@@ -1,4 +1,5 @@
-import type { Input, OperationId, World } from './world.ts';
+import type { Input, OperationId } from './caller.ts';
+import type { World } from './world.ts';
 
 /** The least that somebody needs: of the app, or, after `platform`, of the whole platform. No token is a `signature`. */
 type Least = 'nothing' | 'signature' | 'token' | 'viewer' | 'deployer' | 'admin';

@@ -1,15 +1,7 @@
-import { type Operations, OPERATIONS } from '../../src/protocol/control-client.generated.ts';
-import { type Answer, ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { createRepository } from '../support/repository.ts';
-
-export type OperationId = keyof Operations;
-export type Input = {
-  params?: Record<string, string>;
-  query?: Record<string, unknown>;
-  body?: unknown;
-};
+import { type Caller, createCaller, json } from './caller.ts';
 
 /** Who asks. */
 export const ACTORS = [
@@ -29,60 +21,35 @@ export const ACTORS = [
 export type ActorName = (typeof ACTORS)[number];
 
 /** A platform with the apps `mine` (v1 and v2) and `theirs`, and somebody of each kind. */
-export interface World extends AsyncDisposable {
+export interface World extends AsyncDisposable, Caller {
   platform: Platform;
   tokens: Record<ActorName, string | null>;
   /** Of a token that nobody uses. */
   victim: string;
   /** Of the functions of `mine` and `theirs`. */
   functions: { mine: string; theirs: string };
-  call(id: OperationId, input: Input, token?: string | null): Promise<Answer>;
-  /** Anything, as it is. */
-  send(request: {
-    method: string;
-    path: string;
-    body?: string | Buffer;
-    headers?: Record<string, string>;
-    token?: string | null;
-  }): Promise<Answer>;
 }
 
 export async function createWorld(): Promise<World> {
   const platform = await startPlatform({ env: { FN_EGRESS: 'none' } });
-  const send: World['send'] = ({ method, path, body, headers, token = platform.adminToken }) =>
-    ask(platform, '', {
-      method,
-      path,
-      headers: {
-        ...(token !== null && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body !== undefined && { body }),
-    });
-  const call: World['call'] = (id, { params = {}, query = {}, body }, token) =>
-    send({
-      method: OPERATIONS[id].method,
-      path: urlOf(OPERATIONS[id].path, params, query),
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      ...(token !== undefined && { token }),
-    });
+  const caller = await createCaller(platform);
   await push(platform, 'mine', ['one', 'two']);
   await push(platform, 'theirs', ['one']);
   const create = async (body: object): Promise<{ id: string; token: string }> =>
-    json(await call('createToken', { body: { name: 'test', ...body } }));
+    json(await caller.call('createToken', { body: { name: 'test', ...body } }));
   const victim = await create({ role: 'viewer' });
   const revoked = await create({ role: 'admin' });
-  await call('revokeToken', { params: { id: revoked.id } });
+  await caller.call('revokeToken', { params: { id: revoked.id } });
   const expired = await create({ role: 'admin', expiresInSeconds: 1 });
   const tokenOf = async (body: object): Promise<string> => (await create(body)).token;
-  await eventually(async () => (await call('whoAmI', {}, expired.token)).status === 401);
-  const { items } = json<{ items: { id: string; app: string }[] }>(await call('listFunctions', {}));
+  await eventually(async () => (await caller.call('whoAmI', {}, expired.token)).status === 401);
+  const { items } = json<{ items: { id: string; app: string }[] }>(
+    await caller.call('listFunctions', {}),
+  );
   const idOf = (app: string): string => items.find((item) => item.app === app)?.id ?? '';
   return {
     platform,
-    send,
-    call,
+    ...caller,
     victim: victim.id,
     functions: { mine: idOf('mine'), theirs: idOf('theirs') },
     tokens: {
@@ -110,22 +77,4 @@ async function push(platform: Platform, app: string, versions: string[]): Promis
     const { code, output } = await repository.push('main');
     if (code !== 0) throw new Error(output);
   }
-}
-
-export function urlOf(
-  path: string,
-  params: Record<string, string>,
-  query: Record<string, unknown>,
-): string {
-  const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(params[name] ?? ''),
-  );
-  const given = Object.entries(query).map(([name, value]) => [name, String(value)]);
-  return given.length === 0 ? url : `${url}?${new URLSearchParams(given).toString()}`;
-}
-
-/** What the API answers is asserted by whoever asks. */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it names what is expected of the text
-export function json<Shape = Record<string, unknown>>({ body }: Answer): Shape {
-  return JSON.parse(body) as Shape;
 }

@@ -5,6 +5,7 @@ import { runDocument } from './run-document.ts';
 /** Pages of commands, and how many of their blocks are only shown. */
 const PAGES: [name: string, shown: number][] = [
   ['api.md', 0],
+  ['access.md', 3],
   ['functions-api.md', 0],
   ['commands.md', 2],
   ['handlers.md', 0],

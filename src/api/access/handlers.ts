@@ -15,7 +15,7 @@ import {
   type ShareLink,
 } from '../../store/private-apps.ts';
 import { AppParams } from '../apps/schema.ts';
-import { requireMatch, tagged } from '../etag.ts';
+import { NOT_MODIFIED, requireMatch, tagged } from '../etag.ts';
 import { cutPage, PageQuery, presentPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -62,7 +62,7 @@ function levelRoutes(api: ApiInstance, deps: ApiDeps): void {
         tags,
         summary: 'Tell who may see what an app serves',
         params: AppParams,
-        response: { 200: AccessSchema },
+        response: { 200: AccessSchema, ...NOT_MODIFIED },
       },
     },
     async ({ actor, params }, reply) =>

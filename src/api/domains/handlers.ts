@@ -1,7 +1,7 @@
 import { AppParams } from '../apps/schema.ts';
 import type { AppDomainStatus, DomainStatus } from '../../domains/index.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
-import { requireMatch, tagged } from '../etag.ts';
+import { NOT_MODIFIED, requireMatch, tagged } from '../etag.ts';
 import { cutPage, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -92,7 +92,7 @@ function readRoutes(api: ApiInstance, { access, address, domains }: ApiDeps): vo
         tags: ['domains'],
         summary: 'Show one domain',
         params: DomainParams,
-        response: { 200: DomainSchema },
+        response: { 200: DomainSchema, ...NOT_MODIFIED },
       },
     },
     async ({ actor, params }, reply) => {

@@ -12,7 +12,7 @@ import type { App } from '../../store/apps.ts';
 import { type EnvironmentVersionRow, listEnvironmentVersions } from '../../store/environment.ts';
 import { AppParams } from '../apps/schema.ts';
 import { KeyedMutex } from '../../std/mutex.ts';
-import { requireMatch, tagged } from '../etag.ts';
+import { NOT_MODIFIED, requireMatch, tagged } from '../etag.ts';
 import { PageQuery, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -68,7 +68,7 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
         summary: 'List the environment; secrets without their values',
         params: AppParams,
         querystring: EnvironmentQuery,
-        response: { 200: EnvironmentSchema },
+        response: { 200: EnvironmentSchema, ...NOT_MODIFIED },
       },
     },
     async (request, reply) => {

@@ -3,7 +3,7 @@ import type { LogReader } from '../logs/log-reader.ts';
 import { readLogTime } from '../logs/log-time.ts';
 import { presentLogEntry } from '../logs/present.ts';
 import { FunctionLogQuery, LogPageSchema } from '../logs/schema.ts';
-import { tagged } from '../etag.ts';
+import { NOT_MODIFIED, tagged } from '../etag.ts';
 import { presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
@@ -72,7 +72,7 @@ function readRoutes(api: ApiInstance, deps: ApiDeps): void {
         tags: ['functions'],
         summary: 'Show one function',
         params: FunctionParams,
-        response: { 200: FunctionDetailSchema },
+        response: { 200: FunctionDetailSchema, ...NOT_MODIFIED },
       },
     },
     async ({ actor, params }, reply) => {

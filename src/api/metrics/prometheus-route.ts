@@ -12,7 +12,12 @@ export function prometheusRoute(api: ApiInstance, { access, readMetrics }: ApiDe
         operationId: 'getPrometheusMetrics',
         tags: ['metrics'],
         summary: 'The figures of the platform in the text format of Prometheus',
-        response: { 200: Type.String({ description: 'Text, version 0.0.4 of the format' }) },
+        response: {
+          200: {
+            description: 'Text, version 0.0.4 of the format',
+            content: { 'text/plain': { schema: Type.String() } },
+          },
+        },
       },
     },
     async ({ actor }, reply) => {
