@@ -26,7 +26,7 @@ export function unknownApp(name: string): PlatformError {
     });
   }
   return new PlatformError('not-found', `there is no app "${name}" that this token can see`, {
-    hint: 'check the name: fn apps lists those that it can see',
+    hint: 'check the name: fn apps lists those that it can see; the first push makes one: git push fn main',
   });
 }
 
