@@ -39,7 +39,8 @@ export function createHostApi(client: HostClient, signal: AbortSignal): HostApi 
   return {
     async setStatus(connection, status) {
       const answer = await put(connection, statusRequest(connection, status));
-      if (answer.status >= 300) throw refused(connection, answer, 'set commit statuses');
+      if (answer.status < 300 || isSameStatus(connection, answer)) return;
+      throw refused(connection, answer, 'set commit statuses');
     },
     async putComment(connection, { existing, ...comment }) {
       const changed =
@@ -89,6 +90,11 @@ function statusRequest(
   if (kind !== 'gitlab') return ['POST', `/statuses/${sha}`, { ...common, state, context: name }];
   const gitlabState = state === 'failure' ? 'failed' : state;
   return ['POST', `/statuses/${sha}`, { ...common, state: gitlabState, name }];
+}
+
+/** GitLab refuses to make pending what is: the delivery is tried again, or another of the commit came before. */
+function isSameStatus({ kind }: OpenConnection, { status, text }: HostAnswer): boolean {
+  return kind === 'gitlab' && status === 400 && text.includes(':enqueue from :pending');
 }
 
 function commentRequest(

@@ -15,6 +15,12 @@ export interface HostCall {
   body: Record<string, unknown>;
 }
 
+interface HostReply {
+  status: number;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
 /** A git host of one repository, `/ada/hello.git`: git's own http-backend, and an API that remembers what it is told. */
 export interface PlayedGitHost extends AsyncDisposable {
   /** `https://127.0.0.1:<port>`. */
@@ -26,7 +32,7 @@ export interface PlayedGitHost extends AsyncDisposable {
   readonly folder: string;
   readonly calls: HostCall[];
   /** What the API answers; 201 with an id otherwise. */
-  answer: (call: HostCall) => { status: number; headers?: Record<string, string> } | null;
+  answer: (call: HostCall) => HostReply | null;
   /** All of git is redirected there. */
   redirectTo: string | null;
   /** Answers git instead of the repository. */
@@ -81,9 +87,9 @@ async function serveApi(
     body: JSON.parse(text) as Record<string, unknown>,
   };
   played.calls.push(call);
-  const { status, headers } = played.answer(call) ?? { status: 201 };
+  const { status, headers, body }: HostReply = played.answer(call) ?? { status: 201 };
   response.writeHead(status, headers);
-  response.end(JSON.stringify({ id: 1_000 + played.calls.length }));
+  response.end(body ?? JSON.stringify({ id: 1_000 + played.calls.length }));
 }
 
 /** As CGI (RFC 3875) has it. */
