@@ -98,6 +98,17 @@ describe('functions that were pushed', () => {
 });
 
 describe('what made a function', () => {
+  it('gives it a domain, which waits for its proof', async () => {
+    const made = { name: 'with-domain', runtime: 'typescript', code: HELLO };
+    const body = { ...made, customDomain: 'made.example.com' };
+    const answer = await api('POST', '/functions', body);
+    expect(answer.status, answer.body).toBe(201);
+    expect(await get('/apps/with-domain/domains')).toMatchObject({
+      items: [{ name: 'made.example.com', state: 'pending', branch: null }],
+    });
+    expect((await api('DELETE', '/functions/with-domain')).status).toBe(204);
+  });
+
   it('is taken as a change of it too, but for another name', async () => {
     const made = { name: 'sent-again', runtime: 'typescript', code: HELLO, memory: 200 };
     expect((await api('POST', '/functions', made)).status).toBe(201);
