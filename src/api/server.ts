@@ -1,9 +1,9 @@
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Actor } from '../access/index.ts';
 import { FnManifestSchema } from '../model/manifest.ts';
-import { SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
+import { type Problem, SERVER_VERSION_HEADER } from '../protocol/control-api.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { peerAddress } from '../protocol/peer.ts';
 import { systemClock } from '../std/clock.ts';
@@ -22,6 +22,7 @@ import { keyRoutes } from './keys/handlers.ts';
 import { masterKeyRoutes } from './master-key/handlers.ts';
 import { answerNotModified } from './etag.ts';
 import { carryOutOnce, retryAfterOf } from './idempotency.ts';
+import { refuseInfinity } from './finite-numbers.ts';
 import { gitHostRoutes, hookRoutes } from './git-hosts/handlers.ts';
 import { jsonParser, refuseUntyped } from './json-parser.ts';
 import { openApiOptions } from './openapi.ts';
@@ -51,6 +52,8 @@ export type ApiInstance = ReturnType<typeof createInstance>;
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 2_000;
+/** Of fastify, for a part of the path. */
+const TOO_LONG_NAME = 'FST_ERR_MAX_PARAM_LENGTH';
 /** After this time with its body still to come, a request's token is looked at once more. */
 const RECONSIDER_MS = 500;
 
@@ -62,6 +65,10 @@ function createInstance() {
     genReqId: () => newId('req'),
     // Unknown fields are an error, not silently dropped: a typing mistake must not look like success.
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    frameworkErrors: (error, request, reply) => {
+      const refused = error.code === TOO_LONG_NAME ? nameTooLong() : error;
+      sendProblem(reply, problemOf(refused, request.id));
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
@@ -94,6 +101,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     request.actor = await authenticate(deps, request);
   });
   answerWithProblems(api, deps);
+  refuseInfinity(api);
   carryOutOnce(api, deps);
   // Behind it: what was carried out already is not done again.
   auditMutations(api, deps);
@@ -151,7 +159,7 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
     if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
     const retryAfter = retryAfterOf(error, problem.code);
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
-    return reply.code(problem.status).type('application/problem+json').send(problem);
+    return sendProblem(reply, problem);
   });
   api.setNotFoundHandler((request, reply) => {
     const problem = problemOf(
@@ -160,6 +168,17 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
       }),
       request.id,
     );
-    return reply.code(problem.status).type('application/problem+json').send(problem);
+    return sendProblem(reply, problem);
+  });
+}
+
+function sendProblem(reply: Pick<FastifyReply, 'code'>, problem: Problem): FastifyReply {
+  return reply.code(problem.status).type('application/problem+json').send(problem);
+}
+
+function nameTooLong(): PlatformError {
+  const message = `a name in the path has more than ${MAX_PARAMETER_CHARACTERS} characters`;
+  return new PlatformError('bad-request', message, {
+    hint: 'nothing has such a name; GET /openapi.json lists the paths',
   });
 }

@@ -300,6 +300,23 @@ describe('the control API', () => {
     }
   });
 
+  it.each([
+    ['a number beyond all numbers', '/audit/verify?from=1e999', 'from must be a finite number'],
+    ['one below them', '/apps?limit=-1e999', 'limit must be a finite number'],
+    [
+      'a name of thousands of characters',
+      `/apps/${'a'.repeat(3_000)}`,
+      'more than 2000 characters',
+    ],
+    ['a name that is no text', '/apps/%zz', 'not a valid url component'],
+  ])('answers %s with a problem', async (_what, path, detail) => {
+    const answer = await call(path);
+    expect(answer.status).toBe(400);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(json(answer)).toMatchObject({ code: 'bad-request' });
+    expect((json(answer) as { detail: string }).detail).toContain(detail);
+  });
+
   it('answers what does not exist with 404, and describes what does', async () => {
     expect((await call('/nothing')).status).toBe(404);
     const described = json(await call('/openapi.json', { token: null })) as {
