@@ -1,4 +1,5 @@
 import type { PublicAddress } from '../model/address.ts';
+import type { PushOutcome } from '../model/push.ts';
 import { ZERO_OID } from '../model/ref.ts';
 import { shortRefName } from '../model/slug.ts';
 import { PlatformError, type ErrorCode } from '../protocol/errors.ts';
@@ -78,8 +79,12 @@ export function createCommitPushes(deps: Deps): CommitPushes {
     }
   }
 
+  function outcomeOf({ appId, pushId }: PushedRefs): PushOutcome | null {
+    return deps.journal.find(appId, pushId)?.outcome ?? null;
+  }
+
   function failure(pushed: PushedRefs, lines: string[]): PlatformError {
-    const outcome = deps.journal.find(pushed.appId, pushed.pushId)?.outcome;
+    const outcome = outcomeOf(pushed);
     const [message = 'the platform could not take it', ...more] = lines
       .map((line) => PROBLEM.exec(line)?.[1])
       .filter((text) => text !== undefined);
@@ -104,8 +109,8 @@ export function createCommitPushes(deps: Deps): CommitPushes {
         throw movedMeanwhile(app, ref);
       }
       await lives.settle(app);
-      if (!(await pushes.postReceive(pushed, report))) throw notReleased(lines);
-      return lines;
+      if (await pushes.postReceive(pushed, report)) return lines;
+      throw outcomeOf(pushed) === 'superseded' ? failure(pushed, lines) : notReleased(lines);
     },
   };
 }

@@ -1,6 +1,6 @@
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
-import type { App } from '../store/apps.ts';
+import { findApp, type App } from '../store/apps.ts';
 import { findBundle } from '../store/builds.ts';
 import type { Database } from '../store/database.ts';
 import type { Deployment, DeploymentTrigger } from '../store/deployments.ts';
@@ -52,8 +52,12 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
     });
   }
 
-  return async (app, source, { trigger, tokenId, replaces, beforeRelease }) => {
-    const beganAt = clock.monotonicMs();
+  /** Null when another release was faster. */
+  async function deployOnce(
+    app: App,
+    source: Deployment,
+    { trigger, tokenId, replaces, beforeRelease }: DeployedBy,
+  ): Promise<Released | null> {
     const { ref, kind } = source;
     if (kind === 'commit') throw new Error('a commit host has no version of its own');
     const commit = commitOf(source);
@@ -64,18 +68,30 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
     try {
       const bundle = await warm(app, reservation, source);
       await beforeRelease?.(reservation, bundle);
-      const released = await releases.release(app, reservation.id, {
-        isPush: false,
-        ...(replaces !== undefined && { replaces }),
-      });
-      if (released === null) throw new PlatformError('conflict', `the ${trigger} was overtaken`);
-      return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
+      const options = { isPush: false, ...(replaces !== undefined && { replaces }) };
+      const released = await releases.release(app, reservation.id, options);
+      if (released === null) await reservations.fail(reservation, OVERTAKEN);
+      return released;
     } catch (error) {
       await reservations.fail(reservation, failureReason(error));
       throw error;
     } finally {
       reservations.letGo(reservation.id);
     }
+  }
+
+  return async (app, source, by) => {
+    const beganAt = clock.monotonicMs();
+    // What shall replace one release is not to replace another.
+    const attempts = by.replaces === undefined ? ATTEMPTS : 1;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const released = await deployOnce(app, source, by);
+      if (released !== null) return { ...released, elapsedMs: clock.monotonicMs() - beganAt };
+      if ((await findApp(db, app.id)) === null) break;
+    }
+    throw new PlatformError('conflict', `the ${by.trigger} was overtaken by another release`, {
+      hint: 'see what is live now: fn releases',
+    });
   };
 }
 
@@ -86,6 +102,10 @@ export function isOwnCode({ trigger, sourceVersion }: Deployment): boolean {
 
 /** Begins a reason that says nothing about the code. */
 export const INTERRUPTED = 'interrupted: ';
+const OVERTAKEN = `${INTERRUPTED}overtaken by another release`;
+
+/** What was overtaken by a release with a later version is deployed again, as one that is later still. */
+const ATTEMPTS = 3;
 
 function failureReason(error: unknown): string {
   if (!(error instanceof PlatformError)) return `${INTERRUPTED}the platform failed`;

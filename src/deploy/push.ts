@@ -1,26 +1,23 @@
 import { MAX_REFS_PER_PUSH } from '../model/limits.ts';
-import type { PublicAddress } from '../model/address.ts';
 import type { PushOutcome } from '../model/push.ts';
-import { refKind } from '../model/ref.ts';
 import { shortRefName } from '../model/slug.ts';
-import { shortSha } from '../protocol/display.ts';
 import type { PushedRefs, RefUpdate } from '../protocol/git-front.ts';
 import type { Clock } from '../std/clock.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, type App } from '../store/apps.ts';
-import type { Database } from '../store/database.ts';
-import { findDeployment, findReserved, type Deployment } from '../store/deployments.ts';
-import { findRecordedSha, findSlug } from '../store/refs.ts';
-import { findRoute, PRODUCTION_ROUTE, type RouteTarget } from '../store/routes.ts';
-import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
-import type { DeclareDomains } from './declare-domains.ts';
-import type { Environments } from './environments.ts';
+import { findLive } from './find-live.ts';
 import type { Report } from './ports.ts';
 import type { PushJournal } from './push-journal.ts';
 import type { NewPush } from './push-record.ts';
-import { detailLine, problemLine, stepLine, summaryLines } from './report.ts';
-import type { Releases } from './release.ts';
-import { kindOfRef, type Reservation, type Reservations } from './reservation.ts';
+import { problemLine } from './report.ts';
+import { kindOfRef, type Reservation } from './reservation.ts';
+import {
+  createSettlements,
+  provisionalProductionRef,
+  type Settled,
+  type SettlementDeps,
+  type Settlements,
+} from './settlements.ts';
 
 /** What git's two hooks ask. Both take the same updates; between them git moves the refs. */
 export interface Pushes {
@@ -28,32 +25,13 @@ export interface Pushes {
   preReceive(pushed: PushedRefs, report: Report, signal: AbortSignal): Promise<boolean>;
   /** The refs have moved: makes the reserved deployments live. Repeating it changes nothing. */
   postReceive(pushed: PushedRefs, report: Report): Promise<boolean>;
-  /**
-   * Releases what a ref points at: its reserved deployment, or one that is built now. The caller has the lock of the
-   * ref (`refKey`).
-   */
-  releaseRef(app: App, push: RefRelease, report: Report): Promise<boolean>;
+  releaseRef: Settlements['releaseRef'];
 }
 
-interface RefRelease {
-  ref: string;
-  commit: DeployRequest['commit'];
-  pushId: string;
-  createdBy: string | null;
-  trigger: 'push' | 'reconcile';
-}
-
-interface Deps {
-  db: Database;
-  deployer: CommitDeployer;
-  reservations: Reservations;
-  releases: Releases;
-  environments: Pick<Environments, 'version' | 'differ'>;
-  address: PublicAddress;
+interface Deps extends SettlementDeps {
   /** One settlement of a ref at a time, by `refKey`: the hook's or the reconciler's. */
   refLocks: KeyedMutex;
   journal: PushJournal;
-  declareDomains: DeclareDomains;
   clock: Clock;
 }
 
@@ -66,8 +44,8 @@ export function refKey(appId: string, ref: string): string {
 }
 
 export function createPushes(deps: Deps): Pushes {
-  const { db, deployer, reservations, releases, environments, address } = deps;
-  const { refLocks, journal, clock } = deps;
+  const { db, deployer, reservations, refLocks, journal, clock } = deps;
+  const settlements = createSettlements(deps);
   const startedAt = new Map<string, number>();
 
   /** Null when all tips are reserved; otherwise how the push has ended. */
@@ -83,7 +61,8 @@ export function createPushes(deps: Deps): Pushes {
     for (const { ref, commit } of pushed.updates.toSorted((a, b) => last(a) - last(b))) {
       if (commit === null) continue;
       const kind = kindOfRef(ref, productionRef);
-      if ((await findLive(db, app, { ref, kind, sha: commit.sha })) !== null) continue;
+      const live = await findLive(db, { appId: app.id, ref, kind });
+      if (live?.commit === commit.sha) continue;
       const { pushId, principal } = pushed;
       const by = { trigger: 'push' as const, pushId, createdBy: principal.tokenId };
       const request = { app, ref, kind, commit, ...by };
@@ -91,7 +70,9 @@ export function createPushes(deps: Deps): Pushes {
       if (answer.kind !== 'reserved') return answer.outcome;
       context.reserved.push(answer.reservation);
     }
-    return null;
+    // Whoever cancelled while the last ref had nothing to build was told that the push ends.
+    if (context.signal.aborted) context.report(problemLine('cancelled'));
+    return context.signal.aborted ? 'cancelled' : null;
   }
 
   /** What a rejected push had reserved must not wait for the reconciler. */
@@ -113,67 +94,9 @@ export function createPushes(deps: Deps): Pushes {
     for (const reservation of reserved) await reservations.fail(reservation, reason);
   }
 
-  async function settleUpdate(
-    pushed: PushedRefs,
-    update: RefUpdate,
-    report: Report,
-  ): Promise<boolean> {
-    // Read for each update: an earlier one of the same push may have settled the production branch.
-    const app = await findApp(db, pushed.appId);
-    if (app === null) return false;
-    const { pushId, principal } = pushed;
-    const { ref, commit } = update;
-    if (commit !== null) {
-      const by = { pushId, createdBy: principal.tokenId, trigger: 'push' as const };
-      return pushes.releaseRef(app, { ref, commit, ...by }, report);
-    }
-    const recorded = await findRecordedSha(db, app.id, ref);
-    // A branch that was pushed again before this deletion's turn lives on. (A tag's old value may be an annotated
-    // tag's own id, which says nothing; if such a tag was pushed again, the reconciler brings it back.)
-    const wasPushedAgain = recorded !== null && recorded !== update.oldSha;
-    if (wasPushedAgain && refKind(ref) === 'branch') return true;
-    await releases.remove(app, ref);
-    report(stepLine(`Removed ${shortRefName(ref)}: its URL answers 404 now`));
-    return true;
-  }
+  return {
+    releaseRef: (app, push, report) => settlements.releaseRef(app, push, report),
 
-  async function finish(
-    app: App,
-    deploymentId: string,
-    { report, beganAt }: { report: Report; beganAt: number },
-  ): Promise<boolean> {
-    try {
-      const released = await releases.release(app, deploymentId, { isPush: true });
-      if (released === null) {
-        report(problemLine('not released: another push of this ref was faster'));
-        return false;
-      }
-      const totalMs = clock.monotonicMs() - beganAt;
-      summaryLines(address, app.name, { ...released, totalMs }).forEach(report);
-      await deps.declareDomains(app, released.deployment, report);
-      return true;
-    } finally {
-      reservations.letGo(deploymentId);
-    }
-  }
-
-  /**
-   * Values that changed since its workers were started, and serve already, must not give way to older ones: then it
-   * is failed, to be made anew of the stored bundle.
-   */
-  async function keepsItsEnvironment(waiting: Deployment, report: Report): Promise<boolean> {
-    const { appId, bundle, envVersion } = waiting;
-    const version = await environments.version(appId);
-    if (bundle === null) return true;
-    if (!(await environments.differ({ ...waiting, bundle }, envVersion, version))) return true;
-    report(
-      stepLine(`The environment has changed meanwhile: starting again with version ${version}`),
-    );
-    await reservations.fail(waiting, `overtaken by environment version ${version}`);
-    return false;
-  }
-
-  const pushes: Pushes = {
     async preReceive(pushed, pusher, signal) {
       const app = await findApp(db, pushed.appId);
       if (app === null) return false;
@@ -202,45 +125,27 @@ export function createPushes(deps: Deps): Pushes {
     async postReceive(pushed, pusher) {
       const record = journal.find(pushed.appId, pushed.pushId);
       const report = record?.reportTo(pusher) ?? pusher;
-      let isReleased = true;
+      const beganAt = startedAt.get(pushed.pushId) ?? clock.monotonicMs();
+      const settled = new Set<Settled>();
       try {
         for (const update of pushed.updates) {
-          const settle = () => settleUpdate(pushed, update, report);
-          isReleased = (await refLocks.run(refKey(pushed.appId, update.ref), settle)) && isReleased;
+          const settle = () => settlements.settle(pushed, update, { report, beganAt });
+          settled.add(await refLocks.run(refKey(pushed.appId, update.ref), settle));
         }
-        record?.end(isReleased ? 'succeeded' : 'release-failed');
+        record?.end(outcomeOf(settled));
       } finally {
         record?.end('failed');
       }
       startedAt.delete(pushed.pushId);
-      return isReleased;
-    },
-
-    async releaseRef(app, push, report) {
-      const { ref, commit, pushId } = push;
-      const beganAt = startedAt.get(pushId) ?? clock.monotonicMs();
-      const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha });
-      if (waiting !== null && (await keepsItsEnvironment(waiting, report))) {
-        return finish(app, waiting.id, { report, beganAt });
-      }
-      const kind = kindOfRef(ref, provisionalProductionRef(app, [ref]));
-      const live = await findLive(db, app, { ref, kind, sha: commit.sha });
-      if (live !== null) {
-        report(stepLine(`${shortSha(commit.sha)} is live already, as v${live.version}`));
-        await releases.keep(app, { ref, sha: commit.sha, pushId });
-        return true;
-      }
-      const { signal } = new AbortController();
-      const answer = await deployer.deploy({ app, kind, ...push }, report, signal);
-      if (answer.kind === 'reserved')
-        return finish(app, answer.reservation.id, { report, beganAt });
-      report(detailLine('What was live before still serves.'));
-      // Recorded all the same, or the reconciler would build the same failure again and again.
-      if (answer.kind === 'rejected') await releases.keep(app, { ref, sha: commit.sha, pushId });
-      return false;
+      return outcomeOf(settled) === 'succeeded';
     },
   };
-  return pushes;
+}
+
+/** Of a push of several refs, the worst. */
+function outcomeOf(settled: ReadonlySet<Settled>): PushOutcome {
+  if (settled.has('failed')) return 'release-failed';
+  return settled.has('superseded') ? 'superseded' : 'succeeded';
 }
 
 function describePush({ pushId, appId, principal, updates }: PushedRefs): NewPush {
@@ -261,32 +166,4 @@ function policyProblem(app: App, updates: RefUpdate[]): string | null {
     return `${shortRefName(doomed.ref)} is the production branch of ${app.name} and can't be deleted`;
   }
   return null;
-}
-
-/** The production branch, or the one that this first push would make it. */
-function provisionalProductionRef(app: App, refs: string[]): string | null {
-  if (app.productionRef !== null) return app.productionRef;
-  return ['refs/heads/main', 'refs/heads/master'].find((ref) => refs.includes(ref)) ?? null;
-}
-
-/** The deployment that serves this very commit on the ref's host, if one does: then there is nothing to deploy. */
-async function findLive(
-  db: Database,
-  app: App,
-  target: { ref: string; kind: Deployment['kind']; sha: string },
-): Promise<Deployment | null> {
-  const route = await routeOfRef(db, app, target);
-  const id = route === null ? null : await findRoute(db, app.id, route);
-  const live = id === null ? null : await findDeployment(db, id);
-  return live?.commit === target.sha ? live : null;
-}
-
-async function routeOfRef(
-  db: Database,
-  app: App,
-  target: { ref: string; kind: Deployment['kind'] },
-): Promise<RouteTarget | null> {
-  if (target.kind === 'production') return PRODUCTION_ROUTE;
-  const slug = await findSlug(db, app.id, target.ref);
-  return slug === null ? null : { kind: 'ref', target: slug };
 }

@@ -30,8 +30,8 @@ import { commitOf, deploymentUrl } from './variables.ts';
 export interface Releases {
   /**
    * Makes a warm deployment live on its host and lets the one before it drain. Resolves when no new request can
-   * reach the old one. Null when the deployment may not go live: it was settled by somebody else, or its host now
-   * belongs to another ref.
+   * reach the old one. Null when the deployment may not go live: it was settled by somebody else, its host now
+   * belongs to another ref, or serves a later version already: versions of a host never go back.
    */
   release(app: App, deploymentId: string, options: ReleaseOptions): Promise<Released | null>;
   /** Notes that a ref's commit was dealt with, without a release. */
@@ -141,7 +141,8 @@ async function switchRoutes(
   const { id, ref, commit, pushId } = reserved;
   if ((await findApp(tx, app.id)) === null) return null;
   const route = await claimRoute(tx, app, reserved);
-  if (route === null || !(await advanceDeployment(tx, id, 'released'))) return null;
+  if (route === null || (await isOvertaken(tx, reserved, route))) return null;
+  if (!(await advanceDeployment(tx, id, 'released'))) return null;
   const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
   if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
@@ -149,6 +150,16 @@ async function switchRoutes(
   if (pushId !== null) await recordRef(tx, app.id, { ref, sha: commit, pushId });
   if (previousId === null || route !== PRODUCTION_ROUTE) return { previousVersion: null };
   return { previousVersion: (await findDeployment(tx, previousId))?.version ?? null };
+}
+
+async function isOvertaken(
+  tx: Queryable,
+  { appId, version }: Deployment,
+  route: RouteTarget,
+): Promise<boolean> {
+  const liveId = await findRoute(tx, appId, route);
+  const live = liveId === null ? null : await findDeployment(tx, liveId);
+  return (live?.version ?? 0) > (version ?? 0);
 }
 
 /** The host that a deployment was made for, if it is still its ref's. */

@@ -9,7 +9,7 @@ import type { GitPlace, GitRunner } from './git-runner.ts';
 import type { GitLimits } from './limits.ts';
 import type { ControlPort } from './ports.ts';
 import type { Pushes } from './pushes.ts';
-import type { Repositories } from './repositories.ts';
+import { readRef, type Repositories } from './repositories.ts';
 import { createWrittenCommits } from './written-commits.ts';
 
 interface Deps {
@@ -46,6 +46,10 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
       const refs = repository === null ? [] : await listRefs(git, acceptedIn(repository));
       // A push that began meanwhile may have moved refs that were read already.
       return pushes.isBusy(appId) ? { isBusy: true, refs: [] } : { isBusy: false, refs };
+    },
+    async readRef({ appId, ref }) {
+      const repository = await repositories.find(appId);
+      return { sha: repository === null ? null : await readRef(repository, ref) };
     },
     writeCommit: async ({ appId, commit }) =>
       written.write(await repositories.ensure(appId), commit),

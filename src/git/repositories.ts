@@ -1,7 +1,17 @@
-import { access, cp, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { simpleGit } from 'simple-git';
-import { ZERO_OID } from '../model/ref.ts';
+import { refProblem, ZERO_OID } from '../model/ref.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { syncFolder, writeFileAtomically } from '../std/atomic-file.ts';
 import { randomName } from '../std/ids.ts';
@@ -72,6 +82,22 @@ export async function followFirstBranch(
   // Refs are never packed here, so a branch that exists has a file.
   if (await isReadable(join(repository, MAIN))) return;
   await writeFileAtomically(join(repository, 'HEAD'), `ref: ${MASTER}\n`);
+}
+
+/** The object that a branch or tag is at, or null when there is none of the name. @throws bad-request */
+export async function readRef(repository: string, ref: string): Promise<string | null> {
+  if (refProblem(ref) !== null || ref.split('/').includes('..')) {
+    throw new PlatformError('bad-request', 'not the name of a branch or tag');
+  }
+  try {
+    // Refs are never packed here, and git replaces the file of one whole.
+    return (await readFile(join(repository, ref), 'utf8')).trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A folder where other branches stand, or a branch where a folder would have to be, is no branch of the name.
+    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return null;
+    throw error;
+  }
 }
 
 async function makeTemplate(stateDir: string): Promise<string> {

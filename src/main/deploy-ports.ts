@@ -26,6 +26,8 @@ export function createRepositories(socket: string): RepositoryPort & SourcePort 
   const call = createRpcClient<GitForControl>(socket, 'the git front');
   return {
     listRefs: (appId) => call('listRefs', { appId }, within(CALL_DEADLINE_MS)),
+    readRef: async (appId, ref) =>
+      (await call('readRef', { appId, ref }, within(CALL_DEADLINE_MS))).sha,
     sendArchive: async (request) =>
       void (await call('sendArchive', request, within(ARCHIVE_DEADLINE_MS))),
     publishLive: async (appId, refs) =>

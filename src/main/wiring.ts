@@ -191,6 +191,7 @@ export async function wireControl(
   const pushes = createAuditedPushes(
     createPushes({
       db,
+      repository,
       deployer,
       reservations,
       releases,

@@ -105,6 +105,8 @@ export interface GitForControl {
     params: { appId: string };
     result: { isBusy: boolean; refs: { ref: string; sha: string; commit: CommitInfo }[] };
   };
+  /** What a branch or tag is at now, tags not peeled; null when there is none of the name. */
+  readRef: { params: { appId: string; ref: string }; result: { sha: string | null } };
   /** Writes a commit into the app's repository, which is made when it is missing, and moves no branch. */
   writeCommit: { params: { appId: string; commit: NewCommit }; result: CommitInfo };
   /** Moves a branch when it still is where it is expected; null: nowhere. A repeated call answers false. */

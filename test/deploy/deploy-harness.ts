@@ -101,6 +101,7 @@ export class DeployHarness {
         isBusy: this.isBusy,
         refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
       }),
+      readRef: async (_: string, ref: string) => this.refs.get(ref)?.sha ?? null,
       sendArchive: async () => {},
       publishLive: async () => {},
     };
@@ -155,6 +156,7 @@ export class DeployHarness {
     });
     this.pushes = createPushes({
       db,
+      repository,
       deployer,
       reservations,
       releases,

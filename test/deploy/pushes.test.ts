@@ -6,6 +6,7 @@ import { built, DeployHarness, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
+const BY = { tokenId: 'tok-1' };
 
 async function setUp() {
   const database = await createDatabase();
@@ -86,6 +87,76 @@ describe('a push', () => {
     expect(harness.commitServed('topic')).toBe(sha('3'));
     await harness.push(TOPIC, null);
     expect(harness.commitServed('topic')).toBeUndefined();
+  });
+});
+
+describe('a push whose second hook is late', () => {
+  /** The refs are where it has put them; nothing is released yet. */
+  async function moved(harness: DeployHarness, ref: string, commit: string | null) {
+    const pushed = harness.pushOf(ref, commit);
+    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
+    harness.moveRef(ref, commit);
+    return pushed;
+  }
+
+  it.each([
+    ['a newer push', sha('3'), 'superseded by 3333333'],
+    ['a deletion', null, 'its ref was deleted meanwhile'],
+  ])('changes nothing after %s that was settled first, and says so', async (_, newer, reason) => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    const late = await moved(harness, TOPIC, sha('2'));
+    await harness.push(TOPIC, newer);
+    const lines: string[] = [];
+    expect(await harness.pushes.postReceive(late, (line) => lines.push(line))).toBe(false);
+    expect(harness.commitServed('topic')).toBe(newer ?? undefined);
+    expect(lines).toEqual([` !     not released: ${reason}`]);
+    expect(harness.journal.find('app-1', late.pushId)?.outcome).toBe('superseded');
+    const deployments = await listDeployments(database, 'app-1', { limit: 10 });
+    const failed = deployments.find(({ commit }) => commit === sha('2'));
+    expect(failed).toMatchObject({ state: 'failed', reason });
+  });
+
+  it('does not take away a branch that was deleted by it and is back with the same commit', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(TOPIC, sha('2'));
+    const late = await moved(harness, TOPIC, null);
+    await harness.push(TOPIC, sha('2'));
+    await harness.pushes.postReceive(late, () => {});
+    expect(harness.commitServed('topic')).toBe(sha('2'));
+  });
+
+  it('gets a version later than what went live meanwhile', async () => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(MAIN, sha('2'));
+    const late = await moved(harness, MAIN, sha('3'));
+    const app = await harness.app;
+    await harness.rollbacks.rollback(app, { target: 'v1', hasEnvironment: false }, BY);
+    expect(await harness.pushes.postReceive(late, () => {})).toBe(true);
+    const [newest, , reserved] = await listDeployments(database, 'app-1', { limit: 3 });
+    expect(newest).toMatchObject({ version: 5, commit: sha('3'), state: 'live' });
+    expect(reserved).toMatchObject({ version: 3, state: 'failed', reason: 'overtaken by v4' });
+  });
+});
+
+describe('a push that is cancelled', () => {
+  it('is refused also when its last branch had nothing to build', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    const [update] = harness.pushOf(MAIN, sha('1')).updates;
+    const pushed = harness.pushOf(TOPIC, sha('2'));
+    if (update !== undefined) pushed.updates.push(update);
+    const record = () => harness.journal.find('app-1', pushed.pushId);
+    harness.prepare = async () => {
+      // It is past all that looks for it, and main is live with this commit already.
+      setImmediate(() => record()?.cancel('somebody'));
+      return { kind: 'ready', initMs: 1, conventions: {} };
+    };
+    const { signal } = new AbortController();
+    expect(await harness.pushes.preReceive(pushed, () => {}, signal)).toBe(false);
+    expect(record()?.outcome).toBe('cancelled');
   });
 });
 
@@ -236,6 +307,7 @@ describe('a rollback', () => {
       { target: 'v1', hasEnvironment: false },
       { tokenId: 'tok-1' },
     );
+    harness.build = async (commit) => built(commit); // Of what is stored, for a later version.
     builds.get(sha('3'))?.();
     await slow;
     expect(harness.commitServed()).toBe(sha('3'));
@@ -245,6 +317,29 @@ describe('a rollback', () => {
       { tokenId: 'tok-1' },
     );
     expect(harness.commitServed()).toBe(sha('2'));
+  });
+
+  it('that a push overtakes goes live after it', async () => {
+    const { database, harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(MAIN, sha('2'));
+    const warming = Promise.withResolvers<void>();
+    harness.prepare = async () => {
+      harness.prepare = async () => ({ kind: 'ready', initMs: 1, conventions: {} });
+      await warming.promise;
+      return harness.prepare();
+    };
+    const rollback = { target: 'v1', hasEnvironment: false };
+    const rollingBack = harness.rollbacks.rollback(await harness.app, rollback, BY);
+    await until(() => harness.sealed.size > 4);
+    await harness.push(MAIN, sha('3'));
+    warming.resolve();
+    expect((await rollingBack).deployment.version).toBe(5);
+    expect(harness.commitServed()).toBe(sha('1'));
+    const states = (await listDeployments(database, 'app-1', { limit: 5 })).map(
+      ({ state }) => state,
+    );
+    expect(states).toEqual(['live', 'draining', 'failed', 'draining', 'draining']);
   });
 
   it('that fails leaves no reservation behind', async () => {

@@ -120,6 +120,33 @@ describe('listRefs', () => {
   });
 });
 
+describe('readRef', () => {
+  const read = (ref: string) => front.calls('readRef', { appId, ref });
+
+  it('tells where a branch or tag is, tags not peeled, and null for what there is not', async () => {
+    const sha = await work.commit('index.ts', '1', 'First');
+    await work.must('tag', '--annotate', '--message', 'one', 'v1');
+    await work.must('push', url, 'main', 'main:a/b', 'v1');
+    expect(await read('refs/heads/main')).toEqual({ sha });
+    expect(await read('refs/heads/a/b')).toEqual({ sha });
+    expect(await read('refs/tags/v1')).toEqual({ sha: await work.must('rev-parse', 'v1') });
+    // A folder, and a name below a branch.
+    for (const ref of ['refs/heads/a', 'refs/heads/main/b', 'refs/heads/none']) {
+      expect(await read(ref)).toEqual({ sha: null });
+    }
+  });
+
+  it('reads no file but those of branches and tags', async () => {
+    await work.commit('index.ts', '1');
+    await work.must('push', url, 'main');
+    for (const ref of ['HEAD', 'refs/live/production', 'refs/heads/../../HEAD']) {
+      await expect(read(ref)).rejects.toMatchObject({ code: 'bad-request' });
+    }
+    const other = await front.calls('readRef', { appId: newId('app'), ref: 'refs/heads/main' });
+    expect(other).toEqual({ sha: null });
+  });
+});
+
 describe('publishLive', () => {
   it('moves and removes refs that fetches see and pushes can not touch', async () => {
     const sha = await work.commit('index.ts', '1');
