@@ -167,7 +167,7 @@ describe.each(
 });
 
 it('asked for much that was understood', () => {
-  expect(understood.size).toBeGreaterThan(operations.length / 3);
+  expect(understood.size).toBeGreaterThan(operations.length / 4);
 });
 
 describe('the server', () => {
