@@ -11,9 +11,9 @@ export function processorUs(words: readonly string[]): number {
     .reduce((sum, { pid }) => sum + timeOf(pid), 0);
 }
 
-/** Of a process that goes on: one that has just ended counts no more. */
+/** Of a process that goes on, with that of its children that have ended. */
 function timeOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/, '');
-  const [, user = '0', system = '0'] = /^ \S(?: \S+){10} (\d+) (\d+) /.exec(stat) ?? [];
-  return (Number(user) + Number(system)) * TICK_US;
+  const times = /^ \S(?: \S+){10} (\d+) (\d+) (\d+) (\d+) /.exec(stat)?.slice(1) ?? [];
+  return times.reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_US;
 }

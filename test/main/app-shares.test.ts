@@ -177,9 +177,9 @@ it('has nobody yield while there is room for everybody', () => {
 it('has the office yield when it takes much, and no longer than that', () => {
   const { shares, office, pass } = openShares();
   shares.join('any', sandbox());
-  pass([], 0.5);
+  pass([], 0.6);
   expect(office.yields).toBe(true);
-  pass([], 0.25);
+  pass([], 0.4);
   expect(office.yields).toBe(false);
 });
 

@@ -11,7 +11,7 @@ const BUSY_SHARE = 1 / 4;
 /** Of one core; the shares of apps that take less are for the others. */
 const ACTIVE_SHARE = 1 / 100;
 /** Of one core: what control, git and the database may take without giving way to requests. */
-const OFFICE_SHARE = 3 / 10;
+const OFFICE_SHARE = 1 / 2;
 const ZYGOTES = 'zygotes';
 
 type Consumer = Pick<Sandbox, 'processor' | 'exited'>;
