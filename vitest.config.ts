@@ -9,8 +9,9 @@ const MODULES = [
   'build',
   'builder',
   'bundles',
-  'domains',
   'certs',
+  'consistency',
+  'domains',
   'egress',
   'fuzz',
   'git',
@@ -27,6 +28,7 @@ const MODULES = [
 const LONG_SUITES = [
   'test/conformance/**/*.test.ts',
   'test/control-api/**/*.test.ts',
+  'test/crash/**/*.test.ts',
   'test/docs/getting-started.test.ts',
   'test/docs/pages.test.ts',
   'test/e2e/code-cache.test.ts',

@@ -59,6 +59,11 @@ export const RULES = {
     isPlatform: true,
     does: 'read the metrics of the platform',
   },
+  'consistency.read': {
+    role: 'admin',
+    isPlatform: true,
+    does: 'have the platform checked for what does not agree',
+  },
   'master-key.rotate': { role: 'admin', isPlatform: true, does: 'rotate the master key' },
   'token.read': { role: 'admin', does: 'see tokens' },
   'token.create': { role: 'admin', does: 'create tokens' },

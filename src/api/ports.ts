@@ -8,6 +8,7 @@ import type {
   PushJournal,
   RollbackRequest,
 } from '../deploy/index.ts';
+import type { Consistency } from '../consistency/index.ts';
 import type { Domains } from '../domains/index.ts';
 import type { ShownStatus, Uploads } from '../certs/index.ts';
 import type { Functions, Invocations } from '../functions/index.ts';
@@ -73,6 +74,7 @@ export interface ApiDeps {
   /** Null without HTTPS. */
   certificates: CertificatesForApi | null;
   rotation: Pick<Rotation, 'rotate'>;
+  consistency: Consistency;
   metrics: MetricsForApi;
   routes: RoutesForApi;
   gitHosts: { connections: Connections; hooks: Hooks };

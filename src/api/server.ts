@@ -14,6 +14,7 @@ import { accessRoutes } from './access/handlers.ts';
 import { appRoutes } from './apps/handlers.ts';
 import { certificateRoutes } from './certificates/handlers.ts';
 import { commandLineRoutes } from './command-line/handlers.ts';
+import { consistencyRoutes } from './consistency/handlers.ts';
 import { deploymentRoutes } from './deployments/handlers.ts';
 import { domainRoutes } from './domains/handlers.ts';
 import { environmentRoutes } from './environment/handlers.ts';
@@ -122,6 +123,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
     domainRoutes(typed, deps);
     certificateRoutes(typed, deps);
     masterKeyRoutes(typed, deps);
+    consistencyRoutes(typed, deps);
     tokenRoutes(typed, deps);
     keyRoutes(typed, deps);
     auditRoutes(typed, deps);

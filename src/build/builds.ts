@@ -4,6 +4,7 @@ import type { EgressRule } from '../model/egress-rule.ts';
 import type { BuildInputs, BuildProblem, FunctionLimits } from '../protocol/builder.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { checkEgress } from './check-egress.ts';
 import { buildKey } from './build-key.ts';
 import { openLastBuild } from './last-build.ts';
@@ -146,10 +147,12 @@ export function createBuilds(deps: BuildDeps, options: BuildOptions): Builds {
     const answer = await buildForAnyCaller(run, last?.inputs ?? null);
     if (answer.kind !== 'built') return answer;
     const { kind: _, reused, inputs, files, ...made } = answer;
+    await failpoint('build.answered');
     const unchanged = reused.length === 0 ? [] : await last?.takeCode(reused);
     if (!unchanged) return UNSOUND_REUSE;
     const bundle = await bundles.put({ appId, ...made, files: [...files, ...unchanged] });
     await records.record({ appId, key, bundle, inputs });
+    await failpoint('build.recorded');
     const buildMs = Math.round(clock.monotonicMs() - startedMs);
     return {
       kind: 'built',

@@ -1,10 +1,11 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BuiltPublicFile, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { syncFolder } from '../std/atomic-file.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
 import { randomName } from '../std/ids.ts';
 import { KeyedMutex } from '../std/mutex.ts';
@@ -18,6 +19,7 @@ import {
   type ManifestFile,
   type PublicFile,
 } from './manifest.ts';
+import { findDamage } from './find-damage.ts';
 import { FOLDER_MODE, writeTree } from './write-tree.ts';
 
 export interface BundleFile {
@@ -41,6 +43,10 @@ export interface BundleStore {
    * thousands, by kind and size, since this is asked before each deployment of a stored bundle.
    */
   verify(hash: string): Promise<boolean>;
+  /** Every bundle that there is, and how long it has been. */
+  list(): Promise<{ hash: string; ageMs: number }[]>;
+  /** What is wrong with one that is there, in words that follow its name; null for nothing. Reads every byte of it. */
+  findDamage(hash: string): Promise<string | null>;
   /** @throws PlatformError not-found */
   readManifest(hash: string): Promise<BundleManifest>;
   /**
@@ -139,7 +145,9 @@ export function createBundleStore(bundlesDir: string): BundleStore {
       await mkdir(temporary, { mode: FOLDER_MODE });
       await chmod(temporary, FOLDER_MODE);
       await writeTree(temporary, files);
+      await failpoint('bundle.tree-synced');
       await moveInto(temporary, folder);
+      await failpoint('bundle.renamed');
       await syncFolder(bundlesDir);
     } finally {
       await rm(temporary, { recursive: true, force: true });
@@ -168,7 +176,27 @@ export function createBundleStore(bundlesDir: string): BundleStore {
     });
   }
 
-  return { put, has, verify, readManifest, readFile: read, remove };
+  async function list(): Promise<{ hash: string; ageMs: number }[]> {
+    const names = (await readdir(bundlesDir)).filter((name) => HASH.test(name));
+    const found = await Promise.all(
+      names.map(async (hash) => {
+        const facts = await stat(join(bundlesDir, hash)).catch(nullWhenMissing);
+        return facts === null ? [] : [{ hash, ageMs: Date.now() - facts.mtimeMs }];
+      }),
+    );
+    return found.flat();
+  }
+
+  return {
+    put,
+    has,
+    verify,
+    list,
+    findDamage: (hash) => findDamage(folderOf(hash), hash),
+    readManifest,
+    readFile: read,
+    remove,
+  };
 }
 
 function describe(bundle: NewBundle): BundleManifest {

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncFolder } from '../std/atomic-file.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
 
 export const FOLDER_MODE = 0o755;
@@ -51,6 +52,7 @@ async function writeTreeFile(root: string, { path, content }: TreeFile): Promise
   try {
     await file.writeFile(content);
     await file.chmod(isProgram(content) ? PROGRAM_MODE : FILE_MODE);
+    await failpoint('bundle.file-written');
     await file.sync();
   } finally {
     await file.close();

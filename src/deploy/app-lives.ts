@@ -1,5 +1,6 @@
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import {
@@ -41,7 +42,7 @@ export interface AppLives {
 
 interface Deps {
   db: Database;
-  publisher: Pick<Publisher, 'publish'>;
+  publisher: Pick<Publisher, 'publish' | 'doubt'>;
   seal: Pick<SealPort, 'remove'>;
   repository: Pick<RepositoryPort, 'listRefs' | 'remove'>;
   bundles: { remove(hash: string): Promise<void> };
@@ -67,7 +68,9 @@ export function createAppLives(deps: Deps): AppLives {
     await deps.active.endAll(appId);
     await deps.seal.remove(await listDeploymentIds(db, appId));
     await repository.remove(appId);
+    await failpoint('app.repository-gone');
     for (const hash of await listBundleHashes(db, appId)) await deps.bundles.remove(hash);
+    await failpoint('app.bundles-gone');
     await deps.dependencyCache.remove(appId);
     await deleteLogs(db, appId);
     await deleteApp(db, appId);
@@ -75,8 +78,14 @@ export function createAppLives(deps: Deps): AppLives {
     await deleteLogs(db, appId);
   }
 
+  function doubtAndThrow(error: unknown): never {
+    publisher.doubt();
+    throw error;
+  }
+
   async function end({ id }: Pick<App, 'id'>): Promise<void> {
-    await locks.run(id, () => beginDeletion(db, id, new Date(clock.now())));
+    await locks.run(id, () => beginDeletion(db, id, new Date(clock.now()))).catch(doubtAndThrow);
+    await failpoint('app.hidden');
     begun.delete(id);
     deps.onEnded();
     await publisher.publish();

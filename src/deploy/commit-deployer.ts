@@ -2,6 +2,7 @@ import { formatBytes, shortSha } from '../protocol/display.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
 import type { PrepareResult } from '../protocol/data-plane.ts';
 import { assert } from '../std/assert.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { advanceDeployment, type DeploymentTrigger } from '../store/deployments.ts';
@@ -88,6 +89,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     const { appId, appName, commit, pushId, kind, ref } = reservation;
     const environment = await environments.forBuild(appId, { kind, ref });
     await advanceDeployment(db, reservation.id, 'build-started');
+    await failpoint('build.started');
     const source = () => archives.open({ appId, sha: commit.sha, pushId });
     return builds.build({ appId, appName, commit, environment, source }, report, signal);
   }

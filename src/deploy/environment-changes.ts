@@ -1,6 +1,7 @@
 import { unaskedSecretReason, type Scope, type ValueChange } from '../model/environment.ts';
 import { shortRefName } from '../model/slug.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { listLiveOfApp } from '../store/environment-deployments.ts';
@@ -62,6 +63,7 @@ export function createEnvironmentChanges(deps: Deps): EnvironmentChanges {
     async change(app, changes, by) {
       for (const { scope } of changes) refuseProductionBranch(app, scope);
       const changed = await vault.change(app.id, changes, by);
+      await failpoint('environment.changed');
       const missed = await missedBy(app, changed);
       const secret = changes
         .filter((one) => isSecretIn(changed, one))

@@ -1,4 +1,5 @@
 import { PlatformError } from '../protocol/errors.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
@@ -121,6 +122,7 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
       }
     };
     await Promise.all(Array.from({ length: SEALS_AT_A_TIME }, work));
+    if (sealed.length > 0) await failpoint('environment.preview-sealed');
     if (changed.length > 0) await data.restart(changed);
     await setEnvironmentVersion(db, sealed, version);
     if (failures.length > 0) throw failures[0];

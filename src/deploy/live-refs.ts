@@ -13,11 +13,41 @@ export interface LiveRefs {
   retry(): Promise<void>;
 }
 
-interface LiveRef {
+/** A ref below `refs/live/` as it stands in the repository. */
+export interface ShownLiveRef {
+  name: string;
+  sha: string;
+}
+
+export interface LiveRef {
   kind: DeploymentKind;
   /** Null in production. */
   slug: string | null;
   sha: string | null;
+}
+
+const PRODUCTION = 'refs/live/production';
+const PREVIEW = 'refs/live/preview/';
+
+/** What is to be written so that git shows what is live; a null slug is production's. */
+export function wrongLiveRefs(
+  shown: readonly ShownLiveRef[],
+  live: readonly { slug: string | null; commit: string }[],
+): LiveRef[] {
+  const wanted = new Map(live.map(({ slug, commit }) => [liveRefName(slug), commit]));
+  const found = new Map(shown.map(({ name, sha }) => [name, sha]));
+  return [...new Set([...wanted.keys(), ...found.keys()])].flatMap((name): LiveRef[] => {
+    const sha = wanted.get(name) ?? null;
+    if (sha === (found.get(name) ?? null)) return [];
+    if (name === PRODUCTION) return [{ kind: 'production', slug: null, sha }];
+    return name.startsWith(PREVIEW)
+      ? [{ kind: 'branch', slug: name.slice(PREVIEW.length), sha }]
+      : [];
+  });
+}
+
+export function liveRefName(slug: string | null): string {
+  return slug === null ? PRODUCTION : `${PREVIEW}${slug}`;
 }
 
 export function createLiveRefs(
@@ -49,8 +79,7 @@ export function createLiveRefs(
 
   return {
     publish(appId, { kind, slug, sha }) {
-      const name =
-        kind === 'production' ? 'refs/live/production' : `refs/live/preview/${slug ?? ''}`;
+      const name = liveRefName(kind === 'production' ? null : (slug ?? ''));
       const refs = missing.get(appId) ?? new Map<string, string | null>();
       missing.set(appId, refs.set(name, sha));
       return enqueue(appId);

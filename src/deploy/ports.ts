@@ -140,7 +140,10 @@ export interface DomainsPort {
 
 /** The repositories. */
 export interface RepositoryPort {
-  listRefs(appId: string): Promise<{ isBusy: boolean; refs: RepositoryRef[] }>;
+  /** `live`: those below `refs/live/`. */
+  listRefs(
+    appId: string,
+  ): Promise<{ isBusy: boolean; refs: RepositoryRef[]; live: { name: string; sha: string }[] }>;
   /** What a branch or tag is at now, tags not peeled; null when there is none of the name. */
   readRef(appId: string, ref: string): Promise<string | null>;
   /** Asks the git front to stream the commit's tar under a ticket. */

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../protocol/snapshot.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { shareRuns } from '../std/shared-run.ts';
 import type { DataPlanePort } from './ports.ts';
 
@@ -9,7 +10,12 @@ export interface Publisher {
    * Calls that come while one is being published share the next one.
    */
   publish(): Promise<void>;
-  /** Something was committed that no successful run has published: `publish` is to be tried again. */
+  /**
+   * A transaction that changes routes has failed, and nobody knows whether it was committed: the connection may have broken
+   * behind the commit.
+   */
+  doubt(): void;
+  /** Something was committed, or may have been, that no successful run has published: `publish` is to be tried again. */
   readonly isBehind: boolean;
 }
 
@@ -21,20 +27,25 @@ interface Deps {
 }
 
 export function createPublisher(deps: Deps): Publisher {
-  let isBehind = false;
+  /** Counts what is to be published, so that a run that began before does not answer for what came meanwhile. */
+  let wanted = 0;
+  let done = 0;
 
   const publish = shareRuns(async () => {
-    isBehind = true;
+    const upTo = ++wanted;
     const snapshot = await deps.readSnapshot();
+    await failpoint('routes.read');
     await deps.writeSnapshot(snapshot);
+    await failpoint('routes.written');
     await deps.data.applySnapshot(snapshot.generation);
-    isBehind = false;
+    done = Math.max(done, upTo);
   });
 
   return {
     get isBehind() {
-      return isBehind;
+      return done < wanted;
     },
+    doubt: () => void (wanted += 1),
     publish,
   };
 }

@@ -3,6 +3,7 @@ import type { PushOutcome } from '../model/push.ts';
 import { shortRefName } from '../model/slug.ts';
 import type { PushedRefs, RefUpdate } from '../protocol/git-front.ts';
 import type { Clock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, type App } from '../store/apps.ts';
 import { findLive } from './find-live.ts';
@@ -108,12 +109,14 @@ export function createPushes(deps: Deps): Pushes {
         record.end('refused');
         return false;
       }
+      await failpoint('push.asked');
       startedAt.set(pushed.pushId, clock.monotonicMs());
       const reserved: Reservation[] = [];
       const ended = AbortSignal.any([signal, record.signal]);
       let outcome: PushOutcome | null = 'failed';
       try {
         outcome = await deployAll(app, pushed, { report, signal: ended, reserved });
+        if (outcome === null) await failpoint('push.accepted');
       } finally {
         if (outcome === null) record.accept();
         else record.end(outcome);

@@ -118,7 +118,7 @@ export function createReconciler(deps: Deps): Reconciler {
  * under way, which settles its refs by itself.
  */
 async function reconcileApp(deps: Deps, app: App): Promise<boolean> {
-  const { isBusy, refs } = await deps.repository.listRefs(app.id);
+  const { isBusy, refs, live } = await deps.repository.listRefs(app.id);
   if (isBusy) return false;
   const recorded = await listRecordedRefs(deps.db, app.id);
   const alive = new Map(refs.map(({ ref, commit }) => [ref, commit.sha]));
@@ -129,6 +129,7 @@ async function reconcileApp(deps: Deps, app: App): Promise<boolean> {
   for (const ref of differing) {
     await deps.refLocks.run(refKey(app.id, ref), () => reconcileRef(deps, app.id, ref));
   }
+  await deps.releases.correctLiveRefs(app, live);
   return true;
 }
 

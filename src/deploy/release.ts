@@ -1,5 +1,6 @@
 import type { PublicAddress } from '../model/address.ts';
 import type { ServedFunction } from '../model/served.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, settleProductionRef, type App } from '../store/apps.ts';
@@ -16,11 +17,12 @@ import { claimSlug, findSlug, forgetRef, recordRef, releaseSlug } from '../store
 import {
   deleteRoute,
   findRoute,
+  listLiveCommits,
   PRODUCTION_ROUTE,
   setRoute,
   type RouteTarget,
 } from '../store/routes.ts';
-import type { LiveRefs } from './live-refs.ts';
+import { type LiveRefs, type ShownLiveRef, wrongLiveRefs } from './live-refs.ts';
 import type { SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import type { Environments } from './environments.ts';
@@ -38,6 +40,8 @@ export interface Releases {
   keep(app: App, push: { ref: string; sha: string; pushId: string }): Promise<void>;
   /** A branch or tag is gone: so are its host, its workers and its slug. */
   remove(app: App, ref: string): Promise<void>;
+  /** Moves what git shows as live to what is, where a crash has kept it from that. */
+  correctLiveRefs(app: App, shown: readonly ShownLiveRef[]): Promise<void>;
 }
 
 export interface ReleaseOptions {
@@ -70,6 +74,15 @@ interface Deps {
 export function createReleases(deps: Deps): Releases {
   const { db, publisher, liveRefs, locks, address } = deps;
 
+  async function changeRoutes<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    try {
+      return await db.transaction(work);
+    } catch (error) {
+      publisher.doubt();
+      throw error;
+    }
+  }
+
   async function switchTo(
     app: App,
     deploymentId: string,
@@ -79,12 +92,14 @@ export function createReleases(deps: Deps): Releases {
     if (reserved?.state !== 'warming') return null;
     if (replaces !== undefined && (await findDeployment(db, replaces))?.state !== 'live')
       return null;
+    await failpoint('release.begun');
     const sleeping = isPush ? await sealSleeping(deps, app, reserved) : null;
-    const switched = await db.transaction((tx) => switchRoutes(tx, app, { reserved, sleeping }));
+    const switched = await changeRoutes((tx) => switchRoutes(tx, app, { reserved, sleeping }));
     if (switched === null) {
       if (sleeping !== null) await deps.seal.remove([sleeping]);
       return null;
     }
+    await failpoint('release.committed');
     await publisher.publish();
     const { slug, kind } = reserved;
     const commit = commitOf(reserved);
@@ -100,6 +115,7 @@ export function createReleases(deps: Deps): Releases {
     async release(app, deploymentId, options) {
       const released = await locks.run(app.id, () => switchTo(app, deploymentId, options));
       if (released === null) return null;
+      await failpoint('release.published');
       const { kind, slug, commit } = released.deployment;
       await liveRefs.publish(app.id, { kind, slug, sha: commit });
       deps.onReleased(app);
@@ -111,17 +127,28 @@ export function createReleases(deps: Deps): Releases {
     async remove(app, ref) {
       const slug = await findSlug(db, app.id, ref);
       await locks.run(app.id, async () => {
-        await db.transaction(async (tx) => {
+        await changeRoutes(async (tx) => {
           if (slug !== null) {
             const last = await deleteRoute(tx, app.id, { kind: 'ref', target: slug });
             if (last !== null) await advanceDeployment(tx, last, 'replaced');
           }
           await releaseSlug(tx, app.id, ref);
           await forgetRef(tx, app.id, ref);
+          await failpoint('branch.uncommitted');
         });
+        await failpoint('branch.removed');
         await publisher.publish();
       });
       if (slug !== null) await liveRefs.publish(app.id, { kind: 'branch', slug, sha: null });
+    },
+
+    async correctLiveRefs(app, shown) {
+      // With the lock, so that a release which comes meanwhile is written behind this.
+      const corrected = await locks.run(app.id, async () => {
+        const wrong = wrongLiveRefs(shown, await listLiveCommits(db, app.id));
+        return wrong.map((live) => liveRefs.publish(app.id, live));
+      });
+      await Promise.all(corrected);
     },
   };
 }
@@ -148,6 +175,7 @@ async function switchRoutes(
   if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
   if (pushId !== null) await recordRef(tx, app.id, { ref, sha: commit, pushId });
+  await failpoint('release.uncommitted');
   if (previousId === null || route !== PRODUCTION_ROUTE) return { previousVersion: null };
   return { previousVersion: (await findDeployment(tx, previousId))?.version ?? null };
 }

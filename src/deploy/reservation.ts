@@ -7,6 +7,7 @@ import type { PrepareResult } from '../protocol/data-plane.ts';
 import type { CommitInfo } from '../protocol/git-front.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRedactor, type Redact } from '../protocol/redaction.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
 import { takeVersion, type App } from '../store/apps.ts';
 import { recordBundle } from '../store/builds.ts';
@@ -92,11 +93,13 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
         return number;
       });
       held.add(id);
+      await failpoint('push.reserved');
       return { ...names, appName: app.name, version, commit, envVersion: 0, trigger, pushId };
     },
 
     async warm(reservation, bundle, buildMs) {
       await recordBundle(db, reservation.appId, bundle);
+      await failpoint('push.bundle-recorded');
       // The newest now, not when the push began: a build takes its time.
       const envVersion = await environments.version(reservation.appId);
       await advanceDeployment(db, reservation.id, 'built', {
@@ -104,11 +107,14 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
         envVersion,
         ...(buildMs !== null && { buildMs }),
       });
+      await failpoint('push.built');
       const owner = { ...reservation, bundle: bundle.hash, envVersion };
       const environment = await environments.assemble(owner);
       await seal.seal(reservation.id, environment);
+      await failpoint('push.sealed');
       const functions = await functionsToWarm(db, owner, bundle.functions);
       const prepared = await data.prepare(servedDeployment(reservation, bundle), functions);
+      await failpoint('push.warmed');
       return withoutSecrets(prepared, createRedactor(secretsOf(environment)));
     },
 

@@ -1,5 +1,6 @@
 import { shortSha } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { listReleases, type Deployment } from '../store/deployments.ts';
@@ -32,6 +33,7 @@ export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
     async rollback(app, { target, hasEnvironment }, { tokenId }) {
       const history = await listReleases(db, app.id);
       const source = target === null ? previousRelease(history) : findRelease(history, target);
+      await failpoint('rollback.begun');
       const again = () => deployAgain(app, source, { trigger: 'rollback', tokenId });
       if (!hasEnvironment) return again();
       const before = await vault.version(app.id);

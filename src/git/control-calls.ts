@@ -2,6 +2,7 @@ import { refProblem, ZERO_OID } from '../model/ref.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { CommitInfo, GitForControl } from '../protocol/git-front.ts';
 import type { RpcHandlers } from '../protocol/rpc.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { sendArchive } from './archive.ts';
 import { readCommit } from './commits.ts';
 import { withObjects } from './object-reader.ts';
@@ -31,6 +32,7 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
   return {
     async sendArchive({ appId, sha, ticket, pushId }, { signal }) {
       if (!FULL_SHA.test(sha)) throw new PlatformError('bad-request', 'not a full commit id');
+      await failpoint('git.archive-begun');
       const repository = await existing(repositories, appId);
       const push = pushId === null ? undefined : pushes.byId(pushId);
       const quarantine = push?.appId === appId ? push.quarantine : null;
@@ -42,15 +44,19 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
     },
     async listRefs({ appId }) {
       const repository = await repositories.find(appId);
-      if (pushes.isBusy(appId)) return { isBusy: true, refs: [] };
-      const refs = repository === null ? [] : await listRefs(git, acceptedIn(repository));
+      const busy = { isBusy: true, refs: [], live: [] };
+      if (pushes.isBusy(appId)) return busy;
+      const place = repository === null ? null : acceptedIn(repository);
+      const refs = place === null ? [] : await listRefs(git, place);
+      const live = place === null ? [] : await listLive(git, place);
       // A push that began meanwhile may have moved refs that were read already.
-      return pushes.isBusy(appId) ? { isBusy: true, refs: [] } : { isBusy: false, refs };
+      return pushes.isBusy(appId) ? busy : { isBusy: false, refs, live };
     },
     async readRef({ appId, ref }) {
       const repository = await repositories.find(appId);
       return { sha: repository === null ? null : await readRef(repository, ref) };
     },
+    listRepositories: async () => ({ appIds: await repositories.list() }),
     writeCommit: async ({ appId, commit }) =>
       written.write(await repositories.ensure(appId), commit),
     moveBranch: async ({ appId, ...move }) => ({
@@ -63,6 +69,7 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
       return null;
     },
     async publishLive({ appId, refs }) {
+      await failpoint('git.live-refs-asked');
       await publishLive(git, acceptedIn(await existing(repositories, appId)), refs);
       return null;
     },
@@ -83,18 +90,31 @@ async function listRefs(
   git: GitRunner,
   place: GitPlace,
 ): Promise<{ ref: string; sha: string; commit: CommitInfo }[]> {
-  const args = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'];
-  const output = await read(git, place, args);
-  const refs = output.split('\n').flatMap((line) => {
-    const space = line.indexOf(' ');
-    return space === -1 ? [] : [{ sha: line.slice(0, space), ref: line.slice(space + 1) }];
-  });
+  const refs = await listNames(git, place, ['refs/heads', 'refs/tags']);
   const commits = await withObjects(git, place, (objects) =>
     Promise.all(refs.map(({ sha }) => readCommit(objects, sha))),
   );
   return refs.flatMap(({ ref, sha }, index) => {
     const commit = commits[index] ?? null;
     return commit === null ? [] : [{ ref, sha, commit }];
+  });
+}
+
+async function listLive(git: GitRunner, place: GitPlace): Promise<{ name: string; sha: string }[]> {
+  const refs = await listNames(git, place, ['refs/live']);
+  return refs.map(({ ref, sha }) => ({ name: ref, sha }));
+}
+
+async function listNames(
+  git: GitRunner,
+  place: GitPlace,
+  prefixes: string[],
+): Promise<{ sha: string; ref: string }[]> {
+  const args = ['for-each-ref', '--format=%(objectname) %(refname)', ...prefixes];
+  const output = await read(git, place, args);
+  return output.split('\n').flatMap((line) => {
+    const space = line.indexOf(' ');
+    return space === -1 ? [] : [{ sha: line.slice(0, space), ref: line.slice(space + 1) }];
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
 import type { EngineRun, GitEngine } from './engine.ts';
 import type { AdmittedRequest } from './guard.ts';
@@ -103,7 +104,9 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
   const { request, response, target, principal } = admitted;
   const from = { address: admitted.from, userAgent: request.headers['user-agent'] ?? null };
   const appId = await appOf(deps, admitted);
+  await failpoint('git.push-admitted');
   const repository = await deps.repositories.ensure(appId);
+  await failpoint('git.repository-ready');
   if (response.destroyed) return;
   const isPush = target.service === 'receive-pack';
   let push: Push | null = null;

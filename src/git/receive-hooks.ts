@@ -1,6 +1,7 @@
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import type { PushedRefs, RefUpdate } from '../protocol/git-front.ts';
 import type { Clock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import type { GitRunner } from './git-runner.ts';
 import type { HookCall } from './hook-server.ts';
 import type { GitLimits } from './limits.ts';
@@ -62,11 +63,13 @@ async function preReceive(
       return false;
     }
     push.updates = read.updates;
+    await failpoint('git.quarantine-read');
     const { accept } = await deps.control('preReceive', pushedRefs(push, read.updates), {
       onProgress: ({ line }) => terminal.print(line),
       // Without its receive-pack a push can't be accepted any more, whatever the builds say.
       signal: AbortSignal.any([push.ended, AbortSignal.timeout(limits.hookMs)]),
     });
+    await failpoint('git.push-accepted');
     return accept;
   } catch (error) {
     if (isOurFault(error))
@@ -85,10 +88,12 @@ async function postReceive(
   const movedRefs = new Set(lines.map((line) => line.ref));
   const moved = push.updates.filter((update) => movedRefs.has(update.ref));
   try {
+    await failpoint('git.refs-moved');
     await followFirstBranch(push.repository, moved);
     await deps.control('postReceive', pushedRefs(push, moved), {
       onProgress: ({ line }) => terminal.print(line),
     });
+    await failpoint('git.release-answered');
   } catch (error) {
     deps.log.warn({ err: error, push: push.id }, 'a release was not confirmed');
     terminal.print(' !     The push is stored, but its release was not confirmed.');

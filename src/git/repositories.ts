@@ -14,6 +14,7 @@ import { simpleGit } from 'simple-git';
 import { refProblem, ZERO_OID } from '../model/ref.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { syncFolder, writeFileAtomically } from '../std/atomic-file.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { randomName } from '../std/ids.ts';
 
 const APP_ID = /^app-[a-z2-7]{12}$/;
@@ -35,6 +36,8 @@ export interface Repositories {
   find(appId: string): Promise<string | null>;
   /** The app's repository, made when it was missing. */
   ensure(appId: string): Promise<string>;
+  /** Ids of the apps that have one. */
+  list(): Promise<string[]>;
   /** Whatever git processes do with it: they fail. */
   remove(appId: string): Promise<void>;
 }
@@ -65,6 +68,11 @@ export async function openRepositories(options: {
     pathOf,
     find,
     ensure: async (appId) => (await find(appId)) ?? copyTemplate(empty, pathOf(appId)),
+    list: async () =>
+      (await readdir(root)).flatMap((name) => {
+        const id = name.slice(0, -'.git'.length);
+        return name.endsWith('.git') && APP_ID.test(id) ? [id] : [];
+      }),
     remove: (appId) => removeWhole(pathOf(appId)),
   };
 }
@@ -130,6 +138,7 @@ async function removeLeftovers(root: string): Promise<void> {
 async function copyTemplate(template: string, path: string): Promise<string> {
   const temporary = `${path}.${randomName(6)}.tmp`;
   await cp(template, temporary, { recursive: true });
+  await failpoint('git.repository-copied');
   try {
     await rename(temporary, path);
     await syncFolder(join(path, '..'));
@@ -150,6 +159,7 @@ async function removeWhole(path: string): Promise<void> {
     throw error;
   }
   await syncFolder(join(path, '..'));
+  await failpoint('git.repository-gone');
   await rm(temporary, { recursive: true, force: true, maxRetries: 3 });
 }
 

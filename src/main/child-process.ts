@@ -16,6 +16,7 @@ import type {
   SupervisorNotice,
   SupervisorRequest,
 } from '../protocol/supervisor.ts';
+import { armFailpoints } from '../std/failpoint.ts';
 
 /** The supervisor, as a child sees it. */
 export interface SupervisorHost<Request = SupervisorRequest, Notice = SupervisorNotice> {
@@ -55,6 +56,7 @@ export function startChild<Options, Request = SupervisorRequest, Notice = Superv
   process.on('message', (message, handle) => {
     const received = message as StartMessage<Options> | StopMessage | { type: null };
     if (received.type === 'start') {
+      armFailpoints(received.failpoints ?? null);
       starting ??= start(() => main(received.options, host));
     } else if (received.type === 'stop') {
       void stop(starting);

@@ -12,6 +12,7 @@ import {
 } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { createRpcClient, type RpcClient } from '../protocol/rpc.ts';
+import type { Snapshot } from '../protocol/snapshot.ts';
 
 /** A data process answers within milliseconds; one that does not is stuck, and a push must not hang with it. */
 const CALL_DEADLINE_MS = 10_000;
@@ -39,6 +40,8 @@ export interface DataPlane extends DataPlanePort {
   followLogs(apps: string[]): Promise<void>;
   /** Resolves when what each live data process had counted before the call is stored. */
   flushMetrics(): Promise<void>;
+  /** What each live data process routes by and has of sandboxes. */
+  inspect(): Promise<{ answered: { routes: Snapshot; slots: string[] }[]; expected: number }>;
   /** Of all live data processes together. */
   status(): Promise<Omit<DataStatus, 'generation'>>;
 }
@@ -100,6 +103,10 @@ export function createDataPlane(sockets: readonly string[]): DataPlane {
       if (applied.some((one) => one.generation < generation)) {
         throw new PlatformError('unavailable', 'the router did not take over the new certificates');
       }
+    },
+    async inspect() {
+      const answered = await tellAll(calls, (call, signal) => call('inspect', null, { signal }));
+      return { answered, expected: calls.length };
     },
     flushMetrics: async () => {
       await tellAll(

@@ -15,6 +15,7 @@ import type { FunctionLog } from '../pool/ports.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import { type DataForControl, MAX_PAYLOAD_BYTES } from '../protocol/data-plane.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import type { Snapshot } from '../protocol/snapshot.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import {
   createDoor,
@@ -26,6 +27,7 @@ import {
   releaseRunFault,
 } from '../router/index.ts';
 import { systemClock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { failureDetails, RequestLines } from '../telemetry/index.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import { askForRoutes } from './ask-for-routes.ts';
@@ -98,6 +100,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
     clock: systemClock,
   });
   let served = new Map<string, ServedDeployment>();
+  let routes: Snapshot = { generation: 0, apps: [], deployments: [] };
   let areRoutesWhole = true;
 
   /** One that is none is refused with its reason, and what was applied before goes on serving. */
@@ -107,12 +110,15 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       areRoutesWhole = false;
       log.error({ fault }, 'a deployment is left out of the routes');
     });
+    await failpoint('data.routes-read');
     // A slower read of an older file must not undo a newer one. A restored database counts from its own number on.
     if (snapshot.generation >= door.generation || snapshot.generation === named) {
       door.applySnapshot(snapshot);
       pool.keepOnly(snapshot.deployments);
+      routes = snapshot;
       served = new Map(snapshot.deployments.map((one) => [one.id, one]));
     }
+    await failpoint('data.routes-taken');
     return door.generation;
   }
 
@@ -136,7 +142,10 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       }),
       prepare: async ({ deployment, functions }) => {
         refuse(deploymentFault(deployment));
-        return pool.prepare(deployment, functions);
+        await failpoint('data.prepare-asked');
+        const prepared = await pool.prepare(deployment, functions);
+        await failpoint('data.prepared');
+        return prepared;
       },
       runReleaseCommand: async (run, { progress, signal }) => {
         refuse(releaseRunFault(run));
@@ -165,6 +174,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
         await metrics.shipper.flush();
         return null;
       },
+      inspect: async () => ({ routes, slots: sandboxClient.slots() }),
       status: async () => ({ generation: door.generation, ...pool.status() }),
     },
     (method, error) => log.error({ method, err: error }, 'call failed'),

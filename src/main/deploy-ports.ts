@@ -22,9 +22,12 @@ const ARCHIVE_DEADLINE_MS = 5 * 60_000;
 
 const within = (deadlineMs: number) => ({ signal: AbortSignal.timeout(deadlineMs) });
 
-export function createRepositories(socket: string): RepositoryPort & SourcePort {
+export function createRepositories(
+  socket: string,
+): RepositoryPort & SourcePort & { list(): Promise<string[]> } {
   const call = createRpcClient<GitForControl>(socket, 'the git front');
   return {
+    list: async () => (await call('listRepositories', null, within(CALL_DEADLINE_MS))).appIds,
     listRefs: (appId) => call('listRefs', { appId }, within(CALL_DEADLINE_MS)),
     readRef: async (appId, ref) =>
       (await call('readRef', { appId, ref }, within(CALL_DEADLINE_MS))).sha,

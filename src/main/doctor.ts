@@ -16,6 +16,7 @@ import { detectCgroups } from '../sandbox/index.ts';
 import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
+import { runDeepDoctor } from './deep-doctor.ts';
 import { reportFailure } from './report-failure.ts';
 import { IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT } from './server-arguments.ts';
 import { openConfinement } from './supervisor/confinement.ts';
@@ -38,8 +39,10 @@ import { leaseUids } from './supervisor/runtime-root.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 
+/** Looks at what a running server keeps, instead of at the machine. */
+const DEEP = '--deep';
 /** The last is doctor's own, when it has started itself again. */
-const KNOWN_ARGUMENTS = ['--json', UNSAFE_SINGLE_TENANT, IN_PRIVATE_NAMESPACE];
+const KNOWN_ARGUMENTS = ['--json', DEEP, UNSAFE_SINGLE_TENANT, IN_PRIVATE_NAMESPACE];
 
 interface Finding {
   status: 'ok' | 'warn' | 'fail';
@@ -57,6 +60,9 @@ export async function runDoctor(args: readonly string[]): Promise<void> {
   try {
     const unknown = args.find((argument) => !KNOWN_ARGUMENTS.includes(argument));
     if (unknown !== undefined) throw unknownArgument(unknown);
+    if (args.includes(DEEP)) {
+      process.exit(await runDeepDoctor({ isJson: args.includes('--json') }));
+    }
     const findings = await examine(args.includes(UNSAFE_SINGLE_TENANT));
     const text = args.includes('--json')
       ? JSON.stringify({ findings }, null, 2)
@@ -71,7 +77,7 @@ export async function runDoctor(args: readonly string[]): Promise<void> {
 
 function unknownArgument(argument: string): PlatformError {
   return new PlatformError('bad-request', `fn doctor does not know ${argument}`, {
-    hint: `it takes --json, and ${UNSAFE_SINGLE_TENANT} as fn server does`,
+    hint: `it takes --json, ${DEEP}, and ${UNSAFE_SINGLE_TENANT} as fn server does`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { can, type Access, type Action } from '../access/index.ts';
 import type { Audit } from '../audit/index.ts';
-import type { Archives, Pushes } from '../deploy/index.ts';
+import type { Archives, Publisher, Pushes } from '../deploy/index.ts';
 import type { PushTickets } from '../git-hosts/index.ts';
 import { appNameProblem } from '../model/app.ts';
 import { PlatformError } from '../protocol/errors.ts';
@@ -17,6 +17,8 @@ interface Deps {
   pushes: Pushes;
   archives: Archives;
   tickets: Pick<PushTickets, 'find'>;
+  routes: Pick<Publisher, 'publish'>;
+  onError: (error: unknown) => void;
 }
 
 const ACTIONS = { read: 'app.read', push: 'app.push' } as const satisfies Record<string, Action>;
@@ -59,6 +61,8 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
       const rest = { target: null, requestId: null, before: null, after: null };
       return audit.run({ ...event, ...rest }, async () => {
         const app = await ensureApp(db, { id, name: appName });
+        // Its host says so from now on, and the push need not wait for that.
+        deps.routes.publish().catch(deps.onError);
         return { id: app.id };
       });
     },

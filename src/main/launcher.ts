@@ -4,6 +4,7 @@
  */
 import { type LaunchedProcess, launchHere } from '../sandbox/launched-process.ts';
 import type { LauncherNotice, LauncherRequest } from '../protocol/launcher.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
 
 type LaunchRequest = Extract<LauncherRequest, { type: 'launch' }>;
@@ -38,7 +39,7 @@ async function startLauncher(
   }
 
   host.onNotice((request) => {
-    if (request.type === 'launch') launch(request);
+    if (request.type === 'launch') void failpoint('launcher.asked').then(() => launch(request));
     else if (request.type === 'boot') running.get(request.id)?.boot();
     else if (request.target === 'inside') running.get(request.id)?.killInside();
     else running.get(request.id)?.killOutside();

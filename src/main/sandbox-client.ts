@@ -41,6 +41,8 @@ export interface SandboxClient {
   startZygote(memoryMib: number): Promise<ClientSandbox>;
   /** @throws PlatformError sandbox-failed */
   startBuilder(memoryMib: number): Promise<ClientSandbox>;
+  /** Those that were started and have not ended. */
+  slots(): SlotId[];
 }
 
 type StartRequest = Extract<SupervisorRequest, { type: 'start-zygote' | 'start-builder' }>;
@@ -91,7 +93,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
       case 'certificate-key':
       case 'certificate-key-failed':
       case 'ticket-keys':
-        return; // For others: master-key-client.ts, certificate-key-client.ts, data-https.ts.
+      case 'sandboxes':
+        return; // For others: master-key-client.ts, certificate-key-client.ts, data-https.ts, census-client.ts.
       default:
         return notice satisfies never;
     }
@@ -170,6 +173,7 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
       return { ...sandbox, socket: readInPlace(sandbox.socket) };
     },
     startBuilder: (memoryMib) => start({ type: 'start-builder', memoryMib }),
+    slots: () => [...exits.keys()],
   };
 }
 

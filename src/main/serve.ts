@@ -1,8 +1,10 @@
 /** `fn server`, second half: the supervisor. It starts and keeps everything else, and parses nothing that comes from outside. */
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
-import { parseConfig } from './config/config.ts';
-import { readHostEnvironment, readServerEnvironment } from './config/env.ts';
+import { dirname, isAbsolute } from 'node:path';
+import { PlatformError } from '../protocol/errors.ts';
+import { armFailpoints } from '../std/failpoint.ts';
+import { type Config, parseConfig } from './config/config.ts';
+import { readFailpointFolder, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
 import { banner } from './supervisor/banner.ts';
 import type { HostTools } from './supervisor/host-tools.ts';
@@ -25,6 +27,7 @@ export async function serve({ tools, say, insists, isLocalHttps }: ServeOptions)
     cores: availableParallelism(),
     isLocalHttps,
   });
+  armForTests(config, say);
   const ending = endOnSignals(say);
   const platform = await startPlatform(
     { tools, xdgRuntimeDir: readHostEnvironment().runtimeDir, say },
@@ -32,6 +35,23 @@ export async function serve({ tools, say, insists, isLocalHttps }: ServeOptions)
   );
   process.stdout.write(readyBanner(platform));
   ending.closeWith(platform);
+}
+
+/** @throws PlatformError where anybody else than the test could be served */
+function armForTests(config: Config, say: ServeOptions['say']): void {
+  const folder = readFailpointFolder();
+  if (folder === null) return;
+  if (config.baseDomain !== 'localhost' || !isLoopback(config.host) || !isAbsolute(folder)) {
+    throw new PlatformError('config-invalid', 'FN_TEST_FAILPOINTS is for tests of gitfn itself', {
+      hint: 'unset FN_TEST_FAILPOINTS: with it the server ends itself where a file in that folder says so',
+    });
+  }
+  say(`FOR TESTS ONLY: ends or fails where files in ${folder} say so`);
+  armFailpoints(folder);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 /**

@@ -56,6 +56,7 @@ import { createControlBuilds } from './control-builds.ts';
 import { adoptAdminToken, createAuditedDeclarations, openControlAudit } from './control-audit.ts';
 import { createControlCertificates } from './control-certificates.ts';
 import { createControlGitHosts } from './control-git-hosts.ts';
+import { createControlConsistency } from './control-consistency.ts';
 import { createControlDomains } from './control-domains.ts';
 import { createControlFunctions } from './control-functions.ts';
 import { startControlLogs } from './control-logs.ts';
@@ -271,6 +272,10 @@ export async function wireControl(
     onError,
   });
 
+  const consistency = createControlConsistency(
+    { db, repository, bundles, seal, reservations, data, supervisor },
+    options,
+  );
   const publishRoutes = (): Promise<void> => publisher.publish();
   const forLogs = { db, bundles, redactors, log, publishRoutes, data };
   const logFollowers = await startControlLogs(forLogs, options, stack);
@@ -293,6 +298,7 @@ export async function wireControl(
     domains: domains.registry,
     certificates: certificates?.forApi ?? null,
     rotation,
+    consistency,
     metrics: createMetricsForApi(data, systemClock, log),
     routes: { publish: publishRoutes, previewDefault: options.previewAccess },
     address,
@@ -318,7 +324,16 @@ export async function wireControl(
   await listenOnSocket(api.server, sockets.controlApi);
 
   const gitMethods = createRpcServer<ControlForGit>(
-    createGitMethods({ db, access, audit, pushes, archives, tickets: gitHosts.tickets }),
+    createGitMethods({
+      db,
+      access,
+      audit,
+      pushes,
+      archives,
+      onError,
+      tickets: gitHosts.tickets,
+      routes: publisher,
+    }),
     (method, error) => log.error({ err: error, method }, 'call from the git front failed'),
   );
   stack.defer(() => new Promise<void>((resolve) => gitMethods.close(() => resolve())));

@@ -1,4 +1,5 @@
 import { accessSync, closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PlatformError } from '../protocol/errors.ts';
@@ -23,12 +24,12 @@ export function createBundleCode(bundlesDir: string, cacheBytes: number): Bundle
       if (!BUNDLE_NAME.test(bundle)) throw new PlatformError('internal', 'not a bundle');
       return packages.load(bundle, async () => exists(join(bundlesDir, bundle, 'node_modules')));
     },
-    read: async (bundle, file) => {
+    read: async (bundle, file, sha256) => {
       if (!BUNDLE_NAME.test(bundle) || file.split('/').includes('..')) {
         throw new PlatformError('internal', 'not a bundle file');
       }
       const path = join(bundlesDir, bundle, file);
-      return code.load(path, () => readCode(path));
+      return code.load(path, async () => whole(await readCode(path), sha256));
     },
   };
 }
@@ -51,6 +52,14 @@ async function readCode(path: string): Promise<Uint8Array> {
     return unreadable(error);
   }
   return readFile(path).catch(unreadable);
+}
+
+/** A file that a power loss cut short, or a disk has spoilt, must not run: half a function is another function. */
+function whole(content: Uint8Array, sha256: string | undefined): Uint8Array {
+  if (sha256 === undefined || hash('sha256', content) === sha256) return content;
+  throw new PlatformError('unavailable', 'the code of this deployment is spoilt on the disk', {
+    hint: 'fn doctor --deep says what mends it',
+  });
 }
 
 /** Trouble of another kind, such as too many open files, says nothing about the bundle. */

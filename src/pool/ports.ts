@@ -66,8 +66,8 @@ export interface ClaimPort {
 
 /** The code of a bundle's file. */
 export interface BundleCode {
-  /** Rejects with PlatformError when the file is not there. */
-  read(bundle: string, file: string): Promise<Uint8Array>;
+  /** Rejects with PlatformError when the file is not there, or is not the one of that sha256 (64 hex digits) where it is given. */
+  read(bundle: string, file: string, sha256?: string): Promise<Uint8Array>;
   /** Whether the bundle has packages beside its code, which a worker must see in /code. Cheap once it was asked. */
   hasPackages(bundle: string): Promise<boolean>;
 }

@@ -65,7 +65,8 @@ async function startOne(
   try {
     const { deployment, served } = request;
     const { bundle } = deployment;
-    const wanted = { bundle, file: served.file, memoryMib: served.memoryMib, cache };
+    const { file, memoryMib, codeSha256 } = served;
+    const wanted = { bundle, file, memoryMib, cache, ...(codeSha256 && { sha256: codeSha256 }) };
     taken = await takeWithCode(deps, wanted);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
@@ -90,6 +91,8 @@ export interface ZygoteWithCode {
 interface CodeRequest {
   bundle: string;
   file: string;
+  /** Of the file, where it is known. */
+  sha256?: string;
   memoryMib: number;
   cache?: Promise<Uint8Array | null>;
 }
@@ -100,9 +103,9 @@ interface CodeRequest {
  */
 export async function takeWithCode(
   { zygotes, code }: Pick<StartDeps, 'zygotes' | 'code'>,
-  { bundle, file, memoryMib, cache = NO_CACHE }: CodeRequest,
+  { bundle, file, sha256, memoryMib, cache = NO_CACHE }: CodeRequest,
 ): Promise<ZygoteWithCode> {
-  const reading = code.read(bundle, file);
+  const reading = code.read(bundle, file, sha256);
   const hasPackages = code.hasPackages(bundle);
   const taking = zygotes.take(memoryMib);
   try {

@@ -151,6 +151,14 @@ export type ConnectedGitHost = {
   webhookSecret: string;
 };
 
+/** Whether refs, rows, bundles, routes and sandboxes agree */
+export type ConsistencyReport = {
+  /** Empty when all agree; what is under way at the moment is not told */
+  findings: Finding[];
+  /** How much was looked at */
+  checked: { apps: number; refs: number; deployments: number; bundles: number; routes: number };
+};
+
 export type CreatedShareLink = {
   id: string;
   /** `production`, the full ref of a branch or tag, or the full SHA of a commit. */
@@ -326,6 +334,17 @@ export type EnvironmentVersion = {
   restoredFrom: number | null;
   set: { name: string; scope: string }[];
   unset: { name: string; scope: string }[];
+};
+
+/** Two things that should agree and do not */
+export type Finding = {
+  subject: 'refs' | 'rows' | 'bundles' | 'routes' | 'sandboxes';
+  /** Name of the app; null where it is of none */
+  app: string | null;
+  /** Which two things do not agree */
+  message: string;
+  /** A command, or what the platform does by itself */
+  remedy: string;
 };
 
 export type FunctionDeployment = {
@@ -958,6 +977,8 @@ export interface Operations {
   removeCertificate: { input: { params: { id: string } }; answer: undefined };
   /** Replace the master key and encrypt everything anew, while all serves */
   rotateMasterKey: { input: object; answer: { keyId: string; elapsedMs: number } };
+  /** Compare refs, rows, bundles, routes and sandboxes, and say what does not agree */
+  checkConsistency: { input: object; answer: ConsistencyReport };
   /** List all tokens, or those confined to apps that the token administers */
   listTokens: {
     input: { query?: { limit?: number; cursor?: string } };
@@ -1151,6 +1172,7 @@ export const OPERATIONS = {
   getAuthority: { method: 'GET', path: '/certificates/authority' },
   removeCertificate: { method: 'DELETE', path: '/certificates/{id}' },
   rotateMasterKey: { method: 'POST', path: '/master-key/rotation' },
+  checkConsistency: { method: 'GET', path: '/consistency' },
   listTokens: { method: 'GET', path: '/tokens' },
   createToken: { method: 'POST', path: '/tokens', isOnce: true },
   getToken: { method: 'GET', path: '/tokens/{id}' },

@@ -1,6 +1,7 @@
 /** Methods that each data process serves to control. */
 import type { ServedDeployment } from '../model/served.ts';
 import type { ReleaseCommand } from './builder.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** What a held worker tells of its start. */
 export type PrepareResult =
@@ -127,6 +128,8 @@ export interface DataForControl {
   flushMetrics: { params: null; result: null };
   /** Workers, zygotes and requests in flight, for `/readyz`, doctor and tests. */
   status: { params: null; result: DataStatus };
+  /** What it routes by, and the sandboxes that its pool has, for whoever compares them with what there should be. */
+  inspect: { params: null; result: { routes: Snapshot; slots: string[] } };
 }
 
 export interface DataStatus {

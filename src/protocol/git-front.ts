@@ -103,10 +103,17 @@ export interface GitForControl {
   /** All branches and tags, peeled, for the reconciler. Empty while a receive-pack of that repository runs. */
   listRefs: {
     params: { appId: string };
-    result: { isBusy: boolean; refs: { ref: string; sha: string; commit: CommitInfo }[] };
+    result: {
+      isBusy: boolean;
+      refs: { ref: string; sha: string; commit: CommitInfo }[];
+      /** Those below `refs/live/`. */
+      live: { name: string; sha: string }[];
+    };
   };
   /** What a branch or tag is at now, tags not peeled; null when there is none of the name. */
   readRef: { params: { appId: string; ref: string }; result: { sha: string | null } };
+  /** The apps that have a repository. */
+  listRepositories: { params: null; result: { appIds: string[] } };
   /** Writes a commit into the app's repository, which is made when it is missing, and moves no branch. */
   writeCommit: { params: { appId: string; commit: NewCommit }; result: CommitInfo };
   /** Moves a branch when it still is where it is expected; null: nowhere. A repeated call answers false. */

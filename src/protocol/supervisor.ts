@@ -27,7 +27,9 @@ export type SupervisorRequest =
   /** Data's alone: the private key of a certificate that it serves. Answered by `certificate-key`. */
   | { type: 'open-certificate'; request: number; certificate: string }
   /** Control's alone: puts a new master key before the old one, or leaves only the newest. Answered by `master-keys`. */
-  | { type: 'add-master-key' | 'retire-master-keys'; request: number };
+  | { type: 'add-master-key' | 'retire-master-keys'; request: number }
+  /** Control's alone: which sandboxes there are, and what the machine has of them. Answered by `sandboxes`. */
+  | { type: 'list-sandboxes'; request: number };
 
 export type SupervisorNotice =
   /**
@@ -51,6 +53,18 @@ export type SupervisorNotice =
   /** PKCS #8 in PEM. */
   | { type: 'certificate-key'; request: number; key: string }
   | { type: 'certificate-key-failed'; request: number; reason: string }
+  | {
+      type: 'sandboxes';
+      request: number;
+      /** All, with those that are being started or cleared away. */
+      slots: SlotId[];
+      /** Of them, the workers that run. */
+      workers: SlotId[];
+      /** Names of the cgroups of sandboxes; null where there are none. */
+      cgroups: string[] | null;
+      /** Names of the folders that workers see as /code. */
+      folders: string[];
+    }
   /** Those that session tickets are made with from now on; base64. */
   | { type: 'ticket-keys'; keys: string };
 
@@ -68,6 +82,8 @@ export interface SandboxExit {
 export interface StartMessage<Options> {
   type: 'start';
   options: Options;
+  /** See std/failpoint.ts; absent but in tests. */
+  failpoints?: string;
 }
 
 /** Sent to a child that shall finish what it has and exit. */

@@ -9,6 +9,7 @@ import {
   freezerOf,
   memoryOfAllSandboxes,
   moveOut,
+  namesIn,
   cpuQuota,
   readCounter,
   removeCgroupFolder,
@@ -79,6 +80,7 @@ export function createCgroupV1(folders: CgroupV1Folders): CgroupDriver {
       return sandboxCgroup(paths, `${memory}/${name}`, { group, base: cpu, freezer });
     },
     openLevel: processor.openLevel,
+    sandboxNames: () => namesIn(memory),
     close: async () => {
       await processor.close();
       for (const path of processor.parts) moveOut(path, [dirname(dirname(path))]);

@@ -10,6 +10,7 @@ import {
   freezerOf,
   memoryOfAllSandboxes,
   moveOut,
+  namesIn,
   NORMAL_WEIGHT,
   OFFICE_WEIGHT,
   PLATFORM_WEIGHT,
@@ -73,6 +74,7 @@ export function createCgroupV2(base: string): CgroupDriver {
     },
     // Memory is in the same hierarchy, and what a process has used before it moved would stay charged where it was.
     openLevel: () => null,
+    sandboxNames: () => namesIn(all),
     close: async () => {
       const parent = dirname(base);
       for (const path of parts) moveOut(path, [`${parent}/${OWN_LEAF}`, parent]);

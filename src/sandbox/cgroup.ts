@@ -41,6 +41,8 @@ export interface CgroupDriver {
    * stands alone. It goes with the last of them. Null where sandboxes stay where they are.
    */
   openLevel(): ProcessorGroup | null;
+  /** Of what `create` has made and nobody has removed; null where it makes none. */
+  sandboxNames(): string[] | null;
   /** Removes what `create` stands in; to be called when every sandbox has gone. */
   close(): Promise<void>;
 }
@@ -107,6 +109,7 @@ export const noCgroups: CgroupDriver = {
     remove: () => Promise.resolve(true),
   }),
   openLevel: () => null,
+  sandboxNames: () => null,
   close: () => Promise.resolve(),
 };
 
@@ -157,6 +160,13 @@ export async function removeCgroupFolder(path: string): Promise<boolean> {
     await delay(REMOVE_PAUSE_MS);
   }
   return false;
+}
+
+/** The cgroups that stand in one. */
+export function namesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 }
 
 /** Puts what is in a cgroup into the first of the others that takes it, so that it can be removed. */

@@ -2,11 +2,11 @@
  * Makes `run` one that many may ask for at a time: nobody's run begins before they asked, and those who ask while one is
  * under way share the next.
  */
-export function shareRuns(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | null = null;
-  let next: Promise<void> | null = null;
+export function shareRuns<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | null = null;
+  let next: Promise<T> | null = null;
 
-  function start(): Promise<void> {
+  function start(): Promise<T> {
     next = null;
     const current = run().finally(() => {
       if (running === current) running = null;

@@ -51,6 +51,20 @@ export async function findRoute(
   return rows[0]?.id ?? null;
 }
 
+/** Commits that production, branches and tags of an app serve; the slug of production is null. */
+export async function listLiveCommits(
+  db: Queryable,
+  appId: string,
+): Promise<{ slug: string | null; commit: string }[]> {
+  const { rows } = await db.query<{ slug: string | null; commit: string }>(
+    `SELECT CASE r.kind WHEN 'ref' THEN r.target END AS slug, d.commit_sha AS commit
+     FROM routes r JOIN deployments d ON d.id = r.deployment_id
+     WHERE r.app_id = $1 AND r.kind IN ('production', 'ref')`,
+    [appId],
+  );
+  return rows;
+}
+
 /** What the production host of an app serves. */
 export interface Live {
   version: number | null;

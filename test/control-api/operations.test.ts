@@ -131,6 +131,7 @@ it('changes environments and domains', async () => {
   expect(await drive('getEnvironment', mine)).toMatchObject({ version: 3 });
   await drive('listEnvironmentVersions', mine);
   await drive('rotateMasterKey');
+  await drive('checkConsistency');
   const domain = { params: { app: 'mine', name: 'www.example.com' } };
   await drive('addDomain', { ...mine, body: { name: 'www.example.com' } });
   await drive('listDomains', { ...mine, query: { state: 'pending' } });

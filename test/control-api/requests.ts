@@ -184,6 +184,7 @@ export const REQUESTS: Record<OperationId, Tried> = {
     input: () => ({ params: { connection: 'git-none' } }),
   },
   getPrometheusMetrics: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },
+  checkConsistency: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },
   rotateMasterKey: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },
   listAuditEntries: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },
   verifyAudit: { least: 'admin', isPlatform: true, isOfNoApp: true, input: () => ({}) },

@@ -30,12 +30,13 @@ const commit = { sha: '1'.repeat(40), tree: '2'.repeat(40), subject: '', author:
 function startLives(overrides: Partial<Deps> = {}): AppLives {
   return createAppLives({
     db: database,
-    publisher: { publish: async () => {} },
+    publisher: { publish: async () => {}, doubt: () => {} },
     seal: { remove: async () => {} },
     repository: {
       listRefs: async (id: string) => ({
         isBusy,
         refs: committed.has(id) ? [{ ref: 'refs/heads/main', sha: commit.sha, commit }] : [],
+        live: [],
       }),
       remove: async (id: string) => void removed.push(id),
     },

@@ -48,6 +48,8 @@ export class DeployHarness {
   served: Snapshot = { generation: 0, apps: [], deployments: [] };
   /** Branches and tags of the one repository. */
   readonly refs = new Map<string, CommitInfo>();
+  /** What git shows below `refs/live/`. */
+  readonly liveRefs = new Map<string, string>();
   readonly errors: unknown[] = [];
   readonly sealed = new Map<string, SealedEnvironment>();
   needs: EnvironmentNeeds = { reads: [], required: [] };
@@ -100,10 +102,16 @@ export class DeployHarness {
       listRefs: async () => ({
         isBusy: this.isBusy,
         refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
+        live: [...this.liveRefs].map(([name, sha]) => ({ name, sha })),
       }),
       readRef: async (_: string, ref: string) => this.refs.get(ref)?.sha ?? null,
       sendArchive: async () => {},
-      publishLive: async () => {},
+      publishLive: async (_appId: string, refs: { name: string; sha: string | null }[]) => {
+        for (const { name, sha } of refs) {
+          if (sha === null) this.liveRefs.delete(name);
+          else this.liveRefs.set(name, sha);
+        }
+      },
     };
     const onError = (error: unknown): void => void this.errors.push(error);
     const publisher = createPublisher({

@@ -71,3 +71,17 @@ it('goes on after a run that failed', async () => {
   await second;
   expect(generations).toEqual([1, 2]);
 });
+
+it('is behind from a doubt on, also when a run that began before it succeeds', async () => {
+  const { publisher, answer } = setUp();
+  const before = publisher.publish();
+  await settled();
+  publisher.doubt();
+  await answer();
+  await before;
+  expect(publisher.isBehind).toBe(true);
+  const after = publisher.publish();
+  await answer();
+  await after;
+  expect(publisher.isBehind).toBe(false);
+});

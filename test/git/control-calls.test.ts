@@ -91,13 +91,15 @@ describe('sendArchive', () => {
 });
 
 describe('listRefs', () => {
-  it('lists branches and tags with their commits, and not what is live', async () => {
+  it('lists branches and tags with their commits, and what is live beside them', async () => {
     const sha = await work.commit('index.ts', '1', 'First');
     await work.must('tag', '--annotate', '--message', 'one', 'v1');
     await work.must('push', url, 'main', 'v1');
     await front.calls('publishLive', { appId, refs: [{ name: 'refs/live/production', sha }] });
-    const { isBusy, refs } = await front.calls('listRefs', { appId });
+    const { isBusy, refs, live } = await front.calls('listRefs', { appId });
     expect(isBusy).toBe(false);
+    expect(live).toEqual([{ name: 'refs/live/production', sha }]);
+    expect(await front.calls('listRepositories', null)).toEqual({ appIds: [appId] });
     expect(refs).toMatchObject([
       { ref: 'refs/heads/main', sha, commit: { sha, subject: 'First' } },
       { ref: 'refs/tags/v1', sha: await work.must('rev-parse', 'v1'), commit: { sha } },
@@ -112,11 +114,11 @@ describe('listRefs', () => {
     };
     await work.commit('index.ts', '1');
     await work.must('push', url, 'main');
-    expect(during).toEqual({ isBusy: true, refs: [] });
+    expect(during).toEqual({ isBusy: true, refs: [], live: [] });
   });
 
   it('is empty for an app without a repository', async () => {
-    expect(await front.calls('listRefs', { appId })).toEqual({ isBusy: false, refs: [] });
+    expect(await front.calls('listRefs', { appId })).toEqual({ isBusy: false, refs: [], live: [] });
   });
 });
 

@@ -59,6 +59,14 @@ export function readServerEnvironment(source: NodeJS.ProcessEnv = process.env): 
   return environment;
 }
 
+/**
+ * The folder of a test's failpoints (std/failpoint.ts), which is no setting: a server that others can reach refuses
+ * to start with it.
+ */
+export function readFailpointFolder(source: NodeJS.ProcessEnv = process.env): string | null {
+  return source['FN_TEST_FAILPOINTS'] || null;
+}
+
 /** What the machine says about this process, rather than the operator. */
 export interface HostEnvironment {
   /** Folders that are searched for git, bubblewrap and the other system tools. */

@@ -33,6 +33,8 @@ export interface CodeSlots {
   open(slot: string): string;
   /** Shows it the packages of a bundle, 64 hex digits. */
   fill(slot: string, bundle: string): Promise<void>;
+  /** The slots that there is a folder of. */
+  list(): string[];
   /** To be called when the sandbox has gone. */
   remove(slot: string): Promise<void>;
 }
@@ -55,6 +57,7 @@ export function createCodeSlots(options: CodeSlotsOptions): CodeSlots {
       const target = `${slotsDir}/${slot}/${SHOWN_FOLDER}`;
       return turns.run(slot, () => linkFolder(source, target, { files: 0, depth: 0, isCopied }));
     },
+    list: () => readdirSync(slotsDir),
     remove: (slot) =>
       turns.run(slot, () => rm(`${slotsDir}/${slot}`, { recursive: true, force: true })),
   };

@@ -1,8 +1,7 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
-import { existsSync, lstatSync, readlinkSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { OidcSettings } from '../../access/index.ts';
-import { sandboxFilter } from '../../sandbox/index.ts';
 import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
@@ -15,6 +14,7 @@ import type {
   PublicAddress,
 } from '../start-options.ts';
 import { dataProcessName } from '../data-process-name.ts';
+import { FIRST_EXTRA_FD, gitConfinement } from './git-confinement.ts';
 import type { HostTools } from './host-tools.ts';
 import { dataSockets, type Layout } from './layout.ts';
 import { outwardOptions } from './outward-options.ts';
@@ -49,10 +49,6 @@ export interface ProcessPlan {
   isPlain: boolean;
 }
 
-/** 3 is the channel, so the first extra descriptor is 4. */
-const FIRST_EXTRA_FD = 4;
-const GIT_ARGUMENTS_FD = FIRST_EXTRA_FD;
-const GIT_FILTER_FD = FIRST_EXTRA_FD + 1;
 /** MB of young objects. With more, as V8 would take, each of its collections keeps requests waiting for longer (decision 32). */
 const DATA_HEAP = '--max-semi-space-size=8';
 /** node-git-server calls url.parse(), on addresses that were validated before. */
@@ -64,7 +60,6 @@ const MAY_BIND_LOW_PORTS = [
   '--ambient-caps=-all,+net_bind_service',
   '--bounding-set=-all,+net_bind_service',
 ];
-const GIT_TMP_BYTES = String(64 * 1024 * 1024);
 
 export function controlSpec(plan: ProcessPlan): ProcessSpec {
   const { config, secrets, layout } = plan;
@@ -185,10 +180,10 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
     command: [
       tools.setpriv,
       ...asUid(plan.uids?.git ?? null),
-      ...(confined === null ? [] : [confined.bwrap, '--args', String(GIT_ARGUMENTS_FD), '--']),
+      ...confined.command,
       ...run(plan, 'git'),
     ],
-    descriptors: confined === null ? [] : [confined.arguments, confined.filter],
+    descriptors: confined.descriptors,
     options: () => options,
     prepare: () =>
       clearAll(socketFolders.gitForData, socketFolders.gitForControl, socketFolders.gitHooks),
@@ -234,64 +229,6 @@ function run(
 ): string[] {
   const flags = program === 'data' ? [...QUIET, DATA_HEAP] : QUIET;
   return [plan.node, ...flags, plan.programs.files[program]];
-}
-
-/** Null where no sandbox starts. */
-function gitConfinement(
-  plan: ProcessPlan,
-): { bwrap: string; arguments: string; filter: Buffer } | null {
-  const { bwrap } = plan.tools;
-  if (plan.isPlain || bwrap === null) return null;
-  return {
-    bwrap,
-    arguments: gitMounts(plan)
-      .map((word) => `${word}\0`)
-      .join(''),
-    // The one of functions and builds: git and its hooks ask for nothing that it refuses.
-    filter: sandboxFilter(process.arch),
-  };
-}
-
-/** bubblewrap's arguments: the front parses packs, and sees the repositories, its sockets and the system's programs. */
-function gitMounts(plan: ProcessPlan): string[] {
-  const { layout, uids } = plan;
-  const id = String(uids?.git ?? process.getuid?.());
-  const { socketFolders, data, projectDir } = layout;
-  const readOnly = [
-    '/usr',
-    plan.node,
-    plan.programs.files.git,
-    `${projectDir}/hooks`,
-    socketFolders.controlForGit,
-  ];
-  const writable = [
-    data.repositories,
-    data.gitState,
-    socketFolders.gitForData,
-    socketFolders.gitForControl,
-    socketFolders.gitHooks,
-  ];
-  return [
-    ['--unshare-user', '--uid', id, '--gid', id, '--disable-userns'],
-    ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--unshare-net'],
-    ['--cap-drop', 'ALL', '--die-with-parent', '--new-session', '--hostname', 'fn-git'],
-    ...['bin', 'sbin', 'lib', 'lib64'].map(systemFolder),
-    // /bin/nc is one of Debian's alternatives.
-    ['--ro-bind-try', '/etc/alternatives', '/etc/alternatives'],
-    ['--ro-bind', plan.passwdFile, '/etc/passwd'],
-    ['--proc', '/proc', '--dev', '/dev', '--size', GIT_TMP_BYTES, '--tmpfs', '/tmp'],
-    ...readOnly.map((path) => ['--ro-bind', path, path]),
-    ...writable.map((path) => ['--bind', path, path]),
-    ['--seccomp', String(GIT_FILTER_FD), '--chdir', '/'],
-  ].flat();
-}
-
-/** A link into /usr on a merged system, a folder on an older one. */
-function systemFolder(name: string): string[] {
-  const path = `/${name}`;
-  if (!existsSync(path)) return [];
-  if (lstatSync(path).isSymbolicLink()) return ['--symlink', readlinkSync(path), path];
-  return ['--ro-bind', path, path];
 }
 
 function clearAll(...folders: string[]): void {

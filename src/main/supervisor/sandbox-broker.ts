@@ -16,15 +16,22 @@ import type {
 } from '../../sandbox/index.ts';
 import type { SealedEnvironment } from '../../model/environment.ts';
 import { systemClock } from '../../std/clock.ts';
+import { failpoint } from '../../std/failpoint.ts';
 import { randomName } from '../../std/ids.ts';
-import type { MasterKeyFile } from '../config/secrets.ts';
 import { AppShares } from './app-shares.ts';
 import type { CodeSlots } from './code-slots.ts';
 import type { EgressChannels } from './egress-channels.ts';
 import type { EgressLink } from './egress-link.ts';
 import { handOver } from './hand-over.ts';
+import { changeMasterKeys, type KeyDeps, openCertificate } from './key-requests.ts';
+import { SandboxCensus } from './sandbox-census.ts';
 import { type SandboxKind, sandboxLimits } from './sandbox-limits.ts';
-import { mayAsk, parseSupervisorRequest } from './supervisor-requests.ts';
+import {
+  isKeyRequest,
+  isSlotRequest,
+  mayAsk,
+  parseSupervisorRequest,
+} from './supervisor-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
 
 interface LinkedNetworks {
@@ -32,12 +39,12 @@ interface LinkedNetworks {
   link: Pick<EgressLink, 'open' | 'close'>;
 }
 
-interface BrokerDeps {
+interface BrokerDeps extends KeyDeps {
   sandboxes: Pick<Sandboxes, 'startBy'>;
   /** Makes their processes: who waits for an environment must not wait for that. */
   launcher: Launcher;
   /** Its processor, for which apps have shares. */
-  cgroups: Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel'>;
+  cgroups: Pick<CgroupDriver, 'sandboxes' | 'office' | 'openLevel' | 'sandboxNames'>;
   program: (kind: SandboxKind, memoryMib: number) => SandboxProgram;
   codeSlots: CodeSlots;
   /** Null where sandboxes have no network. */
@@ -46,10 +53,6 @@ interface BrokerDeps {
   channels: Pick<EgressChannels, 'open'> | null;
   /** @throws when there is no sealed file of the deployment, or it does not open. */
   openSealed: (deployment: string) => SealedEnvironment;
-  /** PEM. @throws when there is no sealed key of the certificate, or it does not open. */
-  openSealedKey: (certificate: string) => string;
-  masterKeyFile: MasterKeyFile;
-  say: (line: string) => void;
 }
 
 interface BrokerOptions {
@@ -77,9 +80,6 @@ interface Slot {
 
 type SpecialiseRequest = Extract<SupervisorRequest, { type: 'specialise' }>;
 type StartRequest = Extract<SupervisorRequest, { memoryMib: number }>;
-type SlotRequest = Extract<SupervisorRequest, { type: 'kill' | 'freeze' | 'thaw' }>;
-type CertificateRequest = Extract<SupervisorRequest, { type: 'open-certificate' }>;
-type KeyRequest = Extract<SupervisorRequest, { type: 'add-master-key' | 'retire-master-keys' }>;
 
 const CODE_FOLDER = '/code';
 
@@ -93,8 +93,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
   });
   const releases = new Set<Promise<void>>();
   const attached = new Set<ProcessListener>();
-  /** With those that are being started. */
-  const counts = { zygote: 0, builder: 0 };
+  const census = new SandboxCensus(deps.cgroups, deps.codeSlots);
 
   function attach(child: ChildProcess, kind: SandboxKind): ProcessListener {
     const slots = new Map<SlotId, Slot>();
@@ -113,23 +112,24 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       }
       const slot = `slot-${randomName(12)}`;
       let network: SlotNetwork | null = null;
-      counts[kind] += 1;
+      census.begin(slot, kind);
+      await failpoint('sandbox.asked');
       try {
         if (kind === 'zygote') network = (await deps.networks?.networks.lease()) ?? null;
         if (hasEnded) throw new PlatformError('unavailable', 'who asked for it has ended');
         await run(slot, request, network);
       } catch (error) {
         network?.close();
-        counts[kind] -= 1;
+        census.ended(slot);
         if (!(error instanceof PlatformError)) throw error;
-        void deps.codeSlots.remove(slot).catch(sayFailure);
+        void forget(slot);
         if (!hasEnded) deps.say(`a sandbox did not start: ${error.message}`);
         notify({ type: 'sandbox-failed', request: request.request, reason: error.message });
       }
     }
 
     function refusal(memoryMib: number): string | null {
-      if (counts[kind] >= options.maxSandboxes) return 'too many sandboxes';
+      if (census.count(kind) >= options.maxSandboxes) return 'too many sandboxes';
       const max = options.maxMemoryMib[kind];
       if (memoryMib >= MIN_MEMORY_MIB && memoryMib <= max) return null;
       return `${memoryMib} MB of memory are not within ${MIN_MEMORY_MIB} to ${max} MB`;
@@ -152,6 +152,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
       releases.add(settled);
       const sandbox = await starting;
       slots.set(slot, { sandbox, network, isSpecialised: false });
+      census.running(slot);
       if (hasEnded) sandbox.kill();
       shares.joinUnowned(kind === 'zygote' ? 'zygotes' : 'builds', sandbox);
       handOver(child, { type: 'sandbox-started', request, slot }, sandbox);
@@ -180,13 +181,18 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         deps.networks?.link.close(network);
         network.close();
       }
+      await forget(slot);
+    }
+
+    async function forget(slot: SlotId): Promise<void> {
       if (kind === 'zygote') await deps.codeSlots.remove(slot).catch(sayFailure);
+      census.gone(slot);
     }
 
     async function reportExit(slot: SlotId, sandbox: Sandbox): Promise<void> {
       const exit = await sandbox.exited;
       slots.delete(slot);
-      counts[kind] -= 1;
+      census.ended(slot);
       notify({ type: 'exited', slot, exit });
     }
 
@@ -213,6 +219,7 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
           await deps.channels?.open(id, slot.sandbox.channel, { app, egress, lost });
         }
         slot.sandbox.giveEnvironment(environment);
+        await failpoint('sandbox.environment-given');
         // Afterwards: its start waits for the environment, and not for this.
         shares.join(app, slot.sandbox);
       } catch (error) {
@@ -220,28 +227,6 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         const reason = 'its environment or its packages cannot be opened';
         notify({ type: 'specialise-failed', slot: id, reason });
         slot.sandbox.kill();
-      }
-    }
-
-    function openCertificate({ request, certificate }: CertificateRequest): void {
-      try {
-        const key = deps.openSealedKey(certificate);
-        notify({ type: 'certificate-key', request, key });
-      } catch (error) {
-        deps.say(`the key of certificate ${certificate} cannot be opened: ${String(error)}`);
-        notify({ type: 'certificate-key-failed', request, reason: 'its key cannot be opened' });
-      }
-    }
-
-    async function changeMasterKeys({ type, request }: KeyRequest): Promise<void> {
-      const file = deps.masterKeyFile;
-      try {
-        await (type === 'add-master-key' ? file.add() : file.retireOld());
-        const keys = file.keys.map((key) => key.toString('base64'));
-        notify({ type: 'master-keys', request, keys });
-      } catch (error) {
-        deps.say(`the master key's file cannot be written: ${String(error)}`);
-        notify({ type: 'master-keys-failed', request, reason: 'its file cannot be written' });
       }
     }
 
@@ -254,10 +239,12 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
         void specialise(request);
       } else if (request.type === 'booted') {
         booted(request.slot);
+      } else if (request.type === 'list-sandboxes') {
+        notify({ type: 'sandboxes', request: request.request, ...census.list() });
       } else if (request.type === 'open-certificate') {
-        openCertificate(request);
+        notify(openCertificate(deps, request));
       } else if (isKeyRequest(request)) {
-        void changeMasterKeys(request);
+        void changeMasterKeys(deps, request).then(notify);
       } else if (isSlotRequest(request)) {
         slots.get(request.slot)?.sandbox[request.type]();
       } else {
@@ -288,11 +275,3 @@ export function createSandboxBroker(deps: BrokerDeps, options: BrokerOptions): S
 }
 
 function nothing(): void {}
-
-function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
-  return request.type === 'add-master-key' || request.type === 'retire-master-keys';
-}
-
-function isSlotRequest(request: SupervisorRequest): request is SlotRequest {
-  return request.type === 'kill' || request.type === 'freeze' || request.type === 'thaw';
-}

@@ -5,7 +5,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 import { ERROR_TABLE, type ErrorCode, PlatformError } from '../../protocol/errors.ts';
-import type { FailedMessage, ReadyMessage, SupervisorRequest } from '../../protocol/supervisor.ts';
+import type {
+  FailedMessage,
+  ReadyMessage,
+  StartMessage,
+  SupervisorRequest,
+} from '../../protocol/supervisor.ts';
+import { failpointFolder } from '../../std/failpoint.ts';
 import { createRestartDelays } from './restart-delays.ts';
 
 export interface ProcessSpec {
@@ -104,7 +110,7 @@ export class SupervisedProcess {
       void this.#restartLater(reason, startedAt, outcome);
     };
     this.#ended = afterEnd();
-    if (child.connected) child.send({ type: 'start', options: this.#spec.options() }, () => {});
+    if (child.connected) child.send(startMessage(this.#spec), () => {});
     return outcome;
   }
 
@@ -117,6 +123,11 @@ export class SupervisedProcess {
     this.#deps.say(`${name} ended (${end})${reason}; starting it again in ${delayMs} ms`);
     this.#restart = setTimeout(() => void this.#spawn(), delayMs);
   }
+}
+
+function startMessage({ options }: ProcessSpec): StartMessage<unknown> {
+  const failpoints = failpointFolder();
+  return { type: 'start', options: options(), ...(failpoints !== null && { failpoints }) };
 }
 
 function spawnWithChannel(spec: ProcessSpec): ChildProcess {

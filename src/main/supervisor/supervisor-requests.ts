@@ -27,6 +27,7 @@ export function parseSupervisorRequest(message: unknown): SupervisorRequest | nu
       return isRequest && isMemory ? { type, request, memoryMib } : null;
     case 'add-master-key':
     case 'retire-master-keys':
+    case 'list-sandboxes':
       return isRequest ? { type, request } : null;
     case 'open-certificate':
       return isRequest && matches(certificate, CERTIFICATE_ID)
@@ -65,12 +66,27 @@ export function mayAsk(kind: SandboxKind, request: SupervisorRequest): boolean {
     case 'start-builder':
     case 'add-master-key':
     case 'retire-master-keys':
+    case 'list-sandboxes':
       return kind === 'builder';
     case 'kill':
       return true;
     default:
       return request satisfies never;
   }
+}
+
+export type SlotRequest = Extract<SupervisorRequest, { type: 'kill' | 'freeze' | 'thaw' }>;
+export type KeyRequest = Extract<
+  SupervisorRequest,
+  { type: 'add-master-key' | 'retire-master-keys' }
+>;
+
+export function isKeyRequest(request: SupervisorRequest): request is KeyRequest {
+  return request.type === 'add-master-key' || request.type === 'retire-master-keys';
+}
+
+export function isSlotRequest(request: SupervisorRequest): request is SlotRequest {
+  return request.type === 'kill' || request.type === 'freeze' || request.type === 'thaw';
 }
 
 export function isAppName(value: unknown): value is string {
