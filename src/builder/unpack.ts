@@ -20,6 +20,7 @@ import {
   MAX_SOURCE_PATH_BYTES,
 } from '../protocol/builder.ts';
 import { isInside } from './inside.ts';
+import { isLfsPointer, lfsProblems, MAX_POINTER_BYTES } from './lfs-pointers.ts';
 
 /** The repository's files on disk. */
 interface UnpackedSource {
@@ -63,12 +64,14 @@ export async function unpackSource(tar: Readable, root: string): Promise<Unpacki
     warnings: [],
   };
   const links = new Map<string, string>();
+  const pointers: string[] = [];
   try {
     const entries = extract();
     tar.on('error', (error) => entries.destroy(error));
     tar.pipe(entries);
-    for await (const entry of entries) await unpackEntry(entry, { root, source, links });
+    for await (const entry of entries) await unpackEntry(entry, { root, source, links, pointers });
     tar.resume(); // What fills up its last block must not hold up the connection.
+    if (pointers.length > 0) return { kind: 'failed', problems: lfsProblems(pointers) };
     makeLinks(links, root, source);
     return source;
   } catch (error) {
@@ -88,9 +91,14 @@ interface UnpackState {
   root: string;
   source: UnpackedSource;
   links: Map<string, string>;
+  /** Paths of files that stand for others, which are not here. */
+  pointers: string[];
 }
 
-async function unpackEntry(entry: Entry, { root, source, links }: UnpackState): Promise<void> {
+async function unpackEntry(
+  entry: Entry,
+  { root, source, links, pointers }: UnpackState,
+): Promise<void> {
   const { name, type, linkname } = entry.header;
   const path = safePath(name);
   if (path.includes(REPLACEMENT)) {
@@ -102,7 +110,8 @@ async function unpackEntry(entry: Entry, { root, source, links }: UnpackState): 
     mkdirSync(join(root, path), { recursive: true });
   } else if (type === 'file') {
     countFile(source);
-    await writeEntry(entry, join(root, path), source);
+    const beginning = await writeEntry(entry, join(root, path), source);
+    if (isLfsPointer(beginning)) pointers.push(path);
   } else if (type === 'symlink') {
     countFile(source);
     links.set(path, linkname);
@@ -132,7 +141,10 @@ function countFile(source: UnpackedSource): void {
   }
 }
 
-async function writeEntry(entry: Entry, path: string, source: UnpackedSource): Promise<void> {
+/** Resolves with the file's content when it is so small that it may be a pointer, else with nothing. */
+async function writeEntry(entry: Entry, path: string, source: UnpackedSource): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const mayBePointer = (entry.header.size ?? 0) <= MAX_POINTER_BYTES;
   mkdirSync(dirname(path), { recursive: true });
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const file = openSync(path, flags, 0o644);
@@ -144,10 +156,12 @@ async function writeEntry(entry: Entry, path: string, source: UnpackedSource): P
         throw new SourceRefused(`the repository's files are larger than ${limitMib} MB together`);
       }
       for (let at = 0; at < chunk.length;) at += writeSync(file, chunk, at);
+      if (mayBePointer) chunks.push(chunk);
     }
   } finally {
     closeSync(file);
   }
+  return Buffer.concat(chunks);
 }
 
 /** Makes all links, then removes those that lead out of the tree or nowhere, whatever the chain between them. */

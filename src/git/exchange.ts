@@ -8,10 +8,12 @@ import type { Places } from './places.ts';
 import type { ControlPort } from './ports.ts';
 import type { Push, Pushes } from './pushes.ts';
 import { refusedRefsReport } from './push-report.ts';
+import { toRefusal } from './refusal.ts';
 import type { Repositories } from './repositories.ts';
 import { openBody, readHead } from './request-body.ts';
 import { createFetchHeadParser, createPushHeadParser, type HeadParser } from './request-head.ts';
-import { prepareAnswer, relay } from './respond.ts';
+import { afterRequest, prepareAnswer, relay } from './respond.ts';
+import { announceLargePack, refusalInBand, SIDE_BAND } from './side-band.ts';
 import type { GitService } from './target.ts';
 
 export interface ExchangeDeps {
@@ -26,6 +28,7 @@ export interface ExchangeDeps {
 
 /** Beside the pack: the command list, and enough for git itself to be the one that says the pack is too large. */
 const PACK_MARGIN_BYTES = 2 * 1024 * 1024;
+const INTERNAL_ERROR = 500;
 
 /** Answers an admitted request; the response is complete, or its client gone, when this resolves. */
 export async function serveGit(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
@@ -33,14 +36,20 @@ export async function serveGit(deps: ExchangeDeps, admitted: AdmittedRequest): P
   const gone = new AbortController();
   response.on('close', () => gone.abort(new Error('the client went away')));
   if (response.destroyed) return;
-  const giveBack = await deps.places[target.service].take(target.appName, gone.signal);
-  try {
-    if (target.kind === 'advertisement') await advertise(deps, admitted);
-    else await exchange(deps, admitted);
-  } finally {
-    giveBack();
-  }
+  const withPlace: WithPlace = async (work) => {
+    const giveBack = await deps.places[target.service].take(target.appName, gone.signal);
+    try {
+      await work();
+    } finally {
+      giveBack();
+    }
+  };
+  if (target.kind === 'advertisement') await withPlace(() => advertise(deps, admitted));
+  else await exchange(deps, admitted, withPlace);
 }
+
+/** Does what needs a git process, in its turn. */
+type WithPlace = (work: () => Promise<void>) => Promise<void>;
 
 async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
   const { response, target, appId } = admitted;
@@ -59,21 +68,57 @@ async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise
   output.destroy();
 }
 
-async function exchange(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
+/** What is said instead of what was asked for is said in a band where the client reads bands. */
+async function exchange(
+  deps: ExchangeDeps,
+  admitted: AdmittedRequest,
+  withPlace: WithPlace,
+): Promise<void> {
   const { request, response, target } = admitted;
   const plan = planFor(deps, target.service);
-  const body = openBody(request, { limits: deps.limits, maxBytes: plan.maxBodyBytes });
+  try {
+    await exchangeByPlan(deps, { admitted, plan, withPlace });
+  } catch (error) {
+    const refusal = toRefusal(error);
+    const isTold = plan.parser.capabilities().includes(SIDE_BAND) && !response.headersSent;
+    if (!isTold || response.destroyed || refusal.status === INTERNAL_ERROR) throw error;
+    prepareAnswer(response, resultType(target.service));
+    response.write(refusalInBand(refusal));
+    afterRequest(request, () => response.end());
+  }
+}
+
+async function exchangeByPlan(
+  deps: ExchangeDeps,
+  { admitted, plan, withPlace }: { admitted: AdmittedRequest; plan: Plan; withPlace: WithPlace },
+): Promise<void> {
+  const { request, response, target } = admitted;
+  const { limits, maxPackBytes } = deps;
+  let onReceived = (_bytes: number): void => {};
+  const body = openBody(request, {
+    limits,
+    maxBytes: plan.maxBodyBytes,
+    onReceived: (bytes) => onReceived(bytes),
+  });
   const { head, opening } = await readHead(body, plan.parser, plan.maxHeadBytes);
-  prepareAnswer(response, `application/x-git-${target.service}-result`);
   if (head.kind === 'probe') {
+    prepareAnswer(response, resultType(target.service));
     body.resume();
     response.end();
     return;
   }
   const report = head.kind === 'push' ? refusedRefsReport(head) : null;
-  if (report === null) await runGit(deps, { admitted, opening, body });
+  if (plan.parser.capabilities().includes(SIDE_BAND)) {
+    onReceived = announceLargePack(response, { maxPackBytes, headBytes: head.bytes });
+  }
+  if (report === null) await withPlace(() => runGit(deps, { admitted, opening, body }));
+  else prepareAnswer(response, resultType(target.service));
   await consume(body);
-  response.end(report ?? undefined);
+  afterRequest(request, () => response.end(report ?? undefined));
+}
+
+function resultType(service: GitService): string {
+  return `application/x-git-${service}-result`;
 }
 
 interface Plan {
@@ -108,6 +153,7 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
   const repository = await deps.repositories.ensure(appId);
   await failpoint('git.repository-ready');
   if (response.destroyed) return;
+  prepareAnswer(response, resultType(target.service));
   const isPush = target.service === 'receive-pack';
   let push: Push | null = null;
   const run = deps.engine.run({

@@ -2,10 +2,8 @@ import { refProblem } from '../model/ref.ts';
 import { encodePacket, FLUSH_PACKET } from './packet-line.ts';
 import { Refusal } from './refusal.ts';
 import type { RefCommand, RequestHead } from './request-head.ts';
+import { inBand, SIDE_BAND } from './side-band.ts';
 
-/** One byte less for the side band's own number (gitprotocol-pack, "Packfile Data"). */
-const MAX_BAND_BYTES = 65_515;
-const REPORT_BAND = Buffer.from([1]);
 /** A name that does not fit the report beside its reason. */
 const MAX_REPORTED_REF_BYTES = 60_000;
 
@@ -33,21 +31,11 @@ export function refusedRefsReport({ commands, capabilities }: PushHead): Buffer 
   });
   const flush = Buffer.from(FLUSH_PACKET);
   const report = Buffer.concat([encodePacket('unpack ok\n'), ...lines, flush]);
-  return capabilities.includes('side-band-64k') ? Buffer.concat([...bands(report), flush]) : report;
+  return capabilities.includes(SIDE_BAND) ? Buffer.concat([inBand('report', report), flush]) : report;
 }
 
 function problemOf({ ref }: RefCommand): string | null {
   const name = ref.toString('utf8');
   if (!Buffer.from(name).equals(ref)) return 'ref names are in UTF-8';
   return refProblem(name);
-}
-
-function bands(report: Buffer): Buffer[] {
-  const packets: Buffer[] = [];
-  for (let at = 0; at < report.length; at += MAX_BAND_BYTES) {
-    packets.push(
-      encodePacket(Buffer.concat([REPORT_BAND, report.subarray(at, at + MAX_BAND_BYTES)])),
-    );
-  }
-  return packets;
 }

@@ -18,6 +18,8 @@ interface BodyOptions {
   limits: GitLimits;
   /** Of the body as git will read it. */
   maxBytes: number;
+  /** Told of the bytes that have come, before they go on. */
+  onReceived: (bytes: number) => void;
 }
 
 /**
@@ -49,15 +51,15 @@ export function openBody(request: IncomingMessage, options: BodyOptions): Readab
  * Reads the head of a body and leaves the stream paused right after the head's opening.
  * @throws Refusal when it ends early, is too long, or is not in the protocol
  */
-export function readHead(body: Readable, parse: HeadParser, maxBytes: number): Promise<HeadBytes> {
+export function readHead(body: Readable, parser: HeadParser, maxBytes: number): Promise<HeadBytes> {
   return new Promise((resolve, reject) => {
     let bytes: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
       try {
-        const head = parse(bytes);
+        const head = parser.parse(bytes);
         const size = head?.bytes ?? bytes.length;
-        if (size > maxBytes) throw new Refusal(413, 'too many refs in one push');
+        if (size > maxBytes) throw headTooLarge(maxBytes);
         if (head !== null) settle(() => resolve(splitAt(body, bytes, head)));
       } catch (error) {
         settle(() => reject(error));
@@ -97,6 +99,12 @@ function tooLarge({ maxBytes }: BodyOptions): Refusal {
   return new Refusal(413, `the request is larger than ${maxBytes} bytes`);
 }
 
+function headTooLarge(maxBytes: number): Refusal {
+  const mib = maxBytes / 1024 ** 2;
+  const text = `the names of what is pushed, or asked for, have more than ${mib} MiB together.`;
+  return new Refusal(413, `${text}\nName fewer at a time: git push REMOTE BRANCH TAG …`);
+}
+
 function ignoreError(): void {}
 
 /** Counts what the client sends: not too much, and not too slowly while we are the ones who wait. */
@@ -117,6 +125,7 @@ class Meter extends Transform {
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
     this.received += chunk.length;
+    this.#options.onReceived(this.received);
     if (this.received > this.#options.maxBytes) return done(tooLarge(this.#options));
     if (this.readableLength + chunk.length >= this.readableHighWaterMark) this.#wasHeldUp = true;
     done(null, chunk);

@@ -30,42 +30,53 @@ const SHALLOW = /^shallow [0-9a-f]{40}\n?$/;
 const WANT = /^want [0-9a-f]{40}[ \n]/;
 const NEWLINE = 10;
 
-/** Reads a head as its bytes come in: null means more are needed. */
-export type HeadParser = (bytes: Buffer) => RequestHead | null;
+/** Reads a head as its bytes come in. */
+export interface HeadParser {
+  /** Takes all bytes so far; null means more are needed. */
+  parse(bytes: Buffer): RequestHead | null;
+  /** What the client has said so far that it can do. */
+  capabilities(): readonly string[];
+}
 
 export function createFetchHeadParser(): HeadParser {
-  return (bytes) => {
-    const packet = readPacket(bytes, 0);
-    if (packet === null) return null;
-    if (packet.payload === null) return probe(packet.end);
-    if (!WANT.test(packet.payload.toString('latin1'))) throw notGit();
-    return { kind: 'fetch', openingBytes: packet.end, bytes: packet.end };
+  return {
+    capabilities: () => [],
+    parse(bytes) {
+      const packet = readPacket(bytes, 0);
+      if (packet === null) return null;
+      if (packet.payload === null) return probe(packet.end);
+      if (!WANT.test(packet.payload.toString('latin1'))) throw notGit();
+      return { kind: 'fetch', openingBytes: packet.end, bytes: packet.end };
+    },
   };
 }
 
-/** Each call brings all bytes so far; the parser goes on where it stopped. */
+/** Goes on where it stopped. */
 export function createPushHeadParser(): HeadParser {
   const commands: RefCommand[] = [];
   let capabilities: string[] = [];
   let openingBytes = 0;
   let at = 0;
-  return (bytes) => {
-    for (let packet = readPacket(bytes, at); packet !== null; packet = readPacket(bytes, at)) {
-      at = packet.end;
-      if (packet.payload === null) {
-        if (commands.length > 0) {
-          return { kind: 'push', commands, capabilities, openingBytes, bytes: at };
+  return {
+    capabilities: () => capabilities,
+    parse(bytes) {
+      for (let packet = readPacket(bytes, at); packet !== null; packet = readPacket(bytes, at)) {
+        at = packet.end;
+        if (packet.payload === null) {
+          if (commands.length > 0) {
+            return { kind: 'push', commands, capabilities, openingBytes, bytes: at };
+          }
+          return probe(at);
         }
-        return probe(at);
+        if (SHALLOW.test(packet.payload.toString('latin1', 0, 64))) continue;
+        if (commands.length === 0) {
+          capabilities = capabilitiesOf(packet.payload);
+          openingBytes = at;
+        }
+        commands.push(commandOf(packet.payload));
       }
-      if (SHALLOW.test(packet.payload.toString('latin1', 0, 64))) continue;
-      if (commands.length === 0) {
-        capabilities = capabilitiesOf(packet.payload);
-        openingBytes = at;
-      }
-      commands.push(commandOf(packet.payload));
-    }
-    return null;
+      return null;
+    },
   };
 }
 

@@ -27,7 +27,7 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
     ...refusal.headers,
   });
   response.write(text);
-  discardRest(request, () => response.end());
+  afterRequest(request, () => response.end());
 }
 
 /** Starts a 200 in one of git's own content types; the head leaves with the first byte of the body. */
@@ -78,7 +78,7 @@ export function relay(
  * Reads on while the client still sends, before the response is ended: ending it may close the connection, and a
  * connection that is closed with bytes unread takes the answer away from a client that has not read it yet.
  */
-function discardRest(request: IncomingMessage, onDone: () => void): void {
+export function afterRequest(request: IncomingMessage, onDone: () => void): void {
   if (request.complete || request.destroyed) return onDone();
   const timer = setTimeout(() => request.destroy(), DISCARD_MS);
   const done = (): void => {

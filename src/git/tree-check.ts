@@ -4,8 +4,12 @@
  * occurs, and what it holds is added up from what its parts hold. A megabyte of trees that resemble each other can
  * describe a hundred different ones of a hundred thousand files: so one tree is read after the other, and reading
  * ends as soon as what was read is too much, since each distinct tree occurs at least once.
+ *
+ * Submodules are refused (docs/decisions/0044-submodules-and-lfs-pointers-are-refused.md): what they name is in no
+ * object of the push.
  */
 import { PlatformError } from '../protocol/errors.ts';
+import { printableLine } from '../std/printable.ts';
 import type { TreeLimits } from './limits.ts';
 import type { ObjectReader } from './object-reader.ts';
 
@@ -26,16 +30,20 @@ interface Extent {
   pathBytes: number;
   /** Levels of folders. */
   depth: number;
+  submodules: number;
+  /** Path of one of them; empty without any. */
+  submodule: string;
 }
 
 interface TreeEntry {
   kind: 'tree' | 'blob' | 'submodule';
-  nameBytes: number;
+  name: Buffer;
   id: string;
 }
 
 const ID_BYTES = 20;
 const SPACE = 32;
+const MAX_SHOWN_CHARACTERS = 200;
 /** Sizes that are asked for together: enough to hide the way to git and back, few enough to cost nothing. */
 const SIZES_AT_ONCE = 1_000;
 
@@ -58,8 +66,8 @@ export function createTreeCheck(objects: ObjectReader, limits: TreeLimits): Tree
   async function measure(tree: string, level: number): Promise<Extent> {
     const entries = await readTree(tree);
     let extent = await extentOfFiles(entries.filter(({ kind }) => kind !== 'tree'));
-    for (const { kind, id, nameBytes } of entries) {
-      if (kind === 'tree') extent = sum(extent, below(await extentOf(id, level + 1), nameBytes));
+    for (const { kind, id, name } of entries) {
+      if (kind === 'tree') extent = sum(extent, below(await extentOf(id, level + 1), name));
     }
     return extent;
   }
@@ -80,8 +88,15 @@ export function createTreeCheck(objects: ObjectReader, limits: TreeLimits): Tree
       const sizes = await Promise.all(blobs.map(({ id }) => objects.sizeOf(id)));
       bytes = sizes.reduce((total, size) => total + size, bytes);
     }
-    const pathBytes = files.reduce((longest, { nameBytes }) => Math.max(longest, nameBytes), 0);
-    return { entries: files.length, bytes, pathBytes, depth: files.length === 0 ? 0 : 1 };
+    const submodules = files.filter(({ kind }) => kind === 'submodule');
+    return {
+      entries: files.length,
+      bytes,
+      pathBytes: files.reduce((longest, { name }) => Math.max(longest, name.length), 0),
+      depth: files.length === 0 ? 0 : 1,
+      submodules: submodules.length,
+      submodule: submodules[0]?.name.toString('utf8') ?? '',
+    };
   }
 
   return {
@@ -115,16 +130,27 @@ function problemIn(extent: Extent, limits: TreeLimits): string | null {
     return `a path in it has more than ${limits.pathBytes} bytes`;
   }
   if (extent.depth > limits.depth) return `its folders are more than ${limits.depth} deep`;
-  return null;
+  return submoduleProblem(extent);
+}
+
+/** Two lines: the second is indented as the pusher's terminal shows it. */
+function submoduleProblem({ submodules, submodule }: Extent): string | null {
+  if (submodules === 0) return null;
+  const more = submodules === 1 ? '' : ` (and ${submodules - 1} more)`;
+  return [
+    `"${printableLine(submodule, MAX_SHOWN_CHARACTERS)}"${more} is a submodule, whose files are not in this repository and are not fetched`,
+    '       Put them in its place: git rm --cached PATH && rm -rf PATH/.git && git add PATH',
+  ].join('\n');
 }
 
 /** A folder as an entry of the one above it. */
-function below(extent: Extent, nameBytes: number): Extent {
+function below(extent: Extent, name: Buffer): Extent {
   return {
+    ...extent,
     entries: extent.entries + 1,
-    bytes: extent.bytes,
-    pathBytes: nameBytes + 1 + extent.pathBytes,
+    pathBytes: name.length + 1 + extent.pathBytes,
     depth: extent.depth + 1,
+    submodule: extent.submodules === 0 ? '' : `${name.toString('utf8')}/${extent.submodule}`,
   };
 }
 
@@ -134,6 +160,8 @@ function sum(left: Extent, right: Extent): Extent {
     bytes: left.bytes + right.bytes,
     pathBytes: Math.max(left.pathBytes, right.pathBytes),
     depth: Math.max(left.depth, right.depth),
+    submodules: left.submodules + right.submodules,
+    submodule: left.submodules > 0 ? left.submodule : right.submodule,
   };
 }
 
@@ -149,7 +177,7 @@ function parseTree(content: Buffer, maxEntries: number): TreeEntry[] {
     const end = nameEnd + 1 + ID_BYTES;
     const kind = mode === '40000' ? 'tree' : mode === '160000' ? 'submodule' : 'blob';
     const id = content.toString('hex', nameEnd + 1, end);
-    entries.push({ kind, nameBytes: nameEnd - space - 1, id });
+    entries.push({ kind, name: content.subarray(space + 1, nameEnd), id });
     at = end;
   }
   return entries;

@@ -14,10 +14,25 @@ async function unpack(...headers: Header[]) {
   onTestFinished(() => rmSync(outside, { recursive: true, force: true }));
   const root = mkdtempSync(join(outside, 'root-'));
   const tar = pack();
-  for (const header of headers) tar.entry(header, header.type === 'file' ? 'content' : '');
+  for (const header of headers) tar.entry(header, header.type === 'file' ? contentOf(header.name) : '');
   tar.finalize();
   const result = await unpackSource(Readable.from(tar), root);
   return { result, made: readdirSync(outside, { recursive: true }).length - 1 };
+}
+
+const POINTER = `version https://git-lfs.github.com/spec/v1
+oid sha256:${'a'.repeat(64)}
+size 12345
+`;
+
+/** Files whose names say so are pointers of Git LFS, or nearly. */
+function contentOf(name: string): string {
+  if (name.startsWith('crlf')) return POINTER.replaceAll('\n', '\r\n');
+  if (name.startsWith('old')) return POINTER.replace('git-lfs.github', 'hawser.github');
+  if (name.startsWith('extended')) return POINTER.replace('oid', `ext-0-x sha256:${'b'.repeat(64)}\noid`);
+  if (name.startsWith('about')) return `A pointer:\n${POINTER}`;
+  if (name.startsWith('long')) return POINTER + 'x'.repeat(1024);
+  return name.startsWith('pointer') ? POINTER : 'content';
 }
 
 const file = (name: string): Header => ({ name, type: 'file' });
@@ -50,4 +65,34 @@ test('more files than a repository may have are refused', async () => {
   );
   const { result } = await unpack(...headers);
   expect(result).toMatchObject({ kind: 'failed' });
+});
+
+test.each(['pointer.png', 'crlf.png', 'old.png', 'extended.png'])(
+  '%s, which stands for a file that lies elsewhere, is refused by name',
+  async (name) => {
+    const { result } = await unpack(file('index.ts'), file(name));
+    expect(result).toEqual({
+      kind: 'failed',
+      problems: [
+        {
+          message: `"${name}" is a pointer of Git LFS: the content lies outside this repository and is not fetched`,
+          hint: expect.stringContaining('git lfs untrack PATTERN'),
+          at: null,
+          frame: [],
+        },
+      ],
+    });
+  },
+);
+
+test('of many pointers a few are named and the others counted', async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `pointer-${index}`);
+  const { result } = await unpack(...names.map(file));
+  const [problem] = result.kind === 'failed' ? result.problems : [];
+  expect(problem?.message).toContain('"pointer-4", 295 more are pointers of Git LFS');
+});
+
+test('what only speaks of pointers is a file like any other', async () => {
+  const { result } = await unpack(file('about-lfs.md'), file('long.md'), file('.lfsconfig'));
+  expect(result).toMatchObject({ kind: 'unpacked', files: 3 });
 });

@@ -228,13 +228,13 @@ describe('the git front', () => {
     'reads the head of a %s the same however it comes in pieces, or refuses it',
     (_, createParser) => {
       const read = (whole: Buffer, cuts: number[]) => {
-        const parse = createParser();
+        const parser = createParser();
         try {
           for (const cut of cuts) {
-            const head = parse(whole.subarray(0, cut));
+            const head = parser.parse(whole.subarray(0, cut));
             if (head !== null) return head;
           }
-          return parse(whole);
+          return parser.parse(whole);
         } catch (error) {
           expect(error).toBeInstanceOf(Refusal);
           return 'refused';

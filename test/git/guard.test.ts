@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -229,7 +229,11 @@ describe('a request body', () => {
 
   it('that inflates beyond reason is refused', async () => {
     const bomb = gzipSync(Buffer.alloc(48 * 1024 * 1024, commandListStart()));
+    const used = await memoryHighWater();
     expect((await post(PUSH, gzip, bomb)).status).toBe(413);
+    const nested = gzipSync(Buffer.alloc(1024 ** 3));
+    expect((await post(PUSH, gzip, nested)).status).toBe(400);
+    expect((await memoryHighWater()) - used).toBeLessThan(100 * 1024);
     expect((await post(FETCH, gzip, gzipSync(Buffer.alloc(48 * 1024 * 1024)))).status).toBe(400);
   });
 
@@ -272,7 +276,12 @@ describe('a request body', () => {
       Array.from({ length: 10_000 }, (_, index) => `refs/heads/branch-${index}`),
       sha,
     );
-    expect((await post(PUSH, authorized(), many)).status).toBe(413);
+    const answer = await post(PUSH, authorized(), many);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain('\u0003 !     the names of what is pushed');
+    // A client that reads no bands is told by the status.
+    const plain = Buffer.from(many.toString('latin1').replace(' side-band-64k', '              '));
+    expect((await post(PUSH, authorized(), plain)).status).toBe(413);
   });
 
   it('of a lone flush is answered, because git asks so whether it is let in', async () => {
@@ -357,12 +366,18 @@ it('stays up through all that crashed its engine, beside a push that succeeds', 
     () => post('/missing.git/git-upload-pack', authorized(), Buffer.alloc(4_000_000, 'a')),
     () => abortedUpload(),
   ];
-  const storm = vectors.flatMap((vector) => Array.from({ length: 20 }, vector));
+  const storm = vectors.flatMap((vector) => Array.from({ length: 100 }, vector));
   const push = work.git('push', urlOf(front.origin, 'mine'), 'main:storm');
   await Promise.all(storm);
   expect((await push).code).toBe(0);
   expect(front.process.exitCode).toBeNull();
 });
+
+/** Of the front's process, KiB. */
+async function memoryHighWater(): Promise<number> {
+  const status = await readFile(`/proc/${front.process.pid}/status`, 'utf8');
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
+}
 
 async function abortedUpload(): Promise<void> {
   const socket = await openRequest(front.sockets.gitHttp, {

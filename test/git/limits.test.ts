@@ -55,7 +55,7 @@ describe('a push that is broken off', () => {
     const sha = await work.commit('noise', randomBytes(MIB).toString('base64'));
     const body = Buffer.concat([commandList(['refs/heads/main'], sha), await work.pack(sha)]);
     await Promise.all(
-      Array.from({ length: 20 }, async () => {
+      Array.from({ length: 50 }, async () => {
         const socket = await openRequest(front.sockets.gitHttp, {
           method: 'POST',
           target: `/${app}.git/git-receive-pack`,
@@ -180,7 +180,7 @@ describe('a hook', () => {
   });
 });
 
-it('answers 100 pushes at once with few processes', async () => {
+it('answers 200 pushes at once with few processes', async () => {
   const sha = await work.commit('index.ts', '1');
   await work.must('push', url, 'main');
   const pack = await work.pack(sha);
@@ -189,7 +189,7 @@ it('answers 100 pushes at once with few processes', async () => {
     void receivePackPids().then((pids) => (most = Math.max(most, pids.length)));
   }, 50);
   const answers = await Promise.all(
-    Array.from({ length: 100 }, async (_, index) => {
+    Array.from({ length: 200 }, async (_, index) => {
       const body = Buffer.concat([commandList([`refs/heads/b${index}`], sha), pack]);
       const socket = await openRequest(front.sockets.gitHttp, {
         method: 'POST',
@@ -201,7 +201,7 @@ it('answers 100 pushes at once with few processes', async () => {
     }),
   );
   clearInterval(watch);
-  expect(answers.filter(({ body }) => body.includes('ok refs/heads/b')).length).toBe(100);
+  expect(answers.filter(({ body }) => body.includes('ok refs/heads/b')).length).toBe(200);
   expect(most).toBeGreaterThan(0);
   // Two at a time; a fork looks like its parent until it is another program.
   expect(most).toBeLessThanOrEqual(4);

@@ -287,12 +287,12 @@ it('moves large packs and many files in both directions', async () => {
   const noise = Buffer.from(Array.from({ length: 6_000_000 }, () => Math.random() * 256));
   await work.commit('noise.bin', noise.toString('base64'));
   await work.must('push', url, 'main');
-  await work.must('clone', '--quiet', url, 'copy');
-  expect(await readFile(join(work.path, 'copy/noise.bin'), 'utf8')).toBe(noise.toString('base64'));
+  await work.must('clone', '--quiet', url, '.git/copy');
+  expect(await readFile(join(work.path, '.git/copy/noise.bin'), 'utf8')).toBe(noise.toString('base64'));
   await work.commit('index.ts', '2');
   await work.must('push', url, 'main');
-  await work.must('-C', 'copy', 'pull', '--quiet');
-  await access(join(work.path, 'copy/index.ts'));
+  await work.must('-C', '.git/copy', 'pull', '--quiet');
+  await access(join(work.path, '.git/copy/index.ts'));
 });
 
 it("clones by the protocol's second version too, answering in the first", async () => {

@@ -98,9 +98,9 @@ describe('the head of a push', () => {
       commandList(['refs/heads/main', 'refs/heads/größe'], SHA),
       Buffer.from('PACK…'),
     ]);
-    const parse = createPushHeadParser();
+    const parser = createPushHeadParser();
     let head = null;
-    for (let end = 0; head === null; end += 1) head = parse(bytes.subarray(0, end));
+    for (let end = 0; head === null; end += 1) head = parser.parse(bytes.subarray(0, end));
     expect(head).toMatchObject({ kind: 'push', bytes: bytes.indexOf('PACK') });
     const names = head.kind === 'push' ? head.commands.map(({ ref }) => ref.toString()) : [];
     expect(names).toEqual(['refs/heads/main', 'refs/heads/größe']);

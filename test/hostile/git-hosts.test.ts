@@ -140,17 +140,25 @@ it.each([
   );
 });
 
-it('hooks and settings in the repository are files, and submodules are not fetched', async () => {
+it('submodules are refused, and not fetched', async () => {
   const module = `[submodule "a"]\n\tpath = a\n\turl = ${elsewhereUrl}\n`;
+  const sha = plant('main', [
+    ['100644', '.gitmodules', blob(module)],
+    ['160000', 'a', 'a'.repeat(40)],
+    functionFile('main'),
+  ]);
+  await connected.deliver('push', refOf('main'));
+  await eventually(() => connected.statesOf(sha).includes('failure'), LONG_MS);
+});
+
+it('hooks and settings in the repository are files', async () => {
   const hook = blob(`#!/bin/sh\ncurl -k ${elsewhereUrl}\n`);
   const hooks = git(
     ['mktree'],
     `100755 blob ${hook}\tpre-push\n100755 blob ${hook}\tpost-checkout\n`,
   );
   const sha = plant('side', [
-    ['100644', '.gitmodules', blob(module)],
     ['100644', 'HEAD', blob('ref: refs/heads/main\n')],
-    ['160000', 'a', 'a'.repeat(40)],
     ['100644', 'config', blob('[core]\n\thooksPath = hooks\n')],
     ['40000', 'hooks', hooks],
     functionFile('side'),

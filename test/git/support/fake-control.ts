@@ -14,6 +14,7 @@ interface FakeToken {
 }
 
 type PreReceive = RpcHandlers<ControlForGit>['preReceive'];
+type CreateApp = RpcHandlers<ControlForGit>['createApp'];
 type PostReceive = RpcHandlers<ControlForGit>['postReceive'];
 
 /** The control process as the git front knows it, with its decisions in the test's hands. */
@@ -26,6 +27,7 @@ export interface FakeControl {
   released: PushedRefs[];
   /** Ticket → tar. */
   archives: Map<string, Buffer>;
+  createApp: CreateApp;
   preReceive: PreReceive;
   postReceive: PostReceive;
   listen(): Promise<void>;
@@ -39,6 +41,11 @@ export function createFakeControl(socketPath: string): FakeControl {
     received: [],
     released: [],
     archives: new Map(),
+    async createApp({ appName }) {
+      const id = control.apps.get(appName) ?? newId('app');
+      control.apps.set(appName, id);
+      return { id };
+    },
     preReceive: async () => ({ accept: true }),
     postReceive: async () => ({ released: true }),
     async listen() {
@@ -76,11 +83,7 @@ function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
       const principal = { tokenId: 'tok-1', tokenName: token };
       return { principal, app: id === undefined ? null : { id } };
     },
-    async createApp({ appName }) {
-      const id = control.apps.get(appName) ?? newId('app');
-      control.apps.set(appName, id);
-      return { id };
-    },
+    createApp: (asked, call) => control.createApp(asked, call),
     preReceive(pushed, call) {
       control.received.push(pushed);
       return control.preReceive(pushed, call);
