@@ -31,7 +31,9 @@ export function refusedRefsReport({ commands, capabilities }: PushHead): Buffer 
   });
   const flush = Buffer.from(FLUSH_PACKET);
   const report = Buffer.concat([encodePacket('unpack ok\n'), ...lines, flush]);
-  return capabilities.includes(SIDE_BAND) ? Buffer.concat([inBand('report', report), flush]) : report;
+  return capabilities.includes(SIDE_BAND)
+    ? Buffer.concat([inBand('report', report), flush])
+    : report;
 }
 
 function problemOf({ ref }: RefCommand): string | null {

@@ -28,6 +28,7 @@ interface HeadSize {
 const COMMAND = /^([0-9a-f]{40}) ([0-9a-f]{40}) /;
 const SHALLOW = /^shallow [0-9a-f]{40}\n?$/;
 const WANT = /^want [0-9a-f]{40}[ \n]/;
+const OBJECT_FORMAT = 'object-format=';
 const NEWLINE = 10;
 
 /** Reads a head as its bytes come in. */
@@ -72,6 +73,7 @@ export function createPushHeadParser(): HeadParser {
         if (commands.length === 0) {
           capabilities = capabilitiesOf(packet.payload);
           openingBytes = at;
+          requireObjectFormat(capabilities);
         }
         commands.push(commandOf(packet.payload));
       }
@@ -101,6 +103,13 @@ function capabilitiesOf(payload: Buffer): string[] {
     .toString('latin1', zero + 1)
     .trim()
     .split(' ');
+}
+
+/** git itself says so to nobody but its log. Clients that read the advertisement do not come so far. */
+function requireObjectFormat(capabilities: readonly string[]): void {
+  const format = capabilities.find((name) => name.startsWith(OBJECT_FORMAT));
+  if (format === undefined || format === `${OBJECT_FORMAT}sha1`) return;
+  throw new Refusal(400, `repositories here are of sha1; this push has ${format}`);
 }
 
 function notGit(): Refusal {

@@ -14,7 +14,8 @@ async function unpack(...headers: Header[]) {
   onTestFinished(() => rmSync(outside, { recursive: true, force: true }));
   const root = mkdtempSync(join(outside, 'root-'));
   const tar = pack();
-  for (const header of headers) tar.entry(header, header.type === 'file' ? contentOf(header.name) : '');
+  for (const header of headers)
+    tar.entry(header, header.type === 'file' ? contentOf(header.name) : '');
   tar.finalize();
   const result = await unpackSource(Readable.from(tar), root);
   return { result, made: readdirSync(outside, { recursive: true }).length - 1 };
@@ -29,7 +30,8 @@ size 12345
 function contentOf(name: string): string {
   if (name.startsWith('crlf')) return POINTER.replaceAll('\n', '\r\n');
   if (name.startsWith('old')) return POINTER.replace('git-lfs.github', 'hawser.github');
-  if (name.startsWith('extended')) return POINTER.replace('oid', `ext-0-x sha256:${'b'.repeat(64)}\noid`);
+  if (name.startsWith('extended'))
+    return POINTER.replace('oid', `ext-0-x sha256:${'b'.repeat(64)}\noid`);
   if (name.startsWith('about')) return `A pointer:\n${POINTER}`;
   if (name.startsWith('long')) return POINTER + 'x'.repeat(1024);
   return name.startsWith('pointer') ? POINTER : 'content';

@@ -288,7 +288,9 @@ it('moves large packs and many files in both directions', async () => {
   await work.commit('noise.bin', noise.toString('base64'));
   await work.must('push', url, 'main');
   await work.must('clone', '--quiet', url, '.git/copy');
-  expect(await readFile(join(work.path, '.git/copy/noise.bin'), 'utf8')).toBe(noise.toString('base64'));
+  expect(await readFile(join(work.path, '.git/copy/noise.bin'), 'utf8')).toBe(
+    noise.toString('base64'),
+  );
   await work.commit('index.ts', '2');
   await work.must('push', url, 'main');
   await work.must('-C', '.git/copy', 'pull', '--quiet');
