@@ -63,6 +63,7 @@ const FIGURES: readonly Figure[] = [
     bench: 'api',
     row: 'all reads',
     say: (cells) => `p50 ${cells['p50 ms']} ms, p99 ${cells['p99 ms']} ms`,
+    why: 'docs/decisions/0042-what-a-read-of-the-api-waits-for.md',
   },
   {
     title: 'throughput of functions beside these reads ÷ without',
