@@ -5,7 +5,7 @@
  * describe a hundred different ones of a hundred thousand files: so one tree is read after the other, and reading
  * ends as soon as what was read is too much, since each distinct tree occurs at least once.
  *
- * Submodules are refused (docs/decisions/0044-submodules-and-lfs-pointers-are-refused.md): what they name is in no
+ * Submodules are refused (docs/decisions/0045-submodules-and-lfs-pointers-are-refused.md): what they name is in no
  * object of the push.
  */
 import { PlatformError } from '../protocol/errors.ts';
