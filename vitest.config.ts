@@ -47,6 +47,7 @@ const LONG_SUITES = [
   'test/e2e/install-scripts.test.ts',
   'test/e2e/unreached-registries.test.ts',
   'test/e2e/workspaces.test.ts',
+  'test/faults/**/*.test.ts',
   'test/git/limits.test.ts',
   'test/hostile/**/*.test.ts',
   'test/https/**/*.test.ts',

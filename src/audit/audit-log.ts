@@ -148,6 +148,7 @@ function mergeDetails(a: AuditDetails | null, b: AuditDetails | null): AuditDeta
 }
 
 function notWritten(cause: unknown): PlatformError {
+  if (cause instanceof PlatformError && cause.code === 'database-down') return cause;
   return new PlatformError(
     'unavailable',
     'nothing was changed: the audit log can not be written at the moment',

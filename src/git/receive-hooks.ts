@@ -110,11 +110,17 @@ function isOurFault(error: unknown): boolean {
   return !(error instanceof PlatformError) || ERROR_TABLE[error.code].fault === 'operator';
 }
 
+/** Of what is the operator's to mend, that alone is told to who pushes: the words of the rest are for the log. */
+function isDatabaseDown(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && error.code === 'database-down';
+}
+
 function rejectionOf(error: unknown): string[] {
   if (isOurFault(error) || !(error instanceof PlatformError)) {
-    return [
+    const lines = [
       ' !     The platform can not take the push now. Nothing was changed; try again in a moment.',
     ];
+    return isDatabaseDown(error) ? [...lines, `       The reason: ${error.message}.`] : lines;
   }
   const lines = [` !     ${error.message}`];
   return error.hint === undefined ? lines : [...lines, `       ${error.hint}`];

@@ -25,6 +25,8 @@ const POOL_SIZE = 8;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** No query of the platform should come near; one that does is stuck behind a lock. */
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** A server that hangs ends no query by itself; above the former, so that one that works tells what it is. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 2_000;
 
 /** More texts than the platform has; a connection keeps about 20 KB of each that it has had. */
 const MAX_PREPARED = 500;
@@ -32,7 +34,9 @@ const MAX_PREPARED = 500;
 const statementNames = new Map<string, string>();
 
 /** SQLSTATE classes in which the server, not the query, is at fault. */
-const SERVER_DOWN = /^(08|53|57)/;
+const SERVER_DOWN = /^(08|53|57|58)/;
+/** SQLSTATE of a change where none is taken: a standby, or one whose operator said so. */
+const READ_ONLY = '25006';
 /** SQLSTATE of text that Postgres cannot have: of what JavaScript's strings hold, that is NUL alone. */
 const UNKNOWN_CHARACTER = '22021';
 
@@ -42,6 +46,7 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
     max: POOL_SIZE,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     application_name: 'gitfn control',
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
@@ -51,6 +56,8 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
     async transaction(work) {
       const client = await pool.connect().catch(translate);
       let failure: Error | undefined;
+      // A connection may break between two queries; the next one tells.
+      client.on('error', onIdleError);
       try {
         await client.query('BEGIN');
         const result = await work({
@@ -60,9 +67,11 @@ export function openDatabase(url: string, onIdleError: (error: Error) => void): 
         return result;
       } catch (error) {
         failure = error instanceof Error ? error : new Error(String(error));
-        await client.query('ROLLBACK').catch(() => {}); // The connection is gone; so is the transaction.
+        // With a connection that is given up goes its transaction, and it may answer nothing any more.
+        if (!isConnectionLost(failure)) await client.query('ROLLBACK').catch(() => {});
         return translate(failure);
       } finally {
+        client.off('error', onIdleError);
         client.release(isConnectionLost(failure) ? failure : undefined);
       }
     },
@@ -107,13 +116,17 @@ async function takeLock(client: pg.PoolClient, name: string): Promise<boolean> {
 /** Below the second that a readiness probe waits. */
 const PROBE_MS = 700;
 
-/** Whether the server answers now. */
+/** Whether the server answers now, and takes changes. */
 export async function isDatabaseUp(db: Queryable): Promise<boolean> {
   const tooLate = new Promise<boolean>((resolve) => setTimeout(resolve, PROBE_MS, false).unref());
-  const answers = db.query('SELECT 1').then(
-    () => true,
-    () => false,
-  );
+  const answers = db
+    .query<{ takesChanges: boolean }>(
+      `SELECT current_setting('transaction_read_only') = 'off' AS "takesChanges"`,
+    )
+    .then(
+      ({ rows }) => rows[0]?.takesChanges === true,
+      () => false,
+    );
   return Promise.race([answers, tooLate]);
 }
 
@@ -125,6 +138,12 @@ function translate(error: unknown): never {
   const code = (error as { code?: unknown }).code;
   if (code === UNKNOWN_CHARACTER) {
     throw new PlatformError('bad-request', 'the request has a NUL character where none can be', {
+      cause: error,
+    });
+  }
+  if (code === READ_ONLY) {
+    throw new PlatformError('database-down', 'the database takes no changes: it is read-only', {
+      hint: 'try again when its operator has made it writable; /readyz tells',
       cause: error,
     });
   }
