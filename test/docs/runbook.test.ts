@@ -73,9 +73,15 @@ it('every finding of fn doctor has its section', async () => {
   );
 });
 
+it('every finding of fn doctor --deep has its section', async () => {
+  const line = await namesIn('src/consistency/finding.ts', /^export type Subject = (.+);$/gm);
+  const subjects = line.join().replaceAll("'", '').split(' | ');
+  expect(sorted(namesBelow('What fn doctor --deep finds'))).toEqual(sorted(subjects));
+});
+
 it('every section tells what it looks like, what still works and what to do', () => {
   const now = ['What /readyz calls degraded', 'What /readyz warns of'].flatMap(sectionsBelow);
-  const found = sectionsBelow('What fn doctor finds');
+  const found = ['What fn doctor finds', 'What fn doctor --deep finds'].flatMap(sectionsBelow);
   for (const { text } of [...now, ...found]) {
     for (const part of ['Looks like', 'Still works', 'Do']) expect(text).toContain(`**${part}:**`);
   }

@@ -195,25 +195,3 @@ describe.each(FAULTS)('a database that $name', ({ name, begin, degraded }) => {
     expect(controlPid()).toBe(control);
   }, 200_000);
 });
-
-it('a database that is killed in the middle of a push leaves it done or refused', async () => {
-  const repository = await deployed('pg-killed');
-  const control = controlPid();
-  await repository.commit(greeting('after'));
-  const pushing = repository.push('main');
-  await eventually(async () => {
-    const { rows } = await admin.query(
-      `SELECT FROM deployments WHERE state IN ('queued', 'building')`,
-    );
-    expect(rows).not.toEqual([]);
-  });
-  for (const pid of databaseProcesses(platform())) process.kill(pid, 'SIGKILL');
-  expect((await ask(platform(), 'pg-killed')).body).toMatch(/^(before|after)$/);
-  const { code } = await pushing;
-  await becomesReady();
-  if (code !== 0) {
-    expect(await repository.push('main')).toMatchObject({ code: 0 });
-  }
-  await eventually(async () => expect((await ask(platform(), 'pg-killed')).body).toBe('after'));
-  expect(controlPid()).toBe(control);
-}, 120_000);
