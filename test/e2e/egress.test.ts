@@ -146,7 +146,7 @@ describe('a function', () => {
 
   it('reaches nothing of the machine that it runs on', async () => {
     const platformPort = Number(
-      new URL(network.run(`cat ${platform.dataDir}/server.json | grep -o 'http[^"]*'`)).port,
+      new URL(network.run(`cat ${platform.dataDir}/server.json | grep -o 'http://[^"]*'`)).port,
     );
     const { addresses } = await probe('probe', []);
     const machine = ['192.168.77.2', 'fd00:77::2', OWN_PUBLIC_ADDRESS, '198.18.0.1', '198.18.0.2'];
