@@ -31,6 +31,8 @@ export interface Access extends Decisions {
    * called before.
    */
   watch: Watches['watch'];
+  /** The app is gone: whatever was let in to watch it is ended, whoever may what else. */
+  endApp: Watches['endApp'];
 }
 
 /** A use is written down at most this often, and never on the way of a request. */
@@ -68,6 +70,7 @@ export function createAccess(
     deviceLogins: createDeviceLogins({ db, now, attempts, tokens }),
     oidcLogins: createOidcLogins({ db, now, attempts, tokens }, oidc),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
+    endApp: (appId) => watches.endApp(appId),
     async reconsider(tokenId, action, appId) {
       const row = await findToken(db, tokenId);
       if (row === null) throw notValid('this token is unknown here by now');

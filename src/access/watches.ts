@@ -21,6 +21,8 @@ export interface Watches {
   watch(actor: Actor, permission: Permission, onEnd: () => void): () => void;
   /** The token is revoked. */
   end(tokenId: string): void;
+  /** The app is gone. */
+  endApp(appId: string): void;
 }
 
 export interface Permission {
@@ -94,6 +96,9 @@ export function createWatches({ db, clock }: Deps): Watches {
     },
     end(tokenId) {
       for (const watch of watches) if (watch.tokenId === tokenId) watch.end();
+    },
+    endApp(appId) {
+      for (const watch of watches) if (watch.appId === appId) watch.end();
     },
   };
 }

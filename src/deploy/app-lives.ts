@@ -48,8 +48,8 @@ interface Deps {
   bundles: { remove(hash: string): Promise<void> };
   dependencyCache: { remove(appId: string): Promise<void> };
   active: Pick<ActivePushes, 'endAll'>;
-  /** Of its domains there are certificates no more. Must not throw. */
-  onEnded: () => void;
+  /** Of its domains there are certificates no more, and nobody follows it on. Must not throw. */
+  onEnded: (appId: string) => void;
   /** Those of releases: nothing goes live between a look at the app and its end. */
   locks: KeyedMutex;
   clock: Clock;
@@ -87,7 +87,7 @@ export function createAppLives(deps: Deps): AppLives {
     await locks.run(id, () => beginDeletion(db, id, new Date(clock.now()))).catch(doubtAndThrow);
     await failpoint('app.hidden');
     begun.delete(id);
-    deps.onEnded();
+    deps.onEnded(id);
     await publisher.publish();
     await clearings.run(id, () => clear(id)).catch(onError);
   }

@@ -1,4 +1,5 @@
 /** Apps that the API makes and deletes, and functions as things of their own. */
+import type { Access } from '../access/index.ts';
 import {
   type ActivePushes,
   createAppLives,
@@ -49,6 +50,7 @@ interface Deps {
   domains: Domains;
   /** What there are certificates for may have changed. */
   lookAgain: () => void;
+  access: Pick<Access, 'endApp'>;
   /** Those of releases. */
   locks: KeyedMutex;
   clock: Clock;
@@ -59,7 +61,13 @@ export function createControlFunctions(
   deps: Deps,
   options: Pick<ControlOptions, 'address' | 'maxMemoryMib' | 'maxTimeoutMs'>,
 ): { lives: AppLives; functions: Functions; invocations: Invocations } {
-  const lives = createAppLives({ ...deps, onEnded: deps.lookAgain });
+  const lives = createAppLives({
+    ...deps,
+    onEnded: (appId) => {
+      deps.lookAgain();
+      deps.access.endApp(appId);
+    },
+  });
   const functions = createFunctions({
     ...deps,
     lives,

@@ -238,6 +238,7 @@ export async function wireControl(
       environmentChanges,
       domains: domains.registry,
       lookAgain,
+      access,
       locks: releaseLocks,
       clock,
       onError,

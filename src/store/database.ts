@@ -37,8 +37,8 @@ const statementNames = new Map<string, string>();
 const SERVER_DOWN = /^(08|53|57|58)/;
 /** SQLSTATE of a change where none is taken: a standby, or one whose operator said so. */
 const READ_ONLY = '25006';
-/** SQLSTATE of text that Postgres cannot have: of what JavaScript's strings hold, that is NUL alone. */
-const UNKNOWN_CHARACTER = '22021';
+/** SQLSTATE of text, and of jsonb, that Postgres cannot have: of what JavaScript's strings hold, that is NUL alone. */
+const UNKNOWN_CHARACTER: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
 export function openDatabase(url: string, onIdleError: (error: Error) => void): Database {
   const pool = new pg.Pool({
@@ -136,7 +136,7 @@ function isConnectionLost(error: Error | undefined): boolean {
 
 function translate(error: unknown): never {
   const code = (error as { code?: unknown }).code;
-  if (code === UNKNOWN_CHARACTER) {
+  if (UNKNOWN_CHARACTER.has(code)) {
     throw new PlatformError('bad-request', 'the request has a NUL character where none can be', {
       cause: error,
     });

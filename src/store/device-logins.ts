@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts';
+import { jsonb } from './jsonb.ts';
 
 export interface DeviceLoginRow {
   userCode: string;
@@ -72,7 +73,7 @@ export async function answerDeviceLogin(
   const { rows } = await db.query<DeviceLoginRow>(
     `UPDATE device_logins SET state = $2, answered_by = $3, request = $4
      WHERE user_code = $1 AND state = 'pending' AND expires_at > $5 RETURNING ${COLUMNS}`,
-    [userCode, state, by, JSON.stringify(request), now],
+    [userCode, state, by, jsonb(request), now],
   );
   return rows[0] ?? null;
 }

@@ -5,6 +5,7 @@ import { type Database, openDatabase } from '../../src/store/database.ts';
 import { databaseUrl } from '../support/database-url.ts';
 import { operationsOf, readOpenApiDocument } from '../support/openapi-document.ts';
 import { json, type OperationId, urlOf } from './caller.ts';
+import { countRows } from './rows.ts';
 import { createWorld, type World } from './world.ts';
 
 const operations = operationsOf(await readOpenApiDocument());
@@ -21,31 +22,14 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
-/** What grows by itself, or by being asked at all. */
-const RUNNING = new Set(['audit_entries', 'idempotency_keys']);
-
 interface Contents {
   rows: Record<string, number>;
   refs: string[];
 }
 
 async function contents(): Promise<Contents> {
-  const { rows: tables } = await db.query<{ name: string }>(
-    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
-  );
-  const rows: Record<string, number> = {};
-  for (const { name } of tables.filter((table) => !isRunning(table.name))) {
-    // A change that does not build is shown as a deployment that failed.
-    const kept = name === 'deployments' ? `WHERE state <> 'failed'` : '';
-    const counting = `SELECT count(*) AS n FROM ${name} ${kept}`;
-    const { rows: counted } = await db.query<{ n: string }>(counting);
-    rows[name] = Number(counted[0]?.n);
-  }
+  const rows = await countRows(db);
   return { rows, refs: await refsOf(join(world.platform.dataDir, 'repositories')) };
-}
-
-function isRunning(table: string): boolean {
-  return RUNNING.has(table) || table.startsWith('log') || table.startsWith('metric');
 }
 
 async function refsOf(folder: string): Promise<string[]> {
