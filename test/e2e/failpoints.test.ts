@@ -27,7 +27,7 @@ afterAll(async () => {
 
 const POINTS: FailpointName[] = [
   'bundle.renamed',
-  'git.refs-moved',
+  'git.push-accepted',
   'release.committed',
   'data.routes-taken',
 ];
