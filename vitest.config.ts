@@ -49,6 +49,7 @@ const LONG_SUITES = [
   'test/e2e/workspaces.test.ts',
   'test/faults/**/*.test.ts',
   'test/git/limits.test.ts',
+  'test/history/long.test.ts',
   'test/hostile/**/*.test.ts',
   'test/https/**/*.test.ts',
   'test/main/unconfined.test.ts',

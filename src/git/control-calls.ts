@@ -125,7 +125,7 @@ async function publishLive(
 ): Promise<void> {
   const input = refs.map(({ name, sha }) => {
     const rest = name.startsWith(LIVE_PREFIX) ? name.slice(LIVE_PREFIX.length) : '';
-    const isValid = !rest.includes('..') && refProblem(`refs/heads/${rest}`) === null;
+    const isValid = refProblem(`refs/heads/${rest}`) === null;
     if (!isValid || (sha !== null && !FULL_SHA.test(sha))) {
       throw new PlatformError('bad-request', 'not an update of refs/live/');
     }

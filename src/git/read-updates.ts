@@ -4,7 +4,7 @@ import { shortSha } from '../protocol/display.ts';
 import type { CommitInfo, RefUpdate } from '../protocol/git-front.ts';
 import { readCommit } from './commits.ts';
 import type { GitPlace, GitRunner } from './git-runner.ts';
-import type { UpdateLine } from './hook-server.ts';
+import type { UpdateLine } from './hook-input.ts';
 import type { TreeLimits } from './limits.ts';
 import { withObjects, type ObjectReader } from './object-reader.ts';
 import { createTreeCheck } from './tree-check.ts';

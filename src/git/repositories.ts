@@ -94,7 +94,7 @@ export async function followFirstBranch(
 
 /** The object that a branch or tag is at, or null when there is none of the name. @throws bad-request */
 export async function readRef(repository: string, ref: string): Promise<string | null> {
-  if (refProblem(ref) !== null || ref.split('/').includes('..')) {
+  if (refProblem(ref) !== null) {
     throw new PlatformError('bad-request', 'not the name of a branch or tag');
   }
   try {

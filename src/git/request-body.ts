@@ -53,9 +53,9 @@ export function openBody(request: IncomingMessage, options: BodyOptions): Readab
  */
 export function readHead(body: Readable, parser: HeadParser, maxBytes: number): Promise<HeadBytes> {
   return new Promise((resolve, reject) => {
-    let bytes: Buffer = Buffer.alloc(0);
+    const gathered = new GatheredBytes();
     const onData = (chunk: Buffer): void => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      const bytes = gathered.add(chunk);
       try {
         const head = parser.parse(bytes);
         const size = head?.bytes ?? bytes.length;
@@ -81,6 +81,30 @@ export interface HeadBytes {
   head: RequestHead;
   /** The bytes of the head's opening, which are no longer in the stream. */
   opening: Buffer;
+}
+
+/** Bytes that come in pieces: each is copied a few times at most, however small the pieces are. */
+class GatheredBytes {
+  #room: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  /** All so far. What was given before stays as it is. */
+  add(chunk: Buffer): Buffer {
+    if (this.#length === 0 && this.#room.length === 0) this.#room = chunk;
+    else this.#append(chunk);
+    this.#length += chunk.length;
+    return this.#room.subarray(0, this.#length);
+  }
+
+  #append(chunk: Buffer): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#room.length) {
+      const room = Buffer.allocUnsafe(2 * needed);
+      this.#room.copy(room, 0, 0, this.#length);
+      this.#room = room;
+    }
+    chunk.copy(this.#room, this.#length);
+  }
 }
 
 /** zlib and broken connections have errors of their own. */

@@ -90,9 +90,10 @@ function commandOf(payload: Buffer): RefCommand {
   const match = COMMAND.exec(payload.toString('latin1', 0, 82));
   if (match?.[1] === undefined || match[2] === undefined) throw notGit();
   const zero = payload.indexOf(0);
-  const line = zero === -1 ? payload : payload.subarray(0, zero);
-  const end = line.at(-1) === NEWLINE ? line.length - 1 : line.length;
-  return { ref: Buffer.from(line.subarray(82, end)), oldSha: match[1], newSha: match[2] };
+  // As git does it: one newline at the packet's end is none of the name, one before the capabilities is.
+  const end = payload.at(-1) === NEWLINE ? payload.length - 1 : payload.length;
+  const line = payload.subarray(0, zero === -1 ? end : zero);
+  return { ref: Buffer.from(line.subarray(82)), oldSha: match[1], newSha: match[2] };
 }
 
 /** They follow the first command; every client sends some, and the engine reads no command without. */

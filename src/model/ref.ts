@@ -1,6 +1,9 @@
 const MAX_REF_BYTES = 200;
 const ALLOWED_REF = /^refs\/(heads|tags)\/[\p{L}\p{N}._/\-+#@=]+$/u;
 
+/** What git-check-ref-format forbids of these characters. */
+const MALFORMED_REF = /\/[./]|\.\.|\.lock(?:\/|$)|[/.]$/;
+
 export type RefKind = 'branch' | 'tag';
 
 /** An object id that stands for "no object" in a ref update. */
@@ -14,6 +17,7 @@ export function refProblem(ref: string): string | null {
   if (!ALLOWED_REF.test(ref)) {
     return 'ref names here have letters, digits and . _ / - + # @ = only';
   }
+  if (MALFORMED_REF.test(ref)) return 'git has no refs of this name: git help check-ref-format';
   if (ref.split('/').some((part) => part.startsWith('-')))
     return 'no part of a ref may start with -';
   return null;

@@ -1,0 +1,76 @@
+/** Short scripts of what a few clients do at once, each one thing after the other. */
+import fc from 'fast-check';
+
+export type Action =
+  /** Forced, so that a client need not know where the branch is. `isBroken`: of code that does not build. */
+  | { kind: 'push'; refs: string[]; isBroken: boolean; interruptAfterMs: number | null }
+  /** Of a commit that some push has brought before. */
+  | { kind: 'push-again'; ref: string; index: number }
+  | { kind: 'delete'; ref: string }
+  | { kind: 'rollback' }
+  | { kind: 'environment' }
+  /** Whatever push runs. */
+  | { kind: 'cancel' }
+  | { kind: 'attach' }
+  | { kind: 'kill'; target: Killed };
+
+export type Killed = 'control' | 'git' | 'data' | 'everything';
+
+export interface Step {
+  afterMs: number;
+  action: Action;
+}
+
+/** One list of steps for each client. */
+export type Script = Step[][];
+
+export const PRODUCTION = 'main';
+const BRANCHES = [PRODUCTION, 'one', 'two'];
+const MAX_PAUSE_MS = 600;
+
+interface ScriptOptions {
+  clients: number;
+  steps: number;
+  /** How often something is killed, of 100 steps. */
+  kills: number;
+}
+
+export function scripts({ clients, steps, kills }: ScriptOptions): fc.Arbitrary<Script> {
+  const ref = fc.constantFrom(PRODUCTION, PRODUCTION, ...BRANCHES);
+  const push = fc.record({
+    kind: fc.constant('push' as const),
+    refs: fc.oneof(
+      { weight: 5, arbitrary: ref.map((one) => [one]) },
+      { weight: 1, arbitrary: fc.constant(BRANCHES) },
+    ),
+    isBroken: fc.nat(9).map((lot) => lot === 0),
+    interruptAfterMs: fc.option(fc.integer({ min: 20, max: 700 }), { freq: 8 }),
+  });
+  const again = fc.record({ kind: fc.constant('push-again' as const), ref, index: fc.nat(20) });
+  const removal = fc.record({
+    kind: fc.constant('delete' as const),
+    ref: fc.constantFrom('one', 'two'),
+  });
+  const simple = fc.constantFrom(
+    ...(['rollback', 'rollback', 'environment', 'environment', 'cancel', 'attach'] as const),
+  );
+  const target = fc.constantFrom<Killed>('control', 'control', 'git', 'data', 'everything');
+  const action: fc.Arbitrary<Action> = fc.oneof(
+    { weight: 45, arbitrary: push },
+    { weight: 8, arbitrary: again },
+    { weight: 10, arbitrary: removal },
+    { weight: 37, arbitrary: simple.map((kind) => ({ kind })) },
+    {
+      weight: kills,
+      arbitrary: target.map((killed) => ({ kind: 'kill' as const, target: killed })),
+    },
+  );
+  const step = fc.record({ afterMs: fc.nat(MAX_PAUSE_MS), action });
+  const client = fc.array(step, { minLength: 1, maxLength: steps, size: 'max' });
+  return fc.array(client, { minLength: 2, maxLength: clients, size: 'max' });
+}
+
+/** For people, and to be read beside a history. */
+export function describeScript(script: Script): string {
+  return script.map((steps) => JSON.stringify(steps)).join('\n');
+}
