@@ -1,7 +1,7 @@
 /** Streams a request to one of the platform's own processes, unbuffered both ways. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
-import { endAfterRequest, isBodyPending, sendAnswer } from './answers.ts';
+import { endAfterRequest, sendAnswer } from './answers.ts';
 import { flushHead } from './flush-head.ts';
 import type { Peer } from './peer.ts';
 import { isForPlatform, nominatedBy } from './request-head.ts';
@@ -44,8 +44,7 @@ const kept = new http.Agent({ keepAlive: true, maxFreeSockets: MAX_KEPT });
 
 export function forwardToUpstream(forwarded: Forwarded, upstream: Upstream): void {
   const { request } = forwarded;
-  const isRead = READS.has(request.method ?? '') && !isBodyPending(request);
-  if (isRead) forwardRead(forwarded, upstream);
+  if (READS.has(request.method ?? '') && !hasBody(request)) forwardRead(forwarded, upstream);
   // A connection each: on a unix socket that costs less than the races of reuse.
   else request.pipe(forward(forwarded, upstream, false));
 }
@@ -84,19 +83,31 @@ function forward(
     // The process may have been taken over: what it says must not end this one.
     const { statusCode = 0 } = incoming;
     if (statusCode < MIN_FINAL_STATUS || statusCode > MAX_STATUS) return giveUp();
-    response.writeHead(statusCode, endToEnd(statusCode, incoming.rawHeaders));
-    // What is announced to be short comes at once, and its head goes along with it.
-    if (!isShort(incoming)) flushHead(response);
-    incoming.on('error', () => response.destroy());
-    incoming.pipe(response, { end: false });
-    incoming.on('end', () => {
+    const head = [statusCode, endToEnd(statusCode, incoming.rawHeaders)] as const;
+    const end = (): void => {
       // It may have answered before it had all, as it does when that is too much.
       request.unpipe(outgoing);
       outgoing.off('error', onError).on('error', () => {});
       // Not one that is kept: that is free again already.
       outgoing.destroy();
       endAfterRequest(request, response);
-    });
+    };
+    if (isShort(incoming)) {
+      incoming.on('error', giveUp);
+      gather(incoming, (body) => {
+        if (response.headersSent) return; // What came behind it was no HTTP, and the client is told so.
+        response.writeHead(...head);
+        if (body.length > 0) response.write(body);
+        end();
+      });
+      return undefined;
+    }
+    response.writeHead(...head);
+    flushHead(response);
+    incoming.on('error', () => response.destroy());
+    incoming.pipe(response, { end: false });
+    incoming.on('end', end);
+    return undefined;
   });
   outgoing.on('upgrade', (_incoming, socket) => {
     socket.destroy();
@@ -107,6 +118,20 @@ function forward(
   return outgoing;
 }
 
+/** Also one that has come as a whole. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = headers;
+  return coding !== undefined || (length !== undefined && length !== '0');
+}
+
+/** It leaves in one piece with its head, or not at all. */
+function gather(incoming: IncomingMessage, onWhole: (body: Buffer) => void): void {
+  const chunks: Buffer[] = [];
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  incoming.on('end', () => onWhole(Buffer.concat(chunks)));
+}
+
+/** What is announced to be short comes at once. */
 function isShort({ headers }: IncomingMessage): boolean {
   const { 'content-length': length } = headers;
   return length !== undefined && Number(length) <= MAX_SHORT_BYTES;

@@ -126,6 +126,13 @@ function finalStatuses(answers: string): number[] {
   );
 }
 
+function isBareRead({ method, headers, body }: StrictRequest): boolean {
+  const isFramed = headers.some(
+    ([name, value]) => name === 'transfer-encoding' || (name === 'content-length' && value !== '0'),
+  );
+  return (method === 'GET' || method === 'HEAD') && !isFramed && body.length === 0;
+}
+
 function summary({
   method,
   target,
@@ -164,7 +171,7 @@ describe('of bytes that are nearly requests', () => {
   );
 
   it(
-    'control and the git front get a request each on a connection of its own, and none that a strict reader does not see',
+    'control and the git front get what changes something on a connection of its own, and nothing that a strict reader does not see',
     async () => {
       const bytes = pipeline('localhost', [
         '/functions',
@@ -176,8 +183,9 @@ describe('of bytes that are nearly requests', () => {
         await exchange(sent, cut);
         const readings = [...door.control.readings, ...door.git.readings];
         for (const { requests, end } of readings) {
-          expect(requests.length).toBeLessThanOrEqual(1);
-          expect(end).toBe(requests.length === 1 ? 'clean' : end === 'clean' ? 'clean' : 'begun');
+          // Reads without a body share one: nothing of theirs can be taken for the next.
+          if (!requests.every(isBareRead)) expect(requests.length).toBe(1);
+          expect(end).toBe(requests.length > 0 || end === 'clean' ? 'clean' : 'begun');
         }
         const allowed = readStrictly(sent).requests.map(summary);
         for (const { requests } of readings) {

@@ -392,6 +392,23 @@ describe('the control host', () => {
     server.close();
   });
 
+  it('passes on the body of a read, which may have come as a whole', async () => {
+    const { server, sockets } = await startUpstream();
+    const received: string[] = [];
+    server.on('connection', (socket) =>
+      socket.on('data', (chunk) => received.push(chunk.toString())),
+    );
+    const client = new RawConnection(data.port);
+    client.send('GET /functions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody');
+    await client.has('kept');
+    await eventually(() =>
+      expect(received.join('')).toMatch(/content-length: 4\r\n[^]*\r\n\r\nbody$/),
+    );
+    client.socket.destroy();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
   it('is read over one connection, and again when that was closed meanwhile', async () => {
     let isReused = true;
     const { server, sockets } = await startUpstream(() => isReused);

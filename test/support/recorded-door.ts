@@ -104,10 +104,15 @@ function linkOf(invocation: Invocation, seen: Seen, whole: () => void): Invocati
   };
 }
 
-/** Answers each connection's first request; what stood on each is read strictly. */
+interface Received {
+  bytes: Buffer;
+  answered: number;
+}
+
+/** Answers each request; what stood on each connection is read strictly. */
 class Upstream {
   readonly #server = net.createServer((socket) => this.#connected(socket));
-  #received: Buffer[] = [];
+  #received = new Set<Received>();
 
   async listen(path: string): Promise<string> {
     this.#server.listen(path);
@@ -115,13 +120,13 @@ class Upstream {
     return path;
   }
 
-  /** One for each connection. */
+  /** One for each connection on which something came since it was last forgotten. */
   get readings(): StrictReading[] {
-    return this.#received.map((bytes) => readStrictly(bytes));
+    return Array.from(this.#received, ({ bytes }) => readStrictly(bytes));
   }
 
   forget(): void {
-    this.#received = [];
+    this.#received = new Set();
   }
 
   close(): void {
@@ -129,15 +134,14 @@ class Upstream {
   }
 
   #connected(socket: net.Socket): void {
-    const received = this.#received;
-    const place = received.push(Buffer.alloc(0)) - 1;
-    let isAnswered = false;
+    let received: Received = { bytes: Buffer.alloc(0), answered: 0 };
     socket.on('error', () => {});
     socket.on('data', (chunk: Buffer) => {
-      received[place] = Buffer.concat([received[place] ?? Buffer.alloc(0), chunk]);
-      if (isAnswered || readStrictly(received[place]).requests.length === 0) return;
-      isAnswered = true;
-      socket.write(ANSWER);
+      if (!this.#received.has(received)) received = { bytes: Buffer.alloc(0), answered: 0 };
+      this.#received.add(received);
+      received.bytes = Buffer.concat([received.bytes, chunk]);
+      const { requests } = readStrictly(received.bytes);
+      for (; received.answered < requests.length; received.answered += 1) socket.write(ANSWER);
     });
   }
 }
