@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
-import { databaseUrl } from '../support/database-url.ts';
+import { dumpDatabase, dumpFolder } from '../support/dump.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';
-import { openDatabase } from '../../src/store/database.ts';
 
 const platform = usePlatform({ env: { VERBOSE: 'true' } });
 const SECRET = 'sk-live-51Hx+very/secret=';
@@ -19,42 +18,6 @@ const forms = [SECRET, Buffer.from(SECRET).toString('base64'), encodeURIComponen
 
 function expectNoSecret(text: string): void {
   for (const form of forms) expect(text).not.toContain(form);
-}
-
-/** Every row of every table, as text. */
-async function dumpDatabase(): Promise<string> {
-  const db = openDatabase(databaseUrl(platform(), 'postgres'), () => {});
-  try {
-    const { rows } = await db.query<{ name: string }>(
-      "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
-    );
-    const dumps = await Promise.all(
-      rows.map(async ({ name }) => {
-        const table = await db.query(`SELECT t::text AS row, * FROM ${name} t`);
-        return table.rows.map((row) => `${JSON.stringify(row)} ${bytesIn(row)}`).join('\n');
-      }),
-    );
-    return dumps.join('\n');
-  } finally {
-    await db.close();
-  }
-}
-
-function bytesIn(row: object): string {
-  return Object.values(row)
-    .filter((value) => Buffer.isBuffer(value))
-    .map((value) => value.toString('latin1'))
-    .join(' ');
-}
-
-async function dumpFolder(folder: string): Promise<string> {
-  const files = await readdir(folder, { recursive: true, withFileTypes: true });
-  const texts = await Promise.all(
-    files
-      .filter((file) => file.isFile())
-      .map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
-  );
-  return texts.join('\n');
 }
 
 describe('a secret', () => {
@@ -101,7 +64,7 @@ export default (request) => {
     expect(logged).toContain('[redacted API_KEY]');
     expectNoSecret(logged);
     expectNoSecret(platform().output());
-    const dump = await dumpDatabase();
+    const dump = await dumpDatabase(platform());
     expectNoSecret(dump);
     expect(dump).not.toContain(PLAIN);
     expect(dump).toContain('API_KEY');
@@ -124,7 +87,7 @@ export default (request) => {
     });
     expectNoSecret(push.output);
     expectNoSecret((await repository.fn('releases', '--json')).output);
-    expectNoSecret(await dumpDatabase());
+    expectNoSecret(await dumpDatabase(platform()));
   });
 
   it('is in no process list and in no environment of the platform', async () => {
