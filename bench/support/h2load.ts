@@ -8,17 +8,17 @@ const H2LOAD = '/usr/bin/h2load';
 const MAX_CONNECTIONS = 64;
 
 /**
- * One run of h2load with one thread over HTTP/1.1, as often as `perSecond` says: a connection that is kept waits for its
- * turn. Written in C, it takes less of the machine than an open loop in Node. Resolves with what was answered.
+ * One run of h2load with one thread over HTTP/1.1, as often as `perSecond` says (a connection that is kept waits for its
+ * turn), or else as often as there are answers. Written in C, it takes less of the machine than an open loop in Node.
  */
-export async function runPaced(
+export async function runPlainH2load(
   { port, host }: LoadTarget,
-  { perSecond, seconds }: { perSecond: number; seconds: number },
+  { perSecond, seconds }: { perSecond?: number; seconds: number },
 ): Promise<Pick<LoadResult, 'requestsPerSecond' | 'failures'>> {
   const stdout = await h2load([
     '--h1',
     `-c${MAX_CONNECTIONS}`,
-    `--rps=${perSecond / MAX_CONNECTIONS}`,
+    ...(perSecond === undefined ? [] : [`--rps=${perSecond / MAX_CONNECTIONS}`]),
     `-D${seconds}`,
     `--connect-to=127.0.0.1:${port}`,
     `http://${host}:${port}/`,

@@ -1,6 +1,5 @@
 import type { MetricsForApi } from '../api/index.ts';
 import type { Clock } from '../std/clock.ts';
-import { shareRuns } from '../std/shared-run.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Logger } from './log.ts';
 
@@ -15,23 +14,36 @@ export function createMetricsForApi(
   clock: Pick<Clock, 'monotonicMs'>,
   log: Pick<Logger, 'debug'>,
 ): MetricsForApi {
+  /** When the last flush that has ended, and the last of all, began. */
   let flushedAt = Number.NEGATIVE_INFINITY;
-  let askedAt = Number.NEGATIVE_INFINITY;
+  let beganAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | null = null;
   const onAway = (err: unknown): null => {
     log.debug({ err }, 'the router was not asked for its metrics');
     return null;
   };
-  const flushNow = shareRuns(async () => {
-    askedAt = clock.monotonicMs();
-    const startedAt = askedAt;
+
+  /** Joins the one that is under way. */
+  function flush(): Promise<void> {
+    running ??= begin();
+    return running;
+  }
+
+  async function begin(): Promise<void> {
+    beganAt = clock.monotonicMs();
     await data.flushMetrics().catch(onAway);
-    flushedAt = startedAt;
-  });
+    flushedAt = beganAt;
+    running = null;
+  }
+
   return {
     async flush() {
       const now = clock.monotonicMs();
-      if (now - flushedAt >= FRESH_MS) await flushNow();
-      else if (now - askedAt >= FLUSH_INTERVAL_MS) void flushNow();
+      if (now - beganAt >= FLUSH_INTERVAL_MS) void flush();
+      const oldest = now - FRESH_MS;
+      if (flushedAt < oldest) await flush();
+      // The one that was joined may have begun too early.
+      if (flushedAt < oldest) await flush();
     },
     running: () => data.status().catch(onAway),
   };
