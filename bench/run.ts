@@ -24,6 +24,7 @@ import { benchPayload } from './payload.ts';
 import { benchPeers } from './peers.ts';
 import { benchOverload } from './overload.ts';
 import { benchPush } from './push.ts';
+import { benchPushes } from './pushes.ts';
 import { RESULTS, writeReport } from './report/write-report.ts';
 import { benchScale } from './scale.ts';
 import { benchServers } from './servers.ts';
@@ -40,6 +41,7 @@ import { benchWarm } from './warm.ts';
 
 const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   push: benchPush,
+  pushes: benchPushes,
   dependencies: benchDependencies,
   environment: benchEnvironment,
   warm: benchWarm,

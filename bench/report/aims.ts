@@ -22,6 +22,8 @@ export const AIMS: Readonly<Record<string, string>> = {
   'warm hello over TLS ÷ nginx → node over TLS: HTTP/2': '≥ 1.0 ×',
   'first request over a new connection with TLS, worker asleep ÷ awake': '≤ 3 ms more',
   'ten names without a certificate, until all can be served': '≤ 5 s',
+  '50 pushes of 10 apps at once ÷ in turn, processor time': '≤ 2 ×, all answered',
+  'push of 100 MB ÷ the same to `git http-backend`': '≤ 1.5 ×, ≤ 150 MB',
   'reads of the API, 200 a second, functions at half load: all of them': 'p99 ≤ 25 ms',
   'throughput of functions beside these reads ÷ without': '≥ 0.95',
   'deploys under load': 'none failed, none old',

@@ -57,6 +57,19 @@ const FIGURES: readonly Figure[] = [
     row: 'bare push',
     say: milliseconds,
   },
+  {
+    title: '50 pushes of 10 apps at once ÷ in turn, processor time',
+    bench: 'pushes',
+    row: 'at once',
+    say: (cells) => `${cells['ratio']} (${cells['spread']}), ${cells['answered']} answered`,
+  },
+  {
+    title: 'push of 100 MB ÷ the same to `git http-backend`',
+    bench: 'pushes',
+    row: 'large, gitfn',
+    say: (cells) =>
+      `${cells['ratio']} (${cells['spread']}), the git front has ${cells['front PSS MB']} MB`,
+  },
   ...rowsOf('environment', 'environment: ', milliseconds, ['change to live']),
   {
     title: 'reads of the API, 200 a second, functions at half load: all of them',
