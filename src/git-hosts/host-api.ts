@@ -1,6 +1,7 @@
 /** What each host's API is told, by its documented paths. */
 import { PlatformError } from '../protocol/errors.ts';
-import type { HostAnswer, HostClient, HostRequest } from './host-client.ts';
+import { reasonOf, type HostAnswer } from './host-answer.ts';
+import type { HostClient, HostRequest } from './host-client.ts';
 import type { OpenConnection } from './ports.ts';
 
 export interface CommitStatus {
@@ -92,9 +93,9 @@ function statusRequest(
   return ['POST', `/statuses/${sha}`, { ...common, state: gitlabState, name }];
 }
 
-/** GitLab refuses to make pending what is: the delivery is tried again, or another of the commit came before. */
+/** GitLab refuses to make pending what is, or runs: it was told before, or a pipeline has taken the name's place. */
 function isSameStatus({ kind }: OpenConnection, { status, text }: HostAnswer): boolean {
-  return kind === 'gitlab' && status === 400 && text.includes(':enqueue from :pending');
+  return kind === 'gitlab' && status === 400 && /:enqueue from :(pending|running)\b/.test(text);
 }
 
 function commentRequest(
@@ -123,11 +124,24 @@ function idOf(connection: OpenConnection, answer: HostAnswer): string {
   throw refused(connection, answer, 'comment');
 }
 
-function refused({ url }: OpenConnection, { status }: HostAnswer, doing: string): PlatformError {
-  const isToken = status === 401 || status === 403 || status === 404;
-  return new PlatformError('conflict', `${url.host} answered ${status} when told to ${doing}`, {
-    hint: isToken
-      ? 'give an access token that may read the repository and write statuses and comments: fn git-hosts connect again'
-      : 'see whether something stands between this server and the host',
-  });
+function refused(
+  { url, accessToken }: OpenConnection,
+  answer: HostAnswer,
+  doing: string,
+): PlatformError {
+  const { status } = answer;
+  // A host that repeats what it was shown shall not have it told to who may not see it.
+  const reason = reasonOf({ ...answer, text: answer.text.replaceAll(accessToken, '…') });
+  const said = reason === '' ? '' : `: ${reason}`;
+  const message = `${url.host} answered ${status} when told to ${doing}${said}`;
+  return new PlatformError('conflict', message, { hint: hintFor(status) });
+}
+
+function hintFor(status: number): string {
+  if (status === 401 || status === 403 || status === 404) {
+    return 'give an access token that may read the repository and write statuses and comments: fn git-hosts connect again';
+  }
+  return status >= 300 && status < 400
+    ? 'the repository was renamed or moved: fn git-hosts disconnect, then fn git-hosts connect with where it is now'
+    : 'see whether something stands between this server and the host';
 }

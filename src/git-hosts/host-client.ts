@@ -4,6 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { pinHost } from './host-address.ts';
+import { isTrouble, waitMsOf, type HostAnswer } from './host-answer.ts';
 import type { HostAccess } from './ports.ts';
 
 /** Calls of a host's API: each with a deadline and a bounded answer, none redirected, all at a pinned address. */
@@ -17,13 +18,6 @@ export interface HostRequest {
   url: URL;
   headers: Record<string, string>;
   body: unknown;
-}
-
-export interface HostAnswer {
-  status: number;
-  text: string;
-  /** Seconds; null where it does not say. */
-  retryAfterS: number | null;
 }
 
 const CALL_DEADLINE_MS = 10_000;
@@ -46,18 +40,16 @@ export function createHostClient(access: HostAccess, clock: Clock): HostClient {
     async call(request, signal) {
       for (let attempt = 1; ; attempt++) {
         const answer = await once(request, signal);
-        const isTrouble = answer.status === 429 || answer.status >= 500;
-        if (!isTrouble) return answer;
-        const waitMs = waitOf(answer, attempt);
-        if (attempt === TRIES || waitMs > MAX_WAIT_MS) throw inTrouble(request.url, answer);
+        if (!isTrouble(answer)) return answer;
+        const askedMs = waitMsOf(answer, clock.now());
+        const waitMs = askedMs ?? FIRST_WAIT_MS * 2 ** (attempt - 1);
+        if (attempt === TRIES || waitMs > MAX_WAIT_MS) {
+          throw inTrouble(request.url, answer, askedMs);
+        }
         await new Promise<void>((resolve) => clock.after(waitMs, resolve));
       }
     },
   };
-}
-
-function waitOf({ retryAfterS }: HostAnswer, attempt: number): number {
-  return retryAfterS === null ? FIRST_WAIT_MS * 2 ** (attempt - 1) : retryAfterS * 1_000;
 }
 
 interface Sending {
@@ -101,12 +93,8 @@ async function send(request: HostRequest, { address, ca, signal }: Sending): Pro
         });
         response.on('error', fail);
         response.on('end', () => {
-          const seconds = Number(response.headers['retry-after'] ?? Number.NaN);
-          resolve({
-            status: response.statusCode ?? 0,
-            text: Buffer.concat(chunks).toString(),
-            retryAfterS: Number.isFinite(seconds) && seconds >= 0 ? seconds : null,
-          });
+          const { statusCode: status = 0, headers: told } = response;
+          resolve({ status, text: Buffer.concat(chunks).toString(), headers: told });
         });
       },
     );
@@ -122,8 +110,9 @@ function unreachable({ host }: URL, cause: Error): PlatformError {
   });
 }
 
-function inTrouble({ host }: URL, { status }: HostAnswer): PlatformError {
+function inTrouble({ host }: URL, { status }: HostAnswer, askedMs: number | null): PlatformError {
   return new PlatformError('unavailable', `${host} answered ${status}`, {
     hint: 'see whether it has an outage, or too many requests of this token; it is tried again by itself',
+    ...(askedMs !== null && { retryAfterS: Math.ceil(askedMs / 1_000) }),
   });
 }

@@ -71,13 +71,18 @@ function readGitlab(hook: Hook, payload: unknown): HostEvent | null {
 }
 
 function refEvent(ref: unknown): HostEvent | null {
-  return typeof ref === 'string' && REF.test(ref) ? { kind: 'ref', ref } : null;
+  return isRef(ref) ? { kind: 'ref', ref } : null;
 }
 
 function requestEvent(number: unknown, branch: unknown): HostEvent | null {
   const ref = `refs/heads/${String(branch)}`;
   const isNumber = Number.isInteger(number) && Number(number) > 0 && Number(number) <= MAX_REQUEST;
-  return isNumber && REF.test(ref) ? { kind: 'request', request: Number(number), ref } : null;
+  return isNumber && isRef(ref) ? { kind: 'request', request: Number(number), ref } : null;
+}
+
+/** Half a character is none to git, nor to the database. */
+function isRef(ref: unknown): ref is string {
+  return typeof ref === 'string' && REF.test(ref) && ref.isWellFormed();
 }
 
 /** Code of a fork is a stranger's. */

@@ -1,4 +1,4 @@
-import { PlatformError } from '../protocol/errors.ts';
+import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import { shortSha } from '../protocol/display.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
@@ -52,16 +52,24 @@ export function createDeliveryWorker(deps: Deps): DeliveryWorker {
     if (connection === null) return settleGitDelivery(db, delivery, 'failed');
     try {
       const trouble = await carryOut(deps, connection, { event: delivery.event, signal: stopped });
-      await settleGitDelivery(db, delivery, 'done');
+      if (stopped.aborted) return; // The next start takes it up again.
+      // It is deployed already: brought again, it is told of and not built again.
+      const next = isPassing(trouble) ? attemptAfter(delivery, trouble) : 'done';
+      await settleGitDelivery(db, delivery, next);
       await noteGitConnection(db, connection.id, describe(trouble));
     } catch (error) {
-      if (stopped.aborted) return; // The next start takes it up again.
-      const waitMs = RETRY_MS[delivery.attempts - 1];
-      const next = waitMs === undefined ? 'failed' : new Date(clock.now() + waitMs);
-      await settleGitDelivery(db, delivery, next);
+      if (stopped.aborted) return;
+      await settleGitDelivery(db, delivery, attemptAfter(delivery, error));
       await noteGitConnection(db, connection.id, describe(error));
       if (!(error instanceof PlatformError)) onError(error);
     }
+  }
+
+  function attemptAfter({ attempts }: GitDelivery, error: unknown): Date | 'failed' {
+    const waitMs = RETRY_MS[attempts - 1];
+    if (waitMs === undefined) return 'failed';
+    const { retryAfterS = 0 } = error instanceof PlatformError ? error : {};
+    return new Date(clock.now() + Math.max(waitMs, retryAfterS * 1_000));
   }
 
   async function fill(): Promise<void> {
@@ -103,7 +111,7 @@ interface Work {
 }
 
 /**
- * What the host could not be told does not undo what was deployed; it is returned.
+ * What the host could not be told does not undo what was deployed; the last of it is returned.
  * @throws what `bring` does
  */
 async function carryOut(
@@ -129,6 +137,7 @@ async function carryOut(
   const fetched = await fetcher.bring({ connection, ref, onFound, signal });
   if (fetched.kind === 'removed') return trouble;
   const url = await urlOf(connection.appId, ref);
+  trouble = null; // Who hears the end has missed nothing.
   await tell(() => api.setStatus(connection, statusOf(fetched, url)));
   if (event.kind === 'request') {
     const { request } = event;
@@ -158,6 +167,10 @@ function commentOf({ appName }: OpenConnection, ended: Ended, url: string | null
   // In a block of its own: what a build prints is a stranger's, and shall mention nobody.
   const reason = ended.reason.replaceAll('`', "'");
   return `**${appName}** at ${commit} was not deployed:\n\n\`\`\`\n${reason}\n\`\`\``;
+}
+
+function isPassing(trouble: unknown): boolean {
+  return trouble instanceof PlatformError && ERROR_TABLE[trouble.code].retryable;
 }
 
 function describe(trouble: unknown): { problem: string | null; hint: string | null } {

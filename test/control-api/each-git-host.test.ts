@@ -1,4 +1,4 @@
-/** Each host by its own words: test/fixtures/git-hosts has them, with where they are documented. */
+/** Each host by its own words: test/fixtures/git-hosts has them, with where they were recorded or are documented. */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -6,6 +6,7 @@ import { ask } from '../support/ask.ts';
 import { connectHost, type ConnectedHost } from '../support/connected-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { ACCESS_TOKEN, type HostCall } from '../support/played-git-host.ts';
+import { recordedCalls, recordedComment, recordedStatus } from '../support/recorded-github.ts';
 
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/git-hosts');
 
@@ -57,11 +58,15 @@ describe.each(['github', 'gitlab', 'gitea'] as const)('%s', (kind) => {
   const fixture = (name: string): string =>
     readFileSync(join(FIXTURES, kind, `${name}.json`), 'utf8');
   const isStatus = ({ path }: HostCall): boolean => path.startsWith(words.statuses);
-  /** What the host says when all is well. */
-  const documented = (call: HostCall) => ({
-    status: call.method === 'POST' ? 201 : 200,
-    body: fixture(isStatus(call) ? 'status' : 'comment'),
-  });
+  /** What the host says when all is well; of GitHub what it has said. */
+  const documented = (call: HostCall) => {
+    const status = call.method === 'POST' ? 201 : 200;
+    if (kind !== 'github') return { status, body: fixture(isStatus(call) ? 'status' : 'comment') };
+    const { headers, response } = recordedStatus();
+    const { 'content-length': _, ...kept } = headers;
+    const comment = { ...recordedComment(), id: 2_001 };
+    return { status, headers: kept, body: JSON.stringify(isStatus(call) ? response : comment) };
+  };
   const send = async (event: Event, branch: string): Promise<void> => {
     const payload = fixture(event).replaceAll('BRANCH', branch);
     expect(await connected.deliver(words.events[event], payload)).toMatchObject({ status: 202 });
@@ -139,7 +144,10 @@ describe.each(['github', 'gitlab', 'gitea'] as const)('%s', (kind) => {
 
   it('in trouble, or asked too much, is asked again when it says so', async () => {
     const times: number[] = [];
-    const replies = [{ status: 503 }, { status: 429, headers: { 'retry-after': '1' } }];
+    const replies = [
+      { status: 503 },
+      { status: kind === 'github' ? 403 : 429, headers: { 'retry-after': '1' } },
+    ];
     connected.host.answer = (call) => {
       times.push(performance.now());
       return replies.shift() ?? documented(call);
@@ -156,12 +164,13 @@ describe.each(['github', 'gitlab', 'gitea'] as const)('%s', (kind) => {
     'that answers %i undoes nothing, and is shown with what to do',
     async (status) => {
       connected.host.answer = () => ({ status, body: fixture('bad-token') });
+      const { message: reason } = JSON.parse(fixture('bad-token')) as { message: string };
       await connected.commit('main', `untold ${status}`);
       await send('push', 'main');
       await eventually(async () => {
         expect((await ask(connected.platform, 'hello')).body).toBe(`untold ${status}`);
         expect(await connected.shown()).toMatchObject({
-          problem: `${connected.host.host} answered ${status} when told to set commit statuses`,
+          problem: `${connected.host.host} answered ${status} when told to set commit statuses: ${reason}`,
           hint: expect.stringContaining('give an access token'),
         });
       });
@@ -180,16 +189,33 @@ describe.each(['github', 'gitlab', 'gitea'] as const)('%s', (kind) => {
     expect(connected.host.calls).toEqual([]);
   });
 
-  if (kind !== 'gitlab') return;
-
-  it('that has the status already is not in trouble', async () => {
-    connected.host.answer = (call) =>
-      call.body['state'] === 'pending'
-        ? { status: 400, body: fixture('same-status') }
-        : documented(call);
-    const sha = await connected.commit('again', 'again');
-    await send('push', 'again');
-    await settled(sha, 'success');
-    await eventually(async () => (await connected.shown())?.problem === null);
+  it('that has the repository elsewhere by now is named with what to do', async () => {
+    const moved = recordedCalls('rename-repository').find(({ status }) => status === 307);
+    connected.host.answer = () => ({
+      status: 307,
+      headers: { location: `${connected.host.url}/elsewhere` },
+      body: JSON.stringify(moved?.response),
+    });
+    await connected.commit('moved', 'moved');
+    await send('push', 'moved');
+    await eventually(async () => {
+      expect(await connected.shown()).toMatchObject({
+        problem: expect.stringContaining('answered 307'),
+        hint: expect.stringContaining('renamed or moved'),
+      });
+    });
+    expect(connected.host.calls.map(({ path }) => path)).not.toContain('/elsewhere');
   });
+
+  if (kind === 'github') {
+    it('is told in the form in which it was recorded to be', async () => {
+      const sha = await connected.commit('formed', 'formed');
+      await send('push', 'formed');
+      await settled(sha, 'success');
+      const { method, body } = recordedStatus();
+      const told = connected.host.calls.at(-1);
+      expect(told?.method).toBe(method.toUpperCase());
+      expect(Object.keys(told?.body ?? {}).toSorted()).toEqual(Object.keys(body).toSorted());
+    });
+  }
 });

@@ -109,14 +109,15 @@ describe('what is pushed to a connected host', () => {
 
 describe('what a host answers wrongly', () => {
   it('is shown with what to do, and undoes nothing', async () => {
-    host.answer = () => ({ status: 403 });
+    const body = JSON.stringify({ message: `not with ${ACCESS_TOKEN}` });
+    host.answer = () => ({ status: 403, body });
     await commit('main', 'untold');
     await deliver('push', pushOf('main'));
     await eventually(async () => (await ask(platform, 'hello')).body === 'untold');
     await eventually(async () => (await shown())?.problem !== null);
     const { output } = await repository.fn('git-hosts', 'list');
     expect(output).toMatch(
-      /answered 403 when told to set commit statuses[^]+to do: give an access token/,
+      /answered 403 when told to set commit statuses: not with …[^]+to do: give an access token/,
     );
     host.answer = () => null;
   });
@@ -129,6 +130,26 @@ describe('what a host answers wrongly', () => {
     await eventually(() => statesOf(sha).filter((state) => state === 'success').length === 1);
     expect(statesOf(sha).filter((state) => state === 'pending')).toHaveLength(3);
     await eventually(async () => (await shown())?.problem === null);
+  });
+});
+
+describe('a host that is away for longer', () => {
+  it('is told how it ended once it is back', async () => {
+    const isOver = (state: unknown): boolean => state === 'success';
+    host.answer = ({ body }) => (isOver(body['state']) ? { status: 503 } : null);
+    const sha = await commit('main', 'told late');
+    await deliver('push', pushOf('main'));
+    await eventually(async () => {
+      expect(await shown()).toMatchObject({ problem: `${host.host} answered 503` });
+    });
+    expect((await ask(platform, 'hello')).body).toBe('told late');
+    const toldInVain = statesOf(sha).length;
+    host.answer = () => null;
+    await eventually(async () => (await shown())?.problem === null, 40_000);
+    expect(statesOf(sha).slice(toldInVain)).toEqual(['pending', 'success']);
+    const { body } = await callControl(platform, '/apps/hello/deployments?limit=100');
+    const made = (JSON.parse(body) as { items: { commit: string }[] }).items;
+    expect(made.filter((deployment) => deployment.commit === sha)).toHaveLength(1);
   });
 });
 
@@ -175,6 +196,11 @@ describe('a webhook', () => {
         body: '{"outcome":"ignored"}',
       });
     }
+  });
+
+  it('of a ref with half a character in its name is about no ref', async () => {
+    const { status, body } = await deliver('push', '{"ref":"refs/heads/\\ud800"}');
+    expect([status, body]).toEqual([202, '{"outcome":"ignored"}']);
   });
 
   it('without an id, or without JSON, is refused although it is signed', async () => {
