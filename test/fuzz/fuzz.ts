@@ -3,14 +3,18 @@ import fc from 'fast-check';
 /** Seconds that each property gets: `npm run fuzz` says so; without it a few hundred runs are enough. */
 const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? 0);
 const SHORT_RUNS = 200;
+/** The same one begins with the same values, so that what a round found is found again. */
+const SEED = process.env['FUZZ_SEED'];
 
 /** Long enough for the property of the test that has it, and for its shrinking. */
 export const FUZZ_TIMEOUT_MS = (SECONDS + 60) * 1000;
 
 /** How long to look for a counter-example. A failure prints its seed and path, which find it again. */
 export function effort<T>(shortRuns: number = SHORT_RUNS): fc.Parameters<T> {
-  if (SECONDS === 0) return { numRuns: shortRuns };
+  const seed = SEED === undefined ? {} : { seed: Number(SEED) };
+  if (SECONDS === 0) return { numRuns: shortRuns, ...seed };
   return {
+    ...seed,
     numRuns: Number.MAX_SAFE_INTEGER,
     interruptAfterTimeLimit: SECONDS * 1000,
     markInterruptAsFailure: false,
