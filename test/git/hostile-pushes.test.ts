@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
-import { eventually } from '../support/eventually.ts';
-import { listFolder } from './support/folder-listing.ts';
+import { rememberFront } from './support/left-behind.ts';
 import { commandList, rawRequest } from './support/raw-request.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
 import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
@@ -21,7 +20,6 @@ let front: RunningFront;
 let work: WorkTree;
 let url: string;
 let base: string;
-let before: string[];
 
 beforeAll(async () => {
   front = await startFront({
@@ -46,16 +44,8 @@ afterAll(async () => {
 beforeEach(async () => {
   front.control.preReceive = async () => ({ accept: true });
   await work.must('checkout', '--quiet', '--detach', base);
-  await nothingRuns();
-  before = await listFolder(front.folder);
-  return async () => {
-    await nothingRuns();
-    await eventually(async () => expect(await listFolder(front.folder)).toEqual(before));
-  };
+  return rememberFront(front);
 });
-
-const nothingRuns = (): Promise<unknown> =>
-  eventually(async () => (await front.gitProcesses()).length === 0);
 
 async function refusalOf(what: string): Promise<string> {
   const { code, text } = await work.git('push', url, what);

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { newId } from '../../src/std/ids.ts';
 import { provideProgram } from '../support/debian-packages.ts';
 import { eventually } from '../support/eventually.ts';
-import { listFolder } from './support/folder-listing.ts';
+import { rememberFront } from './support/left-behind.ts';
 import { authorized, packet, rawRequest } from './support/raw-request.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
 import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
@@ -100,13 +100,12 @@ describe.each(clients)('a push by %s', (_, command) => {
   it('that is too large fails in words and leaves nothing', async () => {
     await work.commit('index.ts', '1');
     await push('refs/heads/main:refs/heads/main');
-    const before = await listFolder(front.folder);
+    const isAsBefore = await rememberFront(front);
     await work.commit('noise', randomBytes(3 * MIB).toString('latin1'));
     const { code, text } = await push('refs/heads/main:refs/heads/main');
     expect(code, text).toBe(1);
     expect(text).toContain('The push is larger than 2 MiB');
-    await eventually(async () => (await front.gitProcesses()).length === 0);
-    await eventually(async () => expect(await listFolder(front.folder)).toEqual(before));
+    await isAsBefore();
   });
 
   it('with a token that is none fails', async () => {

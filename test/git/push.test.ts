@@ -4,6 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { newId } from '../../src/std/ids.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { eventually } from '../support/eventually.ts';
+import { rememberFront } from './support/left-behind.ts';
+import { commandList, rawRequest } from './support/raw-request.ts';
 import { startFront, TOKEN, type RunningFront } from './support/start-front.ts';
 import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
 
@@ -70,8 +72,11 @@ describe('a push to a new name', () => {
       return { accept: false };
     };
     await work.commit('index.ts', 'export {');
+    await work.git('push', url, 'main');
+    const isAsBefore = await rememberFront(front);
     const { code, text } = await work.git('push', url, 'main');
     expect(code).toBe(1);
+    await isAsBefore();
     expect(text).toContain('remote:  !     index.ts:1: unexpected token');
     expect(text).toContain('pre-receive hook declined');
     expect(front.control.apps.has(app)).toBe(true);
@@ -110,10 +115,13 @@ describe('the pusher', () => {
       throw new PlatformError('unavailable', 'restarting');
     };
     await work.commit('index.ts', 'export {}');
+    await work.git('push', url, 'main');
+    const isAsBefore = await rememberFront(front);
     const { code, text } = await work.git('push', url, 'main');
     expect(code).toBe(1);
     expect(text).toContain('try again in a moment');
     expect(await refsOf()).toBe('');
+    await isAsBefore();
   });
 
   it('learns the reason of an expected failure', async () => {
@@ -176,6 +184,8 @@ describe('what a push reports of its updates', () => {
 });
 
 describe('a push is rejected whole', () => {
+  beforeEach(() => rememberFront(front));
+
   const rejected: [string, string, string][] = [
     ['a note', 'refs/notes/x', 'only branches and tags can be pushed'],
     ["the platform's own refs", 'refs/live/production', 'only branches and tags can be pushed'],
@@ -197,13 +207,37 @@ describe('a push is rejected whole', () => {
     expect(front.control.received).toEqual([]);
   });
 
+  it("for a name with a terminal's commands, which git's own client would not send", async () => {
+    const sha = await work.commit('index.ts', '1');
+    const body = Buffer.concat([
+      commandList(['refs/heads/main', 'refs/heads/a\u001b[31m\u0007'], sha),
+      await work.pack(sha),
+    ]);
+    const target = `/${app}.git/git-receive-pack`;
+    const answer = await rawRequest(front.sockets.gitHttp, { method: 'POST', target, body });
+    expect(answer.body).toContain('ref names here have letters');
+    expect(answer.body).not.toContain('ok refs/heads/main');
+    expect(front.control.apps.has(app)).toBe(false);
+  });
+});
+
+describe('a push to an app that there is is rejected whole', () => {
+  let isAsBefore: () => Promise<void>;
+  beforeEach(async () => {
+    await work.commit('base.ts', '0');
+    await work.must('push', url, 'main:base');
+    front.control.received.length = 0;
+    isAsBefore = await rememberFront(front);
+  });
+
   it('for a tag that is no commit', async () => {
     await work.commit('index.ts', '1');
     await work.must('tag', 'blob', await work.must('rev-parse', 'HEAD:index.ts'));
     const { code, text } = await work.git('push', url, 'main', 'blob');
     expect(code).toBe(1);
     expect(text).toContain('only commits, and tags of commits, can be pushed');
-    expect(await refsOf()).toBe('');
+    expect(await refsOf()).not.toContain('refs/heads/main');
+    await isAsBefore();
   });
 
   it.each([
@@ -220,6 +254,7 @@ describe('a push is rejected whole', () => {
     expect(text).toContain('21 branches and tags in one push; at most 20 can be deployed');
     expect(text).toContain('git push REMOTE BRANCH TAG');
     expect(front.control.received).toEqual([]);
+    await isAsBefore();
     await work.must('push', url, ...Array.from({ length: 20 }, (__, index) => `b${index}`));
   });
 });
