@@ -2,6 +2,8 @@
 export interface ActivePushes {
   /** Ends an older push of the ref; the returned turn is this push's own. */
   begin(appId: string, ref: string, sha: string): Turn;
+  /** Of what git has accepted already. It ends nobody; a push that begins later ends it. */
+  beginAccepted(appId: string, ref: string): Turn;
   /** Ends all of an app that goes; resolves when they have ended. */
   endAll(appId: string): Promise<void>;
 }
@@ -24,24 +26,33 @@ interface ActivePush {
 export function createActivePushes(): ActivePushes {
   const active = new Set<ActivePush>();
   const newest = new Map<string, ActivePush>();
+
+  function open(appId: string, key: string): { push: ActivePush; turn: Turn } {
+    const controller = new AbortController();
+    const appGone = new AbortController();
+    const push = { appId, controller, appGone, ended: Promise.withResolvers<void>() };
+    active.add(push);
+    const end = (): void => {
+      if (newest.get(key) === push) newest.delete(key);
+      active.delete(push);
+      push.ended.resolve();
+    };
+    return { push, turn: { signal: controller.signal, appGone: appGone.signal, end } };
+  }
+
   return {
     begin(appId, ref, sha) {
       const key = `${appId} ${ref}`;
       newest.get(key)?.controller.abort(sha);
-      const controller = new AbortController();
-      const appGone = new AbortController();
-      const push = { appId, controller, appGone, ended: Promise.withResolvers<void>() };
+      const { push, turn } = open(appId, key);
       newest.set(key, push);
-      active.add(push);
-      return {
-        signal: controller.signal,
-        appGone: appGone.signal,
-        end() {
-          if (newest.get(key) === push) newest.delete(key);
-          active.delete(push);
-          push.ended.resolve();
-        },
-      };
+      return turn;
+    },
+    beginAccepted(appId, ref) {
+      const key = `${appId} ${ref}`;
+      const { push, turn } = open(appId, key);
+      if (!newest.has(key)) newest.set(key, push);
+      return turn;
     },
     async endAll(appId) {
       const own = [...active].filter((push) => push.appId === appId);

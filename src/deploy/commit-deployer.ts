@@ -35,6 +35,8 @@ export interface DeployRequest {
   trigger: DeploymentTrigger;
   pushId: string | null;
   createdBy: string | null;
+  /** Its ref has moved already. It ends no newer push, which may yet be refused, and then this is what is to be served. */
+  isAccepted: boolean;
 }
 
 /** A rejection was shown already, in lines that say what to mend. */
@@ -158,10 +160,12 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
 
   return {
     async deploy(request, tell, signal) {
-      const { app, ref, commit } = request;
+      const { app, ref, commit, isAccepted } = request;
       const redact = await deps.redactors.forApp(app.id);
       const report = (line: string): void => tell(redact(line));
-      const turn = active.begin(app.id, ref, commit.sha);
+      const turn = isAccepted
+        ? active.beginAccepted(app.id, ref)
+        : active.begin(app.id, ref, commit.sha);
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
       if (!deps.isConfined) report(warningLine(UNCONFINED));

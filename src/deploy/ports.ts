@@ -140,10 +140,15 @@ export interface DomainsPort {
 
 /** The repositories. */
 export interface RepositoryPort {
-  /** `live`: those below `refs/live/`. */
-  listRefs(
-    appId: string,
-  ): Promise<{ isBusy: boolean; refs: RepositoryRef[]; live: { name: string; sha: string }[] }>;
+  listRefs(appId: string): Promise<{
+    /** A push is under way. */
+    isBusy: boolean;
+    /** Those that pushes under way may move, or have moved and settle by themselves. */
+    busyRefs: string[];
+    refs: RepositoryRef[];
+    /** Those below `refs/live/`. */
+    live: { name: string; sha: string }[];
+  }>;
   /** What a branch or tag is at now, tags not peeled; null when there is none of the name. */
   readRef(appId: string, ref: string): Promise<string | null>;
   /** Asks the git front to stream the commit's tar under a ticket. */

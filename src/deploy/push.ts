@@ -36,6 +36,9 @@ interface Deps extends SettlementDeps {
   clock: Clock;
 }
 
+/** git moves the refs of an accepted push in milliseconds: by then its post-receive has come, or the git front has died. */
+const HOOK_LATE_MS = 3_000;
+
 /** How long after an accepted pre-receive its post-receive may come; then the reconciler settles the push. */
 const HOOK_GAP_MS = 60_000;
 
@@ -48,6 +51,8 @@ export function createPushes(deps: Deps): Pushes {
   const { db, deployer, reservations, refLocks, journal, clock } = deps;
   const settlements = createSettlements(deps);
   const startedAt = new Map<string, number>();
+  /** Accepted, and their post-receive has not come yet. */
+  const awaited = new Set<string>();
 
   /** Null when all tips are reserved; otherwise how the push has ended. */
   async function deployAll(
@@ -66,7 +71,7 @@ export function createPushes(deps: Deps): Pushes {
       if (live?.commit === commit.sha) continue;
       const { pushId, principal } = pushed;
       const by = { trigger: 'push' as const, pushId, createdBy: principal.tokenId };
-      const request = { app, ref, kind, commit, ...by };
+      const request = { app, ref, kind, commit, ...by, isAccepted: false };
       const answer = await deployer.deploy(request, context.report, context.signal);
       if (answer.kind !== 'reserved') return answer.outcome;
       context.reserved.push(answer.reservation);
@@ -83,6 +88,8 @@ export function createPushes(deps: Deps): Pushes {
     isAccepted: boolean,
   ): Promise<void> {
     if (isAccepted) {
+      awaited.add(pushId);
+      clock.after(HOOK_LATE_MS, () => awaited.delete(pushId) && deps.onUnsettled());
       clock.after(HOOK_GAP_MS, () => {
         startedAt.delete(pushId);
         for (const { id } of reserved) reservations.letGo(id);
@@ -117,6 +124,10 @@ export function createPushes(deps: Deps): Pushes {
       try {
         outcome = await deployAll(app, pushed, { report, signal: ended, reserved });
         if (outcome === null) await failpoint('push.accepted');
+      } catch (error) {
+        // With the database away, what was reserved could not be failed either.
+        deps.onUnsettled();
+        throw error;
       } finally {
         if (outcome === null) record.accept();
         else record.end(outcome);
@@ -126,6 +137,7 @@ export function createPushes(deps: Deps): Pushes {
     },
 
     async postReceive(pushed, pusher) {
+      awaited.delete(pushed.pushId);
       const record = journal.find(pushed.appId, pushed.pushId);
       const report = record?.reportTo(pusher) ?? pusher;
       const beganAt = startedAt.get(pushed.pushId) ?? clock.monotonicMs();
@@ -136,6 +148,9 @@ export function createPushes(deps: Deps): Pushes {
           settled.add(await refLocks.run(refKey(pushed.appId, update.ref), settle));
         }
         record?.end(outcomeOf(settled));
+      } catch (error) {
+        deps.onUnsettled();
+        throw error;
       } finally {
         record?.end('failed');
       }

@@ -16,6 +16,7 @@ import type { LiveRefs } from './live-refs.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import { refKey, type Pushes } from './push.ts';
+import { createRounds } from './rounds.ts';
 import type { Releases } from './release.ts';
 import type { Reservations } from './reservation.ts';
 import type { SealedKeeper } from './sealed-keeper.ts';
@@ -30,6 +31,8 @@ export interface Reconciler {
   reconcile(): Promise<void>;
   /** A round now and then; stops when the signal aborts. */
   start(signal: AbortSignal): void;
+  /** Something was left open that the next round can settle: it is not to wait for its time. */
+  soon(): void;
 }
 
 interface Deps {
@@ -51,7 +54,7 @@ interface Deps {
 }
 
 const ROUND_MS = 30_000;
-/** While the git front is still starting there is nothing to compare with yet. */
+/** While the git front is still starting there is nothing to compare with yet; and whoever is away may be back by then. */
 const RETRY_MS = 1_000;
 /** A build of one app must not keep all others waiting. */
 const APPS_AT_A_TIME = 4;
@@ -78,13 +81,16 @@ export function createReconciler(deps: Deps): Reconciler {
     await attempt(() => liveRefs.retry());
     await attempt(() => deps.lives.goOn());
     const busy = new Set<string>();
+    let isWaiting = false;
     await attempt(async () => {
       const apps = await listApps(db, null);
       const next = apps.values();
       const work = async (): Promise<void> => {
         for (const app of next) {
           await attempt(async () => {
-            if (!(await reconcileApp(deps, app))) busy.add(app.id);
+            const found = await reconcileApp(deps, app);
+            for (const ref of found.busyRefs) busy.add(refKey(app.id, ref));
+            isWaiting ||= found.isWaiting;
           });
           await attempt(() => deps.environmentReleases.catchUp(app));
         }
@@ -93,33 +99,32 @@ export function createReconciler(deps: Deps): Reconciler {
     });
     await attempt(() => failAbandoned(deps, busy, attempt));
     await attempt(() => deps.sealedKeeper.restoreMissing());
-    return isWhole;
+    return isWhole && !isWaiting;
   }
+
+  const rounds = createRounds(round, deps.clock, { roundMs: ROUND_MS, soonMs: RETRY_MS });
 
   return {
     reconcile: async () => void (await round(null)),
+    soon: () => rounds.soon(),
     start(signal) {
-      let cancel = (): void => {};
-      signal.addEventListener('abort', () => cancel(), { once: true });
-      const next = async (): Promise<void> => {
-        const isWhole = await round(signal);
-        const delayMs = isWhole ? ROUND_MS : RETRY_MS;
-        if (!signal.aborted) cancel = deps.clock.after(delayMs, () => void next());
-      };
-      void next();
+      rounds.start(signal);
       deps.sealedKeeper.restoreUnreadable().catch(onError);
       removeEndedEnvironments(deps).catch(onError);
     },
   };
 }
 
-/**
- * Releases each ref that differs from its last recorded push, and removes those that are gone. False when a push is
- * under way, which settles its refs by itself.
- */
-async function reconcileApp(deps: Deps, app: App): Promise<boolean> {
-  const { isBusy, refs, live } = await deps.repository.listRefs(app.id);
-  if (isBusy) return false;
+interface Reconciled {
+  /** Of pushes under way, which settle these by themselves. */
+  busyRefs: string[];
+  /** One of these differs: should its push not settle it, it is for the next round. */
+  isWaiting: boolean;
+}
+
+/** Releases each ref that differs from its last recorded push, and removes those that are gone. */
+async function reconcileApp(deps: Deps, app: App): Promise<Reconciled> {
+  const { busyRefs, refs, live } = await deps.repository.listRefs(app.id);
   const recorded = await listRecordedRefs(deps.db, app.id);
   const alive = new Map(refs.map(({ ref, commit }) => [ref, commit.sha]));
   const known = new Map(recorded.map(({ ref, sha }) => [ref, sha]));
@@ -127,17 +132,18 @@ async function reconcileApp(deps: Deps, app: App): Promise<boolean> {
     (ref) => alive.get(ref) !== known.get(ref),
   );
   for (const ref of differing) {
+    if (busyRefs.includes(ref)) continue;
     await deps.refLocks.run(refKey(app.id, ref), () => reconcileRef(deps, app.id, ref));
   }
   await deps.releases.correctLiveRefs(app, live);
-  return true;
+  return { busyRefs, isWaiting: differing.some((ref) => busyRefs.includes(ref)) };
 }
 
 /** Everything is read again: while the lock was waited for, a push may have settled the ref. */
 async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<void> {
-  const { isBusy, refs } = await deps.repository.listRefs(appId);
+  const { busyRefs, refs } = await deps.repository.listRefs(appId);
   const app = await findApp(deps.db, appId);
-  if (isBusy || app === null) return;
+  if (busyRefs.includes(ref) || app === null) return;
   const commit = refs.find((entry) => entry.ref === ref)?.commit;
   const recorded = await findRecordedSha(deps.db, appId, ref);
   if (commit === undefined) {
@@ -151,11 +157,11 @@ async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<voi
 /** Reservations whose push ended without moving its ref. */
 async function failAbandoned(
   deps: Deps,
-  busyApps: Set<string>,
+  busyRefs: ReadonlySet<string>,
   attempt: (work: () => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
-  const isOpen = ({ id, appId }: Deployment): boolean =>
-    deps.reservations.isHeld(id) || busyApps.has(appId);
+  const isOpen = ({ id, appId, ref }: Deployment): boolean =>
+    deps.reservations.isHeld(id) || busyRefs.has(refKey(appId, ref));
   for (const deployment of await listUnsettled(deps.db)) {
     if (isOpen(deployment)) continue;
     await attempt(() =>

@@ -54,6 +54,8 @@ export interface SettlementDeps {
   address: PublicAddress;
   declareDomains: DeclareDomains;
   clock: Clock;
+  /** What git has accepted is neither released nor recorded, and nobody works on it any more. */
+  onUnsettled: () => void;
 }
 
 /** Whose deployment was overtaken by another release in its last moment takes a newer version. */
@@ -92,6 +94,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
       if (isReleased !== 'overtaken') return isReleased;
     }
     told.report(problemLine('not released: other releases were faster, again and again'));
+    deps.onUnsettled();
     return false;
   }
 
@@ -114,11 +117,13 @@ export function createSettlements(deps: SettlementDeps): Settlements {
       return true;
     }
     const { signal } = new AbortController();
-    const answer = await deployer.deploy({ app, kind, ...push }, report, signal);
+    const request = { app, kind, ...push, isAccepted: true };
+    const answer = await deployer.deploy(request, report, signal);
     if (answer.kind === 'reserved') return finish(app, answer.reservation.id, told);
     report(detailLine('What was live before still serves.'));
     // Recorded all the same, or the reconciler would build the same failure again and again.
     if (answer.kind === 'rejected') await releases.keep(app, { ref, sha: commit.sha, pushId });
+    else deps.onUnsettled();
     return false;
   }
 

@@ -44,13 +44,14 @@ export function createControlCalls(deps: Deps, limits: GitLimits): RpcHandlers<G
     },
     async listRefs({ appId }) {
       const repository = await repositories.find(appId);
-      const busy = { isBusy: true, refs: [], live: [] };
-      if (pushes.isBusy(appId)) return busy;
+      const before = pushes.ofApp(appId);
       const place = repository === null ? null : acceptedIn(repository);
       const refs = place === null ? [] : await listRefs(git, place);
       const live = place === null ? [] : await listLive(git, place);
       // A push that began meanwhile may have moved refs that were read already.
-      return pushes.isBusy(appId) ? busy : { isBusy: false, refs, live };
+      const running = new Set([...before, ...pushes.ofApp(appId)]);
+      const busyRefs = [...running].flatMap(({ updates }) => updates.map(({ ref }) => ref));
+      return { isBusy: running.size > 0, busyRefs, refs, live };
     },
     async readRef({ appId, ref }) {
       const repository = await repositories.find(appId);

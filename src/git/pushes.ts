@@ -48,8 +48,7 @@ export class Pushes {
     return this.#byId.get(id);
   }
 
-  isBusy(appId: string): boolean {
-    for (const push of this.#byId.values()) if (push.appId === appId) return true;
-    return false;
+  ofApp(appId: string): Push[] {
+    return [...this.#byId.values()].filter((push) => push.appId === appId);
   }
 }

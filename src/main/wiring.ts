@@ -202,6 +202,7 @@ export async function wireControl(
       journal,
       declareDomains,
       clock,
+      onUnsettled: () => reconciler.soon(),
     }),
     { db, audit, journal, clock },
   );

@@ -100,11 +100,14 @@ export interface GitForControl {
     params: { appId: string; sha: string; ticket: string; pushId: string | null };
     result: null;
   };
-  /** All branches and tags, peeled, for the reconciler. Empty while a receive-pack of that repository runs. */
+  /** All branches and tags, peeled, for the reconciler. */
   listRefs: {
     params: { appId: string };
     result: {
+      /** A receive-pack of that repository runs. */
       isBusy: boolean;
+      /** What the running ones may move, or have moved and tell of in their post-receive. */
+      busyRefs: string[];
       refs: { ref: string; sha: string; commit: CommitInfo }[];
       /** Those below `refs/live/`. */
       live: { name: string; sha: string }[];

@@ -35,6 +35,7 @@ function startLives(overrides: Partial<Deps> = {}): AppLives {
     repository: {
       listRefs: async (id: string) => ({
         isBusy,
+        busyRefs: [],
         refs: committed.has(id) ? [{ ref: 'refs/heads/main', sha: commit.sha, commit }] : [],
         live: [],
       }),

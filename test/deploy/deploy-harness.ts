@@ -60,7 +60,8 @@ export class DeployHarness {
   applySnapshot: () => Promise<void> = async () => {};
   egress: string[] = [];
   restart: (ids: string[]) => Promise<void> = async () => {};
-  isBusy = false;
+  /** Of pushes that are under way. */
+  busyRefs: string[] = [];
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
   readonly rollbacks;
@@ -100,7 +101,8 @@ export class DeployHarness {
     };
     const repository = {
       listRefs: async () => ({
-        isBusy: this.isBusy,
+        isBusy: this.busyRefs.length > 0,
+        busyRefs: this.busyRefs,
         refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
         live: [...this.liveRefs].map(([name, sha]) => ({ name, sha })),
       }),
@@ -174,6 +176,7 @@ export class DeployHarness {
       journal: this.journal,
       declareDomains: async () => {},
       clock,
+      onUnsettled: () => this.reconciler.soon(),
     });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });
     this.environmentReleases = createEnvironmentReleases({

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
 import { createDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { built, DeployHarness, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
@@ -235,6 +236,60 @@ describe('the reconciler', () => {
     expect(harness.commitServed()).toBe(sha('2'));
   });
 
+  it('ends no newer push with the build of what was accepted before', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.moveRef(MAIN, sha('2'));
+    const builds = heldBuilds(harness);
+    const pushing = harness.push(MAIN, sha('3'));
+    await until(() => builds.has(sha('3')));
+    const round = harness.reconciler.reconcile();
+    await until(() => builds.has(sha('2')));
+    builds.get(sha('2'))?.();
+    await round;
+    expect(harness.commitServed()).toBe(sha('2'));
+    // Released last, it takes a later version.
+    harness.build = async (commit) => built(commit);
+    builds.get(sha('3'))?.();
+    expect(await pushing).not.toBeNull();
+    expect(harness.commitServed()).toBe(sha('3'));
+  });
+
+  it('settles a branch while another one is pushed', async () => {
+    const { harness } = await setUp();
+    await harness.push(MAIN, sha('1'));
+    harness.moveRef(MAIN, sha('2'));
+    harness.busyRefs = [TOPIC];
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('2'));
+  });
+
+  it('settles at once what a second hook could not, with nobody waiting for the next round', async () => {
+    const { harness } = await setUp();
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    harness.reconciler.start(stopping.signal);
+    await harness.push(MAIN, sha('1'));
+    harness.applySnapshot = () => Promise.reject(new PlatformError('unavailable', 'stuck'));
+    await expect(harness.push(MAIN, sha('2'))).rejects.toThrow('stuck');
+    harness.applySnapshot = async () => {};
+    await eventually(() => expect(harness.commitServed()).toBe(sha('2')));
+  });
+
+  it('settles a push whose second hook never comes shortly after', async () => {
+    const { harness } = await setUp();
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    harness.reconciler.start(stopping.signal);
+    await harness.push(MAIN, sha('1'));
+    const { signal } = new AbortController();
+    expect(await harness.pushes.preReceive(harness.pushOf(MAIN, sha('2')), () => {}, signal)).toBe(
+      true,
+    );
+    harness.moveRef(MAIN, sha('2'));
+    await eventually(() => expect(harness.commitServed()).toBe(sha('2')), 15_000);
+  });
+
   it('reports nothing of what a stop of the platform interrupts', async () => {
     const { harness } = await setUp();
     harness.moveRef(MAIN, sha('1'));
@@ -256,16 +311,16 @@ describe('the reconciler', () => {
     expect(harness.errors).toEqual([]);
   });
 
-  it('fails a reservation whose ref never moved, and a busy repository is left alone', async () => {
+  it('fails a reservation whose ref never moved, and the ref of a push under way is left alone', async () => {
     const { database, harness } = await setUp();
     const pushed = harness.pushOf(MAIN, sha('1'));
     await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
     // Another process: nothing is held in its memory.
     const restarted = await DeployHarness.create(database);
-    restarted.isBusy = true;
+    restarted.busyRefs = [MAIN];
     await restarted.reconciler.reconcile();
     expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('warming');
-    restarted.isBusy = false;
+    restarted.busyRefs = [];
     await restarted.reconciler.reconcile();
     expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]).toMatchObject({
       state: 'failed',

@@ -108,7 +108,7 @@ describe('listRefs', () => {
     ]);
   });
 
-  it('says that a push is under way instead of what may be half of it', async () => {
+  it('says which refs a push that is under way may move', async () => {
     let during: unknown;
     front.control.preReceive = async () => {
       during = await front.calls('listRefs', { appId });
@@ -116,11 +116,16 @@ describe('listRefs', () => {
     };
     await work.commit('index.ts', '1');
     await work.must('push', url, 'main');
-    expect(during).toEqual({ isBusy: true, refs: [], live: [] });
+    expect(during).toEqual({ isBusy: true, busyRefs: ['refs/heads/main'], refs: [], live: [] });
   });
 
   it('is empty for an app without a repository', async () => {
-    expect(await front.calls('listRefs', { appId })).toEqual({ isBusy: false, refs: [], live: [] });
+    expect(await front.calls('listRefs', { appId })).toEqual({
+      isBusy: false,
+      busyRefs: [],
+      refs: [],
+      live: [],
+    });
   });
 });
 
