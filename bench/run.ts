@@ -26,6 +26,7 @@ import { benchOverload } from './overload.ts';
 import { benchPush } from './push.ts';
 import { benchPushes } from './pushes.ts';
 import { RESULTS, writeReport } from './report/write-report.ts';
+import { benchRevocation } from './revocation.ts';
 import { benchScale } from './scale.ts';
 import { benchServers } from './servers.ts';
 import { benchSwap } from './swap.ts';
@@ -44,6 +45,7 @@ const BENCHES: Record<string, (part?: string) => Promise<BenchResult>> = {
   pushes: benchPushes,
   dependencies: benchDependencies,
   environment: benchEnvironment,
+  revocation: benchRevocation,
   warm: benchWarm,
   latency: benchLatency,
   peers: benchPeers,

@@ -21,7 +21,7 @@ import { type Probed, readReadiness } from './health.ts';
 import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
-import { admit, type Lock } from './private/index.ts';
+import { admit, createVisits, type Lock } from './private/index.ts';
 import { createPublicServer, KEEP_ALIVE_MS } from './public-server.ts';
 import { createQuickReply } from './quick-reply.ts';
 import { createReplyHead } from './reply-head.ts';
@@ -90,6 +90,7 @@ interface Found {
 export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const peers = createPeerReader(options.trustedProxies);
   const bodyRate = createBodyRateWatch(deps.clock);
+  const visits = createVisits(deps.clock);
   const control = { socketPath: options.sockets.controlApi, name: 'The control plane' };
   const git = { socketPath: options.sockets.gitHttp, name: 'The git front' };
   const tools: ExchangeTools = { invocations: deps.invocations, clock: deps.clock };
@@ -143,6 +144,10 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const first =
       https?.answerTo(client, head, kind) ?? (lock && refusalOf(lock, client, head, route));
     if (first !== null) return send(first);
+    if (lock !== null) {
+      const { response } = client;
+      visits.begin({ response, secrets: head.shareSecrets, lock: () => routeOf(head).lock });
+    }
     if (route.kind === 'site') {
       return toSite(route.site, { client, head, clientText: textOf(head) });
     }
@@ -277,6 +282,7 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     },
     applySnapshot: (snapshot) => {
       routing = routingOf(snapshot);
+      visits.look();
     },
     close: async () => {
       await publicServer.close(options.drainMs);

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { once } from 'node:events';
+import http from 'node:http';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ServedDeployment } from '../../../src/model/served.ts';
 import type { SnapshotAccess, SnapshotShareLink } from '../../../src/protocol/snapshot.ts';
 import { ask, type Answer } from '../../support/ask.ts';
 import { type DataPlane, startDataPlane } from '../../support/data-plane.ts';
 import { wrapModule } from '../../support/function-code.ts';
 
-const CODE = `export default (request) => Response.json({
+const CODE = `export default (request) => request.url.endsWith('/endless') ? new Response(
+  new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode('begun')) }),
+) : Response.json({
   url: request.url,
   cookie: request.headers.get('cookie'),
   share: request.headers.get('x-fn-share'),
@@ -230,4 +234,65 @@ it('lets nobody in any more once the link is not in the routes', async () => {
   expect((await get(HELLO, by(OF_PRODUCTION))).status).toBe(200);
   publish({ ...PRIVATE, links: [] });
   expect((await get(HELLO, by(OF_PRODUCTION))).status).toBe(401);
+});
+
+describe('an answer that goes on', () => {
+  /** Resolves when it has begun; `ended` when it has been cut off. */
+  async function begin(secret: string) {
+    const begun = http.get({
+      host: '127.0.0.1',
+      port: plane.port,
+      path: '/endless',
+      headers: { host: HELLO, 'x-fn-share': secret },
+      agent: false,
+    });
+    const [response] = (await once(begun, 'response')) as [http.IncomingMessage];
+    expect(response.statusCode).toBe(200);
+    await once(response, 'data');
+    response.resume().on('error', () => {}); // That it was cut off is asked of it below.
+    const ended = new Promise<void>((resolve) => response.on('close', resolve));
+    return { response, ended };
+  }
+  /** Before the function's own time is over. */
+  const within = (ended: Promise<void>): Promise<void> =>
+    Promise.race([
+      ended,
+      new Promise<never>((_, reject) => setTimeout(reject, 5_000, new Error('it goes on'))),
+    ]);
+  const without = (secret: string): SnapshotAccess => ({
+    ...PRIVATE,
+    links: PRIVATE.links.filter(({ hash }) => hash !== link(secret).hash),
+  });
+
+  it('ends when its link is removed, and no other does', async () => {
+    const other = link('f7'.repeat(20));
+    publish({ ...PRIVATE, links: [...PRIVATE.links, other] });
+    const [one, two] = await Promise.all([begin(OF_PRODUCTION), begin('f7'.repeat(20))]);
+    publish({ ...without(OF_PRODUCTION), links: [...without(OF_PRODUCTION).links, other] });
+    await within(one.ended);
+    expect(one.response.complete).toBe(false);
+    expect(two.response.destroyed).toBe(false);
+    two.response.destroy();
+  });
+
+  it('ends when the time of its link is over, and no other does', async () => {
+    const brief = 'g7'.repeat(20);
+    publish({
+      ...PRIVATE,
+      links: [...PRIVATE.links, link(brief, { expiresAtMs: Date.now() + 1_000 })],
+    });
+    const [one, two] = await Promise.all([begin(brief), begin(OF_PRODUCTION)]);
+    await within(one.ended);
+    expect(one.response.complete).toBe(false);
+    expect(two.response.destroyed).toBe(false);
+    two.response.destroy();
+  });
+
+  it('goes on when the app becomes public', async () => {
+    const { response, ended } = await begin(OF_PRODUCTION);
+    publish({ ...without(OF_PRODUCTION), production: 'public' });
+    const open = new Promise((resolve) => setTimeout(resolve, 1_200, 'open'));
+    expect(await Promise.race([ended, open])).toBe('open');
+    response.destroy();
+  });
 });
