@@ -1,12 +1,13 @@
 import type { Clock } from '../std/clock.ts';
 import type { Database } from '../store/database.ts';
-import { findToken, touchToken } from '../store/tokens.ts';
+import { findToken, findTokenBySshKey, touchToken } from '../store/tokens.ts';
 import { createAttempts } from './attempts.ts';
 import { createDecisions, type Actor, type Decisions } from './authorise.ts';
 import { can, type Action } from './can.ts';
 import { createDeviceLogins, type DeviceLogins } from './device-logins.ts';
 import { createFreshTokens } from './fresh-tokens.ts';
 import { createOidcLogins, type OidcLogins, type OidcSettings } from './oidc-logins.ts';
+import { createKeyWatches, type KeyWatches } from './key-watches.ts';
 import { notAllowed, notValid, refuseEnded } from './refusals.ts';
 import { hashToken, isTokenText } from './token-text.ts';
 import { actorOf, createTokens, type Tokens } from './tokens.ts';
@@ -18,6 +19,14 @@ export interface Access extends Decisions {
    * @throws PlatformError unauthenticated, or too-many-requests for an address that failed too often
    */
   authenticate(token: string, from: string): Promise<Actor>;
+  /**
+   * The one whose key it is, by the fingerprint; that its holder has the private half was seen before. An unknown one
+   * counts for nothing: an agent offers all that it has. Who is done without a right one is told of by `keysFailed`.
+   * @throws PlatformError unauthenticated, or too-many-requests for an address that failed too often
+   */
+  authenticateKey(fingerprint: string, from: string): Promise<Actor>;
+  /** A connection from there offered keys, and none was right. */
+  keysFailed(from: string): void;
   /**
    * Asks again about a token that was right a while ago.
    * @throws PlatformError unauthenticated when it has ended since, forbidden when it may not do this to the app any more
@@ -31,6 +40,8 @@ export interface Access extends Decisions {
    * called before.
    */
   watch: Watches['watch'];
+  /** Calls back once, within a second of the moment when nobody is known by the key any more, unless ended before. */
+  watchKey: KeyWatches['watch'];
   /** The app is gone: whatever was let in to watch it is ended, whoever may what else. */
   endApp: Watches['endApp'];
 }
@@ -51,6 +62,7 @@ export function createAccess(
   const now = (): number => clock.now();
   const decisions = createDecisions(db);
   const watches = createWatches({ db, clock });
+  const keyWatches = createKeyWatches({ db, clock });
   const attempts = createAttempts(now);
   const fresh = createFreshTokens(db, now);
   const onRevoked = (id: string): void => {
@@ -70,6 +82,7 @@ export function createAccess(
     deviceLogins: createDeviceLogins({ db, now, attempts, tokens }),
     oidcLogins: createOidcLogins({ db, now, attempts, tokens }, oidc),
     watch: (actor, permission, onEnd) => watches.watch(actor, permission, onEnd),
+    watchKey: (fingerprint, onEnd) => keyWatches.watch(fingerprint, onEnd),
     endApp: (appId) => watches.endApp(appId),
     async reconsider(tokenId, action, appId) {
       const row = await findToken(db, tokenId);
@@ -92,5 +105,16 @@ export function createAccess(
       noteUse(row.id);
       return actorOf(row);
     },
+    async authenticateKey(fingerprint, from) {
+      const attempt = { from, token: fingerprint, hash: hashToken(fingerprint) };
+      attempts.admit(attempt);
+      const row = await findTokenBySshKey(db, fingerprint);
+      if (row === null) throw notValid('this key is unknown here');
+      refuseEnded(row, now());
+      attempts.succeeded(attempt);
+      noteUse(row.id);
+      return actorOf(row);
+    },
+    keysFailed: (from) => attempts.failed({ from, token: '', hash: null }),
   };
 }

@@ -17,7 +17,7 @@ const MAX_FAILURES_PER_PREFIX = 60;
 /** Of addresses, beginnings, and right pairs, each; the oldest is forgotten for one more. */
 const MAX_REMEMBERED = 10_000;
 
-/** A token as somebody tries it; the hash is null for what can be none. */
+/** A token as somebody tries it, or a key as they offer it; the hash is null for what can be neither. */
 interface Attempt {
   from: string;
   token: string;
@@ -101,7 +101,7 @@ export function networkOf(address: string): string {
 
 function tooMany(waitMs: number): PlatformError {
   const retryAfterS = Math.ceil(waitMs / 1000);
-  const message = 'too many attempts with tokens that are unknown here';
+  const message = 'too many attempts with tokens or keys that are unknown here';
   return new PlatformError('too-many-requests', message, {
     hint: `try again in ${retryAfterS} s, with a valid token: fn login URL`,
     retryAfterS,

@@ -7,7 +7,7 @@ import type { GitService } from './target.ts';
  * who may do what is the guard's business before it and the hooks' after it.
  */
 export interface GitEngine {
-  /** The refs of a repository, as `info/refs` answers them. */
+  /** The refs of a repository, as a client of the engine's transport reads them first. */
   advertise(service: GitService, repository: string): Readable;
   /** Runs a git service. Its output fails when git could not be run. */
   run(exchange: EngineExchange): EngineRun;
@@ -17,7 +17,7 @@ export interface EngineExchange {
   service: GitService;
   /** Path of a bare repository. */
   repository: string;
-  /** The head's first packets, whole; at least one that git acts upon. */
+  /** The head's first packets, whole, where it was read; at least one that git acts upon. */
   opening: Buffer;
   /** All that follows. When it fails, git sees its input end. */
   body: Readable;

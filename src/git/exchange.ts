@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
+import { consume } from './consume.ts';
 import type { EngineRun, GitEngine } from './engine.ts';
 import type { AdmittedRequest } from './guard.ts';
 import type { GitLimits } from './limits.ts';
@@ -10,9 +11,9 @@ import type { Push, Pushes } from './pushes.ts';
 import { refusedRefsReport } from './push-report.ts';
 import { toRefusal } from './refusal.ts';
 import type { Repositories } from './repositories.ts';
-import { openBody, readHead } from './request-body.ts';
+import { readHead } from './request-body.ts';
 import { createFetchHeadParser, createPushHeadParser, type HeadParser } from './request-head.ts';
-import { afterRequest, prepareAnswer, relay } from './respond.ts';
+import { relay } from './respond.ts';
 import { announceLargePack, refusalInBand, SIDE_BAND } from './side-band.ts';
 import type { GitService } from './target.ts';
 
@@ -30,42 +31,71 @@ export interface ExchangeDeps {
 const PACK_MARGIN_BYTES = 2 * 1024 * 1024;
 const INTERNAL_ERROR = 500;
 
-/** Answers an admitted request; the response is complete, or its client gone, when this resolves. */
+/** Answers an admitted request; the answer is complete, or its client gone, when this resolves. */
 export async function serveGit(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
-  const { response, target } = admitted;
+  const { channel, target } = admitted;
   const gone = new AbortController();
-  response.on('close', () => gone.abort(new Error('the client went away')));
-  if (response.destroyed) return;
+  channel.answer.on('close', () => gone.abort(new Error('the client went away')));
+  if (channel.answer.destroyed) return;
   const withPlace: WithPlace = async (work) => {
     const giveBack = await deps.places[target.service].take(target.appName, gone.signal);
     try {
-      await work();
+      return await work();
     } finally {
       giveBack();
     }
   };
-  if (target.kind === 'advertisement') await withPlace(() => advertise(deps, admitted));
-  else await exchange(deps, admitted, withPlace);
+  switch (target.kind) {
+    case 'advertisement':
+      if (await withPlace(() => advertise(deps, admitted))) await channel.finish();
+      return;
+    case 'exchange':
+      return exchange(deps, admitted, withPlace);
+    case 'session':
+      if (target.service === 'upload-pack') return converse(deps, admitted, withPlace);
+      if (await withPlace(() => advertise(deps, admitted)))
+        await exchange(deps, admitted, withPlace);
+  }
 }
 
 /** Does what needs a git process, in its turn. */
-type WithPlace = (work: () => Promise<void>) => Promise<void>;
+type WithPlace = <T>(work: () => Promise<T>) => Promise<T>;
 
-async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<void> {
-  const { response, target, appId } = admitted;
+/** Whether all of it has left. */
+async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise<boolean> {
+  const { channel, target, appId } = admitted;
   const found = appId === null ? null : await deps.repositories.find(appId);
   const output = deps.engine.advertise(target.service, found ?? deps.repositories.empty);
   const deadline = setTimeout(() => output.destroy(), deps.limits.advertisementMs);
-  prepareAnswer(response, `application/x-git-${target.service}-advertisement`);
+  channel.begin({ service: target.service, kind: 'advertisement' });
   try {
-    await relay(output, response, { stallMs: deps.limits.downloadStallMs });
+    await relay(output, channel.answer, { stallMs: deps.limits.downloadStallMs });
   } finally {
     clearTimeout(deadline);
   }
+  const isWhole = output.readableEnded && !channel.answer.destroyed;
   // Cut short, it must not look complete.
-  if (output.readableEnded) response.end();
-  else response.destroy();
+  if (!isWhole) channel.answer.destroy();
   output.destroy();
+  return isWhole;
+}
+
+/** A fetch in which client and git answer one another as often as they like. */
+async function converse(
+  deps: ExchangeDeps,
+  admitted: AdmittedRequest,
+  withPlace: WithPlace,
+): Promise<void> {
+  const { channel } = admitted;
+  const body = channel.openBody({
+    limits: deps.limits,
+    maxBytes: deps.limits.fetchRequestBytes,
+    onReceived: () => {},
+    // It waits for git as often as git for it; who waits too long for either is cut off by the answer.
+    unhurriedBytes: () => Infinity,
+  });
+  await withPlace(() => runGit(deps, { admitted, opening: Buffer.alloc(0), body }));
+  if (!channel.answer.destroyed) await channel.finish();
 }
 
 /** What is said instead of what was asked for is said in a band where the client reads bands. */
@@ -74,17 +104,16 @@ async function exchange(
   admitted: AdmittedRequest,
   withPlace: WithPlace,
 ): Promise<void> {
-  const { request, response, target } = admitted;
+  const { channel, target } = admitted;
   const plan = planFor(deps, target.service);
   try {
     await exchangeByPlan(deps, { admitted, plan, withPlace });
   } catch (error) {
     const refusal = toRefusal(error);
-    const isTold = plan.parser.capabilities().includes(SIDE_BAND) && !response.headersSent;
-    if (!isTold || response.destroyed || refusal.status === INTERNAL_ERROR) throw error;
-    prepareAnswer(response, resultType(target.service));
-    response.write(refusalInBand(refusal));
-    afterRequest(request, () => response.end());
+    const isTold = plan.parser.capabilities().includes(SIDE_BAND) && !channel.hasBegun;
+    if (!isTold || channel.answer.destroyed || refusal.status === INTERNAL_ERROR) throw error;
+    channel.begin({ service: target.service, kind: 'result' });
+    channel.refuse(refusalInBand(refusal));
   }
 }
 
@@ -92,33 +121,31 @@ async function exchangeByPlan(
   deps: ExchangeDeps,
   { admitted, plan, withPlace }: { admitted: AdmittedRequest; plan: Plan; withPlace: WithPlace },
 ): Promise<void> {
-  const { request, response, target } = admitted;
+  const { channel, target } = admitted;
   const { limits, maxPackBytes } = deps;
+  const part = { service: target.service, kind: 'result' } as const;
   let onReceived = (_bytes: number): void => {};
-  const body = openBody(request, {
+  let headBytes = plan.maxHeadBytes;
+  const body = channel.openBody({
     limits,
     maxBytes: plan.maxBodyBytes,
     onReceived: (bytes) => onReceived(bytes),
+    // Over HTTP a client sends when it has something.
+    ...(target.kind === 'session' && { unhurriedBytes: () => headBytes }),
   });
   const { head, opening } = await readHead(body, plan.parser, plan.maxHeadBytes);
+  headBytes = head.bytes;
   if (head.kind === 'probe') {
-    prepareAnswer(response, resultType(target.service));
-    body.resume();
-    response.end();
-    return;
+    channel.begin(part);
+    return channel.finish();
   }
   const report = head.kind === 'push' ? refusedRefsReport(head) : null;
   if (plan.parser.capabilities().includes(SIDE_BAND)) {
-    onReceived = announceLargePack(response, { maxPackBytes, headBytes: head.bytes });
+    onReceived = announceLargePack(channel, { maxPackBytes, headBytes });
   }
   if (report === null) await withPlace(() => runGit(deps, { admitted, opening, body }));
-  else prepareAnswer(response, resultType(target.service));
-  await consume(body);
-  afterRequest(request, () => response.end(report ?? undefined));
-}
-
-function resultType(service: GitService): string {
-  return `application/x-git-${service}-result`;
+  else channel.begin(part);
+  await channel.finish(report ?? undefined);
 }
 
 interface Plan {
@@ -146,14 +173,14 @@ interface Input {
 }
 
 async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): Promise<void> {
-  const { request, response, target, principal } = admitted;
-  const from = { address: admitted.from, userAgent: request.headers['user-agent'] ?? null };
+  const { channel, target, principal } = admitted;
+  const from = { address: admitted.from, userAgent: channel.userAgent };
   const appId = await appOf(deps, admitted);
   await failpoint('git.push-admitted');
   const repository = await deps.repositories.ensure(appId);
   await failpoint('git.repository-ready');
-  if (response.destroyed) return;
-  prepareAnswer(response, resultType(target.service));
+  if (channel.answer.destroyed) return;
+  channel.begin({ service: target.service, kind: 'result' });
   const isPush = target.service === 'receive-pack';
   let push: Push | null = null;
   const run = deps.engine.run({
@@ -192,8 +219,8 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
 /** The app to push to. It is made only now, when a push to its name has begun in earnest. */
 async function appOf({ control }: ExchangeDeps, admitted: AdmittedRequest): Promise<string> {
   if (admitted.appId !== null) return admitted.appId;
-  const { token, from, target } = admitted;
-  const { id } = await control('createApp', { token, from, appName: target.appName });
+  const { credential, from, target } = admitted;
+  const { id } = await control('createApp', { ...credential, from, appName: target.appName });
   return id;
 }
 
@@ -209,10 +236,10 @@ interface Supervision {
  * then the output is read to its end for nobody.
  */
 async function supervise(run: EngineRun, supervision: Supervision): Promise<void> {
-  const { response } = supervision.admitted;
+  const { answer } = supervision.admitted.channel;
   const deadline = setTimeout(() => run.abort(), supervision.deadlineMs);
   try {
-    await relay(run.output, response, { stallMs: supervision.stallMs });
+    await relay(run.output, answer, { stallMs: supervision.stallMs });
     if (!run.output.readableEnded) {
       if (!supervision.isHandedOver()) run.abort();
       await consume(run.output);
@@ -220,16 +247,4 @@ async function supervise(run: EngineRun, supervision: Supervision): Promise<void
   } finally {
     clearTimeout(deadline);
   }
-}
-
-/** Reads to the end, or to the failure, of a stream that nobody wants any more. */
-function consume(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.readableEnded || stream.destroyed) return resolve();
-    stream
-      .on('end', resolve)
-      .on('error', () => resolve())
-      .on('close', resolve);
-    stream.resume();
-  });
 }

@@ -3,6 +3,8 @@ export interface GitLimits {
   /** A request body must bring `uploadStallBytes` in each `uploadStallMs`. */
   uploadStallMs: number;
   uploadStallBytes: number;
+  /** A client that sends as it makes it, over SSH, may be at work on its pack for so long before its first byte. */
+  preparationMs: number;
   /** A client of a fetch that takes no byte for so long is cut off. */
   downloadStallMs: number;
   /** Whole requests, by what they ask for. */
@@ -52,6 +54,7 @@ const MINUTE = 60 * SECOND;
 export const DEFAULT_LIMITS: GitLimits = {
   uploadStallMs: 30 * SECOND,
   uploadStallBytes: 30 * KIB,
+  preparationMs: 15 * MINUTE,
   downloadStallMs: 2 * MINUTE,
   advertisementMs: MINUTE,
   fetchMs: 60 * MINUTE,

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import {
   PassThrough,
   pipeline,
@@ -6,7 +5,6 @@ import {
   type Readable,
   type TransformCallback,
 } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import type { GitLimits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 import type { HeadParser, RequestHead } from './request-head.ts';
@@ -14,37 +12,43 @@ import type { HeadParser, RequestHead } from './request-head.ts';
 /** Compressed bodies are small; up to here their ratio says nothing. */
 const UNSUSPICIOUS_BYTES = 1024 * 1024;
 
-interface BodyOptions {
+export interface BodyOptions {
   limits: GitLimits;
   /** Of the body as git will read it. */
   maxBytes: number;
   /** Told of the bytes that have come, before they go on. */
   onReceived: (bytes: number) => void;
+  /** Up to how many bytes the client may still take its time, where it sends as it makes them; else none. */
+  unhurriedBytes?: () => number;
+}
+
+interface MeteredBody {
+  body: Readable;
+  /** The client went away before all had come. */
+  breakOff: () => void;
 }
 
 /**
- * The body of a request as git shall read it: inflated, capped, and failing with a Refusal when it is too large, too
- * slow, broken off or not what its headers say. The request itself is never destroyed: it still gets an answer.
- * @throws Refusal at once when the headers alone say that it can't be taken
+ * What a client sends, as git shall read it: inflated where it is compressed, capped, and failing with a Refusal when
+ * it is too large, too slow or broken off. The source is never destroyed.
  */
-export function openBody(request: IncomingMessage, options: BodyOptions): Readable {
-  const encoding = request.headers['content-encoding'] ?? 'identity';
-  const isGzip = encoding === 'gzip' || encoding === 'x-gzip';
-  if (!isGzip && encoding !== 'identity') {
-    throw new Refusal(415, 'request bodies are taken as they are, or compressed with gzip');
-  }
-  if (Number(request.headers['content-length'] ?? 0) > options.maxBytes) throw tooLarge(options);
+export function meterBody(
+  source: Readable,
+  options: BodyOptions,
+  inflate: Transform | null,
+): MeteredBody {
   const meter = new Meter(options);
-  request.on('close', () => {
-    if (!request.complete) meter.destroy(new Refusal(400, 'the request was broken off'));
-  });
-  request.pipe(meter);
-  const body = isGzip
-    ? pipeline(meter, createGunzip(), new InflateGuard(options, meter), ignoreError)
-    : pipeline(meter, new PassThrough(), ignoreError);
+  source.pipe(meter);
+  const body =
+    inflate === null
+      ? pipeline(meter, new PassThrough(), ignoreError)
+      : pipeline(meter, inflate, new InflateGuard(options, meter), ignoreError);
   // Whoever reads later sees the error in `errored`; without a listener it would end the process now.
   body.on('error', ignoreError);
-  return body;
+  return {
+    body,
+    breakOff: () => void meter.destroy(new Refusal(400, 'the request was broken off')),
+  };
 }
 
 /**
@@ -119,7 +123,7 @@ function splitAt(body: Readable, bytes: Buffer, head: RequestHead): HeadBytes {
   return { head, opening: bytes.subarray(0, cut) };
 }
 
-function tooLarge({ maxBytes }: BodyOptions): Refusal {
+export function tooLarge({ maxBytes }: BodyOptions): Refusal {
   return new Refusal(413, `the request is larger than ${maxBytes} bytes`);
 }
 
@@ -138,6 +142,7 @@ class Meter extends Transform {
   readonly #timer: NodeJS.Timeout;
   #receivedBefore = 0;
   #wasHeldUp = false;
+  #unhurriedMs = 0;
 
   constructor(options: BodyOptions) {
     super();
@@ -156,11 +161,20 @@ class Meter extends Transform {
   }
 
   #checkRate(): void {
+    if (this.#isUnhurried()) return;
     const isHeldUp = this.#wasHeldUp || this.writableNeedDrain || this.readableLength > 0;
     const isTooSlow = this.received - this.#receivedBefore < this.#options.limits.uploadStallBytes;
     this.#receivedBefore = this.received;
     this.#wasHeldUp = false;
     if (isTooSlow && !isHeldUp) this.destroy(new Refusal(408, 'the request came too slowly'));
+  }
+
+  /** A client that is at work on what it will send; the deadline of the whole holds for it. */
+  #isUnhurried(): boolean {
+    const { unhurriedBytes, limits } = this.#options;
+    if (unhurriedBytes === undefined || this.received > unhurriedBytes()) return false;
+    this.#unhurriedMs += limits.uploadStallMs;
+    return this.#unhurriedMs < limits.preparationMs;
   }
 }
 

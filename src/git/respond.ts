@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { Refusal } from './refusal.ts';
 
 /** A client that was refused may go on sending for so long; what it sends is thrown away. */
@@ -48,7 +48,7 @@ export interface RelayOptions {
  */
 export function relay(
   output: Readable,
-  response: ServerResponse,
+  response: Writable,
   { stallMs }: RelayOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
  * packet's bytes go. git shows the text of an HTTP error only for the first request of a push, the one for the refs;
  * from then on words reach its user in a band alone.
  */
-import type { ServerResponse } from 'node:http';
+import type { Channel } from './channel.ts';
 import { encodePacket } from './packet-line.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -41,16 +41,16 @@ export function refusalInBand({ message, headers }: Refusal): Buffer {
  * answer stands before them.
  */
 export function announceLargePack(
-  response: ServerResponse,
+  channel: Pick<Channel, 'answer' | 'hasBegun'>,
   { maxPackBytes, headBytes }: { maxPackBytes: number; headBytes: number },
 ): (receivedBytes: number) => void {
   return (receivedBytes) => {
-    if (receivedBytes <= headBytes + maxPackBytes || response.headersSent) return;
+    if (receivedBytes <= headBytes + maxPackBytes || channel.hasBegun) return;
     const lines = [
       ` !     The push is larger than ${maxPackBytes / 1024 ** 2} MiB, packed, which is what this server takes.`,
       '       Find what is large: git rev-list --objects --disk-usage=human HEAD',
       '       Push a long history in parts: git push REMOTE OLDER_COMMIT:refs/heads/BRANCH',
     ];
-    response.write(inBand('progress', Buffer.from(`${lines.join('\n')}\n`)));
+    channel.answer.write(inBand('progress', Buffer.from(`${lines.join('\n')}\n`)));
   };
 }

@@ -3,11 +3,12 @@ import { Refusal } from './refusal.ts';
 
 export type GitService = 'upload-pack' | 'receive-pack';
 
-/** What a request of git's smart HTTP protocol asks for. */
+/** What is asked for in git's protocol. */
 export interface Target {
   appName: string;
   service: GitService;
-  kind: 'advertisement' | 'exchange';
+  /** A session is both, with whatever else client and git have to say: over SSH. */
+  kind: 'advertisement' | 'exchange' | 'session';
 }
 
 const MAX_TARGET_CHARACTERS = 300;

@@ -1,10 +1,10 @@
-import { can, type Access, type Action } from '../access/index.ts';
+import { can, type Access, type Action, type Actor } from '../access/index.ts';
 import type { Audit } from '../audit/index.ts';
 import type { Archives, Publisher, Pushes } from '../deploy/index.ts';
 import type { PushTickets } from '../git-hosts/index.ts';
 import { appNameProblem } from '../model/app.ts';
 import { PlatformError } from '../protocol/errors.ts';
-import type { ControlForGit } from '../protocol/git-front.ts';
+import type { ControlForGit, Credential } from '../protocol/git-front.ts';
 import type { RpcHandlers } from '../protocol/rpc.ts';
 import { newId } from '../std/ids.ts';
 import { ensureApp, findAppByName } from '../store/apps.ts';
@@ -30,12 +30,12 @@ const GIT_HOST = 'git-host';
 export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, audit, pushes, archives } = deps;
   return {
-    async authorize({ token, appName, action, from }) {
-      const ticket = deps.tickets.find(token);
+    async authorize({ appName, action, from, ...credential }) {
+      const ticket = 'token' in credential ? deps.tickets.find(credential.token) : null;
       if (ticket?.appName === appName) {
         return { principal: ticket.principal, app: { id: ticket.appId } };
       }
-      const actor = await access.authenticate(token, from);
+      const actor = await authenticate(access, credential, from);
       const { kind, tokenId, tokenName } = actor;
       const principal = { kind, tokenId, tokenName };
       const isNew = (await findAppByName(db, appName)) === null;
@@ -47,8 +47,28 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
       return { principal, app: { id: app.id } };
     },
 
-    async createApp({ token, appName, from }) {
-      const actor = await access.authenticate(token, from);
+    async authenticateKey({ key, from }) {
+      await access.authenticateKey(key, from);
+      return null;
+    },
+
+    async keysFailed({ from }) {
+      access.keysFailed(from);
+      return null;
+    },
+
+    watchKey: ({ key }, { signal }) =>
+      new Promise((resolve) => {
+        const end = (): void => resolve(null);
+        const cancel = access.watchKey(key, end);
+        signal.addEventListener('abort', () => {
+          cancel();
+          end();
+        });
+      }),
+
+    async createApp({ appName, from, ...credential }) {
+      const actor = await authenticate(access, credential, from);
       access.require(actor, 'app.create');
       refuseBadName(appName);
       const id = newId('app');
@@ -87,6 +107,12 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
       return null;
     },
   };
+}
+
+function authenticate(access: Access, credential: Credential, from: string): Promise<Actor> {
+  return 'token' in credential
+    ? access.authenticate(credential.token, from)
+    : access.authenticateKey(credential.key, from);
 }
 
 function refuseBadName(name: string): void {

@@ -62,6 +62,9 @@ export interface Principal {
   tokenName: string;
 }
 
+/** What somebody is known by: a token, or the fingerprint of a key that they have shown to hold (`SHA256:…`). */
+export type Credential = { token: string } | { key: string };
+
 /** One line for the pusher's terminal, or how the hook shall end. */
 export interface HookProgress {
   line: string;
@@ -70,16 +73,25 @@ export interface HookProgress {
 /** Methods that control serves to the git front. */
 export interface ControlForGit {
   /**
-   * Checks a token for one app. `from` is the client's address. `app` is null when it does not exist and the token may create it.
+   * Checks a token, or that of a key, for one app. `from` is the client's address. `app` is null when it does not exist and the token may create it.
    * @throws unauthenticated, forbidden, or not-found (also for an app that the token must not know of)
    */
   authorize: {
-    params: { token: string; appName: string; action: 'read' | 'push'; from: string };
+    params: Credential & { appName: string; action: 'read' | 'push'; from: string };
     result: { principal: Principal; app: { id: string } | null };
   };
+  /**
+   * Whether anybody is known by the key. To be asked before its holder has shown to be that: what is public may be asked.
+   * @throws unauthenticated, or too-many-requests
+   */
+  authenticateKey: { params: { key: string; from: string }; result: null };
+  /** A connection from there has ended, and none of the keys that it offered was right. */
+  keysFailed: { params: { from: string }; result: null };
+  /** Answers when nobody is known by the key any more, within a second; until then it is under way. */
+  watchKey: { params: { key: string }; result: null };
   /** Creates the app, or returns the one that another push just created. */
   createApp: {
-    params: { token: string; appName: string; from: string };
+    params: Credential & { appName: string; from: string };
     result: { id: string };
   };
   /** Builds and warms every new tip. Nothing has moved yet; `accept: false` rejects the whole push. */

@@ -72,3 +72,17 @@ export async function deleteSshKey(db: Queryable, tokenId: string, id: string): 
   ]);
   return rowCount === 1;
 }
+
+/** Those of the fingerprints by which somebody is known whose token is neither revoked nor has expired by then. */
+export async function findValidSshKeys(
+  db: Queryable,
+  fingerprints: string[],
+  now: Date,
+): Promise<Set<string>> {
+  const { rows } = await db.query<{ fingerprint: string }>(
+    `SELECT fingerprint FROM ssh_keys k JOIN tokens t ON t.id = k.token_id
+     WHERE fingerprint = ANY ($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)`,
+    [fingerprints, now],
+  );
+  return new Set(rows.map(({ fingerprint }) => fingerprint));
+}

@@ -37,6 +37,18 @@ export async function findTokenByHash(db: Queryable, hash: Buffer): Promise<Toke
   return rows[0] === undefined ? null : toRow(rows[0]);
 }
 
+/** The token that has this SSH key, also when it is revoked or has expired. */
+export async function findTokenBySshKey(
+  db: Queryable,
+  fingerprint: string,
+): Promise<TokenRow | null> {
+  const { rows } = await db.query<StoredToken>(
+    `${SELECT} JOIN ssh_keys k ON k.token_id = t.id WHERE k.fingerprint = $1`,
+    [fingerprint],
+  );
+  return rows[0] === undefined ? null : toRow(rows[0]);
+}
+
 /** Notes the use of a token, at most once a minute so that reads stay reads. */
 export async function touchToken(db: Queryable, id: string): Promise<void> {
   await db.query(

@@ -13,7 +13,8 @@ import { DEFAULT_LIMITS } from '../../src/git/limits.ts';
 import { encodePacket, FLUSH_PACKET, readPacket } from '../../src/git/packet-line.ts';
 import { refusedRefsReport } from '../../src/git/push-report.ts';
 import { Refusal } from '../../src/git/refusal.ts';
-import { openBody, readHead } from '../../src/git/request-body.ts';
+import { openRequestBody } from '../../src/git/http-channel.ts';
+import { readHead } from '../../src/git/request-body.ts';
 import {
   createFetchHeadParser,
   createPushHeadParser,
@@ -238,7 +239,8 @@ function cut(whole: Buffer, size: number): Buffer[] {
 async function readPushHead(request: IncomingMessage): Promise<RequestHead | null> {
   const limits = { ...DEFAULT_LIMITS, uploadStallMs: 2_000 };
   try {
-    const body = openBody(request, { limits, maxBytes: 4 * 1024 * 1024, onReceived: () => {} });
+    const maxBytes = 4 * 1024 * 1024;
+    const body = openRequestBody(request, { limits, maxBytes, onReceived: () => {} });
     const { head, opening } = await readHead(body, createPushHeadParser(), 1024 * 1024);
     expect(opening).toHaveLength(head.openingBytes);
     body.destroy();

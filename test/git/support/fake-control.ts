@@ -19,7 +19,10 @@ type PostReceive = RpcHandlers<ControlForGit>['postReceive'];
 
 /** The control process as the git front knows it, with its decisions in the test's hands. */
 export interface FakeControl {
+  /** By the text, or by the fingerprint of a key. */
   tokens: Map<string, FakeToken>;
+  /** Addresses whose connections offered no right key. */
+  failedKeys: string[];
   /** Name → id. */
   apps: Map<string, string>;
   /** What the hooks reported, in order. */
@@ -37,6 +40,7 @@ export interface FakeControl {
 export function createFakeControl(socketPath: string): FakeControl {
   const control: FakeControl = {
     tokens: new Map(),
+    failedKeys: [],
     apps: new Map(),
     received: [],
     released: [],
@@ -65,8 +69,9 @@ export function createFakeControl(socketPath: string): FakeControl {
 
 function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
   return {
-    async authorize({ token, appName, action }) {
-      const known = control.tokens.get(token);
+    async authorize({ appName, action, ...credential }) {
+      const name = 'token' in credential ? credential.token : credential.key;
+      const known = control.tokens.get(name);
       if (known === undefined) throw new PlatformError('unauthenticated', 'this token is unknown');
       const id = control.apps.get(appName);
       const isForeign = known.app !== undefined && known.app !== appName;
@@ -80,9 +85,25 @@ function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
       if (id === undefined && action === 'read') {
         throw new PlatformError('not-found', `no app "${appName}"`);
       }
-      const principal = { tokenId: 'tok-1', tokenName: token };
+      const principal = { tokenId: 'tok-1', tokenName: name };
       return { principal, app: id === undefined ? null : { id } };
     },
+    async authenticateKey({ key }) {
+      if (control.tokens.has(key)) return null;
+      throw new PlatformError('unauthenticated', 'this key is unknown');
+    },
+    async keysFailed({ from }) {
+      control.failedKeys.push(from);
+      return null;
+    },
+    watchKey: ({ key }, { signal }) =>
+      new Promise((resolve) => {
+        const timer = setInterval(() => {
+          if (control.tokens.has(key) && !signal.aborted) return;
+          clearInterval(timer);
+          resolve(null);
+        }, 50);
+      }),
     createApp: (asked, call) => control.createApp(asked, call),
     preReceive(pushed, call) {
       control.received.push(pushed);
