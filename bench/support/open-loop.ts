@@ -20,6 +20,11 @@ export interface OpenLoopPlan {
   phases: readonly Phase[];
   /** Opened before the first request; each carries one at a time. */
   connections: number;
+  /**
+   * How late an answer may be noticed: 0.03 unless told. Shorter than that takes half a core of the machine that is
+   * measured; 0.3 takes a twentieth.
+   */
+  napMs?: number;
 }
 
 /** What became of each request: a column for each fact, in the order in which they were due. */
