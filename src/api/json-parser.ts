@@ -17,6 +17,7 @@ export function jsonParser(
   const decoder = new TextDecoder('utf-8', { fatal: true });
   return (request, body, done) => {
     request.bodyHash = createHash('sha256').update(body).digest();
+    if (saysOtherwise(request.headers['content-type'] ?? '')) return done(notUtf8());
     let text: string;
     try {
       text = decoder.decode(body);
@@ -28,6 +29,22 @@ export function jsonParser(
     if (problem === null) void parse(request, text, done);
     else done(new PlatformError('bad-request', problem));
   };
+}
+
+/** JSON is UTF-8 (RFC 8259, 8.1); the type has no such parameter, but many send it. */
+function saysOtherwise(type: string): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(type)?.[1]?.toLowerCase();
+  return charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset);
+}
+
+function notUtf8(): PlatformError {
+  return new PlatformError(
+    'unsupported-media-type',
+    'the body is in a character set that is not taken here',
+    {
+      hint: 'send JSON as UTF-8, with the header: content-type: application/json',
+    },
+  );
 }
 
 /**

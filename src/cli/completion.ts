@@ -23,9 +23,14 @@ compdef _fn_complete fn
 `,
   fish: `function __fn_complete
   set -l words (commandline -opc)
-  fn complete -- $words[2..-1] (commandline -ct) 2>/dev/null
+  set -l candidates (fn complete -- $words[2..-1] (commandline -ct) 2>/dev/null)
+  if set -q candidates[1]
+    printf '%s\\n' $candidates
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c fn -a '(__fn_complete)'
+complete -c fn -f -k -a '(__fn_complete)'
 `,
 } as const;
 

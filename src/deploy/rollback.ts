@@ -63,7 +63,7 @@ export function previousRelease(history: Deployment[]): Deployment {
 
 function noneBefore(): PlatformError {
   return new PlatformError('not-found', 'there is no earlier release to go back to', {
-    hint: 'fn releases',
+    hint: 'what is live is the first that was: fn releases shows all. Another version goes live by a push: git push fn main',
   });
 }
 

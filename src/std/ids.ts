@@ -9,7 +9,10 @@ export function randomName(count: number): string {
   return name;
 }
 
-/** Of a function's id, after its kind: it stands in URLs of the API, and lives as long as the app. */
+/**
+ * Of a function's id, after its kind. It lives as long as the app and is taken wherever a name is, `fn-` and 12 characters
+ * might be somebody's name.
+ */
 const FUNCTION_ID_CHARACTERS = 20;
 
 /** `fn-` and 100 random bits. */

@@ -43,14 +43,17 @@ function refsOf(name: string): string[] {
   return [name, `refs/heads/${name}`, `refs/tags/${name}`];
 }
 
+/** What begins with `$2`, as a range of the index `deployments_of_commit`: behind all hexadecimal digits comes `g`. */
+const OF_COMMIT = `commit_sha COLLATE "C" >= $2 AND commit_sha COLLATE "C" < $2 || 'g'`;
+
 async function findByCommit(db: Queryable, app: App, prefix: string): Promise<Deployment | null> {
   if (!COMMIT_PREFIX.test(prefix)) return null;
   const { rows } = await db.query<{ commit: string }>(
     `SELECT DISTINCT commit_sha AS commit FROM deployments
-     WHERE app_id = $1 AND starts_with(commit_sha, $2) LIMIT 2`,
+     WHERE app_id = $1 AND ${OF_COMMIT} LIMIT 2`,
     [app.id, prefix],
   );
-  if (rows.length < 2) return newest(db, app, 'starts_with(commit_sha, $2)', [prefix]);
+  if (rows.length < 2) return newest(db, app, OF_COMMIT, [prefix]);
   throw new PlatformError('bad-request', `several deployed commits begin with ${prefix}`, {
     hint: 'give more digits',
   });

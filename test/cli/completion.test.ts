@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { provideProgram } from '../support/debian-packages.ts';
 import { type Home, makeHome, run, runFn } from './run-fn.ts';
 import { startStubControl, TOKEN } from './stub-control.ts';
 
@@ -13,9 +14,7 @@ async function pressTab(home: Home, ...words: string[]): Promise<string[]> {
     COMP_CWORD=${words.length}
     _fn_complete
     printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr } = await run(home, 'bash', ['-c', script]);
-  expect(stderr).toBe('');
-  return stdout.split('\n').filter((line) => line !== '');
+  return linesOf(await run(home, 'bash', ['-c', script]));
 }
 
 function makeUser(): Home {
@@ -25,6 +24,32 @@ function makeUser(): Home {
   symlinkSync(FN, join(bin, 'fn'));
   home.environment['PATH'] = `${bin}:${home.environment['PATH'] ?? ''}`;
   return home;
+}
+
+/**
+ * What the other shells offer at Tab after these words. Of zsh the function runs that its script defines, with what the line
+ * editor would give it; fish says itself what it would offer.
+ */
+const OFFERS = {
+  async zsh(home: Home, ...words: string[]): Promise<string[]> {
+    const script = `compdef() { : }
+      compadd() { shift; print -l -- "$@" }
+      _files() { print -l -- * }
+      eval "$(fn completion zsh)"
+      words=(${['fn', ...words].map((word) => `'${word}'`).join(' ')})
+      CURRENT=${words.length + 1}
+      _fn_complete`;
+    return linesOf(await run(home, 'zsh', ['-f', '-c', script]));
+  },
+  async fish(home: Home, ...words: string[]): Promise<string[]> {
+    const script = `fn completion fish | source; complete -C "fn ${words.join(' ')}"`;
+    return linesOf(await run(home, 'fish', ['--no-config', '-c', script]));
+  },
+};
+
+function linesOf({ stdout, stderr }: { stdout: string; stderr: string }): string[] {
+  expect(stderr).toBe('');
+  return stdout.split('\n').filter((line) => line !== '');
 }
 
 /** A command each. */
@@ -114,6 +139,25 @@ describe('completion in bash', () => {
     expect(await pressTab(home, 'logs', '--function', '')).toEqual([]);
     expect(hanging.seen).toHaveLength(1);
   });
+});
+
+describe.each(['zsh', 'fish'] as const)('completion in %s', (shell) => {
+  beforeAll(() => provideProgram(`/usr/bin/${shell}`, shell));
+
+  test(
+    'knows commands, their subcommands, options and choices, and offers files where it knows nothing',
+    async () => {
+      const home = makeUser();
+      await run(home, 'touch', ['readme.txt']);
+      const offers = (...words: string[]): Promise<string[]> => OFFERS[shell](home, ...words);
+      expect(await offers('re')).toEqual(['redeploy', 'releases']);
+      expect(await offers('tokens', 'a')).toEqual(['approve']);
+      const roles = await offers('tokens', 'create', 'ci', '--role', '');
+      expect(roles).toEqual(['viewer', 'deployer', 'admin']);
+      expect(await offers('open', '--nothing', '')).toContain('readme.txt');
+    },
+    MANY_COMMANDS_MS,
+  );
 });
 
 test.each(['bash', 'zsh', 'fish'])(

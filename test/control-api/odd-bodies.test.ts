@@ -75,7 +75,12 @@ const ODD: Record<string, Odd> = {
   null: { status: [400], make: () => 'null' },
   'no UTF-8': { status: [400], make: () => Buffer.from([0x7b, 0xff, 0x7d]) },
   'UTF-16': { status: [400], make: utf16 },
-  'UTF-16 that says so': { type: `${JSON_TYPE}; charset=utf-16`, status: [400], make: utf16 },
+  'UTF-16 that says so': { type: `${JSON_TYPE}; charset=utf-16`, status: [415], make: utf16 },
+  'UTF-8 that says UTF-16': {
+    type: `${JSON_TYPE};charset="UTF-16"`,
+    status: [415],
+    make: (right) => right,
+  },
   gzip: { encoding: 'gzip', status: [400], make: (right) => gzipSync(right) },
   'gzip of 10 MB': { encoding: 'gzip', status: [400], make: () => gzipSync(Buffer.alloc(1e7)) },
   'an encoding of no name': { encoding: 'constructor', status: [400], make: () => '{' },
