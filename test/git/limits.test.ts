@@ -60,18 +60,22 @@ describe('a push that is broken off', () => {
     const isAsBefore = await rememberFront(front);
     const sha = await work.commit('noise', randomBytes(MIB).toString('base64'));
     const body = Buffer.concat([commandList(['refs/heads/main'], sha), await work.pack(sha)]);
-    await Promise.all(
-      Array.from({ length: 50 }, async () => {
-        const socket = await openRequest(front.sockets.gitHttp, {
-          method: 'POST',
-          target: `/${app}.git/git-receive-pack`,
-          headers: authorized(`Content-Length: ${body.length}`),
-        });
-        const half = body.subarray(0, body.length / 2);
-        await new Promise((resolve) => socket.write(half, resolve));
-        socket.destroy();
-      }),
-    );
+    const half = body.subarray(0, body.length / 2);
+    for (let wave = 0; wave < 5; wave += 1) {
+      const uploads = await Promise.all(
+        Array.from({ length: 10 }, () =>
+          openRequest(front.sockets.gitHttp, {
+            method: 'POST',
+            target: `/${app}.git/git-receive-pack`,
+            headers: authorized(`Content-Length: ${body.length}`),
+          }),
+        ),
+      );
+      for (const socket of uploads) socket.write(half);
+      // Some have come to git, and the others wait for a place.
+      await eventually(async () => (await receivePackPids()).length > 0);
+      for (const socket of uploads) socket.destroy();
+    }
     await isAsBefore();
     await work.must('push', url, 'main');
   });

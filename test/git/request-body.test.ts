@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import {
   FETCH,
   INFO,
@@ -213,10 +214,10 @@ it('stays up through all that crashed its engine, beside a push that succeeds', 
     () => post(PUSH, authorized('Content-Encoding: gzip'), 'garbage'),
     () => post(PUSH, authorized('Content-Encoding: constructor'), wholePush),
     () => post('/missing.git/git-upload-pack', authorized(), Buffer.alloc(4_000_000, 'a')),
-    () => abortedUpload(),
   ];
   const storm = vectors.flatMap((vector) => Array.from({ length: 100 }, vector));
   const push = work.git('push', urlOf(front.origin, 'mine'), 'main:storm');
+  await abortedUploads(100);
   await Promise.all(storm);
   expect((await push).code).toBe(0);
   expect(front.process.exitCode).toBeNull();
@@ -249,15 +250,19 @@ async function memoryHighWater(): Promise<number> {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
 }
 
-async function abortedUpload(): Promise<void> {
-  const socket = await openRequest(front.sockets.gitHttp, {
-    method: 'POST',
-    target: PUSH,
-    headers: authorized('Content-Length: 1000000'),
-  });
-  socket.write(wholePush.subarray(0, 180));
-  await new Promise((resolve) => setImmediate(resolve));
-  socket.destroy();
+/** Broken off at once, when git works on the first of them. */
+async function abortedUploads(count: number): Promise<void> {
+  const headers = authorized('Content-Length: 1000000');
+  const uploads = await Promise.all(
+    Array.from({ length: count }, () =>
+      openRequest(front.sockets.gitHttp, { method: 'POST', target: PUSH, headers }),
+    ),
+  );
+  for (const socket of uploads) socket.write(wholePush.subarray(0, 180));
+  await eventually(async () =>
+    (await front.gitProcesses()).some((line) => line.includes('receive-pack')),
+  );
+  for (const socket of uploads) socket.destroy();
 }
 
 function commandListStart(): Buffer {

@@ -10,6 +10,7 @@ const DEADLINE_MS = 90_000;
 
 export interface PushAnswer {
   said: string;
+  isInterrupted: boolean;
   /** Of one ref of the push. */
   answerOf(ref: string): Answer;
   /** That it was told to be live, in production or at the host of a branch. */
@@ -32,14 +33,16 @@ export async function gitPush(
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   }
-  const interrupt = setTimeout(
-    () => signal(-(child.pid ?? 0), 'SIGINT'),
-    push.interruptAfterMs ?? DEADLINE_MS,
-  );
+  let isInterrupted = false;
+  const interrupt = setTimeout(() => {
+    isInterrupted = true;
+    signal(-(child.pid ?? 0), 'SIGINT');
+  }, push.interruptAfterMs ?? DEADLINE_MS);
   await once(child, 'close');
   clearTimeout(interrupt);
   return {
     said,
+    isInterrupted,
     answerOf: (ref) => answerOf(said, ref),
     versionOf: (ref) => versionOf(said, ref),
   };

@@ -3,25 +3,35 @@
  * some moment between `invokedAt` and `completedAt`, or later when nobody knows how it ended.
  */
 
+import type { PushOutcome } from '../../src/model/push.ts';
+
 /** `unknown`: the answer was lost; it may have happened, or may still happen. */
 export type Answer = 'ok' | 'refused' | 'unknown';
 
 export interface Operation {
-  kind: 'push' | 'delete' | 'rollback' | 'environment' | 'cancel';
-  /** The branch that it is about; of `environment`, the one whose host shows it. */
+  kind: 'push' | 'delete' | 'rollback' | 'environment' | 'cancel' | 'attach';
+  /** The branch that it is about; of `environment`, the one whose host shows it; none of a whole push. */
   ref: string;
-  /** What a push brings, what a rollback said that it brought, what a cancelled push had; null where there is none. */
+  /** What a push brings, what a rollback said that it brought, what a push had that was cancelled or read along; null where there is none. */
   commit: string | null;
   /** What `environment` sets. */
   value: string | null;
   invokedAt: number;
   /** Infinite when it is `unknown`. */
   completedAt: number;
+  /** When its client waited no longer. */
+  endedAt: number;
   answer: Answer;
   /** That the answer says is live; null when it says none: an accepted push whose release another one overtook. */
   version: number | null;
   /** For people. */
   said: string;
+  /** How many refs the same push had. */
+  refs: number;
+  /** By Ctrl-C. */
+  isInterrupted: boolean;
+  /** How the push ended, as who was attached to it was told. */
+  outcome: PushOutcome | null;
 }
 
 /** One request to the host of a branch. */
@@ -61,6 +71,8 @@ export interface History {
   production: string;
   operations: Operation[];
   readings: Reading[];
+  /** When something was killed. */
+  kills: { at: number; target: string }[];
   /** When functions may not answer. */
   absences: { from: number; to: number }[];
   /** Commit → what it says of itself. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { History, Operation, Reading, Row } from './history.ts';
 import { judge } from './judge.ts';
+import { KILL_NAMES, MEETING_NAMES, occurrences } from './occurrences.ts';
 
 const MARKS = new Map([
   ['a', 'mark-a'],
@@ -17,7 +18,17 @@ function operation(
   more: Partial<Operation> = {},
 ): Operation {
   const blank = { ref: 'main', commit: null, value: null, version: null, said: '' };
-  return { ...blank, kind, invokedAt, completedAt, answer: 'ok', ...more };
+  const one = { refs: 1, isInterrupted: false, outcome: null };
+  return {
+    ...blank,
+    ...one,
+    kind,
+    invokedAt,
+    completedAt,
+    endedAt: completedAt,
+    answer: 'ok',
+    ...more,
+  };
 }
 
 const push = (commit: string, times: Times, more: Partial<Operation> = {}): Operation =>
@@ -65,6 +76,7 @@ function history(
     operations: [push('a', [0, 10], { version: 1 }), push('b', [20, 30], { version: 2 })],
     readings: [reading(12, 'a', 1), reading(32, 'b', 2)],
     absences: [],
+    kills: [],
     marks: MARKS,
     ...rest,
     end: {
@@ -210,6 +222,16 @@ describe('the judge of histories', () => {
       }),
     ],
     [
+      'somebody who reads along and is told of another end',
+      /the push of b was told to be cancelled, and is ok/,
+      history({
+        operations: [
+          ...history().operations,
+          operation('attach', [21, 31], { commit: 'b', outcome: 'cancelled' }),
+        ],
+      }),
+    ],
+    [
       'a branch that is where an older push has put it',
       /is at a, which was not pushed last/,
       history({ readings: [], end: { refs: new Map([['main', 'a']]) } }),
@@ -261,6 +283,25 @@ describe('the judge of histories', () => {
     ],
   ])('finds %s', (_, found, bad) => {
     expect(judge(bad)).toContainEqual(expect.stringMatching(found));
+  });
+
+  it('counts what met in it', () => {
+    const operations = [
+      push('a', [0, 10], { refs: 10 }),
+      push('b', [5, 30], { isInterrupted: true }),
+      operation('rollback', [25, 40]),
+      operation('environment', [31, 35]),
+    ];
+    const found = occurrences(history({ operations, kills: [{ at: 28, target: 'git' }] }));
+    expect(found.get('two pushes at once to one ref')).toBe(1);
+    expect(found.get('two pushes at once, one of them to ten refs')).toBe(1);
+    expect(found.get('a push during a rollback')).toBe(1);
+    expect(found.get('a change of the environment during a push')).toBe(0);
+    expect(found.get('a push that ends by Ctrl-C')).toBe(1);
+    expect(found.get('a kill during push')).toBe(1);
+    expect(found.get('a kill during rollback')).toBe(1);
+    expect(found.get('a kill during environment')).toBe(0);
+    expect([...found.keys()]).toEqual([...MEETING_NAMES, ...KILL_NAMES]);
   });
 
   it('lets requests fail, and a host be missing, only while something excuses it', () => {

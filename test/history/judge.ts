@@ -3,6 +3,7 @@
  * be read while the operation that wrote it can still be the last one: until another operation that began after its
  * answer has an answer too. The environment is a register of its own.
  */
+import type { PushOutcome } from '../../src/model/push.ts';
 import type { History, Operation, Reading, Row } from './history.ts';
 
 /** What contradicts what the platform promises; empty when nothing does. */
@@ -14,6 +15,7 @@ export function judge(history: History): string[] {
     ...freshCommits(history),
     ...freshSettings(history),
     ...cancelledPushes(history),
+    ...attachedPushes(history),
     ...history.end.overdue.map((text) => `too late: ${text}`),
     ...openPushes(history),
     ...openRows(history),
@@ -141,6 +143,24 @@ function cancelledPushes({ operations }: History): string[] {
       .map((one) => `${one.ref}: the push of ${commit} was cancelled and accepted`),
   );
 }
+
+/** Who was attached to a push was told what its pusher was told. */
+function attachedPushes({ operations }: History): string[] {
+  return operations.flatMap(({ kind, commit, outcome }) => {
+    if (kind !== 'attach' || commit === null || outcome === null) return [];
+    const answers = operations
+      .filter((one) => one.kind === 'push' && one.commit === commit)
+      .map(({ answer }) => answer);
+    const contrary = outcome === 'succeeded' ? 'refused' : 'ok';
+    const isContradicted = answers.includes(contrary) && !LATE_OUTCOMES.includes(outcome);
+    return isContradicted
+      ? [`the push of ${commit} was told to be ${outcome}, and is ${contrary}`]
+      : [];
+  });
+}
+
+/** A push that git has taken can still end like this, and its pusher is told so in words alone. */
+const LATE_OUTCOMES: readonly PushOutcome[] = ['failed', 'release-failed'];
 
 /** Each branch is where an accepted push that can be the last has put it, and so is its host. */
 function settledRefs({ operations, end, production }: History): string[] {

@@ -1,4 +1,5 @@
 /** Plays a script against an app of its own, while a prober asks all hosts, and tells what everybody did and saw. */
+import { PUSH_OUTCOMES, type PushOutcome } from '../../src/model/push.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,7 +11,14 @@ import { signal } from '../soak/announced.ts';
 import { gitPush } from './git-push.ts';
 import type { Answer, History, Operation, Reading, Row } from './history.ts';
 import { openPushes, openRows } from './judge.ts';
-import { PRODUCTION, type Action, type Killed, type Script } from './script.ts';
+import {
+  BRANCHES,
+  PRODUCTION,
+  TEN_BRANCHES,
+  type Action,
+  type Killed,
+  type Script,
+} from './script.ts';
 
 /** What was accepted is deployed, or failed with a reason, so long after the platform is up. */
 const PUSH_DEADLINE_MS = 60_000;
@@ -18,7 +26,6 @@ const PUSH_DEADLINE_MS = 60_000;
 const REST_DEADLINE_MS = 100_000;
 const READY_DEADLINE_MS = 60_000;
 const PROBE_PAUSE_MS = 15;
-const BRANCHES = [PRODUCTION, 'one', 'two'];
 
 interface Commits {
   repository: TestRepository;
@@ -78,6 +85,7 @@ class Player {
   readonly #operations: Operation[] = [];
   readonly #readings: Reading[] = [];
   readonly #absences: { from: number; to: number }[] = [];
+  readonly #killed: History['kills'] = [];
   readonly #pushed: string[] = [];
   readonly #kills = new KeyedMutex();
   #settings = 0;
@@ -140,12 +148,15 @@ class Player {
     run: () => Promise<Partial<Operation> & { answer: Answer }>,
   ): Promise<void> {
     const blank = { commit: null, value: null, version: null, said: '' };
+    const one = { refs: 1, isInterrupted: false, outcome: null };
     const invokedAt = performance.now();
     const open: Operation = {
       ...blank,
+      ...one,
       ...begun,
       invokedAt,
       completedAt: Infinity,
+      endedAt: Infinity,
       answer: 'unknown' as const,
     };
     this.#operations.push(open);
@@ -154,7 +165,8 @@ class Player {
       said: String(error),
     }));
     Object.assign(open, ended);
-    if (open.answer !== 'unknown') open.completedAt = performance.now();
+    open.endedAt = performance.now();
+    if (open.answer !== 'unknown') open.completedAt = open.endedAt;
   }
 
   async #push(
@@ -167,10 +179,10 @@ class Player {
     const pushing = gitPush(repository, url, { commit, refs, interruptAfterMs });
     const kind = commit === null ? 'delete' : 'push';
     const each = refs.map((ref) =>
-      this.#record({ kind, ref, commit }, async () => {
-        const pushed = await pushing;
-        const version = commit === null ? null : pushed.versionOf(ref);
-        return { said: pushed.said, answer: pushed.answerOf(ref), version };
+      this.#record({ kind, ref, commit, refs: refs.length }, async () => {
+        const { said, isInterrupted, answerOf, versionOf } = await pushing;
+        const version = commit === null ? null : versionOf(ref);
+        return { said, isInterrupted, answer: answerOf(ref), version };
       }),
     );
     await Promise.all(each);
@@ -213,10 +225,8 @@ class Player {
   async #cancel(): Promise<void> {
     const running = await this.#runningPush().catch(() => null);
     if (running === null) return;
-    const [commit = null] = running.commits;
-    // The same commit may be pushed twice at once, of which one is cancelled.
-    const isOnce = this.#pushed.filter((one) => one === commit).length === 1;
-    await this.#record({ kind: 'cancel', ref: '', commit: isOnce ? commit : null }, async () => {
+    const commit = this.#onlyOf(running.commits);
+    await this.#record({ kind: 'cancel', ref: '', commit }, async () => {
       const path = `/apps/${this.#app}/pushes/${running.id}/cancel`;
       const { status, body } = await callControl(this.#platform, path, { method: 'POST' });
       const answer = status === 200 ? 'ok' : status >= 500 ? 'unknown' : 'refused';
@@ -224,12 +234,24 @@ class Player {
     });
   }
 
+  /** The same commit may be pushed twice at once: whose push it is that somebody met nobody knows then. */
+  #onlyOf([commit]: string[]): string | null {
+    if (commit === undefined) return null;
+    return this.#pushed.filter((one) => one === commit).length === 1 ? commit : null;
+  }
+
   /** Reads along to the end, which comes with that of the push. */
   async #attach(): Promise<void> {
     const running = await this.#runningPush().catch(() => null);
     if (running === null) return;
-    const path = `/apps/${this.#app}/pushes/${running.id}/output`;
-    await callControl(this.#platform, path).catch(() => null);
+    await this.#record({ kind: 'attach', ref: '' }, async () => {
+      const path = `/apps/${this.#app}/pushes/${running.id}/output`;
+      const { status, body } = await callControl(this.#platform, path);
+      const outcome = outcomeIn(body);
+      const answer = status !== 200 ? 'refused' : outcome === null ? 'unknown' : 'ok';
+      // Asked again: it may have been pushed once more meanwhile.
+      return { answer, said: body, outcome, commit: this.#onlyOf(running.commits) };
+    });
   }
 
   /** One at a time. */
@@ -239,6 +261,7 @@ class Player {
 
   async #killNow(target: Killed): Promise<void> {
     const absence = { from: performance.now(), to: Infinity };
+    this.#killed.push({ at: absence.from, target });
     if (target === 'data' || target === 'everything') this.#absences.push(absence);
     if (target === 'everything') {
       await this.#platform.kill9();
@@ -285,6 +308,7 @@ class Player {
       operations: this.#operations,
       readings: [...this.#readings],
       absences: this.#absences,
+      kills: this.#killed,
       marks: this.#commits.marks,
       end: await this.#end(),
     });
@@ -315,7 +339,7 @@ class Player {
         }),
       ),
       rows,
-      readings: await Promise.all(BRANCHES.map((ref) => this.#read(ref))),
+      readings: await Promise.all(TEN_BRANCHES.map((ref) => this.#read(ref))),
     };
   }
 
@@ -325,6 +349,13 @@ class Player {
     const { items } = JSON.parse(body) as { items: (Row & { liveAt: string | null })[] };
     return items.map((row) => ({ ...row, isReleased: row.liveAt !== null }));
   }
+}
+
+/** From the last line, which tells it. */
+function outcomeIn(body: string): PushOutcome | null {
+  const last = body.trimEnd().split('\n').at(-1) ?? '';
+  const found = /"outcome":"([a-z-]+)"/.exec(last)?.[1];
+  return PUSH_OUTCOMES.find((one) => one === found) ?? null;
 }
 
 interface Answered {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { Platform } from '../support/platform.ts';
 import type { History } from './history.ts';
 import { judge } from './judge.ts';
+import { add, occurrences } from './occurrences.ts';
 import { play } from './play.ts';
 import { describeScript, scripts, type Script } from './script.ts';
 
@@ -13,17 +14,25 @@ interface Run {
   clients: number;
   steps: number;
   kills: number;
+  wide: number;
+}
+
+interface Played {
+  played: number;
+  readings: number;
+  /** How often what can meet has met, by name. */
+  met: Map<string, number>;
 }
 
 /**
  * Plays scripts, each on an app of its own, for so many seconds. A script that finds something is told with its seed:
  * `HISTORY_SEED=N` begins with the same scripts. It need not find it again, since processes take turns as they like.
  */
-export async function playScripts(run: Run): Promise<{ played: number; readings: number }> {
+export async function playScripts(run: Run): Promise<Played> {
   const seed = Number(process.env['HISTORY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   process.stdout.write(`HISTORY_SEED=${seed}\n`);
   const endsAt = performance.now() + run.seconds * 1000;
-  const told = { played: 0, readings: 0, operations: 0 };
+  const told = { played: 0, readings: 0, operations: 0, met: new Map<string, number>() };
   for (const script of fc.sample(scripts(run), { seed, numRuns: MAX_SCRIPTS })) {
     if (performance.now() > endsAt) break;
     const history = await play(run.platform(), `${run.name}-${told.played}`, script);
@@ -32,9 +41,11 @@ export async function playScripts(run: Run): Promise<{ played: number; readings:
     told.played += 1;
     told.readings += history.readings.length;
     told.operations += history.operations.length;
+    add(told.met, occurrences(history));
   }
   const { played, readings, operations } = told;
   process.stdout.write(`${played} scripts, ${operations} operations, ${readings} requests\n`);
+  for (const [what, times] of told.met) process.stdout.write(`  ${times} × ${what}\n`);
   return told;
 }
 

@@ -25,7 +25,13 @@ export interface Step {
 export type Script = Step[][];
 
 export const PRODUCTION = 'main';
-const BRANCHES = [PRODUCTION, 'one', 'two'];
+/** What clients push to, mostly. */
+export const BRANCHES = [PRODUCTION, 'one', 'two'];
+/** All that some pushes have. */
+export const TEN_BRANCHES = [
+  ...BRANCHES,
+  ...['three', 'four', 'five', 'six', 'seven', 'eight', 'nine'],
+];
 const MAX_PAUSE_MS = 600;
 
 interface ScriptOptions {
@@ -33,15 +39,18 @@ interface ScriptOptions {
   steps: number;
   /** How often something is killed, of 100 steps. */
   kills: number;
+  /** How often a push has ten branches, of 100. */
+  wide: number;
 }
 
-export function scripts({ clients, steps, kills }: ScriptOptions): fc.Arbitrary<Script> {
+export function scripts({ clients, steps, kills, wide }: ScriptOptions): fc.Arbitrary<Script> {
   const ref = fc.constantFrom(PRODUCTION, PRODUCTION, ...BRANCHES);
   const push = fc.record({
     kind: fc.constant('push' as const),
     refs: fc.oneof(
-      { weight: 5, arbitrary: ref.map((one) => [one]) },
-      { weight: 1, arbitrary: fc.constant(BRANCHES) },
+      { weight: 84 - wide, arbitrary: ref.map((one) => [one]) },
+      { weight: 16, arbitrary: fc.constant(BRANCHES) },
+      { weight: wide, arbitrary: fc.constant(TEN_BRANCHES) },
     ),
     isBroken: fc.nat(9).map((lot) => lot === 0),
     interruptAfterMs: fc.option(fc.integer({ min: 20, max: 700 }), { freq: 8 }),
