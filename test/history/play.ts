@@ -180,9 +180,10 @@ class Player {
     const kind = commit === null ? 'delete' : 'push';
     const each = refs.map((ref) =>
       this.#record({ kind, ref, commit, refs: refs.length }, async () => {
-        const { said, isInterrupted, answerOf, versionOf } = await pushing;
-        const version = commit === null ? null : versionOf(ref);
-        return { said, isInterrupted, answer: answerOf(ref), version };
+        const pushed = await pushing;
+        const version = commit === null ? null : pushed.versionOf(ref);
+        const { said, isInterrupted } = pushed;
+        return { said, isInterrupted, answer: pushed.answerOf(ref), version };
       }),
     );
     await Promise.all(each);

@@ -27,11 +27,9 @@ export type Script = Step[][];
 export const PRODUCTION = 'main';
 /** What clients push to, mostly. */
 export const BRANCHES = [PRODUCTION, 'one', 'two'];
+const MORE_BRANCHES = ['three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 /** All that some pushes have. */
-export const TEN_BRANCHES = [
-  ...BRANCHES,
-  ...['three', 'four', 'five', 'six', 'seven', 'eight', 'nine'],
-];
+export const TEN_BRANCHES = [...BRANCHES, ...MORE_BRANCHES];
 const MAX_PAUSE_MS = 600;
 
 interface ScriptOptions {
