@@ -1,6 +1,7 @@
 /** What the rows of all apps say of deployments, routes, refs and bundles, for whoever compares them. */
-import type { DeploymentKind, DeploymentState } from '../model/deployment.ts';
+import type { DeploymentState } from '../model/deployment.ts';
 import type { Database, Queryable } from './database.ts';
+import { COLUMNS, type Deployment } from './deployments.ts';
 import type { RouteTarget } from './routes.ts';
 
 /** As they were at one moment. */
@@ -19,17 +20,10 @@ export interface StoredFacts {
   missingFunctions: { appId: string; name: string }[];
 }
 
-export interface StoredDeployment {
-  id: string;
-  appId: string;
-  version: number | null;
-  kind: DeploymentKind;
-  ref: string;
-  slug: string | null;
-  commit: string;
-  bundle: string | null;
-  state: DeploymentState;
-  reason: string | null;
+export interface StoredDeployment extends Pick<
+  Deployment,
+  'id' | 'appId' | 'version' | 'kind' | 'ref' | 'slug' | 'commit' | 'bundle' | 'state' | 'reason'
+> {
   /** Since it was replaced; null before. */
   endedForMs: number | null;
 }
@@ -41,8 +35,7 @@ export interface StoredRoute extends RouteTarget {
   state: DeploymentState;
 }
 
-const DEPLOYMENTS = `SELECT id, app_id AS "appId", version, kind, ref, slug, commit_sha AS commit, bundle, state, reason,
-    extract(epoch FROM now() - ended_at)::float8 * 1000 AS "endedForMs"
+const DEPLOYMENTS = `SELECT ${COLUMNS}, extract(epoch FROM now() - ended_at)::float8 * 1000 AS "endedForMs"
   FROM deployments
   WHERE state IN ('queued', 'building', 'warming', 'live', 'draining')
     OR state = 'failed' AND coalesce(reason, '') = ''`;

@@ -7,10 +7,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findTargets, type Target } from '../soak/targets.ts';
 import { becomesConsistent } from '../support/consistency.ts';
 import { eventually } from '../support/eventually.ts';
-import { openFailpoints, type Failpoints } from '../support/failpoints.ts';
-import { startPlatform, type Platform } from '../support/platform.ts';
-import { createRepository } from '../support/repository.ts';
-import { CrashStory, SETTLED_MS } from './crash-story.ts';
+import { SETTLED_MS } from './crash-story.ts';
+import { startStory, type StartedStory } from './start-story.ts';
 import { watchApp } from './watched-app.ts';
 
 const ROUNDS = 4;
@@ -18,25 +16,14 @@ const ROUNDS = 4;
 const LATEST_MS = 1_000;
 const SEED = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 
-let failpoints: Failpoints;
-let platform: Platform;
-let story: CrashStory;
+let started: StartedStory;
 
 beforeAll(async () => {
   process.stdout.write(`CRASH_SEED=${SEED}\n`);
-  failpoints = await openFailpoints();
-  platform = await startPlatform();
-  const app = 'random';
-  const repository = await createRepository(platform, app);
-  story = new CrashStory({ platform, failpoints, repository, app });
-  await story.commit();
-  expect(await repository.push('main')).toMatchObject({ code: 0 });
+  started = await startStory('random');
 });
 
-afterAll(async () => {
-  await platform?.[Symbol.asyncDispose]();
-  await failpoints?.[Symbol.asyncDispose]();
-});
+afterAll(() => started?.[Symbol.asyncDispose]());
 
 /** A small generator of its own, so that a seed means the same everywhere (mulberry32). */
 function createRandom(seed: number): () => number {
@@ -71,6 +58,7 @@ const MOMENTS = TARGETS.flatMap((target) =>
 );
 
 it.each(MOMENTS)('of %s after %i ms', { timeout: 240_000 }, async (target, afterMs) => {
+  const { platform, story } = started;
   await story.commit();
   const watch = watchApp(platform, story.app);
   const pushing = story.repository.push('main').catch((error: unknown) => ({

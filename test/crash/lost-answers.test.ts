@@ -6,10 +6,8 @@ import { ask } from '../support/ask.ts';
 import { becomesConsistent } from '../support/consistency.ts';
 import { createEmptyDatabase, urlOfDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { openFailpoints } from '../support/failpoints.ts';
-import { startPlatform } from '../support/platform.ts';
-import { createRepository } from '../support/repository.ts';
-import { CrashStory, SETTLED_MS } from './crash-story.ts';
+import { SETTLED_MS } from './crash-story.ts';
+import { startStory, type StartedStory } from './start-story.ts';
 import { watchApp } from './watched-app.ts';
 
 interface CuttingProxy {
@@ -64,29 +62,25 @@ async function openCuttingProxy(socketPath: string): Promise<CuttingProxy> {
   };
 }
 
+/** A platform whose connections to the database go through the proxy, and an app on it. */
+async function startBehindProxy(app: string): Promise<StartedStory & { proxy: CuttingProxy }> {
+  const url = new URL(await urlOfDatabase(await createEmptyDatabase()));
+  const proxy = await openCuttingProxy(`${url.searchParams.get('host')}/.s.PGSQL.5432`);
+  const DATABASE_URL = `postgresql://gitfn@127.0.0.1:${proxy.port}${url.pathname}`;
+  return { ...(await startStory(app, { DATABASE_URL })), proxy };
+}
+
 it(
   'a release whose commit was not answered goes live all the same',
   { timeout: 240_000 },
   async () => {
-    const url = new URL(await urlOfDatabase(await createEmptyDatabase()));
-    const proxy = await openCuttingProxy(`${url.searchParams.get('host')}/.s.PGSQL.5432`);
-    await using failpoints = await openFailpoints();
-    await using platform = await startPlatform({
-      env: {
-        ...failpoints.env,
-        DATABASE_URL: `postgresql://gitfn@127.0.0.1:${proxy.port}${url.pathname}`,
-      },
-    });
-    const app = 'ambiguous';
-    const repository = await createRepository(platform, app);
-    const story = new CrashStory({ platform, failpoints, repository, app });
-    await story.commit();
-    expect(await repository.push('main')).toMatchObject({ code: 0 });
+    await using started = await startBehindProxy('ambiguous');
+    const { platform, failpoints, story, proxy } = started;
 
     await story.commit();
-    const watch = watchApp(platform, app);
+    const watch = watchApp(platform, story.app);
     await failpoints.arm('release.uncommitted', 'hang');
-    const pushing = repository.push('main');
+    const pushing = story.repository.push('main');
     await failpoints.reached('release.uncommitted');
     proxy.cutNextCommit();
     await failpoints.clear();
@@ -104,22 +98,11 @@ it(
   'a branch whose deletion was not answered is gone all the same',
   { timeout: 240_000 },
   async () => {
-    const url = new URL(await urlOfDatabase(await createEmptyDatabase()));
-    const proxy = await openCuttingProxy(`${url.searchParams.get('host')}/.s.PGSQL.5432`);
-    await using failpoints = await openFailpoints();
-    await using platform = await startPlatform({
-      env: {
-        ...failpoints.env,
-        DATABASE_URL: `postgresql://gitfn@127.0.0.1:${proxy.port}${url.pathname}`,
-      },
-    });
-    const repository = await createRepository(platform, 'leaving');
-    const story = new CrashStory({ platform, failpoints, repository, app: 'leaving' });
-    await story.commit();
-    expect(await repository.push('main')).toMatchObject({ code: 0 });
+    await using started = await startBehindProxy('leaving');
+    const { platform, failpoints, story, proxy } = started;
     await failpoints.arm('branch.uncommitted', 'hang');
-    await repository.push('main:short');
-    const deleting = repository.push(':short');
+    await story.repository.push('main:short');
+    const deleting = story.repository.push(':short');
     await failpoints.reached('branch.uncommitted');
     proxy.cutNextCommit();
     await failpoints.clear();

@@ -1,10 +1,7 @@
 /** Each step of a push, and whoever stands there killed at it: nothing that was accepted is lost, and nothing half serves. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { FailpointName } from '../../src/std/failpoint.ts';
-import { openFailpoints, type Failpoints } from '../support/failpoints.ts';
-import { startPlatform, type Platform } from '../support/platform.ts';
-import { createRepository } from '../support/repository.ts';
-import { CrashStory } from './crash-story.ts';
+import { startStory, type StartedStory } from './start-story.ts';
 
 /** In the order in which a push comes to them. */
 export const STEPS_OF_A_PUSH: readonly FailpointName[] = [
@@ -44,27 +41,17 @@ export const STEPS_OF_A_PUSH: readonly FailpointName[] = [
   'git.release-answered',
 ];
 
-let failpoints: Failpoints;
-let platform: Platform;
-let story: CrashStory;
+let started: StartedStory;
 
 beforeAll(async () => {
-  failpoints = await openFailpoints();
-  platform = await startPlatform({ env: failpoints.env });
-  const app = 'crashes';
-  const repository = await createRepository(platform, app);
-  story = new CrashStory({ platform, failpoints, repository, app });
-  await story.commit();
-  expect(await repository.push('main')).toMatchObject({ code: 0 });
+  started = await startStory('crashes');
 });
 
-afterAll(async () => {
-  await platform?.[Symbol.asyncDispose]();
-  await failpoints?.[Symbol.asyncDispose]();
-});
+afterAll(() => started?.[Symbol.asyncDispose]());
 
 describe.each(['process', 'platform'] as const)('kill -9 of the %s', (victim) => {
   it.each(STEPS_OF_A_PUSH)('at %s', { timeout: 240_000 }, async (point) => {
+    const { story } = started;
     await story.commit();
     const pushed = await story.crashWatched(point, victim, () => story.repository.push('main'));
     await story.settles(pushed);

@@ -1,38 +1,21 @@
 import { readdir } from 'node:fs/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  FETCH,
-  INFO,
-  PUSH,
-  startGuardedFront,
-  type GuardedFront,
-} from './support/guarded-front.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { FETCH, INFO, PUSH, useGuardedFront, type GuardedFront } from './support/guarded-front.ts';
 import { rememberFront } from './support/left-behind.ts';
 import { anonymous, authorized, basic, rawRequest } from './support/raw-request.ts';
-import { TOKEN, type RunningFront } from './support/start-front.ts';
-import { urlOf, type WorkTree } from './support/work-tree.ts';
+import { TOKEN } from './support/start-front.ts';
+import { urlOf } from './support/work-tree.ts';
 
 // Dozens of git processes per test: slow on a busy machine, never stuck.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-let guarded: GuardedFront;
-let front: RunningFront;
-let work: WorkTree;
-let sha: string;
-let wholePush: Buffer;
-
-beforeAll(async () => {
-  guarded = await startGuardedFront();
-  ({ front, work, sha, wholePush } = guarded);
-});
-afterAll(() => guarded[Symbol.asyncDispose]());
-
-const post: GuardedFront['post'] = (...args) => guarded.post(...args);
-const get: GuardedFront['get'] = (...args) => guarded.get(...args);
-const refs = (): Promise<string> => guarded.refs();
+const guarded = useGuardedFront();
+const post: GuardedFront['post'] = (...args) => guarded().post(...args);
+const get: GuardedFront['get'] = (...args) => guarded().get(...args);
+const refs = (): Promise<string> => guarded().refs();
 
 // Whatever is refused leaves no byte and no process.
-beforeEach(() => rememberFront(front));
+beforeEach(() => rememberFront(guarded().front));
 
 describe('a request without a valid token', () => {
   const targets: [string, string, string][] = [
@@ -43,8 +26,8 @@ describe('a request without a valid token', () => {
     ['GET', '/unknown.git/info/refs?service=git-receive-pack', ''],
   ];
   it.each(targets)('is asked for one: %s %s', async (method, target, what) => {
-    const body = what === 'the push' ? wholePush : what;
-    const answer = await rawRequest(front.sockets.gitHttp, {
+    const body = what === 'the push' ? guarded().wholePush : what;
+    const answer = await rawRequest(guarded().front.sockets.gitHttp, {
       method,
       target,
       headers: anonymous(),
@@ -68,35 +51,40 @@ describe('a request without a valid token', () => {
   ];
   it.each(malformed)('is asked again: %s', async (value) => {
     expect((await get(INFO, anonymous(`Authorization: ${value}`))).status).toBe(401);
-    expect((await post(PUSH, anonymous(`Authorization: ${value}`), wholePush)).status).toBe(401);
+    expect(
+      (await post(PUSH, anonymous(`Authorization: ${value}`), guarded().wholePush)).status,
+    ).toBe(401);
   });
 });
 
 describe('a token', () => {
   it('that may only read is refused for a push, in words that the client shows', async () => {
-    const url = urlOf(front.origin, 'mine', 'reader');
-    const { code, text } = await work.git('push', url, 'main');
+    const url = urlOf(guarded().front.origin, 'mine', 'reader');
+    const { code, text } = await guarded().work.git('push', url, 'main');
     expect(code).not.toBe(0);
     expect(text).toContain('remote: this token may only read');
     expect(
-      (await post(PUSH, anonymous(`Authorization: ${basic('reader')}`), wholePush)).status,
+      (await post(PUSH, anonymous(`Authorization: ${basic('reader')}`), guarded().wholePush))
+        .status,
     ).toBe(403);
-    expect((await work.git('ls-remote', url)).code).toBe(0);
+    expect((await guarded().work.git('ls-remote', url)).code).toBe(0);
   });
 
   it('of another app learns nothing of this one', async () => {
     const headers = anonymous(`Authorization: ${basic('other')}`);
     expect((await get(INFO, headers)).status).toBe(404);
-    expect((await post(PUSH, headers, wholePush)).status).toBe(404);
-    expect((await post(FETCH, headers, `0032want ${sha}\n00000009done\n`)).status).toBe(404);
+    expect((await post(PUSH, headers, guarded().wholePush)).status).toBe(404);
+    expect((await post(FETCH, headers, `0032want ${guarded().sha}\n00000009done\n`)).status).toBe(
+      404,
+    );
     expect(await refs()).not.toContain('refs/heads/main');
   });
 
   it('stops working at once when it is revoked', async () => {
-    front.control.tokens.set('brief', { role: 'admin' });
+    guarded().front.control.tokens.set('brief', { role: 'admin' });
     const headers = anonymous(`Authorization: ${basic('brief')}`);
     expect((await get(INFO, headers)).status).toBe(200);
-    front.control.tokens.delete('brief');
+    guarded().front.control.tokens.delete('brief');
     expect((await get(INFO, headers)).status).toBe(401);
   });
 
@@ -169,7 +157,7 @@ describe('an address', () => {
     '/mine.git/git-upload-archive',
     '/mine.git/git-receive-packed',
   ])('of a push has one spelling: %s is unknown', async (target) => {
-    expect((await post(target, authorized(), wholePush)).status).toBe(404);
+    expect((await post(target, authorized(), guarded().wholePush)).status).toBe(404);
   });
 
   it('of 20 kilobytes is refused unread', async () => {
@@ -181,21 +169,25 @@ describe('an address', () => {
     expect((await post(INFO, authorized(), '')).status).toBe(405);
     expect((await get(PUSH)).status).toBe(405);
     for (const method of ['HEAD', 'PUT', 'DELETE', 'OPTIONS']) {
-      const answer = await rawRequest(front.sockets.gitHttp, { method, target: INFO });
+      const answer = await rawRequest(guarded().front.sockets.gitHttp, { method, target: INFO });
       expect(answer.status).toBe(405);
     }
   });
 
   it('names nothing on the disk', async () => {
-    const names = await readdir(front.repositoriesDir);
-    expect(names).toEqual([`${front.control.apps.get('mine')}.git`]);
+    const names = await readdir(guarded().front.repositoriesDir);
+    expect(names).toEqual([`${guarded().front.control.apps.get('mine')}.git`]);
   });
 });
 
 it('says that control is away, and how to go on', async () => {
-  await front.control.close();
-  const { code, text } = await work.git('push', urlOf(front.origin, 'mine', TOKEN), 'main');
-  await front.control.listen();
+  await guarded().front.control.close();
+  const { code, text } = await guarded().work.git(
+    'push',
+    urlOf(guarded().front.origin, 'mine', TOKEN),
+    'main',
+  );
+  await guarded().front.control.listen();
   expect(code).not.toBe(0);
   expect(text).toContain('remote: the control process is not answering');
   expect((await get(INFO)).status).toBe(200);

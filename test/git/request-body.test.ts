@@ -2,15 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import {
-  FETCH,
-  INFO,
-  PUSH,
-  startGuardedFront,
-  type GuardedFront,
-} from './support/guarded-front.ts';
+import { FETCH, INFO, PUSH, useGuardedFront, type GuardedFront } from './support/guarded-front.ts';
 import { rememberFront } from './support/left-behind.ts';
 import {
   anonymous,
@@ -20,8 +14,7 @@ import {
   packet,
   readAnswer,
 } from './support/raw-request.ts';
-import type { RunningFront } from './support/start-front.ts';
-import { urlOf, type WorkTree } from './support/work-tree.ts';
+import { urlOf } from './support/work-tree.ts';
 
 // Dozens of git processes per test: slow on a busy machine, never stuck.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -30,30 +23,19 @@ const MIB = 1024 * 1024;
 /** The head of a pack (gitformat-pack) and of a blob that is said to be large. */
 const PACK_OF_ONE = Buffer.from('PACK\0\0\0\u0002\0\0\0\u0001\u00bf\u00ff\u007f', 'latin1');
 
-let guarded: GuardedFront;
-let front: RunningFront;
-let work: WorkTree;
-let sha: string;
-let wholePush: Buffer;
-
-beforeAll(async () => {
-  guarded = await startGuardedFront();
-  ({ front, work, sha, wholePush } = guarded);
-});
-afterAll(() => guarded[Symbol.asyncDispose]());
-
-const post: GuardedFront['post'] = (...args) => guarded.post(...args);
-const get: GuardedFront['get'] = (...args) => guarded.get(...args);
-const refs = (): Promise<string> => guarded.refs();
+const guarded = useGuardedFront();
+const post: GuardedFront['post'] = (...args) => guarded().post(...args);
+const get: GuardedFront['get'] = (...args) => guarded().get(...args);
+const refs = (): Promise<string> => guarded().refs();
 
 describe('a request body', () => {
   // Whatever is refused leaves no byte and no process.
-  beforeEach(() => rememberFront(front));
+  beforeEach(() => rememberFront(guarded().front));
 
   const gzip = authorized('Content-Encoding: gzip');
 
   it('is inflated when it is gzip', async () => {
-    const want = `0032want ${sha}\n00000009done\n`;
+    const want = `0032want ${guarded().sha}\n00000009done\n`;
     const answer = await post(FETCH, gzip, gzipSync(want));
     expect(answer.status).toBe(200);
     expect(answer.head.toLowerCase()).toContain('application/x-git-upload-pack-result');
@@ -64,13 +46,15 @@ describe('a request body', () => {
     'in %s is refused',
     async (encoding) => {
       const headers = authorized(`Content-Encoding: ${encoding}`);
-      expect((await post(PUSH, headers, wholePush)).status).toBe(415);
+      expect((await post(PUSH, headers, guarded().wholePush)).status).toBe(415);
     },
   );
 
   it('that is damaged is refused', async () => {
     expect((await post(PUSH, gzip, 'garbage')).status).toBe(400);
-    expect((await post(PUSH, gzip, gzipSync(wholePush).subarray(0, 40))).status).toBe(400);
+    expect((await post(PUSH, gzip, gzipSync(guarded().wholePush).subarray(0, 40))).status).toBe(
+      400,
+    );
   });
 
   it('that inflates beyond reason is refused', async () => {
@@ -85,7 +69,9 @@ describe('a request body', () => {
 
   it('whose pack is ten megabytes that inflate to ten gigabytes is not inflated to its end', async () => {
     const member = gzipSync(Buffer.alloc(256 * MIB));
-    const head = gzipSync(Buffer.concat([commandList(['refs/heads/main'], sha), PACK_OF_ONE]));
+    const head = gzipSync(
+      Buffer.concat([commandList(['refs/heads/main'], guarded().sha), PACK_OF_ONE]),
+    );
     const bomb = Buffer.concat([head, ...Array.from({ length: 40 }, () => member)]);
     const used = await memoryHighWater();
     const began = await processorSeconds();
@@ -97,7 +83,7 @@ describe('a request body', () => {
   });
 
   it('that says it is too large is refused at once', async () => {
-    const socket = await openRequest(front.sockets.gitHttp, {
+    const socket = await openRequest(guarded().front.sockets.gitHttp, {
       method: 'POST',
       target: PUSH,
       headers: authorized('Content-Length: 99999999999', 'Connection: close'),
@@ -127,13 +113,13 @@ describe('a request body', () => {
   it.each(nonsense)('of %s is refused before git sees it', async (_, body) => {
     expect((await post(PUSH, authorized(), body)).status).toBe(400);
     expect((await post(FETCH, authorized(), body)).status).toBe(400);
-    expect(await front.gitProcesses()).toEqual([]);
+    expect(await guarded().front.gitProcesses()).toEqual([]);
   });
 
   it('of endless refs is refused', async () => {
     const many = commandList(
       Array.from({ length: 10_000 }, (_, index) => `refs/heads/branch-${index}`),
-      sha,
+      guarded().sha,
     );
     const answer = await post(PUSH, authorized(), many);
     expect(answer.status).toBe(200);
@@ -152,8 +138,8 @@ describe('a request body', () => {
   });
 
   it('whose second ref comes in a later chunk is judged whole', async () => {
-    const list = commandList(['refs/heads/ok', 'refs/live/production'], sha);
-    const socket = await openRequest(front.sockets.gitHttp, {
+    const list = commandList(['refs/heads/ok', 'refs/live/production'], guarded().sha);
+    const socket = await openRequest(guarded().front.sockets.gitHttp, {
       method: 'POST',
       target: PUSH,
       headers: authorized('Transfer-Encoding: chunked', 'Connection: close'),
@@ -167,7 +153,7 @@ describe('a request body', () => {
     chunk(list.subarray(0, 150));
     await new Promise((resolve) => setImmediate(resolve));
     chunk(list.subarray(150));
-    chunk(await work.pack(sha));
+    chunk(await guarded().work.pack(guarded().sha));
     socket.write('0\r\n\r\n');
     const { status, body } = await answer;
     expect(status).toBe(200);
@@ -177,8 +163,11 @@ describe('a request body', () => {
 });
 
 it('takes a body byte by byte around any boundary', async () => {
-  const push = Buffer.concat([commandList(['refs/heads/bytes'], sha), await work.pack(sha)]);
-  const socket = await openRequest(front.sockets.gitHttp, {
+  const push = Buffer.concat([
+    commandList(['refs/heads/bytes'], guarded().sha),
+    await guarded().work.pack(guarded().sha),
+  ]);
+  const socket = await openRequest(guarded().front.sockets.gitHttp, {
     method: 'POST',
     target: PUSH,
     headers: authorized(`Content-Length: ${push.length}`, 'Connection: close'),
@@ -199,7 +188,7 @@ describe('a broken head of a request', () => {
     `GET ${INFO} HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(40_000)}\r\n\r\n`,
     `POST ${PUSH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`,
   ])('closes the connection and nothing else: %#', async (bytes) => {
-    const raw = connect(front.sockets.gitHttp);
+    const raw = connect(guarded().front.sockets.gitHttp);
     raw.on('error', () => {});
     raw.write(bytes);
     expect((await readAnswer(raw)).status).toBeGreaterThanOrEqual(400);
@@ -210,17 +199,17 @@ describe('a broken head of a request', () => {
 it('stays up through all that crashed its engine, beside a push that succeeds', async () => {
   const vectors: (() => Promise<unknown>)[] = [
     () => get(INFO, anonymous('Authorization: Basic')),
-    () => post(PUSH, anonymous('Authorization: Basic'), wholePush),
+    () => post(PUSH, anonymous('Authorization: Basic'), guarded().wholePush),
     () => post(PUSH, authorized('Content-Encoding: gzip'), 'garbage'),
-    () => post(PUSH, authorized('Content-Encoding: constructor'), wholePush),
+    () => post(PUSH, authorized('Content-Encoding: constructor'), guarded().wholePush),
     () => post('/missing.git/git-upload-pack', authorized(), Buffer.alloc(4_000_000, 'a')),
   ];
   const storm = vectors.flatMap((vector) => Array.from({ length: 100 }, vector));
-  const push = work.git('push', urlOf(front.origin, 'mine'), 'main:storm');
+  const push = guarded().work.git('push', urlOf(guarded().front.origin, 'mine'), 'main:storm');
   await abortedUploads(100);
   await Promise.all(storm);
   expect((await push).code).toBe(0);
-  expect(front.process.exitCode).toBeNull();
+  expect(guarded().front.process.exitCode).toBeNull();
 });
 
 it('answers others while it is sent what engines compare with for seconds', async () => {
@@ -238,7 +227,7 @@ it('answers others while it is sent what engines compare with for seconds', asyn
 
 /** All that the front's own process has taken. */
 async function processorSeconds(): Promise<number> {
-  const stat = await readFile(`/proc/${front.process.pid}/stat`, 'utf8');
+  const stat = await readFile(`/proc/${guarded().front.process.pid}/stat`, 'utf8');
   // Counted from behind the name, which may hold spaces: user and system time, in hundredths.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
@@ -246,7 +235,7 @@ async function processorSeconds(): Promise<number> {
 
 /** Of the front's process, KiB. */
 async function memoryHighWater(): Promise<number> {
-  const status = await readFile(`/proc/${front.process.pid}/status`, 'utf8');
+  const status = await readFile(`/proc/${guarded().front.process.pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
 }
 
@@ -255,12 +244,12 @@ async function abortedUploads(count: number): Promise<void> {
   const headers = authorized('Content-Length: 1000000');
   const uploads = await Promise.all(
     Array.from({ length: count }, () =>
-      openRequest(front.sockets.gitHttp, { method: 'POST', target: PUSH, headers }),
+      openRequest(guarded().front.sockets.gitHttp, { method: 'POST', target: PUSH, headers }),
     ),
   );
-  for (const socket of uploads) socket.write(wholePush.subarray(0, 180));
+  for (const socket of uploads) socket.write(guarded().wholePush.subarray(0, 180));
   await eventually(async () =>
-    (await front.gitProcesses()).some((line) => line.includes('receive-pack')),
+    (await guarded().front.gitProcesses()).some((line) => line.includes('receive-pack')),
   );
   for (const socket of uploads) socket.destroy();
 }

@@ -51,7 +51,10 @@ export function scripts({ clients, steps, kills, wide }: ScriptOptions): fc.Arbi
       { weight: wide, arbitrary: fc.constant(TEN_BRANCHES) },
     ),
     isBroken: fc.nat(9).map((lot) => lot === 0),
-    interruptAfterMs: fc.option(fc.integer({ min: 20, max: 700 }), { freq: 8 }),
+    interruptAfterMs: fc.oneof(
+      { weight: 7, arbitrary: fc.constant(null) },
+      { weight: 1, arbitrary: fc.integer({ min: 20, max: 700 }) },
+    ),
   });
   const again = fc.record({ kind: fc.constant('push-again' as const), ref, index: fc.nat(20) });
   const removal = fc.record({

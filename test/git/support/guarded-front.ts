@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from 'vitest';
 import { newId } from '../../../src/std/ids.ts';
 import { authorized, commandList, rawRequest, type RawAnswer } from './raw-request.ts';
 import { startFront, type RunningFront } from './start-front.ts';
@@ -19,7 +20,20 @@ export interface GuardedFront extends AsyncDisposable {
   refs(): Promise<string>;
 }
 
-export async function startGuardedFront(): Promise<GuardedFront> {
+/** One for all tests of a file; what it gives is there once the tests run. */
+export function useGuardedFront(): () => GuardedFront {
+  let guarded: GuardedFront | null = null;
+  beforeAll(async () => {
+    guarded = await startGuardedFront();
+  });
+  afterAll(() => guarded?.[Symbol.asyncDispose]());
+  return () => {
+    if (guarded === null) throw new Error('the front starts before the first test, not before');
+    return guarded;
+  };
+}
+
+async function startGuardedFront(): Promise<GuardedFront> {
   const front = await startFront();
   const work = await createWorkTree();
   const sha = await work.commit('index.ts', 'export {}');
