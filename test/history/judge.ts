@@ -151,10 +151,14 @@ function attachedPushes({ operations }: History): string[] {
     const answers = operations
       .filter((one) => one.kind === 'push' && one.commit === commit)
       .map(({ answer }) => answer);
-    const contrary = outcome === 'succeeded' ? 'refused' : 'ok';
-    const isContradicted = answers.includes(contrary) && !LATE_OUTCOMES.includes(outcome);
+    if (LATE_OUTCOMES.includes(outcome)) return [];
+    // Of one that succeeds, some refs may have been moved by others at the same instant.
+    const isContradicted =
+      outcome === 'succeeded'
+        ? answers.length > 0 && answers.every((answer) => answer === 'refused')
+        : answers.includes('ok');
     return isContradicted
-      ? [`the push of ${commit} was told to be ${outcome}, and is ${contrary}`]
+      ? [`the push of ${commit} was told to be ${outcome}, and is ${answers.join(', ')}`]
       : [];
   });
 }
