@@ -51,6 +51,7 @@ const LONG_SUITES = [
   'test/faults/**/*.test.ts',
   'test/git/limits.test.ts',
   'test/git/other-clients.test.ts',
+  'test/git/recorded-clients.test.ts',
   'test/history/long.test.ts',
   'test/hostile/**/*.test.ts',
   'test/https/**/*.test.ts',
