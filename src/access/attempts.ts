@@ -8,7 +8,7 @@
  *   beginnings are shown in lists, and must not serve to lock out whose they are.
  */
 import { PlatformError } from '../protocol/errors.ts';
-import { parseIpAddress, unwrapIpAddress } from '../std/ip-address.ts';
+import { networkOf } from '../std/ip-address.ts';
 import { prefixOf } from './token-text.ts';
 
 const WINDOW_MS = 60_000;
@@ -89,14 +89,6 @@ function remember<Value>(map: Map<string, Value>, key: string, value: Value): vo
   map.set(key, value);
   const [oldest] = map.keys();
   if (map.size > MAX_REMEMBERED && oldest !== undefined) map.delete(oldest);
-}
-
-/** Who has one IPv6 address has all of its /64 (RFC 7721 section 1, RIPE-690). */
-export function networkOf(address: string): string {
-  const parsed = parseIpAddress(address);
-  if (parsed === null) return address;
-  const { family, bits } = unwrapIpAddress(parsed);
-  return family === 4 ? `4:${bits}` : `6:${bits >> 64n}`;
 }
 
 function tooMany(waitMs: number): PlatformError {

@@ -23,7 +23,8 @@ import {
   type DeviceLoginRow,
 } from '../store/device-logins.ts';
 import { findToken } from '../store/tokens.ts';
-import { networkOf, type Attempts } from './attempts.ts';
+import { networkOf } from '../std/ip-address.ts';
+import type { Attempts } from './attempts.ts';
 import type { Actor } from './authorise.ts';
 import { appsFor } from './can.ts';
 import { notAllowed, refuseEnded } from './refusals.ts';

@@ -14,7 +14,7 @@ const MAX_SHOWN_CHARACTERS = 60;
 export const keys: CommandDefinition = (program, ctx) => {
   const command = newGroup('keys', 'manage SSH public keys of the token').addHelpText(
     'after',
-    '\nThey are kept for pushes over SSH, which this version does not take yet: push over HTTPS.',
+    '\nThey are for git over SSH, at servers that have it: git remote set-url --push fn ssh://git@HOST:PORT/APP',
   );
   command.addCommand(listKeys(ctx), { isDefault: true });
   command.addCommand(addKey(ctx));
@@ -55,7 +55,8 @@ function addKey(ctx: CommandContext): Command {
       const added = await client.call('addKey', { body });
       if (options.json) return ctx.output.json(added);
       ctx.output.line(`${added.id} is added: ${added.fingerprint}`);
-      ctx.output.line('This version takes no pushes over SSH yet: push over HTTPS meanwhile.');
+      ctx.output.line('Where the server has SSH, its operator knows the port:');
+      ctx.output.line('  git remote set-url --push fn ssh://git@HOST:PORT/APP');
     });
 }
 

@@ -4,6 +4,7 @@ import type { PublicAddress } from '../model/address.ts';
 import { createRpcServer } from '../protocol/rpc.ts';
 import type { Clock } from '../std/clock.ts';
 import { createControlCalls } from './control-calls.ts';
+import { createDirectEngine } from './direct-engine.ts';
 import { serveGit, type ExchangeDeps } from './exchange.ts';
 import type { GitEnvironment } from './git-environment.ts';
 import { createGitRunner } from './git-runner.ts';
@@ -18,6 +19,7 @@ import { createReceiveHooks } from './receive-hooks.ts';
 import { toRefusal } from './refusal.ts';
 import { openRepositories } from './repositories.ts';
 import { refuse } from './respond.ts';
+import { createSshServer } from './ssh/ssh-server.ts';
 
 interface Deps {
   control: ControlPort;
@@ -32,12 +34,16 @@ interface Options {
   stateDir: string;
   maxPackBytes: number;
   limits: GitLimits;
+  /** In OpenSSH's format; null where nothing comes over SSH. */
+  sshHostKey: string | null;
 }
 
-/** Three servers that the caller makes listen, each on a socket of its own. */
+/** Servers that the caller makes listen, each on a socket of its own. */
 export interface GitFront {
   /** git's smart HTTP protocol. */
   http: Server;
+  /** The same over SSH, on a port of its own. */
+  ssh: SocketServer | null;
   /** The hooks of the repositories. */
   hooks: SocketServer;
   /** GitForControl. */
@@ -58,9 +64,8 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   const pushes = new Pushes();
   const receiveHooks = createReceiveHooks({ control, git, clock, log }, limits);
   const guard = { control, address: options.address };
-  const http = createHttpServer(deps.log, guard, {
+  const exchanging = {
     control,
-    engine: createNodeGitServerEngine({ log }, limits),
     repositories,
     pushes,
     places: {
@@ -69,16 +74,23 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
     },
     limits,
     maxPackBytes,
-  });
+  };
+  const engine = createNodeGitServerEngine({ log }, limits);
+  const http = createHttpServer(log, guard, { ...exchanging, engine });
+  const direct = createDirectEngine(deps, limits);
+  const { sshHostKey: hostKey } = options;
+  const ssh =
+    hostKey === null ? null : createSshServer({ ...exchanging, engine: direct, log }, { hostKey });
   return {
     http,
+    ssh: ssh?.server ?? null,
     hooks: createHookServer(pushes, (call) => receiveHooks.handle(call)),
     calls: createRpcServer(
       createControlCalls({ control, git, pushes, repositories }, limits),
       (method, error) => log.warn({ method, err: error }, 'a call failed'),
     ),
     async drain() {
-      await new Promise((resolve) => http.close(resolve));
+      await Promise.all([new Promise((resolve) => http.close(resolve)), ssh?.drain()]);
       await receiveHooks.settled();
     },
   };

@@ -20,6 +20,7 @@ export interface GitLimits {
   /** Pushes and reads have places apart, so that waiting builds never keep anyone from fetching. */
   pushPlaces: PlaceLimits;
   readPlaces: PlaceLimits;
+  ssh: SshLimits;
   /** How long git may take to end by itself after its client went away, and after SIGTERM. */
   graceMs: number;
   /** Control's answer to a hook, builds included. */
@@ -37,6 +38,28 @@ export interface PlaceLimits {
   perRepository: number;
   queueLength: number;
   queueMs: number;
+}
+
+export interface SshLimits {
+  /** From connecting to having shown a key that is known here. */
+  loginMs: number;
+  /** A connection over which nothing is asked for is closed after so long. */
+  idleMs: number;
+  connections: ConnectionLimits;
+  /** Of those, the ones that have not shown a key yet. */
+  strangers: ConnectionLimits;
+  /** Attempts of one connection to be let in: an agent offers all keys that it has. */
+  attempts: number;
+  /** What one connection may ask for at a time. */
+  sessions: number;
+  /** What a client does not read; then it is cut off. */
+  unreadBytes: number;
+}
+
+export interface ConnectionLimits {
+  overall: number;
+  /** Of one address, or one network of IPv6. */
+  perNetwork: number;
 }
 
 export interface TreeLimits {
@@ -64,6 +87,15 @@ export const DEFAULT_LIMITS: GitLimits = {
   inflateRatio: 100,
   pushPlaces: { overall: 16, perRepository: 6, queueLength: 400, queueMs: 2 * MINUTE },
   readPlaces: { overall: 16, perRepository: 8, queueLength: 400, queueMs: MINUTE },
+  ssh: {
+    loginMs: 20 * SECOND,
+    idleMs: 5 * MINUTE,
+    connections: { overall: 256, perNetwork: 128 },
+    strangers: { overall: 96, perNetwork: 32 },
+    attempts: 20,
+    sessions: 8,
+    unreadBytes: 8 * MIB,
+  },
   graceMs: 2 * SECOND,
   hookMs: 30 * MINUTE,
   heartbeatMs: 10 * SECOND,

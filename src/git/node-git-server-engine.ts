@@ -9,16 +9,13 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { Git, type HttpDuplex } from 'node-git-server';
-import { printable } from '../std/printable.ts';
+import { adoptProcess } from './engine-process.ts';
 import type { EngineExchange, EngineRun, GitEngine } from './engine.ts';
 import type { LogPort } from './ports.ts';
 import { endProcessGroup } from './process-group.ts';
-import type { GitService } from './target.ts';
 
 /** How long the engine may take from the opening of a request to starting git: it is all in memory. */
 const START_MS = 5_000;
-/** Of git's error output, for the log. */
-const STDERR_BYTES = 2048;
 
 interface Deps {
   log: LogPort;
@@ -57,7 +54,7 @@ function run(exchange: EngineExchange, log: LogPort, graceMs: number): EngineRun
   const onService = (started: ChildProcess): void => {
     clearTimeout(watchdog);
     child = started;
-    adopt(exchange.service, started, log);
+    adoptProcess(exchange.service, started, log);
     exchange.onProcess(started);
     if (isAborted) return endProcessGroup(started, graceMs);
     feed(exchange.body, request, started);
@@ -94,19 +91,6 @@ function start(repository: string, { request, response, onService }: Ends): void
   } catch (error) {
     fail(error as Error);
   }
-}
-
-/** Listens to all that would end this process unheard, and empties what would stop git when full. */
-function adopt(service: GitService, child: ChildProcess, log: LogPort): void {
-  let stderr = '';
-  for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', () => {});
-  child.stderr?.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString('latin1')).slice(-STDERR_BYTES);
-  });
-  child.on('close', (code) => {
-    if (code !== 0)
-      log.info({ service, code, stderr: printable(stderr) }, 'git ended with an error');
-  });
 }
 
 /** Hands the body to git. Git may stop reading early: what the client still sends is then thrown away. */

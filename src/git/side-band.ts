@@ -22,17 +22,19 @@ export function inBand(band: keyof typeof BANDS, bytes: Buffer): Buffer {
   return Buffer.concat(packets);
 }
 
-/**
- * A refusal as the whole answer to a push, in the place of a report: its client fails, and shows the words. The mark
- * of what is wrong with a push stands before those alone that the same push would meet again.
- */
-export function refusalInBand({ message, headers }: Refusal): Buffer {
+/** A refusal as the whole answer to a push, in the place of a report: its client fails, and shows the words. */
+export function refusalInBand(refusal: Refusal): Buffer {
+  return inBand('fatal', Buffer.from(refusalText(refusal)));
+}
+
+/** The mark of what is wrong with a push stands before those words alone that the same push would meet again. */
+export function refusalText({ message, headers }: Refusal): string {
   const isTransient = headers['retry-after'] !== undefined;
   const [first, ...rest] = message.split('\n');
   const lines = isTransient
     ? [first, ...rest, 'Nothing was changed; try again in a moment.']
     : [` !     ${first}`, ...rest.map((line) => `       ${line}`)];
-  return inBand('fatal', Buffer.from(`${lines.join('\n')}\n`));
+  return `${lines.join('\n')}\n`;
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The git front's process. Its environment is empty at the start and becomes that of the git processes it runs. */
+import { once } from 'node:events';
 import { pino } from 'pino';
 import {
   adoptEnvironment,
@@ -37,10 +38,15 @@ async function startGitFront(options: GitOptions): Promise<RunningChild> {
       stateDir,
       maxPackBytes,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      sshHostKey: options.ssh?.hostKey ?? null,
     },
   );
   await listenOnSocket(front.hooks, sockets.gitHooks);
   await listenOnSocket(front.calls, sockets.gitForControl);
   await listenOnSocket(front.http, sockets.gitHttp);
+  if (options.ssh !== null && front.ssh !== null) {
+    front.ssh.listen({ fd: options.ssh.listenFd });
+    await once(front.ssh, 'listening');
+  }
   return { close: () => front.drain() };
 }

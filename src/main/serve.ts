@@ -91,5 +91,6 @@ function readyBanner(platform: Platform): string {
     fn: `${PROJECT_DIR}/bin/fn`,
     protections: platform.protections,
     localAuthorityFile: platform.localAuthorityFile,
+    sshHostKey: platform.sshHostKey,
   });
 }

@@ -36,9 +36,18 @@ export interface GitOptions {
   stateDir: string;
   address: PublicAddress;
   maxPackBytes: number;
+  /** Null where nothing comes over SSH. */
+  ssh: SshOptions | null;
   isVerbose: boolean;
   /** Tests replace some of the defaults, so as not to wait for minutes. */
   limits?: Partial<GitLimits>;
+}
+
+export interface SshOptions {
+  /** Bound by the supervisor. */
+  listenFd: number;
+  /** In OpenSSH's format. */
+  hostKey: string;
 }
 
 export interface DataOptions {

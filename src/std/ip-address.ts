@@ -200,3 +200,11 @@ function bitsOf6(text: string): bigint {
   const groups = [...before, ...zeros, ...after];
   return groups.reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n);
 }
+
+/** Who has one IPv6 address has all of its /64 (RFC 7721 section 1, RIPE-690). */
+export function networkOf(address: string): string {
+  const parsed = parseIpAddress(address);
+  if (parsed === null) return address;
+  const { family, bits } = unwrapIpAddress(parsed);
+  return family === 4 ? `4:${bits}` : `6:${bits >> 64n}`;
+}

@@ -160,6 +160,7 @@ describe('a running server', () => {
       pid: platform.pid,
       port: platform.port,
       httpsPort: null,
+      sshPort: null,
     });
   });
 

@@ -28,6 +28,8 @@ export interface Config {
   readonly port: number;
   /** Null without HTTPS; 0 lets the kernel choose. */
   readonly httpsPort: number | null;
+  /** Null without SSH; 0 lets the kernel choose. */
+  readonly sshPort: number | null;
   readonly isVerbose: boolean;
   readonly dataDir: string;
   readonly masterKeyFile: string;
@@ -111,6 +113,7 @@ export function parseConfig(environment: ServerEnvironment, host: ConfigHost): C
     host: read.address('HOST', baseDomain === 'localhost' ? '127.0.0.1' : '0.0.0.0'),
     port: read.integer('PORT', { fallback: 3000, min: 0, max: 65_535 }),
     httpsPort: read.optionalPort('HTTPS_PORT', isLocalHttps ? LOCAL_HTTPS_PORT : null),
+    sshPort: read.optionalPort('FN_SSH_PORT', null),
     isVerbose: read.flag('VERBOSE'),
     dataDir,
     masterKeyFile: resolve(

@@ -13,6 +13,8 @@ interface BannerFacts {
   protections: readonly Protection[];
   /** The certificate that local clients are to trust; null without one. */
   localAuthorityFile: string | null;
+  /** Fingerprint of the host key; null where nothing comes over SSH. */
+  sshHostKey: string | null;
 }
 
 export function banner(facts: BannerFacts): string {
@@ -27,6 +29,9 @@ export function banner(facts: BannerFacts): string {
     ...(ports.https === null
       ? []
       : [`  ports         ${ports.https} for https, ${ports.http} for http`]),
+    ...(facts.sshHostKey === null
+      ? []
+      : [`  git over SSH  port ${ports.ssh}, host key ${facts.sshHostKey}`]),
     ...(localAuthorityFile === null ? [] : [`  local CA      ${localAuthorityFile}`]),
     `  data folder   ${facts.dataDir}`,
     `  admin token   ${facts.adminTokenFile}`,

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
 import { loadOidcSecret } from '../config/oidc-settings.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
+import { loadSshHostKey } from '../config/ssh-host-key.ts';
 import { openConfinement } from './confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
 import { egressProcess } from './egress-process.ts';
@@ -61,6 +62,8 @@ export interface Platform {
   protections: readonly Protection[];
   /** The certificate of this machine's own authority; null where it has none. */
   localAuthorityFile: string | null;
+  /** Its fingerprint; null where nothing comes over SSH. */
+  sshHostKey: string | null;
   /** Drains and ends everything. */
   close(): Promise<void>;
 }
@@ -90,6 +93,7 @@ export async function startPlatform(
   const oidc = await loadOidcSecret(config.oidc);
   const certificateSecrets = await loadCertificateSecrets(config.certificates);
   const masterKeyFile = createMasterKeyFile(config.masterKeyFile, secrets.masterKeys);
+  const sshHostKey = config.sshPort === null ? null : await loadSshHostKey(dataFolder.path);
   const ports = openPublicPorts(config);
   stack.defer(() => ports.close());
   const { address } = ports;
@@ -199,6 +203,7 @@ export async function startPlatform(
     secrets,
     certificateSecrets,
     oidc,
+    sshHostKey,
     masterKeyFile,
     ticketKeys,
     tools,
@@ -221,7 +226,7 @@ export async function startPlatform(
       return broker.attach(child, 'builder');
     },
   });
-  const git = new SupervisedProcess(gitSpec(plan), {
+  const git = new SupervisedProcess(gitSpec(plan, ports.descriptors), {
     say,
     onSpawn: (child) => place(cgroups, child, 'office'),
   });
@@ -255,10 +260,10 @@ export async function startPlatform(
   const localAuthority = { source: layout.localAuthorityFile, dataDir: dataFolder.path };
   const localAuthorityFile = await publishLocalAuthority(config, localAuthority);
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
-  const { http, https } = ports.numbers;
+  const { http, https, ssh } = ports.numbers;
   await writeFileAtomically(
     dataFolder.serverFile,
-    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: http, httpsPort: https })}\n`,
+    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: http, httpsPort: https, sshPort: ssh })}\n`,
     0o644,
   );
   const running = stack.move();
@@ -269,6 +274,7 @@ export async function startPlatform(
     adminTokenFile: dataFolder.adminTokenFile,
     protections,
     localAuthorityFile,
+    sshHostKey: sshHostKey?.fingerprint ?? null,
     close: () => running.disposeAsync(),
   };
 }

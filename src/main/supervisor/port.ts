@@ -3,15 +3,20 @@ import type { PublicAddress } from '../../model/address.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { Config } from '../config/config.ts';
 
-type PortVariable = 'PORT' | 'HTTPS_PORT';
+type PortVariable = 'PORT' | 'HTTPS_PORT' | 'FN_SSH_PORT';
 
 /** That every user may take. */
-const FREE_PORTS: Record<PortVariable, number> = { PORT: 3000, HTTPS_PORT: 8443 };
+const FREE_PORTS: Record<PortVariable, number> = {
+  PORT: 3000,
+  HTTPS_PORT: 8443,
+  FN_SSH_PORT: 2222,
+};
 
-/** Of each port that data serves; null without HTTPS. */
+/** Of each port: what data serves, null without HTTPS, and the git front's, null without SSH. */
 export interface OfPorts {
   http: number;
   https: number | null;
+  ssh: number | null;
 }
 
 export interface PublicPorts {
@@ -25,12 +30,26 @@ export interface PublicPorts {
 
 /** @throws PlatformError when one of them cannot be had */
 export function openPublicPorts(
-  config: Pick<Config, 'host' | 'port' | 'httpsPort' | 'baseDomain' | 'controlHost'>,
+  config: Pick<Config, 'host' | 'port' | 'httpsPort' | 'sshPort' | 'baseDomain' | 'controlHost'>,
 ): PublicPorts {
-  const { baseDomain, controlHost } = config;
+  using bound = new DisposableStack();
+  const bind = (name: PortVariable, port: number | null): BoundSocket | null => {
+    if (port === null) return null;
+    const socket = bindPort(name, config.host, port);
+    bound.defer(() => socket.close());
+    return socket;
+  };
   const http = bindPort('PORT', config.host, config.port);
-  const https = config.httpsPort === null ? null : bindSecond(http, config.host, config.httpsPort);
-  const numbers = { http: http.address().port, https: https?.address().port ?? null };
+  bound.defer(() => http.close());
+  const https = bind('HTTPS_PORT', config.httpsPort);
+  const ssh = bind('FN_SSH_PORT', config.sshPort);
+  const numbers = {
+    http: http.address().port,
+    https: https?.address().port ?? null,
+    ssh: ssh?.address().port ?? null,
+  };
+  const { baseDomain, controlHost } = config;
+  const kept = bound.move();
   return {
     address: {
       baseDomain,
@@ -39,24 +58,12 @@ export function openPublicPorts(
       port: numbers.https ?? numbers.http,
     },
     numbers,
-    descriptors: { http: http.fd(), https: https?.fd() ?? null },
-    close: () => {
-      http.close();
-      https?.close();
-    },
+    descriptors: { http: http.fd(), https: https?.fd() ?? null, ssh: ssh?.fd() ?? null },
+    close: () => kept.dispose(),
   };
 }
 
-function bindSecond(first: BoundSocket, host: string, port: number): BoundSocket {
-  try {
-    return bindPort('HTTPS_PORT', host, port);
-  } catch (error) {
-    first.close();
-    throw error;
-  }
-}
-
-/** Bound but not listening: data listens on it, and it outlives a restart of data, so that no client is refused. */
+/** Bound but not listening: a child listens on it, and it outlives a restart of that, so that no client is refused. */
 function bindPort(name: PortVariable, host: string, port: number): BoundSocket {
   try {
     return new BoundSocket({ host, port });

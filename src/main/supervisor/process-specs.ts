@@ -5,6 +5,7 @@ import type { OidcSettings } from '../../access/index.ts';
 import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
 import type { MasterKeyFile, Secrets } from '../config/secrets.ts';
+import type { SshHostKey } from '../config/ssh-host-key.ts';
 import { type Protection, protectionStatuses } from '../../protocol/protections.ts';
 import type {
   ControlOptions,
@@ -30,6 +31,8 @@ export interface ProcessPlan {
   secrets: Secrets;
   certificateSecrets: CertificateSecrets;
   oidc: OidcSettings | null;
+  /** Null where nothing comes over SSH. */
+  sshHostKey: SshHostKey | null;
   masterKeyFile: MasterKeyFile;
   ticketKeys: Pick<TicketKeys, 'current'>;
   tools: HostTools;
@@ -157,9 +160,12 @@ function dataSpec(
   };
 }
 
-export function gitSpec(plan: ProcessPlan): ProcessSpec {
+/** Null for `ssh` where nothing comes over SSH. */
+export function gitSpec(plan: ProcessPlan, { ssh }: Pick<OfPorts, 'ssh'>): ProcessSpec {
   const { config, layout, tools } = plan;
   const { socketFolders, sockets } = layout;
+  const confined = gitConfinement(plan);
+  const descriptors = ssh === null ? confined.descriptors : [...confined.descriptors, ssh];
   const options: GitOptions = {
     sockets: {
       gitHttp: sockets.gitHttp,
@@ -172,9 +178,15 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
     stateDir: layout.data.gitState,
     address: plan.address,
     maxPackBytes: config.maxPackBytes,
+    ssh:
+      plan.sshHostKey === null
+        ? null
+        : {
+            listenFd: FIRST_EXTRA_FD + confined.descriptors.length,
+            hostKey: plan.sshHostKey.privateKey,
+          },
     isVerbose: config.isVerbose,
   };
-  const confined = gitConfinement(plan);
   return {
     name: 'git front',
     command: [
@@ -183,7 +195,7 @@ export function gitSpec(plan: ProcessPlan): ProcessSpec {
       ...confined.command,
       ...run(plan, 'git'),
     ],
-    descriptors: confined.descriptors,
+    descriptors,
     options: () => options,
     prepare: () =>
       clearAll(socketFolders.gitForData, socketFolders.gitForControl, socketFolders.gitHooks),

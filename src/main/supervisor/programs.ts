@@ -36,8 +36,8 @@ export interface Programs {
 
 const VERSION_CHARACTERS = 16;
 
-/** Never installed: pg takes the first when it is there; the others are for tests and commands of node-pre-gyp. */
-const ABSENT_PACKAGES = ['pg-native', 'aws-sdk', 'mock-aws-s3', 'nock'];
+/** Never installed, or never built: pg and ssh2 take the first ones when they are there; the others are for tests and commands of node-pre-gyp. */
+const ABSENT_PACKAGES = ['pg-native', 'cpu-features', '*.node', 'aws-sdk', 'mock-aws-s3', 'nock'];
 
 // Packages in the older module format expect these to be there.
 const MODULE_FORMAT_BRIDGE = [

@@ -2,10 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { BoundSocket, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import type { GitLimits } from '../../../src/git/limits.ts';
+import { loadSshHostKey } from '../../../src/main/config/ssh-host-key.ts';
 import type { GitOptions } from '../../../src/main/start-options.ts';
 import type { GitForControl } from '../../../src/protocol/git-front.ts';
 import { createRpcClient, type RpcClient } from '../../../src/protocol/rpc.ts';
@@ -22,6 +23,8 @@ export interface RunningFront extends AsyncDisposable {
   sockets: GitOptions['sockets'];
   /** `http://127.0.0.1:<port>`, where a git client comes in. */
   origin: string;
+  /** 0 where nothing comes over SSH. */
+  sshPort: number;
   /** What the door tells of its clients. */
   peer: { address: string; scheme: string };
   folder: string;
@@ -33,6 +36,8 @@ export interface RunningFront extends AsyncDisposable {
 }
 
 interface StartOptions {
+  /** It answers SSH, too. */
+  isOverSsh?: boolean;
   limits?: Partial<GitLimits>;
   maxPackBytes?: number;
 }
@@ -52,7 +57,9 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
   control.tokens.set(TOKEN, { role: 'admin' });
   await control.listen();
   const repositoriesDir = join(folder, 'repositories');
-  const child = await startProcess({
+  const bound = options.isOverSsh ? new BoundSocket({ host: '127.0.0.1', port: 0 }) : null;
+  const hostKey = bound === null ? null : await loadSshHostKey(folder);
+  const startOptions: GitOptions = {
     sockets,
     repositoriesDir,
     hooksDir: join(ROOT, 'hooks'),
@@ -60,8 +67,10 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
     address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 3000 },
     maxPackBytes: options.maxPackBytes ?? 64 * 1024 * 1024,
     isVerbose: false,
+    ssh: hostKey === null ? null : { listenFd: SSH_FD, hostKey: hostKey.privateKey },
     ...(options.limits && { limits: options.limits }),
-  });
+  };
+  const child = await startProcess(startOptions, bound?.fd() ?? null);
   const peer = { address: '127.0.0.1', scheme: 'http' };
   const door = await openDoor(sockets.gitHttp, peer);
 
@@ -80,6 +89,7 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
     process: child,
     sockets,
     origin: `http://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    sshPort: bound?.address().port ?? 0,
     peer,
     folder,
     repositoriesDir,
@@ -87,6 +97,7 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
     gitProcesses: () => gitProcessesOf(folder),
     stop,
     async [Symbol.asyncDispose]() {
+      bound?.close();
       door.closeAllConnections();
       door.close();
       if (child.exitCode === null && child.signalCode === null) {
@@ -100,10 +111,13 @@ export async function startFront(options: StartOptions = {}): Promise<RunningFro
   };
 }
 
-async function startProcess(options: GitOptions): Promise<ChildProcess> {
+/** 3 is the channel. */
+const SSH_FD = 4;
+
+async function startProcess(options: GitOptions, sshFd: number | null): Promise<ChildProcess> {
   const child = spawn(NODE, [join(ROOT, 'src/main/git.ts')], {
     env: {},
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', sshFd ?? 'ignore'],
   });
   child.send({ type: 'start', options });
   const [message] = (await once(child, 'message')) as [{ type: string }];
