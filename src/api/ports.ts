@@ -92,6 +92,8 @@ export interface ApiDeps {
   isAlarmed: () => boolean;
   /** What somebody should look after, for `/readyz`; as it was a moment ago, since anybody may ask. */
   warnings: () => Promise<Warning[]>;
+  /** Of them those that are told without the database. */
+  diskWarnings: () => Promise<Warning[]>;
   /** Of the certificates and domains, for `GET /metrics/prometheus`. */
   readMetrics: () => Promise<Metric[]>;
   /** An error that is our own fault; the answer names the request so that the log can be found. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { writingTo } from '../protocol/full-disk.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import type { AuditHead } from './ports.ts';
 
@@ -12,7 +13,8 @@ export function createAuditHead(path: string): AuditHead {
       if (sequence === undefined || mac === undefined) return null;
       return { sequence: Number(sequence), mac: Buffer.from(mac, 'hex') };
     },
-    write: ({ sequence, mac }) => writeFileAtomically(path, `${sequence} ${mac.toString('hex')}\n`),
+    write: ({ sequence, mac }) =>
+      writingTo('audit', () => writeFileAtomically(path, `${sequence} ${mac.toString('hex')}\n`)),
   };
 }
 

@@ -147,8 +147,12 @@ function mergeDetails(a: AuditDetails | null, b: AuditDetails | null): AuditDeta
   return a === null ? b : { ...a, ...b };
 }
 
+/** In their own words: they say what to do. */
+const TOLD_REASONS: readonly string[] = ['database-down', 'disk-full'];
+
 function notWritten(cause: unknown): PlatformError {
-  if (cause instanceof PlatformError && cause.code === 'database-down') return cause;
+  const isTold = cause instanceof PlatformError && TOLD_REASONS.includes(cause.code);
+  if (isTold) return cause;
   return new PlatformError(
     'unavailable',
     'nothing was changed: the audit log can not be written at the moment',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type BuiltPublicFile, MAX_BUNDLE_BYTES } from '../protocol/builder.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
+import { writingTo } from '../protocol/full-disk.ts';
 import { syncFolder } from '../std/atomic-file.ts';
 import { failpoint } from '../std/failpoint.ts';
 import { forEachBounded } from '../std/for-each-bounded.ts';
@@ -133,7 +134,8 @@ export function createBundleStore(bundlesDir: string): BundleStore {
     const hash = sha256(encoded);
     const files = [...bundle.files, { path: MANIFEST_NAME, content: encoded }];
     await writing.run(hash, async () => {
-      if (!(await verify(hash))) await replace(folderOf(hash), files);
+      if (await verify(hash)) return;
+      await writingTo('store', () => replace(folderOf(hash), files));
     });
     return { hash, manifest };
   }

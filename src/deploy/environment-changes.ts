@@ -15,7 +15,7 @@ export interface EnvironmentChanges {
   /**
    * All changes become one environment version, or none does. Code that does not start with it is an outcome, not an
    * error: the change is kept.
-   * @throws PlatformError bad-request, too-large, not-found
+   * @throws PlatformError bad-request, too-large, not-found, disk-full
    */
   change(
     app: App,
@@ -34,6 +34,8 @@ interface Deps {
   vault: ChangePort;
   environments: Environments;
   environmentReleases: EnvironmentReleases;
+  /** @throws PlatformError disk-full where there is none to bring a change to what serves */
+  requireRoom: () => Promise<void>;
 }
 
 export function createEnvironmentChanges(deps: Deps): EnvironmentChanges {
@@ -62,6 +64,7 @@ export function createEnvironmentChanges(deps: Deps): EnvironmentChanges {
   return {
     async change(app, changes, by) {
       for (const { scope } of changes) refuseProductionBranch(app, scope);
+      await deps.requireRoom();
       const changed = await vault.change(app.id, changes, by);
       await failpoint('environment.changed');
       const missed = await missedBy(app, changed);

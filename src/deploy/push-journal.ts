@@ -12,6 +12,8 @@ export interface PushJournal {
   find(appId: string, id: string): PushRecord | null;
   /** Newest first. */
   list(appId: string): PushRecord[];
+  /** Ends those that can still be refused. */
+  cancelAll(by: string): void;
   /** Lets all readers go. */
   close(): void;
 }
@@ -42,6 +44,9 @@ export function createPushJournal(clock: Clock): PushJournal {
       return record?.push.appId === appId ? record : null;
     },
     list: (appId) => [...records.values()].filter(({ push }) => push.appId === appId).toReversed(),
+    cancelAll(by) {
+      for (const record of records.values()) if (record.isRefusable) record.cancel(by);
+    },
     close() {
       for (const record of records.values()) record.close();
     },

@@ -59,6 +59,11 @@ export class PushRecord {
     return this.#outcome;
   }
 
+  /** git has not got it yet. */
+  get isRefusable(): boolean {
+    return this.#outcome === null && !this.#isAccepted;
+  }
+
   get endedAt(): Date | null {
     return this.#endedAt;
   }

@@ -110,9 +110,11 @@ function isOurFault(error: unknown): boolean {
   return !(error instanceof PlatformError) || ERROR_TABLE[error.code].fault === 'operator';
 }
 
-/** Of what is the operator's to mend, that alone is told to who pushes: the words of the rest are for the log. */
-function isDatabaseDown(error: unknown): error is PlatformError {
-  return error instanceof PlatformError && error.code === 'database-down';
+/** Of what is the operator's to mend, these alone are told to who pushes: the words of the rest are for the log. */
+const TOLD_REASONS: readonly string[] = ['database-down', 'disk-full'];
+
+function isTold(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && TOLD_REASONS.includes(error.code);
 }
 
 function rejectionOf(error: unknown): string[] {
@@ -120,7 +122,7 @@ function rejectionOf(error: unknown): string[] {
     const lines = [
       ' !     The platform can not take the push now. Nothing was changed; try again in a moment.',
     ];
-    return isDatabaseDown(error) ? [...lines, `       The reason: ${error.message}.`] : lines;
+    return isTold(error) ? [...lines, `       The reason: ${error.message}.`] : lines;
   }
   const lines = [` !     ${error.message}`];
   return error.hint === undefined ? lines : [...lines, `       ${error.hint}`];

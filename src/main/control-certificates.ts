@@ -25,6 +25,7 @@ import {
 import { type PublicAddress, productionHost, refHost } from '../model/address.ts';
 import type { Metric } from '../model/metric.ts';
 import type { KeyBox, SealedCertificates } from '../secrets/index.ts';
+import { writingTo } from '../protocol/full-disk.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import type { Clock } from '../std/clock.ts';
 import { createDnsLookup } from '../std/dns-lookup.ts';
@@ -88,10 +89,12 @@ export function createControlCertificates(
     keyBox,
     sealedKeys: deps.certificateKeys,
     writeIndex: (index) =>
-      writeFileAtomically(
-        join(options.certificatesDir, 'index.json'),
-        JSON.stringify(index),
-        INDEX_MODE,
+      writingTo('certificates', () =>
+        writeFileAtomically(
+          join(options.certificatesDir, 'index.json'),
+          JSON.stringify(index),
+          INDEX_MODE,
+        ),
       ),
     owned,
     data: deps.data,

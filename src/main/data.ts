@@ -193,6 +193,7 @@ async function startData(options: DataOptions, host: DataHost): Promise<RunningC
       stopAsking();
       await logs.endStreams();
       await door.close();
+      await failpoint('data.drained');
       await pool.close();
       rpc.close();
       rpc.closeAllConnections();

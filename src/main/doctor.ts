@@ -17,6 +17,7 @@ import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { runDeepDoctor } from './deep-doctor.ts';
+import { hasRoom } from './disks.ts';
 import { reportFailure } from './report-failure.ts';
 import { IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT } from './server-arguments.ts';
 import { openConfinement } from './supervisor/confinement.ts';
@@ -29,7 +30,7 @@ import {
   missingPackages,
   TOOL_NAMES,
 } from './supervisor/host-tools.ts';
-import { mountedLayout } from './supervisor/layout.ts';
+import { dataFolders, mountedLayout } from './supervisor/layout.ts';
 import { networkProtection } from './supervisor/network-protection.ts';
 import { isOutwardsWanted } from './supervisor/outwards.ts';
 import { packagedFile } from './supervisor/packaged-files.ts';
@@ -93,7 +94,7 @@ async function examine(insists: boolean): Promise<Finding[]> {
     examineNode(),
     ...TOOL_NAMES.map((name) => examineTool(name, tools[name], insists && name === 'bwrap')),
     configuration.finding,
-    ...(configuration.config === null ? [] : examineData(configuration.config, tools)),
+    ...(configuration.config === null ? [] : await examineData(configuration.config, tools)),
   ];
   if (isComplete) {
     findings.push(...(await examineProtections(tools, configuration.config, insists)));
@@ -134,8 +135,12 @@ function examineConfiguration(): { config: Config | null; finding: Finding } {
   }
 }
 
-function examineData(config: Config, tools: HostTools): Finding[] {
-  return [examineDatabase(config), examineDataFolder(config.dataDir, tools)];
+async function examineData(config: Config, tools: HostTools): Promise<Finding[]> {
+  return [
+    examineDatabase(config),
+    examineDataFolder(config.dataDir, tools),
+    ...(await examineDisks(config.dataDir)),
+  ];
 }
 
 function examineDatabase(config: Config): Finding {
@@ -167,6 +172,19 @@ function examineDataFolder(path: string, tools: HostTools): Finding {
   lock?.release();
   const detail = lock === null ? `${path}, a server is running on it` : path;
   return { status: 'ok', subject, detail };
+}
+
+/** Each folder may be a file system of its own. */
+async function examineDisks(dataDir: string): Promise<Finding[]> {
+  const subject = 'disk';
+  const full: string[] = [];
+  for (const path of Object.values(dataFolders(dataDir))) {
+    if (!(await hasRoom(path))) full.push(path);
+  }
+  if (full.length === 0) return [{ status: 'ok', subject, detail: 'the data folder has room' }];
+  return full.map((path) => {
+    return { status: 'warn', subject, detail: `${path} is full`, fix: `make room: df -h ${path}` };
+  });
 }
 
 async function examineProtections(

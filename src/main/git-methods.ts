@@ -9,6 +9,7 @@ import type { RpcHandlers } from '../protocol/rpc.ts';
 import { newId } from '../std/ids.ts';
 import { ensureApp, findAppByName } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
+import type { Disks } from './disks.ts';
 
 interface Deps {
   db: Database;
@@ -18,6 +19,7 @@ interface Deps {
   archives: Archives;
   tickets: Pick<PushTickets, 'find'>;
   routes: Pick<Publisher, 'publish'>;
+  disks: Pick<Disks, 'requireRoom'>;
   onError: (error: unknown) => void;
 }
 
@@ -31,6 +33,8 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
   const { db, access, audit, pushes, archives } = deps;
   return {
     async authorize({ appName, action, from, ...credential }) {
+      // Before a client sends anything, which would be in vain; /readyz tells it to everybody.
+      if (action === 'push') await deps.disks.requireRoom();
       const ticket = 'token' in credential ? deps.tickets.find(credential.token) : null;
       if (ticket?.appName === appName) {
         return { principal: ticket.principal, app: { id: ticket.appId } };

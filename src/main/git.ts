@@ -10,6 +10,7 @@ import {
 import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
 import { systemClock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { startChild, type RunningChild } from './child-process.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { GitOptions } from './start-options.ts';
@@ -48,5 +49,10 @@ async function startGitFront(options: GitOptions): Promise<RunningChild> {
     front.ssh.listen({ fd: options.ssh.listenFd });
     await once(front.ssh, 'listening');
   }
-  return { close: () => front.drain() };
+  return {
+    close: async () => {
+      await failpoint('git.drain-begun');
+      await front.drain();
+    },
+  };
 }

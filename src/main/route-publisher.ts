@@ -1,4 +1,5 @@
 import { createPublisher, type Publisher } from '../deploy/index.ts';
+import { writingTo } from '../protocol/full-disk.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import type { Database } from '../store/database.ts';
 import { readSnapshot } from '../store/routes.ts';
@@ -28,7 +29,9 @@ export function createRoutePublisher(
       return snapshot;
     },
     writeSnapshot: (snapshot) =>
-      writeFileAtomically(snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
+      writingTo('routes', () =>
+        writeFileAtomically(snapshotFile, JSON.stringify(snapshot), SNAPSHOT_MODE),
+      ),
     data: {
       applySnapshot: async (generation) => {
         await data.applySnapshot(generation);

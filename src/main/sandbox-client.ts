@@ -94,7 +94,8 @@ export function createSandboxClient(supervisor: SupervisorHost): SandboxClient {
       case 'certificate-key-failed':
       case 'ticket-keys':
       case 'sandboxes':
-        return; // For others: master-key-client.ts, certificate-key-client.ts, data-https.ts, census-client.ts.
+      case 'draining':
+        return; // For others: master-key-client, certificate-key-client, data-https, census-client, end-pushes.
       default:
         return notice satisfies never;
     }

@@ -7,6 +7,7 @@ import type { EgressRule } from '../model/egress-rule.ts';
 import type { PublicAddress } from '../model/address.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { AccessLevel } from '../protocol/snapshot.ts';
+import type { DiskFolder } from './disks.ts';
 
 export type { PublicAddress };
 
@@ -179,6 +180,8 @@ export interface ControlOptions {
   egressRules: EgressRule[];
   /** Installed dependencies of apps. */
   cacheDir: string;
+  /** To be looked at for room. */
+  diskFolders: DiskFolder[];
   drainMs: number;
   /** False where the operator insists on running functions that a self-test could not confine. */
   isConfined: boolean;

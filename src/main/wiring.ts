@@ -41,6 +41,7 @@ import {
   createVault,
 } from '../secrets/index.ts';
 import { systemClock } from '../std/clock.ts';
+import { failpoint } from '../std/failpoint.ts';
 import { freshFor } from '../std/fresh-for.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import { isDatabaseUp, openDatabase } from '../store/database.ts';
@@ -61,6 +62,8 @@ import { createControlDomains } from './control-domains.ts';
 import { createControlFunctions } from './control-functions.ts';
 import { startControlLogs } from './control-logs.ts';
 import { createDataPlane } from './data-plane.ts';
+import { createDisks } from './disks.ts';
+import { endPushesInTime } from './end-pushes.ts';
 import { createGitMethods } from './git-methods.ts';
 import { listenOnSocket } from './listen-on-socket.ts';
 import type { Logger } from './log.ts';
@@ -110,6 +113,7 @@ export async function wireControl(
   const vault = createVault({ db, masterKeys });
   const redactors = createRedactors({ db, vault, clock });
 
+  const disks = createDisks(options.diskFolders);
   const sandboxes = createSandboxClient(supervisor);
   const forGitHosts = { db, keyBox, clock, onError, sandboxes };
   const gitHosts = createControlGitHosts(forGitHosts, options);
@@ -220,6 +224,7 @@ export async function wireControl(
     vault,
     environments,
     environmentReleases,
+    requireRoom: () => disks.requireRoom(),
   });
   const { lives, functions, invocations } = createControlFunctions(
     {
@@ -309,7 +314,9 @@ export async function wireControl(
     logFollowers,
     now: () => clock.now(),
     isDatabaseUp: () => isDatabaseUp(db),
+    diskWarnings: () => disks.warnings(),
     warnings: freshFor(WARNINGS_MS, clock, async () => [
+      ...(await disks.warnings()),
       ...(await domains.registry.warnings()),
       ...((await certificates?.uploads.warnings()) ?? []),
     ]),
@@ -335,6 +342,7 @@ export async function wireControl(
       onError,
       tickets: gitHosts.tickets,
       routes: publisher,
+      disks,
     }),
     (method, error) => log.error({ err: error, method }, 'call from the git front failed'),
   );
@@ -345,6 +353,8 @@ export async function wireControl(
   await publisher.publish();
   const stopping = new AbortController();
   stack.defer(() => stopping.abort());
+  endPushesInTime({ supervisor, journal, clock }, options);
+  stack.defer(() => failpoint('control.drain-begun'));
   reconciler.start(stopping.signal);
   domains.start(stopping.signal);
   gitHosts.start(stopping.signal);

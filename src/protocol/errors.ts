@@ -47,6 +47,8 @@ export const ERROR_TABLE = {
   'schema-newer': { status: 500, exit: 1, retryable: false, fault: 'operator' },
   /** It is missing, or not the one that the stored values are encrypted with. */
   'master-key': { status: 500, exit: 1, retryable: false, fault: 'operator' },
+  /** What the data folder, or the database, stands on. */
+  'disk-full': { status: 503, exit: 1, retryable: true, fault: 'operator' },
   'database-down': { status: 503, exit: 1, retryable: true, fault: 'operator' },
   'sandbox-failed': { status: 500, exit: 6, retryable: false, fault: 'operator' },
 } as const satisfies Record<string, ErrorTraits>;

@@ -47,6 +47,11 @@ export type SupervisorNotice =
   /** The filter of its network refuses connections, because it or its app has too many: a line for the app's log. */
   | { type: 'connections-refused'; slot: SlotId; text: string }
   | { type: 'exited'; slot: SlotId; exit: SandboxExit }
+  /**
+   * To control alone: the platform ends. Requests that have begun are answered within the drain time, pushes among them, and then
+   * comes `stop`.
+   */
+  | { type: 'draining' }
   /** What the master key's file holds now: base64, newest first. */
   | { type: 'master-keys'; request: number; keys: string[] }
   | { type: 'master-keys-failed'; request: number; reason: string }

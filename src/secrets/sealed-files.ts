@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { SealedEnvironment } from '../model/environment.ts';
+import { writingTo } from '../protocol/full-disk.ts';
 import { writeFileAtomically } from '../std/atomic-file.ts';
 import { KeyedMutex } from '../std/mutex.ts';
 import type { MasterKeys } from './master-keys.ts';
@@ -77,7 +78,11 @@ function createFolder<Content>(
 
   /** The caller has the turn of the file. */
   function write(id: string, content: Content): Promise<void> {
-    return masterKeys.use((key) => writeFileAtomically(fileOf(id), box.seal(key, id, content)));
+    return masterKeys.use((key) =>
+      writingTo(basename(folder), () =>
+        writeFileAtomically(fileOf(id), box.seal(key, id, content)),
+      ),
+    );
   }
 
   return {

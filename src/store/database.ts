@@ -37,6 +37,7 @@ const statementNames = new Map<string, string>();
 const SERVER_DOWN = /^(08|53|57|58)/;
 /** SQLSTATE of a change where none is taken: a standby, or one whose operator said so. */
 const READ_ONLY = '25006';
+const DISK_FULL = '53100';
 /** SQLSTATE of text, and of jsonb, that Postgres cannot have: of what JavaScript's strings hold, that is NUL alone. */
 const UNKNOWN_CHARACTER: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
@@ -144,6 +145,12 @@ function translate(error: unknown): never {
   if (code === READ_ONLY) {
     throw new PlatformError('database-down', 'the database takes no changes: it is read-only', {
       hint: 'try again when its operator has made it writable; /readyz tells',
+      cause: error,
+    });
+  }
+  if (code === DISK_FULL) {
+    throw new PlatformError('disk-full', 'the disk of the database is full', {
+      hint: 'whoever runs the server makes room on it; then try again',
       cause: error,
     });
   }

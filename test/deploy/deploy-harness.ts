@@ -192,6 +192,7 @@ export class DeployHarness {
       vault,
       environments,
       environmentReleases: this.environmentReleases,
+      requireRoom: async () => {},
     });
     this.rollbacks = createRollbacks({ db, deployAgain, vault });
     this.redeploys = createRedeploys({ db, deployAgain });

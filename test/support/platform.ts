@@ -38,6 +38,8 @@ export interface Platform extends AsyncDisposable {
   output(): string;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
+  /** Without another signal: its exit code, once whoever was told to end it has. */
+  ended(): Promise<number | null>;
   kill9(): Promise<void>;
   /** Starts it again on the same folder and port, stopping it first when it runs. */
   restart(): Promise<void>;
@@ -70,6 +72,7 @@ export async function startPlatform(options: StartPlatformOptions = {}): Promise
     dataDir,
     output: () => server.output(),
     stop,
+    ended: () => ending(server.child),
     kill9: async () => void (await end(server.child, 'SIGKILL')),
     restart: async () => {
       await stop();
@@ -164,8 +167,14 @@ async function readiness(
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  const ended = once(child, 'exit', { signal: AbortSignal.timeout(STOP_DEADLINE_MS) });
+  const ended = ending(child);
   child.kill(signal);
-  await ended;
+  return ended;
+}
+
+async function ending(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, 'exit', { signal: AbortSignal.timeout(STOP_DEADLINE_MS) });
+  }
   return child.exitCode;
 }

@@ -29,7 +29,11 @@ export function readinessRoutes(
   }
 
   api.get('/readyz', HIDDEN, async (request) => {
-    if (!(await deps.isDatabaseUp())) return { degraded: ['database'], warnings: [] };
+    if (!(await deps.isDatabaseUp())) {
+      // Which may be the reason.
+      const full = await deps.diskWarnings();
+      return { degraded: ['database'], warnings: presentWarnings(full, () => false) };
+    }
     const degraded = deps.isAlarmed() ? ['certificates'] : [];
     const reader = await readerOf(request);
     const maySee = (id: string): boolean => {

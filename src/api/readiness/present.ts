@@ -14,6 +14,11 @@ const COMMANDS: Record<Warning['kind'], { one: string; more: string; command: st
     more: 'domains of apps do not lead here',
     command: 'fn domains list --app APP',
   },
+  disk: {
+    one: 'disk is full',
+    more: 'disks are full',
+    command: 'fn doctor',
+  },
 };
 
 /**
@@ -31,7 +36,7 @@ export function presentWarnings(
   return [
     ...named.slice(0, MAX_NAMED).map(({ message }) => message),
     ...(rest > 0 ? [`${rest} more`] : []),
-    ...(['certificate', 'domain'] as const).flatMap((kind) => counted(kind, others)),
+    ...(['certificate', 'domain', 'disk'] as const).flatMap((kind) => counted(kind, others)),
   ];
 }
 

@@ -246,7 +246,10 @@ export async function startPlatform(
   stack.defer(async () => egress?.stop(stopMs));
   stack.defer(async () => void (await Promise.all([control.stop(stopMs), git.stop(stopMs)])));
   // Registered last, so stopped first: no request is accepted that control could not answer any more.
-  stack.defer(async () => void (await Promise.all(data.map((one) => one.stop(stopMs)))));
+  stack.defer(async () => {
+    control.tell({ type: 'draining' });
+    await Promise.all(data.map((one) => one.stop(stopMs)));
+  });
   await Promise.all([
     outwards.networks && confinement.testNetwork(outwards.networks.networks),
     control.start(),

@@ -1,6 +1,7 @@
 /** How control, the git front and data are started: under which uid, confined by what, told what. */
 import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import type { OidcSettings } from '../../access/index.ts';
 import type { CertificateSecrets } from '../config/certificate-secrets.ts';
 import type { Config } from '../config/config.ts';
@@ -15,9 +16,10 @@ import type {
   PublicAddress,
 } from '../start-options.ts';
 import { dataProcessName } from '../data-process-name.ts';
+import type { DiskFolder } from '../disks.ts';
 import { FIRST_EXTRA_FD, gitConfinement } from './git-confinement.ts';
 import type { HostTools } from './host-tools.ts';
-import { dataSockets, type Layout } from './layout.ts';
+import { type DataFolders, dataSockets, type Layout } from './layout.ts';
 import { outwardOptions } from './outward-options.ts';
 import type { OfPorts } from './port.ts';
 import type { Programs } from './programs.ts';
@@ -57,6 +59,15 @@ const DATA_HEAP = '--max-semi-space-size=8';
 /** node-git-server calls url.parse(), on addresses that were validated before. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0169'];
 const DNS_PORT = 53;
+/** What a push writes to. The others hold what is made again, or counted when it is lost. */
+const NEEDED_FOR_PUSHES: readonly string[] = [
+  'repositories',
+  'store',
+  'sealed',
+  'routes',
+  'audit',
+  'postgres',
+] satisfies (keyof DataFolders)[];
 /** Kept over the change of uid, and alone of all: the port of DNS is one of the lower ones. */
 const MAY_BIND_LOW_PORTS = [
   '--inh-caps=-all,+net_bind_service',
@@ -101,6 +112,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     builderMemoryMib: config.builds.memoryMib,
     registries: [...config.builds.registries],
     cacheDir: layout.data.cache,
+    diskFolders: diskFolders(layout.data, config.databaseUrl === null),
     drainMs: config.drainMs,
     isConfined: plan.isConfined,
     logs: config.logs,
@@ -113,6 +125,17 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     options,
     prepare: () => clearAll(socketFolders.controlForData, socketFolders.controlForGit),
   };
+}
+
+/** @param isDatabaseOurs otherwise its disk is for somebody else to look after */
+function diskFolders(data: DataFolders, isDatabaseOurs: boolean): DiskFolder[] {
+  return Object.entries(data)
+    .filter(([name]) => isDatabaseOurs || name !== 'postgres')
+    .map(([name, path]) => ({
+      name: basename(path),
+      path,
+      isNeeded: NEEDED_FOR_PUSHES.includes(name),
+    }));
 }
 
 /** All listen on the same descriptors, so a connection that waits in its line is there for whoever is left. */

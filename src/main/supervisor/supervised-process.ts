@@ -9,6 +9,7 @@ import type {
   FailedMessage,
   ReadyMessage,
   StartMessage,
+  SupervisorNotice,
   SupervisorRequest,
 } from '../../protocol/supervisor.ts';
 import { failpointFolder } from '../../std/failpoint.ts';
@@ -66,6 +67,11 @@ export class SupervisedProcess {
       throw outcome;
     }
     if (this.#phase === 'starting') this.#phase = 'kept';
+  }
+
+  /** Nothing where it does not run. */
+  tell(notice: SupervisorNotice): void {
+    if (this.#child?.connected) this.#child.send(notice, () => {});
   }
 
   /** Lets it finish what it has; after the deadline it is killed. */
