@@ -4,6 +4,7 @@ import { newId } from '../std/ids.ts';
 import { consume } from './consume.ts';
 import type { EngineRun, GitEngine } from './engine.ts';
 import type { AdmittedRequest } from './guard.ts';
+import { removeLocksLater } from './leftovers.ts';
 import type { GitLimits } from './limits.ts';
 import type { Places } from './places.ts';
 import type { ControlPort } from './ports.ts';
@@ -191,7 +192,7 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
     onProcess(child) {
       if (!isPush) return;
       const id = newId('push');
-      push = deps.pushes.add(
+      const added = deps.pushes.add(
         {
           id,
           appId,
@@ -204,6 +205,11 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
         },
         child,
       );
+      push = added;
+      child.once('exit', (_code, signal) => {
+        if (signal === null) return; // It has removed its locks.
+        removeLocksLater(repository, () => added.updates.map(({ ref }) => ref));
+      });
     },
   });
   const { pushMs, fetchMs, downloadStallMs } = deps.limits;

@@ -13,7 +13,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { parseHookInput, type UpdateLine } from './hook-input.ts';
 import type { Push, Pushes } from './pushes.ts';
-import { QUARANTINE } from './repositories.ts';
+import { QUARANTINE } from './leftovers.ts';
 
 export interface HookCall {
   hook: 'pre-receive' | 'post-receive';

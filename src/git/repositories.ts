@@ -16,13 +16,12 @@ import { PlatformError } from '../protocol/errors.ts';
 import { syncFolder, writeFileAtomically } from '../std/atomic-file.ts';
 import { failpoint } from '../std/failpoint.ts';
 import { randomName } from '../std/ids.ts';
+import { removeLeftovers } from './leftovers.ts';
 
 const APP_ID = /^app-[a-z2-7]{12}$/;
 /** Variables that simple-git would take away: without them git reads a configuration that is not ours. */
 const CONFIGURATION = ['GIT_CONFIG_GLOBAL', 'GIT_CONFIG_NOSYSTEM', 'GIT_TERMINAL_PROMPT'];
 
-/** Where git keeps the objects of a push that is not accepted yet, beside the others. */
-export const QUARANTINE = /^(tmp_objdir-)?incoming-[A-Za-z0-9]{6,}$/;
 const MAIN = 'refs/heads/main';
 const MASTER = 'refs/heads/master';
 
@@ -116,22 +115,6 @@ async function makeTemplate(stateDir: string): Promise<string> {
   // A pusher's .gitattributes must not decide what of the pushed source reaches the build.
   await writeFile(join(path, 'info', 'attributes'), '* -export-ignore -export-subst\n');
   return path;
-}
-
-/**
- * What a crash left behind: repositories that were not complete and quarantines of pushes that no git process works
- * on any more. Before the first push of this process there is nothing else under these names.
- */
-async function removeLeftovers(root: string): Promise<void> {
-  for (const name of await readdir(root)) {
-    if (name.endsWith('.tmp')) await rm(join(root, name), { recursive: true, force: true });
-    if (!name.endsWith('.git')) continue;
-    const objects = join(root, name, 'objects');
-    for (const entry of await readdir(objects).catch(() => [])) {
-      if (!QUARANTINE.test(entry)) continue;
-      await rm(join(objects, entry), { recursive: true, force: true });
-    }
-  }
 }
 
 /** Whole or not at all: the copy gets its name when it is complete. A second maker finds the first one's. */
