@@ -128,6 +128,24 @@ describe('over SSH', () => {
   });
 });
 
+test('a push under way when the front is told to stop ends well, and its client is told so', async () => {
+  await using own = await startFront({ isOverSsh: true });
+  own.control.tokens.set(ada.fingerprint, { role: 'admin' });
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  own.control.preReceive = async () => {
+    begun.resolve();
+    await goOn.promise;
+    return { accept: true };
+  };
+  const pushing = git('push', `ssh://git@127.0.0.1:${own.sshPort}/stopped`, 'main');
+  await begun.promise;
+  const stopped = own.stop();
+  goOn.resolve();
+  expect(await pushing).toMatchObject({ code: 0 });
+  expect(await stopped).toBe(0);
+});
+
 describe('all that is neither push nor fetch is refused', () => {
   test.each([
     'sh',

@@ -60,6 +60,8 @@ const ALGORITHMS = {
 const PROBE = { keepaliveInterval: 5 * 60_000, keepaliveCountMax: 24 };
 const TCP_PROBE_MS = 60_000;
 const MAX_AGENT_CHARACTERS = 100;
+/** A client closes a channel as soon as it has read how its command ended. */
+const CLOSING_MS = 2_000;
 
 interface Client {
   socket: Socket;
@@ -206,6 +208,8 @@ function serveConnection(
       if (refusal.status === 500) log.warn({ err: error }, 'a git session failed');
       channel.fail(refusalText(refusal));
     }
+    // How it has ended is the last that the client is told: without it, git takes a push that went well for one that failed.
+    await closing(asking.stream);
   }
 
   connection.on('authentication', (context) => {
@@ -237,6 +241,17 @@ function commandOf(session: Session): Promise<{ stream: ServerChannel; command: 
       resolve(stream === undefined ? null : { stream, command });
     });
     session.once('close', () => resolve(null));
+  });
+}
+
+/** Resolves when the client has closed the channel, or has had the time for it. */
+function closing(stream: ServerChannel): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, CLOSING_MS);
+    stream.once('close', () => {
+      clearTimeout(late);
+      resolve();
+    });
   });
 }
 
