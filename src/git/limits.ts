@@ -30,6 +30,8 @@ export interface GitLimits {
   archiveMs: number;
   archiveBytes: number;
   /** What one commit may hold. */
+  /** Commits, trees, files and tags of one push. */
+  objects: number;
   tree: TreeLimits;
 }
 
@@ -101,5 +103,6 @@ export const DEFAULT_LIMITS: GitLimits = {
   heartbeatMs: 10 * SECOND,
   archiveMs: 5 * MINUTE,
   archiveBytes: 1280 * MIB,
+  objects: 1_000_000,
   tree: { entries: 100_000, bytes: 1024 * MIB, pathBytes: 1024, depth: 64 },
 };

@@ -5,6 +5,7 @@ import { failpoint } from '../std/failpoint.ts';
 import type { GitRunner } from './git-runner.ts';
 import type { HookCall } from './hook-server.ts';
 import type { GitLimits } from './limits.ts';
+import { objectCount } from './object-count.ts';
 import type { ControlPort, LogPort } from './ports.ts';
 import type { Push } from './pushes.ts';
 import { readUpdates } from './read-updates.ts';
@@ -57,6 +58,8 @@ async function preReceive(
   terminal: Terminal,
 ): Promise<boolean> {
   try {
+    const tooMany = await tooManyObjects(push, limits.objects);
+    if (tooMany !== null) throw tooMany;
     const read = await readUpdates({ git: deps.git, limits: limits.tree }, push, lines);
     if (read.kind === 'refused') {
       for (const line of read.lines) terminal.print(line);
@@ -77,6 +80,16 @@ async function preReceive(
     for (const line of rejectionOf(error)) terminal.print(line);
     return false;
   }
+}
+
+/** What would keep every later repack and fetch of the repository busy, however few bytes it has. */
+async function tooManyObjects({ quarantine }: Push, max: number): Promise<PlatformError | null> {
+  const count = quarantine === null ? 0 : await objectCount(quarantine);
+  if (count <= max) return null;
+  const text = `the push has ${count.toLocaleString('en')} objects; ${max.toLocaleString('en')} are taken at a time.`;
+  return new PlatformError('too-large', text, {
+    hint: 'Push a long history in parts: git push REMOTE OLDER_COMMIT:refs/heads/BRANCH',
+  });
 }
 
 /** Not tied to the push's process: the refs have moved, and the release goes on without any terminal. */

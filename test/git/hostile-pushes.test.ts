@@ -27,6 +27,7 @@ beforeAll(async () => {
     limits: {
       graceMs: 500,
       hookMs: 5_000,
+      objects: 6_000,
       tree: { entries: 1_000, bytes: 8 * MIB, pathBytes: 300, depth: 10 },
       pushPlaces: { overall: 1, perRepository: 1, queueLength: 1, queueMs: 1_000 },
     },
@@ -90,6 +91,19 @@ describe('a push is refused, says its limit, and leaves nothing, when', () => {
   it('its small pack inflates to much', async () => {
     await work.commit('zeros', '\0'.repeat(9 * MIB));
     expect(await refusalOf('HEAD:refs/heads/inflated')).toContain('more than 8 MiB');
+  });
+
+  it('it has many objects', async () => {
+    const tree = await work.must('rev-parse', `${base}^{tree}`);
+    const by = 'Ada <ada@example.com> 0 +0000';
+    let tip = base;
+    for (let count = 0; count <= 6_000; count++) {
+      const lines = [`tree ${tree}`, `parent ${tip}`, `author ${by}`, `committer ${by}`];
+      tip = await hashed('commit', `${lines.join('\n')}\n\n${count}\n`);
+    }
+    const text = await refusalOf(`${tip}:refs/heads/long`);
+    expect(text).toContain('the push has 6,001 objects; 6,000 are taken at a time.');
+    expect(text).toContain('git push REMOTE OLDER_COMMIT:refs/heads/BRANCH');
   });
 
   it('it has many files', async () => {
