@@ -2,8 +2,14 @@ import { shortSha } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { failpoint } from '../std/failpoint.ts';
 import type { App } from '../store/apps.ts';
-import type { Database } from '../store/database.ts';
-import { listReleases, type Deployment } from '../store/deployments.ts';
+import type { Database, Queryable } from '../store/database.ts';
+import type { Deployment } from '../store/deployments.ts';
+import {
+  findLastRelease,
+  findOwnReleaseBelow,
+  findReleaseOfVersion,
+  listReleasesOfCommit,
+} from '../store/releases.ts';
 import { isOwnCode, type DeployAgain, type DeployedAgain } from './deploy-again.ts';
 import type { EnvironmentPort } from './ports.ts';
 
@@ -31,8 +37,9 @@ interface Deps {
 export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
   return {
     async rollback(app, { target, hasEnvironment }, { tokenId }) {
-      const history = await listReleases(db, app.id);
-      const source = target === null ? previousRelease(history) : findRelease(history, target);
+      const source = await (target === null
+        ? previousRelease(db, app.id)
+        : findRelease(db, app.id, target));
       await failpoint('rollback.begun');
       const again = () => deployAgain(app, source, { trigger: 'rollback', tokenId });
       if (!hasEnvironment) return again();
@@ -52,12 +59,12 @@ export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
 }
 
 /** The release before the live one; before the one that the live one went back to, if it is a rollback itself. */
-export function previousRelease(history: Deployment[]): Deployment {
-  const live = history[0];
-  if (live === undefined) throw noneBefore();
+export async function previousRelease(db: Queryable, appId: string): Promise<Deployment> {
+  const live = await findLastRelease(db, appId);
+  if (live === null) throw noneBefore();
   const before = (isOwnCode(live) ? live.version : live.sourceVersion) ?? 0;
-  const previous = history.find((release) => (release.version ?? 0) < before && isOwnCode(release));
-  if (previous) return previous;
+  const previous = await findOwnReleaseBelow(db, appId, before);
+  if (previous !== null) return previous;
   throw noneBefore();
 }
 
@@ -68,34 +75,43 @@ function noneBefore(): PlatformError {
 }
 
 /** The release that somebody means by `v7`, `7` or the beginning of a SHA. */
-export function findRelease(history: Deployment[], target: string): Deployment {
+export async function findRelease(
+  db: Queryable,
+  appId: string,
+  target: string,
+): Promise<Deployment> {
   const version = /^v?(\d{1,6})$/.exec(target)?.[1];
-  const matches =
+  const found =
     version === undefined
-      ? releasesOfCommit(history, target)
-      : history.filter((release) => release.version === Number(version));
-  const match = matches[0];
-  if (match) return match;
+      ? await releaseOfCommit(db, appId, target)
+      : await findReleaseOfVersion(db, appId, Number(version));
+  if (found !== null) return found;
   throw new PlatformError('not-found', `no release of this app is "${target}"`, {
     hint: 'fn releases shows versions and commits',
   });
 }
 
 const SHORTEST_PREFIX = 7;
+/** Of the commits that begin alike, so many are named. */
+const MAX_NAMED_COMMITS = 5;
 
-function releasesOfCommit(history: Deployment[], prefix: string): Deployment[] {
-  if (!/^[0-9a-f]+$/i.test(prefix) || prefix.length < SHORTEST_PREFIX) {
-    throw new PlatformError('bad-request', `"${prefix}" is neither a version nor a commit`, {
+async function releaseOfCommit(
+  db: Queryable,
+  appId: string,
+  text: string,
+): Promise<Deployment | null> {
+  if (!/^[0-9a-f]+$/i.test(text) || text.length < SHORTEST_PREFIX) {
+    throw new PlatformError('bad-request', `"${text}" is neither a version nor a commit`, {
       hint: `give v3, 3, or at least ${SHORTEST_PREFIX} digits of a commit's SHA`,
     });
   }
-  const matches = history.filter((release) => release.commit.startsWith(prefix.toLowerCase()));
-  const commits = new Set(matches.map((release) => release.commit));
-  if (commits.size > 1) {
-    const list = [...commits].map(shortSha).join(', ');
-    throw new PlatformError('bad-request', `"${prefix}" is the beginning of ${list}`, {
+  const prefix = text.toLowerCase();
+  const found = await listReleasesOfCommit(db, appId, { prefix, limit: MAX_NAMED_COMMITS });
+  if (found.length > 1) {
+    const list = found.map(({ commit }) => shortSha(commit)).join(', ');
+    throw new PlatformError('bad-request', `"${text}" is the beginning of ${list}`, {
       hint: 'give more digits',
     });
   }
-  return matches;
+  return found[0] ?? null;
 }

@@ -180,17 +180,6 @@ export async function listDeployments(
   return rows;
 }
 
-/** Production deployments that were live once, the last one first: what a rollback can go back to. */
-export async function listReleases(db: Queryable, appId: string): Promise<Deployment[]> {
-  const { rows } = await db.query<Deployment>(
-    `SELECT ${COLUMNS} FROM deployments
-     WHERE app_id = $1 AND kind = 'production' AND live_at IS NOT NULL
-     ORDER BY live_at DESC, version DESC`,
-    [appId],
-  );
-  return rows;
-}
-
 /** Unfinished deployments (queued, building or warming) of all apps. */
 export async function listUnsettled(db: Queryable): Promise<Deployment[]> {
   const { rows } = await db.query<Deployment>(

@@ -1,5 +1,5 @@
 import type { Queryable } from './database.ts';
-import { toVersion, type DeploymentTrigger } from './deployments.ts';
+import { COLUMNS, toVersion, type Deployment, type DeploymentTrigger } from './deployments.ts';
 
 /** What production served from one moment to another. */
 export interface Release {
@@ -33,4 +33,62 @@ export async function listReleasesBelow(
     [appId, toVersion(below), limit],
   );
   return rows;
+}
+
+/** A production deployment that was live once: what a rollback can go back to. */
+const WAS_LIVE = `app_id = $1 AND kind = 'production' AND live_at IS NOT NULL`;
+const LAST_FIRST = 'live_at DESC, version DESC';
+/** What begins with `$2`, as a range of an index: behind all hexadecimal digits comes `g`. */
+const OF_COMMIT = `commit_sha COLLATE "C" >= $2 AND commit_sha COLLATE "C" < $2 || 'g'`;
+
+/** The release that went live last. */
+export function findLastRelease(db: Queryable, appId: string): Promise<Deployment | null> {
+  return findFirst(db, 'TRUE', [appId]);
+}
+
+/** Of the releases below a version that brought code of their own, the one that went live last. */
+export function findOwnReleaseBelow(
+  db: Queryable,
+  appId: string,
+  version: number,
+): Promise<Deployment | null> {
+  const isOwn = `(source_version IS NULL OR trigger = 'promote')`;
+  return findFirst(db, `version < $2 AND ${isOwn}`, [appId, version]);
+}
+
+export function findReleaseOfVersion(
+  db: Queryable,
+  appId: string,
+  version: number,
+): Promise<Deployment | null> {
+  return findFirst(db, 'version = $2', [appId, version]);
+}
+
+/** The last release of each commit that begins with `prefix` (lower-case), by commit; at most `limit`. */
+export async function listReleasesOfCommit(
+  db: Queryable,
+  appId: string,
+  { prefix, limit }: { prefix: string; limit: number },
+): Promise<Deployment[]> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT DISTINCT ON (commit_sha COLLATE "C") ${COLUMNS} FROM deployments
+     WHERE ${WAS_LIVE} AND ${OF_COMMIT}
+     ORDER BY commit_sha COLLATE "C", ${LAST_FIRST} LIMIT $3`,
+    [appId, prefix, limit],
+  );
+  return rows;
+}
+
+/** `condition` is a text of this file, never of a user. */
+async function findFirst(
+  db: Queryable,
+  condition: string,
+  values: unknown[],
+): Promise<Deployment | null> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments WHERE ${WAS_LIVE} AND ${condition}
+     ORDER BY ${LAST_FIRST} LIMIT 1`,
+    values,
+  );
+  return rows[0] ?? null;
 }
