@@ -1,15 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/store/database.ts';
 import type { Answer } from '../support/ask.ts';
+import { databaseUrl } from '../support/database-url.ts';
+import { eventually } from '../support/eventually.ts';
 import { json, urlOf } from './caller.ts';
 import { createWorld, type World } from './world.ts';
 
 /** Two who change the same at once: one is done, the other is told, and what is there is what was answered. */
 let world: World;
+let db: Database;
 beforeAll(async () => {
   world = await createWorld();
+  db = openDatabase(databaseUrl(world.platform, 'postgres'), () => {});
 });
-afterAll(() => world?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await db?.close();
+  await world?.[Symbol.asyncDispose]();
+});
 
 const CODE = (text: string): string => `export default () => new Response('${text}');\n`;
 const statuses = (answers: Answer[]): number[] =>
@@ -73,9 +81,26 @@ it(
   },
 );
 
+/** Lets nobody change the app's row until all of `work` has come as far as it can; what reads it goes on. */
+async function whileHeld<T>(app: string, path: string, work: () => Promise<T>[]): Promise<T[]> {
+  const answers = await db.transaction(async (tx) => {
+    await tx.query('SELECT FROM apps WHERE name = $1 FOR UPDATE', [app]);
+    const begun = work();
+    await eventually(async () => {
+      const waiting = 'SELECT FROM pg_locks WHERE NOT granted';
+      return ((await db.query(waiting)).rowCount ?? 0) > 0;
+    });
+    // Who is not waiting for a turn has read what there is by now, as these do after it.
+    for (let reads = 0; reads < 10; reads += 1) await etagOf(path);
+    return { begun };
+  });
+  return Promise.all(answers.begun);
+}
+
 it.each([
   [
     'access',
+    'mine',
     '/apps/mine/access',
     { previews: 'private' },
     { previews: 'public' },
@@ -83,24 +108,28 @@ it.each([
   ],
   [
     'environment',
+    'theirs',
     '/apps/theirs/environment',
     { set: [{ name: 'A', value: '1', scope: 'branch:x' }] },
     { set: [{ name: 'A', value: '2', scope: 'branch:x' }] },
     { set: [{ name: 'A', value: '3', scope: 'branch:x' }] },
   ],
-])('of two changes of the %s with one ETag, one is done', async (_, path, one, other, neither) => {
-  const method = path.endsWith('access') ? 'PUT' : 'PATCH';
-  await each(5, async () => {
-    // Of neither, or one that changes nothing would leave the ETag to the other.
-    expect((await change(method, path, neither)).status).toBe(200);
-    const etag = await etagOf(path);
-    const answers = await Promise.all([
-      change(method, path, one, etag),
-      change(method, path, other, etag),
-    ]);
-    expect(statuses(answers), JSON.stringify(answers)).toEqual([200, 412]);
-  });
-});
+])(
+  'of two changes of the %s with one ETag, one is done',
+  async (_, app, path, one, other, neither) => {
+    const method = path.endsWith('access') ? 'PUT' : 'PATCH';
+    await each(3, async () => {
+      // Of neither, or one that changes nothing would leave the ETag to the other.
+      expect((await change(method, path, neither)).status).toBe(200);
+      const etag = await etagOf(path);
+      const answers = await whileHeld(app, path, () => [
+        change(method, path, one, etag),
+        change(method, path, other, etag),
+      ]);
+      expect(statuses(answers), JSON.stringify(answers)).toEqual([200, 412]);
+    });
+  },
+);
 
 async function begin(): Promise<{ device_code: string; user_code: string }> {
   return json(await world.call('beginDeviceLogin', { body: { host_name: 'laptop' } }));
