@@ -14,16 +14,23 @@ export async function startBuilderProcess(): Promise<BuilderProcess> {
   return startProgram([MAIN]);
 }
 
+/** The same, where its surroundings have these variables, too. */
+export async function startBuilderAmong(
+  variables: Record<string, string>,
+): Promise<BuilderProcess> {
+  return startProgram([MAIN], variables);
+}
+
 /** A program in the builder's place that misbehaves: `script` finds the socket as `socket`. */
 export async function startFakeBuilder(script: string): Promise<BuilderProcess> {
   const prelude = `const socket = new (require('node:net').Socket)({ fd: ${WORKER_SOCKET_FD} });`;
   return startProgram(['-e', `${prelude}\n${script}`]);
 }
 
-function startProgram(args: string[]): BuilderProcess {
+function startProgram(args: string[], variables: Record<string, string> = {}): BuilderProcess {
   const temporary = mkdtempSync(join(tmpdir(), 'builder-'));
   const child = spawn(process.execPath, args, {
-    env: { TMPDIR: temporary },
+    env: { ...variables, TMPDIR: temporary },
     stdio: ['ignore', 'ignore', 'pipe', 'ignore', 'ignore', 'pipe'],
   });
   const exited = waitForExit(child);
