@@ -1,4 +1,4 @@
-import { PlatformError } from '../protocol/errors.ts';
+import { isToldReason, PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { findLastAuditRow, insertAuditRows, lockAudit, type AuditRow } from '../store/audit.ts';
 import type { Database } from '../store/database.ts';
@@ -147,12 +147,8 @@ function mergeDetails(a: AuditDetails | null, b: AuditDetails | null): AuditDeta
   return a === null ? b : { ...a, ...b };
 }
 
-/** In their own words: they say what to do. */
-const TOLD_REASONS: readonly string[] = ['database-down', 'disk-full'];
-
 function notWritten(cause: unknown): PlatformError {
-  const isTold = cause instanceof PlatformError && TOLD_REASONS.includes(cause.code);
-  if (isTold) return cause;
+  if (isToldReason(cause)) return cause;
   return new PlatformError(
     'unavailable',
     'nothing was changed: the audit log can not be written at the moment',

@@ -19,7 +19,7 @@ import { createReceiveHooks } from './receive-hooks.ts';
 import { toRefusal } from './refusal.ts';
 import { openRepositories } from './repositories.ts';
 import { refuse } from './respond.ts';
-import { createSshServer } from './ssh/ssh-server.ts';
+import type { SshServer } from './ssh/ssh-server.ts';
 
 interface Deps {
   control: ControlPort;
@@ -77,10 +77,8 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
   };
   const engine = createNodeGitServerEngine({ log }, limits);
   const http = createHttpServer(log, guard, { ...exchanging, engine });
-  const direct = createDirectEngine(deps, limits);
-  const { sshHostKey: hostKey } = options;
-  const ssh =
-    hostKey === null ? null : createSshServer({ ...exchanging, engine: direct, log }, { hostKey });
+  const { sshHostKey } = options;
+  const ssh = sshHostKey === null ? null : await openSsh(deps, exchanging, sshHostKey);
   return {
     http,
     ssh: ssh?.server ?? null,
@@ -94,6 +92,17 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
       await receiveHooks.settled();
     },
   };
+}
+
+/** What it stands on is loaded where it is wanted alone. */
+async function openSsh(
+  deps: Deps,
+  exchanging: Omit<ExchangeDeps, 'engine'>,
+  hostKey: string,
+): Promise<SshServer> {
+  const { createSshServer } = await import('./ssh/ssh-server.ts');
+  const engine = createDirectEngine(deps, exchanging.limits);
+  return createSshServer({ ...exchanging, engine, log: deps.log }, { hostKey });
 }
 
 function createHttpServer(log: LogPort, guard: Guard, deps: ExchangeDeps): Server {

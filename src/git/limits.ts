@@ -29,9 +29,9 @@ export interface GitLimits {
   heartbeatMs: number;
   archiveMs: number;
   archiveBytes: number;
-  /** What one commit may hold. */
   /** Commits, trees, files and tags of one push. */
   objects: number;
+  /** What one commit may hold. */
   tree: TreeLimits;
 }
 

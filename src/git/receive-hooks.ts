@@ -1,4 +1,4 @@
-import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
+import { ERROR_TABLE, isToldReason, PlatformError } from '../protocol/errors.ts';
 import type { PushedRefs, RefUpdate } from '../protocol/git-front.ts';
 import type { Clock } from '../std/clock.ts';
 import { failpoint } from '../std/failpoint.ts';
@@ -58,8 +58,7 @@ async function preReceive(
   terminal: Terminal,
 ): Promise<boolean> {
   try {
-    const tooMany = await tooManyObjects(push, limits.objects);
-    if (tooMany !== null) throw tooMany;
+    await refuseTooManyObjects(push, limits.objects);
     const read = await readUpdates({ git: deps.git, limits: limits.tree }, push, lines);
     if (read.kind === 'refused') {
       for (const line of read.lines) terminal.print(line);
@@ -83,11 +82,11 @@ async function preReceive(
 }
 
 /** What would keep every later repack and fetch of the repository busy, however few bytes it has. */
-async function tooManyObjects({ quarantine }: Push, max: number): Promise<PlatformError | null> {
+async function refuseTooManyObjects({ quarantine }: Push, max: number): Promise<void> {
   const count = quarantine === null ? 0 : await objectCount(quarantine);
-  if (count <= max) return null;
+  if (count <= max) return;
   const text = `the push has ${count.toLocaleString('en')} objects; ${max.toLocaleString('en')} are taken at a time.`;
-  return new PlatformError('too-large', text, {
+  throw new PlatformError('too-large', text, {
     hint: 'Push a long history in parts: git push REMOTE OLDER_COMMIT:refs/heads/BRANCH',
   });
 }
@@ -123,19 +122,12 @@ function isOurFault(error: unknown): boolean {
   return !(error instanceof PlatformError) || ERROR_TABLE[error.code].fault === 'operator';
 }
 
-/** Of what is the operator's to mend, these alone are told to who pushes: the words of the rest are for the log. */
-const TOLD_REASONS: readonly string[] = ['database-down', 'disk-full'];
-
-function isTold(error: unknown): error is PlatformError {
-  return error instanceof PlatformError && TOLD_REASONS.includes(error.code);
-}
-
 function rejectionOf(error: unknown): string[] {
   if (isOurFault(error) || !(error instanceof PlatformError)) {
     const lines = [
       ' !     The platform can not take the push now. Nothing was changed; try again in a moment.',
     ];
-    return isTold(error) ? [...lines, `       The reason: ${error.message}.`] : lines;
+    return isToldReason(error) ? [...lines, `       The reason: ${error.message}.`] : lines;
   }
   const lines = [` !     ${error.message}`];
   return error.hint === undefined ? lines : [...lines, `       ${error.hint}`];

@@ -40,13 +40,17 @@ export function parseSshKey(line: string): SshKey | string {
   if (blob.toString('base64') !== base64) return 'its base64 is damaged';
   const problem = problemOf(algorithm, blob);
   if (problem !== null) return problem;
-  const hash = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
   return {
     algorithm,
     publicKey: `${algorithm} ${base64}`,
-    fingerprint: `SHA256:${hash}`,
+    fingerprint: fingerprintOf(blob),
     comment: comment.trim().slice(0, MAX_COMMENT_CHARACTERS),
   };
+}
+
+/** Of a key as SSH sends it: what `ssh-keygen -l` prints. */
+export function fingerprintOf(blob: Buffer): string {
+  return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
 function problemOf(algorithm: string, blob: Buffer): string | null {

@@ -82,6 +82,13 @@ export class PlatformError extends Error {
   }
 }
 
+/** What an operator has to mend, and whoever is refused for it may know of, in its own words. */
+const TOLD_REASONS: readonly ErrorCode[] = ['database-down', 'disk-full'];
+
+export function isToldReason(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && TOLD_REASONS.includes(error.code);
+}
+
 /** A PlatformError as it crosses a process boundary. */
 export interface WireError {
   code: ErrorCode;

@@ -44,7 +44,7 @@ function refsOf(name: string): string[] {
 }
 
 /** What begins with `$2`, as a range of the index `deployments_of_commit`: behind all hexadecimal digits comes `g`. */
-const OF_COMMIT = `commit_sha COLLATE "C" >= $2 AND commit_sha COLLATE "C" < $2 || 'g'`;
+export const OF_COMMIT = `commit_sha COLLATE "C" >= $2 AND commit_sha COLLATE "C" < $2 || 'g'`;
 
 async function findByCommit(db: Queryable, app: App, prefix: string): Promise<Deployment | null> {
   if (!COMMIT_PREFIX.test(prefix)) return null;

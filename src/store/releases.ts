@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts';
+import { OF_COMMIT } from './deployment-names.ts';
 import { COLUMNS, toVersion, type Deployment, type DeploymentTrigger } from './deployments.ts';
 
 /** What production served from one moment to another. */
@@ -38,8 +39,6 @@ export async function listReleasesBelow(
 /** A production deployment that was live once: what a rollback can go back to. */
 const WAS_LIVE = `app_id = $1 AND kind = 'production' AND live_at IS NOT NULL`;
 const LAST_FIRST = 'live_at DESC, version DESC';
-/** What begins with `$2`, as a range of an index: behind all hexadecimal digits comes `g`. */
-const OF_COMMIT = `commit_sha COLLATE "C" >= $2 AND commit_sha COLLATE "C" < $2 || 'g'`;
 
 /** The release that went live last. */
 export function findLastRelease(db: Queryable, appId: string): Promise<Deployment | null> {

@@ -1,16 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import ssh2 from 'ssh2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/git/limits.ts';
 import { listFolder } from '../git/support/folder-listing.ts';
+import { commandList } from '../git/support/raw-request.ts';
 import { startFront, TOKEN, type RunningFront } from '../git/support/start-front.ts';
 import { eventually } from '../support/eventually.ts';
-import { gitOverSsh, makeIdentity, ssh, sshEnvironment, sshWords } from '../support/ssh-client.ts';
+import {
+  gitOverSsh,
+  makeIdentity,
+  ssh,
+  sshEnvironment,
+  type SshIdentity,
+  sshWords,
+} from '../support/ssh-client.ts';
 
 const LOGIN_MS = 2_000;
 const STRANGERS = 20;
@@ -65,6 +75,20 @@ async function commitLarge(branch: string, mib: number): Promise<void> {
   await git('add', '-A');
   await git('commit', '-q', '-m', branch);
   await git('checkout', '-q', 'main');
+}
+
+/** Resolves when the front is reading the pack; the push leads a process group of its own. */
+async function pushUnderWay(identity: SshIdentity, what: string): Promise<ChildProcess> {
+  const env = sshEnvironment([identity]);
+  const child = spawn('git', ['push', urlOf('hello'), what], { cwd: folder, env, detached: true });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  await eventually(async () => {
+    const files = await listFolder(front.repositoryOf('hello'));
+    if (files.some((line) => line.includes('incoming-'))) return true;
+    throw new Error(`no pack has come; the push (exit ${child.exitCode}) said: ${said}`);
+  });
+  return child;
 }
 
 async function open(): Promise<Socket> {
@@ -160,6 +184,40 @@ describe('who was let in', () => {
     expect(code).toBe(255);
   });
 
+  test('is closed when it opens a session and asks for nothing in it', async () => {
+    const { client, isClosed } = await connectByHand();
+    client._protocol.session(0, 2 * MIB, 32 * 1024);
+    await isClosed;
+    expect(await isServed()).toBe(true);
+  });
+
+  test('is cut off when it sends more than it was allowed to', async () => {
+    const { createApp } = front.control;
+    const made = Promise.withResolvers<void>();
+    front.control.createApp = async (...asked) => {
+      await made.promise; // Nothing of the pack is read until then.
+      return createApp(...asked);
+    };
+    const { client, isClosed } = await connectByHand();
+    const stream = await new Promise<HandMadeStream>((resolve, reject) => {
+      client.exec(`git-receive-pack '/flooded'`, (error, opened) =>
+        error === undefined ? resolve(opened) : reject(error),
+      );
+    });
+    stream.on('error', () => {}).resume();
+    stream.write(commandList(['refs/heads/main'], 'a'.repeat(40)));
+    stream.outgoing.window = Number.MAX_SAFE_INTEGER;
+    // Of a size that the window is no multiple of: ssh2 stops at none that is left, and not below.
+    const flood = setInterval(() => {
+      for (let count = 0; count < 30; count++) stream.write(randomBytes(30_001));
+    }, 10);
+    await isClosed;
+    clearInterval(flood);
+    made.resolve();
+    front.control.createApp = createApp;
+    expect(await isServed()).toBe(true);
+  });
+
   test('pushes tens of MB in bounded memory, over several keys of the connection', async () => {
     await commitLarge('large', 60);
     const before = await peakMib();
@@ -187,14 +245,7 @@ describe('who was let in', () => {
   test('leaves nothing behind when it breaks off a push', async () => {
     await commitLarge('broken', 40);
     const before = await listFolder(front.repositoryOf('hello'));
-    const child = spawn('git', ['push', urlOf('hello'), 'broken'], {
-      cwd: folder,
-      env: sshEnvironment([ada]),
-      detached: true,
-    });
-    await eventually(async () =>
-      (await listFolder(front.repositoryOf('hello'))).some((line) => line.includes('incoming-')),
-    );
+    const child = await pushUnderWay(ada, 'broken');
     process.kill(-(child.pid ?? 0), 'SIGINT');
     await once(child, 'close');
     await eventually(async () => (await front.gitProcesses()).length === 0);
@@ -205,14 +256,7 @@ describe('who was let in', () => {
     const eve = makeIdentity();
     front.control.tokens.set(eve.fingerprint, { role: 'admin' });
     const before = await listFolder(front.repositoryOf('hello'));
-    const child = spawn('git', ['push', urlOf('hello'), 'broken'], {
-      cwd: folder,
-      env: sshEnvironment([eve]),
-      detached: true,
-    });
-    await eventually(async () =>
-      (await listFolder(front.repositoryOf('hello'))).some((line) => line.includes('incoming-')),
-    );
+    const child = await pushUnderWay(eve, 'broken');
     front.control.tokens.delete(eve.fingerprint);
     const [code] = (await once(child, 'close')) as [number];
     expect(code).not.toBe(0);
@@ -231,13 +275,7 @@ describe('who was let in', () => {
   });
 
   test('has its push taken although control was started again while it came', async () => {
-    const child = spawn('git', ['push', urlOf('hello'), 'broken:restarted'], {
-      cwd: folder,
-      env: sshEnvironment([ada]),
-    });
-    await eventually(async () =>
-      (await listFolder(front.repositoryOf('hello'))).some((line) => line.includes('incoming-')),
-    );
+    const child = await pushUnderWay(ada, 'broken:restarted');
     await front.control.close();
     await front.control.listen();
     const [code] = (await once(child, 'close')) as [number];
@@ -267,6 +305,30 @@ describe('who was let in', () => {
     }
   });
 });
+
+/** A client that does what OpenSSH's never would: parts that it keeps to itself are used. */
+interface HandMadeClient {
+  connect(options: { host: string; port: number; username: string; privateKey: Buffer }): void;
+  on(event: 'ready' | 'close' | 'error', listener: () => void): this;
+  exec(command: string, done: (error: Error | undefined, stream: HandMadeStream) => void): void;
+  _protocol: { session(channel: number, window: number, packetBytes: number): void };
+}
+
+interface HandMadeStream extends Duplex {
+  outgoing: { window: number };
+}
+
+async function connectByHand(): Promise<{ client: HandMadeClient; isClosed: Promise<void> }> {
+  const { Client } = ssh2 as unknown as { Client: new () => HandMadeClient };
+  const client = new Client();
+  const ready = Promise.withResolvers<void>();
+  const closing = Promise.withResolvers<void>();
+  client.on('ready', ready.resolve).on('close', closing.resolve).on('error', closing.resolve);
+  const privateKey = await readFile(ada.file);
+  client.connect({ host: '127.0.0.1', port: front.sshPort, username: 'git', privateKey });
+  await ready.promise;
+  return { client, isClosed: closing.promise };
+}
 
 async function peakMib(): Promise<number> {
   const status = await readFile(`/proc/${front.process.pid}/status`, 'utf8');

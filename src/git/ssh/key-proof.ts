@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import ssh2, { type KeyContext } from 'ssh2';
+import { fingerprintOf } from '../../model/ssh-key.ts';
 
 /** Those that `fn keys add` takes. An RSA key signs with SHA-2 (RFC 8332), never with SHA-1. */
 const ALGORITHMS = [
@@ -22,8 +22,7 @@ export function readOffer(context: KeyContext): OfferedKey | null {
   const { key, hashAlgo, signature, blob } = context;
   const isRsa = key.algo === 'ssh-rsa' && (hashAlgo === 'sha256' || hashAlgo === 'sha512');
   if (!isRsa && !ALGORITHMS.includes(key.algo)) return null;
-  const hash = createHash('sha256').update(key.data).digest('base64').replace(/=+$/, '');
-  const fingerprint = `SHA256:${hash}`;
+  const fingerprint = fingerprintOf(key.data);
   if (signature === undefined || blob === undefined) return { fingerprint, kind: 'question' };
   const parsed = ssh2.utils.parseKey(key.data);
   // What parses as another kind of key is not what its algorithm says, and an error is no yes.

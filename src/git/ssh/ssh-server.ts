@@ -160,12 +160,19 @@ function serveConnection(
   let attempts = 0;
   let offers = 0;
   let sessions = 0;
+  const streams = new Set<ServerChannel>();
 
   // Nothing that is asked for: a client that keeps its connection open for later.
   const idle = setTimeout(() => {
     if (sessions === 0) socket.destroy();
     else idle.refresh();
   }, limits.idleMs);
+  // A client may not send more than it was allowed to, and ssh2 keeps what it sends all the same.
+  socket.on('data', () => {
+    for (const { readableLength } of streams) {
+      if (readableLength > limits.unreadBytes) socket.destroy();
+    }
+  });
   connection.on('error', () => socket.destroySoon());
   socket.on('close', () => {
     clearTimeout(idle);
@@ -195,12 +202,12 @@ function serveConnection(
     else context.reject(['publickey']);
   }
 
-  async function serveCommand(session: Session, shown: string): Promise<void> {
-    const asking = await commandOf(session);
-    if (asking === null) return;
-    const channel = createSshChannel(asking.stream, client);
+  async function serveCommand({ stream, command }: Asking, shown: string): Promise<void> {
+    const channel = createSshChannel(stream, client);
+    streams.add(stream);
+    stream.on('close', () => streams.delete(stream));
     try {
-      const target = parseCommand(asking.command);
+      const target = parseCommand(command);
       const asked = { credential: { key: shown }, target, from };
       await serveGit(deps, { ...(await authorize(control, asked)), channel });
     } catch (error) {
@@ -209,7 +216,7 @@ function serveConnection(
       channel.fail(refusalText(refusal));
     }
     // How it has ended is the last that the client is told: without it, git takes a push that went well for one that failed.
-    await closing(asking.stream);
+    await closing(stream);
   }
 
   connection.on('authentication', (context) => {
@@ -228,19 +235,37 @@ function serveConnection(
       sessions -= 1;
       idle.refresh();
     });
-    const served: Promise<void> = serveCommand(session, key).finally(() => running.delete(served));
-    running.add(served);
+    const shown = key;
+    onCommand(session, limits.loginMs, (asking) => {
+      if (asking === null) {
+        socket.destroy();
+        return;
+      }
+      const served: Promise<void> = serveCommand(asking, shown).finally(() =>
+        running.delete(served),
+      );
+      running.add(served);
+    });
   });
 }
 
-/** One command for each session; null for one that ends without, or with what it asks for. */
-function commandOf(session: Session): Promise<{ stream: ServerChannel; command: string } | null> {
-  return new Promise((resolve) => {
-    session.once('exec', (accept, _reject, { command }) => {
-      const stream = accept();
-      resolve(stream === undefined ? null : { stream, command });
-    });
-    session.once('close', () => resolve(null));
+interface Asking {
+  stream: ServerChannel;
+  command: string;
+}
+
+/** One command for each session; null for one that asks for none in time. */
+function onCommand(
+  session: Session,
+  deadlineMs: number,
+  onAsked: (asking: Asking | null) => void,
+): void {
+  const late = setTimeout(() => onAsked(null), deadlineMs);
+  session.once('close', () => clearTimeout(late));
+  session.once('exec', (accept, _reject, { command }) => {
+    clearTimeout(late);
+    const stream = accept();
+    if (stream !== undefined) onAsked({ stream, command });
   });
 }
 

@@ -68,13 +68,20 @@ declare module 'ssh2' {
 
   export interface ParsedKey {
     type: string;
+    isPrivateKey(): boolean;
+    /** As SSH sends it. */
+    getPublicSSH(): Buffer;
     /** An error where the signature can't be one. */
     verify(data: Buffer, signature: Buffer, hash?: string): boolean | Error;
   }
 
   const ssh2: {
     Server: typeof Server;
-    utils: { parseKey(data: Buffer | string): ParsedKey | Error };
+    utils: {
+      parseKey(data: Buffer | string): ParsedKey | Error;
+      /** In OpenSSH's format. */
+      generateKeyPairSync(type: 'ed25519', options: { comment: string }): { private: string };
+    };
   };
   export default ssh2;
 }
