@@ -170,7 +170,7 @@ describe('the supervisor', () => {
     data.ask({ type: 'specialise', slot, deployment: DEPLOYMENT });
     const environment = { values: { SECRET: 'of-the-deployment' }, secretNames: ['SECRET'] };
     const expected = `up;environment ${JSON.stringify(environment)}\n;`;
-    await eventually(() => data.heard.data[slot] === expected);
+    await eventually(() => expect(data.heard.data[slot]).toBe(expected));
     // Its start waits for this and not for its share.
     expect(done).toEqual(['environment', 'share']);
   });
