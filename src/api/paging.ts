@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { PlatformError } from '../protocol/errors.ts';
+import { nullable } from './nullable.ts';
 
 const MAX_PAGE = 200;
 const DEFAULT_PAGE = 50;
@@ -27,7 +28,7 @@ export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
 
 /** A page of items; `next` is the cursor of the page behind it, null on the last. */
 export function pageOf<Item extends TSchema>(item: Item) {
-  return Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) });
+  return Type.Object({ items: Type.Array(item), next: nullable(Type.String()) });
 }
 
 /** Values of what a list is sorted by, which together tell each of its rows from all others. */

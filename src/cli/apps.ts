@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { AppView } from '../protocol/control-api.ts';
+import type { App } from '../protocol/control-client.generated.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { chooseApp, type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
@@ -68,7 +68,7 @@ function deleteApp(ctx: CommandContext): Command {
     });
 }
 
-function describeLive({ version, commit }: AppView): string {
+function describeLive({ version, commit }: App): string {
   if (version === null) return 'nothing yet; to deploy: git push fn main';
   return `${formatVersion(version)} (${formatCommit(commit)})`;
 }

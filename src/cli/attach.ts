@@ -1,4 +1,4 @@
-import type { PushOutput, PushView } from '../protocol/control-api.ts';
+import type { Push, PushOutput } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
@@ -25,9 +25,9 @@ export const attach: CommandDefinition = (program, ctx) => {
 
 /** @throws PlatformError not-found */
 function choosePush(
-  pushes: PushView[],
+  pushes: Push[],
   { appName, name }: { appName: string; name: string | undefined },
-): PushView {
+): Push {
   const candidates = name === undefined ? pushes : pushes.filter((push) => isMeant(push, name));
   const chosen = candidates.find(({ outcome }) => outcome === null) ?? candidates[0];
   if (chosen !== undefined) return chosen;

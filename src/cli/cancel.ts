@@ -1,4 +1,4 @@
-import type { PushView } from '../protocol/control-api.ts';
+import type { Push } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
@@ -34,7 +34,7 @@ interface Wanted {
 }
 
 /** @throws PlatformError not-found, or bad-request when it is not clear which one */
-function choosePush(running: PushView[], { appName, name, nowMs }: Wanted): PushView {
+function choosePush(running: Push[], { appName, name, nowMs }: Wanted): Push {
   const meant = name === undefined ? running : running.filter((push) => isMeant(push, name));
   const [only, ...others] = meant;
   if (only === undefined) {

@@ -1,10 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { CertificateUpload } from '../protocol/certificates-api.ts';
+import type { Operations } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, type CommandContext, connect } from './command-context.ts';
+
+type CertificateUpload = Operations['uploadCertificate']['input']['body'];
 
 interface AddOptions extends AppOptions {
   key: string;

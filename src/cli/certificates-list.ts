@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CertificateView } from '../protocol/certificates-api.ts';
+import type { Certificate } from '../protocol/control-client.generated.ts';
 import { printableLine } from '../std/printable.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
@@ -30,7 +30,7 @@ export function listCertificates(ctx: CommandContext): Command {
   );
 }
 
-function rowOf(view: CertificateView, now: number): string[] {
+function rowOf(view: Certificate, now: number): string[] {
   const { id, names, app, source, state, notAfter, nextAttempt, problem } = view;
   return [
     id ?? '-',

@@ -1,4 +1,4 @@
-import type { AppView } from '../protocol/control-api.ts';
+import type { App } from '../protocol/control-client.generated.ts';
 import type { ControlClient } from './control-client.ts';
 import type { ScratchRepository } from './scratch-repository.ts';
 
@@ -8,7 +8,7 @@ export interface DeployTarget {
   scratch: ScratchRepository;
   appName: string;
   /** Null for an app that this deployment shall create. */
-  app: AppView | null;
+  app: App | null;
   /** git's address of the app. */
   url: string;
   /** Where the platform's lines go. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AppView } from '../protocol/control-api.ts';
+import type { App } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import {
@@ -84,7 +84,7 @@ async function conclude(
 /** git itself would say no more than that there is no repository. @throws PlatformError forbidden */
 async function requirePush(
   client: ControlClient,
-  { appName, app }: { appName: string; app: AppView | null },
+  { appName, app }: { appName: string; app: App | null },
 ): Promise<void> {
   const { name, role, grants } = await client.call('whoAmI');
   const other = 'use a token that may: fn login --help';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DomainRequestBody } from '../protocol/domains-api.ts';
+import type { Operations } from '../protocol/control-client.generated.ts';
 import { shellWord } from '../std/shell-word.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
@@ -19,7 +19,7 @@ export function addDomain(ctx: CommandContext): Command {
     .action(async (name: string, options: AddOptions) => {
       const client = await connect(ctx);
       const params = { app: await chooseApp(ctx, options) };
-      const body: DomainRequestBody = { name };
+      const body: Operations['addDomain']['input']['body'] = { name };
       if (options.branch !== undefined) body.branch = options.branch;
       if (options.redirectTo !== undefined) body.redirectTo = options.redirectTo;
       const domain = await client.call('addDomain', { params, body });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DomainView } from '../protocol/domains-api.ts';
+import type { Domain } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, type CommandContext, connect } from './command-context.ts';
@@ -45,7 +45,7 @@ function addHint(appName: string | undefined): string {
   return `Add one: fn domains add www.example.com${option}`;
 }
 
-function rowOf(domain: DomainView): string[] {
+function rowOf(domain: Domain): string[] {
   return [
     domain.name,
     domain.state,

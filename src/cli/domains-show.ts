@@ -1,5 +1,5 @@
 /** A domain as the commands show it. */
-import type { DomainView } from '../protocol/domains-api.ts';
+import type { Domain } from '../protocol/control-client.generated.ts';
 import { printableLine } from '../std/printable.ts';
 import type { CommandContext } from './command-context.ts';
 import { formatTable } from './output.ts';
@@ -14,13 +14,13 @@ const PURPOSES = {
 const MAX_SHOWN_CHARACTERS = 300;
 
 /** What a domain serves, in words. */
-export function describeTarget({ branch, redirectTo }: DomainView): string {
+export function describeTarget({ branch, redirectTo }: Domain): string {
   if (redirectTo !== null) return `redirect to ${redirectTo}`;
   return branch === null ? 'production' : `branch ${branch}`;
 }
 
 /** How it is with its certificate, in words; a dash where there is to be none. */
-export function describeCertificate({ certificate }: DomainView): string {
+export function describeCertificate({ certificate }: Domain): string {
   if (certificate === null) return '-';
   const { state, expiresAt } = certificate;
   if (expiresAt === null) return state === 'pending' ? 'on its way' : 'none';
@@ -28,7 +28,7 @@ export function describeCertificate({ certificate }: DomainView): string {
 }
 
 /** What keeps it from being verified, reached, or reached in private. */
-export function problemsOf({ problem, certificate }: DomainView): string[] {
+export function problemsOf({ problem, certificate }: Domain): string[] {
   const { problem: failure = null, hint = null } = certificate ?? {};
   const failed =
     failure === null ? null : `its certificate: ${failure}${hint === null ? '' : ` (${hint})`}`;
@@ -36,7 +36,7 @@ export function problemsOf({ problem, certificate }: DomainView): string[] {
 }
 
 /** How it is with a domain, and what is to be done. */
-export function showDomain(ctx: CommandContext, domain: DomainView): void {
+export function showDomain(ctx: CommandContext, domain: Domain): void {
   const { output } = ctx;
   if (domain.state === 'verified') {
     const does = domain.redirectTo === null ? 'serves' : 'is a';
@@ -60,14 +60,14 @@ export function showDomain(ctx: CommandContext, domain: DomainView): void {
   }
 }
 
-function recordLines({ records }: DomainView): string[] {
+function recordLines({ records }: Domain): string[] {
   const rows = records.map(({ type, name, value, purpose }) => {
     return [type, name, value, PURPOSES[purpose]];
   });
   return formatTable(['TYPE', 'NAME', 'VALUE', 'WHAT FOR'], rows);
 }
 
-function nameOf({ name, displayName }: DomainView): string {
+function nameOf({ name, displayName }: Domain): string {
   return name === displayName
     ? name
     : `${printableLine(displayName, MAX_SHOWN_CHARACTERS)} (${name})`;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { DomainView } from '../protocol/domains-api.ts';
+import type { Domain } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { ControlClient } from './control-client.ts';
 import { shellWord } from '../std/shell-word.ts';
@@ -36,7 +36,7 @@ async function askUntil(
   ctx: CommandContext,
   client: ControlClient,
   { params, waitMs }: { params: { app: string; name: string }; waitMs: number },
-): Promise<DomainView> {
+): Promise<Domain> {
   const untilMs = ctx.now() + waitMs;
   let told: string | null = null;
   for (;;) {
@@ -50,7 +50,7 @@ async function askUntil(
   }
 }
 
-function unverified({ name, problem, records }: DomainView): PlatformError {
+function unverified({ name, problem, records }: Domain): PlatformError {
   const [record] = records;
   const hint =
     record === undefined

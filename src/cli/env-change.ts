@@ -1,7 +1,9 @@
-import type { EnvironmentPatch, EnvironmentResult } from '../protocol/environment-api.ts';
+import type { EnvironmentResult, Operations } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatVersion } from './output.ts';
+
+export type EnvironmentPatch = Operations['changeEnvironment']['input']['body'];
 
 /** Sends a change and tells what came of it. @throws PlatformError release-failed when it is not live */
 export async function changeEnvironment(

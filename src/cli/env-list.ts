@@ -1,14 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type {
-  EnvironmentItem,
-  EnvironmentVersionView,
-  EnvironmentView,
-  ScopedName,
-} from '../protocol/environment-api.ts';
+import type { Environment, EnvironmentVersion } from '../protocol/control-client.generated.ts';
 import { printableLine } from '../std/printable.ts';
 import { newCommand } from './command.ts';
 import { type AppOptions, chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatAge, formatTable } from './output.ts';
+
+type EnvironmentItem = Environment['items'][number];
+type ScopedName = EnvironmentVersion['set'][number];
 
 interface ListOptions extends AppOptions {
   versions?: true;
@@ -37,7 +35,7 @@ export function listEnvironment(ctx: CommandContext): Command {
     });
 }
 
-function printEnvironment(ctx: CommandContext, { version, items }: EnvironmentView): void {
+function printEnvironment(ctx: CommandContext, { version, items }: Environment): void {
   if (items.length === 0) {
     ctx.output.line(
       `Nothing is set in environment version ${version}. Set something: fn env set NAME=value`,
@@ -64,7 +62,7 @@ function shownValue({ value, kind }: EnvironmentItem): string {
   return printableLine(value.replaceAll('\n', '\\n'), MAX_SHOWN_CHARACTERS);
 }
 
-function printVersions(ctx: CommandContext, versions: EnvironmentVersionView[]): void {
+function printVersions(ctx: CommandContext, versions: EnvironmentVersion[]): void {
   const rows = versions.map((row) => [
     String(row.version),
     formatAge(row.createdAt, ctx.now()),
@@ -74,7 +72,7 @@ function printVersions(ctx: CommandContext, versions: EnvironmentVersionView[]):
   for (const line of formatTable(['VERSION', 'WHEN', 'BY', 'CHANGE'], rows)) ctx.output.line(line);
 }
 
-function describeVersion({ set, unset, restoredFrom }: EnvironmentVersionView): string {
+function describeVersion({ set, unset, restoredFrom }: EnvironmentVersion): string {
   const named = ({ name, scope }: ScopedName): string => `${name} (${scope})`;
   const parts = [
     ...set.map((value) => `+${named(value)}`),

@@ -1,11 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { EnvironmentItem } from '../protocol/environment-api.ts';
+import type { Environment } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { chooseApp, type CommandContext, connect } from './command-context.ts';
 import { formatDotenv } from './dotenv.ts';
 import { newScopeCommand, type ScopeOptions } from './env-options.ts';
+
+type EnvironmentItem = Environment['items'][number];
 
 interface PullOptions extends ScopeOptions {
   force?: true;

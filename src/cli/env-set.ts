@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { EnvironmentPatch } from '../protocol/environment-api.ts';
 import type { CommandContext } from './command-context.ts';
-import { changeEnvironment } from './env-change.ts';
+import { changeEnvironment, type EnvironmentPatch } from './env-change.ts';
 import { newValueCommand, type ValueOptions, valueFields } from './env-options.ts';
 import { readAssignments } from './env-values.ts';
 

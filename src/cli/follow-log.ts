@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LogQuery, LogView } from '../protocol/control-api.ts';
+import type { LogEntry, Operations } from '../protocol/control-client.generated.ts';
 import { ERROR_TABLE, PlatformError } from '../protocol/errors.ts';
 import { LineSplitter } from '../protocol/line-splitter.ts';
 import type { ControlClient } from './control-client.ts';
+
+/** Which entries of a log are meant. */
+export type LogQuery = NonNullable<Operations['listLogs']['input']['query']>;
 
 /** The server says something every 10 s. */
 const SILENCE_MS = 30_000;
@@ -17,7 +20,7 @@ interface Follow {
   /** Path and query of a tail. */
   path(query: LogQuery): string;
   query: LogQuery;
-  onEntry(entry: LogView): void;
+  onEntry(entry: LogEntry): void;
   /** Something that a person wants to know, but that is no part of the log. */
   onNotice(text: string): void;
 }
@@ -62,7 +65,7 @@ export async function followLog(client: ControlClient, follow: Follow): Promise<
 async function readOnce(
   client: ControlClient,
   path: string,
-  { onOpen, onEntry }: { onOpen: () => void; onEntry: (entry: LogView) => void },
+  { onOpen, onEntry }: { onOpen: () => void; onEntry: (entry: LogEntry) => void },
 ): Promise<void> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -74,7 +77,7 @@ async function readOnce(
       timer.refresh();
       let found = splitter.take(chunk);
       for (; found !== null; found = splitter.take(found.rest)) {
-        if (found.line !== '') onEntry(JSON.parse(found.line) as LogView);
+        if (found.line !== '') onEntry(JSON.parse(found.line) as LogEntry);
       }
     });
     // However it ends, the next connection goes on where this one was; a torn line is no line.

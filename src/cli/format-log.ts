@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { LogView } from '../protocol/control-api.ts';
+import type { LogEntry } from '../protocol/control-client.generated.ts';
 import { printable } from '../std/printable.ts';
 
 const REQUEST_ID_CHARACTERS = 8;
@@ -24,10 +24,10 @@ const STYLES = {
   info: 'cyan',
   warn: 'yellow',
   error: 'red',
-} as const satisfies Record<LogView['level'], string>;
+} as const satisfies Record<LogEntry['level'], string>;
 
 /** `<time> <level> <function> <request> <text>`: what a function printed, shown and not obeyed. */
-export function formatLogEntry(entry: LogView, { hasColors }: { hasColors: boolean }): string {
+export function formatLogEntry(entry: LogEntry, { hasColors }: { hasColors: boolean }): string {
   const level = entry.level.padEnd(LEVEL_WIDTH);
   const request = entry.requestId?.slice(0, REQUEST_ID_CHARACTERS) ?? '-';
   const head = [
@@ -41,7 +41,7 @@ export function formatLogEntry(entry: LogView, { hasColors }: { hasColors: boole
 }
 
 /** Of a structured line, its message and then whatever else it says. */
-function textOf({ kind, text, fields }: LogView): string {
+function textOf({ kind, text, fields }: LogEntry): string {
   if (kind !== 'line' || fields === null) return text;
   const message = fields['msg'] ?? fields['message'];
   if (typeof message !== 'string') return text;

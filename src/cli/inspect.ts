@@ -1,4 +1,4 @@
-import type { DeploymentDetail, FunctionView } from '../protocol/control-api.ts';
+import type { DeployedFunction, DeploymentDetail } from '../protocol/control-client.generated.ts';
 import { formatBytes } from '../protocol/display.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
@@ -77,7 +77,7 @@ function describeTrigger({ trigger, sourceVersion, createdBy }: DeploymentDetail
   return `${trigger}${of}${createdBy === null ? '' : `, with the token "${createdBy}"`}`;
 }
 
-function toRow(fn: FunctionView): string[] {
+function toRow(fn: DeployedFunction): string[] {
   return [
     fn.name,
     fn.entry ?? '-',

@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option } from 'commander';
-import type { LogQuery, LogView } from '../protocol/control-api.ts';
+import type { LogEntry } from '../protocol/control-client.generated.ts';
 import { LOG_LEVELS } from '../protocol/logs.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import type { ControlClient } from './control-client.ts';
-import { followLog } from './follow-log.ts';
+import { followLog, type LogQuery } from './follow-log.ts';
 import { formatLogEntry } from './format-log.ts';
 import { pathOf } from './operation-call.ts';
 
@@ -51,7 +51,7 @@ export const logs: CommandDefinition = (program, ctx) => {
     const client = await connect(ctx);
     const appName = await chooseApp(ctx, options);
     const hasColors = process.stdout.isTTY && process.stdout.hasColors();
-    const print = (entry: LogView): void =>
+    const print = (entry: LogEntry): void =>
       ctx.output.line(options.json ? JSON.stringify(entry) : formatLogEntry(entry, { hasColors }));
     ctx.output.waitFor(options.tail ? null : 'the log');
     if (options.tail) await follow(client, { appName, query: queryOf(options), print });
@@ -68,7 +68,7 @@ export const logs: CommandDefinition = (program, ctx) => {
 
 async function follow(
   client: ControlClient,
-  { appName, query, print }: { appName: string; query: LogQuery; print: (entry: LogView) => void },
+  { appName, query, print }: { appName: string; query: LogQuery; print: (entry: LogEntry) => void },
 ): Promise<never> {
   return followLog(client, {
     query: { ...query, limit: Math.min(query.limit ?? DEFAULT_LIMIT, MAX_PAGE) },
@@ -83,8 +83,8 @@ async function readNewest(
   client: ControlClient,
   appName: string,
   query: LogQuery,
-): Promise<{ items: LogView[]; isMore: boolean }> {
-  const items: LogView[] = [];
+): Promise<{ items: LogEntry[]; isMore: boolean }> {
+  const items: LogEntry[] = [];
   const limit = query.limit ?? DEFAULT_LIMIT;
   let cursor: string | null = null;
   let characters = 0;
@@ -106,7 +106,7 @@ function queryOf(options: LogOptions): LogQuery & { limit: number } {
   return { ...without(given, undefined), limit };
 }
 
-function lengthOf({ text, fields }: LogView): number {
+function lengthOf({ text, fields }: LogEntry): number {
   return text.length + (fields === null ? 0 : JSON.stringify(fields).length);
 }
 

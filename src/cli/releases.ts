@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { DeploymentView } from '../protocol/control-api.ts';
+import type { Deployment } from '../protocol/control-client.generated.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type AppOptions, chooseApp, connect } from './command-context.ts';
 import { formatAge, formatCommit, formatTable, formatVersion } from './output.ts';
@@ -28,7 +28,7 @@ export const releases: CommandDefinition = (program, ctx) => {
   });
 };
 
-function toRow(release: DeploymentView, nowMs: number): string[] {
+function toRow(release: Deployment, nowMs: number): string[] {
   return [
     release.isCurrent ? '*' : '',
     formatVersion(release.version),

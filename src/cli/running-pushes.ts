@@ -1,19 +1,19 @@
-import type { PushOutput, PushView } from '../protocol/control-api.ts';
+import type { Push, PushOutput } from '../protocol/control-client.generated.ts';
 import { type ErrorCode, PlatformError } from '../protocol/errors.ts';
 import type { ControlClient } from './control-client.ts';
 import { listAll } from './list-all.ts';
 import { pathOf } from './operation-call.ts';
 import { formatAge, formatCommit } from './output.ts';
 
-type Outcome = NonNullable<PushView['outcome']>;
+type Outcome = NonNullable<Push['outcome']>;
 
 /** Running pushes and the last that have ended, newest first. */
-export async function listPushes(client: ControlClient, appName: string): Promise<PushView[]> {
+export async function listPushes(client: ControlClient, appName: string): Promise<Push[]> {
   return listAll(client, 'listPushes', { params: { app: appName } });
 }
 
 /** Whether somebody means this push by its id, its branch or tag, or a commit of it. */
-export function isMeant({ id, refs }: PushView, name: string): boolean {
+export function isMeant({ id, refs }: Push, name: string): boolean {
   return (
     id === name ||
     refs.some(({ ref, commit }) => {
@@ -33,7 +33,7 @@ function shortName(ref: string): string {
 }
 
 /** `main (abcdef0) by laptop, 3 min ago` */
-export function describePush({ refs, by, startedAt }: PushView, nowMs: number): string {
+export function describePush({ refs, by, startedAt }: Push, nowMs: number): string {
   const names = refs.map(({ ref, commit }) => `${shortName(ref)} (${formatCommit(commit)})`);
   return `${names.join(', ')} by ${by}, ${formatAge(startedAt, nowMs)}`;
 }

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import type { CreateTokenRequest } from '../protocol/control-api.ts';
+import type { Token } from '../protocol/control-client.generated.ts';
 import { newCommand } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
 import { readLifetime, roleOption } from './token-options.ts';
 
 interface ApproveOptions extends CommonOptions {
-  role?: CreateTokenRequest['role'];
+  role?: Token['grants'][number]['role'];
   app?: string[];
   name?: string;
   expires?: number;

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { CreateTokenRequest, TokenView } from '../protocol/control-api.ts';
+import type { Operations, Token } from '../protocol/control-client.generated.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
 import { type CommandContext, type CommonOptions, connect } from './command-context.ts';
 import { confirm } from './confirm.ts';
@@ -7,6 +7,8 @@ import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
 import { readLifetime, roleOption } from './token-options.ts';
 import { approveLogin, denyLogin } from './tokens-approve.ts';
+
+type CreateTokenRequest = Operations['createToken']['input']['body'];
 
 export const tokens: CommandDefinition = (program, ctx) => {
   const command = newGroup('tokens', 'manage access tokens');
@@ -21,7 +23,7 @@ export const tokens: CommandDefinition = (program, ctx) => {
 const KINDS = { personal: 'person', ci: 'ci', service: 'function' } as const;
 
 interface CreateOptions extends CommonOptions {
-  role?: NonNullable<CreateTokenRequest['role']>;
+  role?: Token['grants'][number]['role'];
   app?: string[];
   ci?: true;
   service?: true;
@@ -69,7 +71,7 @@ function toRequest(name: string, options: CreateOptions): CreateTokenRequest {
   };
 }
 
-function describeRole({ kind, role, grants, can }: TokenView): string {
+function describeRole({ kind, role, grants, can }: Token): string {
   if (can !== null) return `may ${can.join(', ')}`;
   const what = role ?? [...new Set(grants.map((grant) => grant.role))].join('/');
   return `role ${what || 'none'}${kind === 'ci' ? ', for CI' : ''}`;
@@ -109,7 +111,7 @@ function revokeToken(ctx: CommandContext): Command {
     });
 }
 
-function stateOf({ revokedAt, expiresAt }: TokenView, nowMs: number): string {
+function stateOf({ revokedAt, expiresAt }: Token, nowMs: number): string {
   if (revokedAt !== null) return 'revoked';
   if (expiresAt === null) return 'valid';
   return Date.parse(expiresAt) <= nowMs ? 'expired' : `valid until ${expiresAt.slice(0, 10)}`;

@@ -1,6 +1,8 @@
-import type { GrantView, WhoAmI } from '../protocol/control-api.ts';
+import type { Token, WhoAmI } from '../protocol/control-client.generated.ts';
 import { type CommandDefinition, newCommand } from './command.ts';
 import { type CommonOptions, connect } from './command-context.ts';
+
+type GrantView = Token['grants'][number];
 
 export const whoami: CommandDefinition = (program, ctx) => {
   const command = newCommand('whoami', 'show the token in use');

@@ -1,5 +1,5 @@
 /**
- * The control API as a client sees it: made from its OpenAPI document by `npm run generate`, and compared with it by
+ * The control API as its server and its clients see it: made from its OpenAPI document by `npm run generate`, and compared with it by
  * test/api/client-types.test.ts. Over 300 lines, since nobody edits it.
  */
 
@@ -14,30 +14,44 @@ export type Access = {
 export type App = {
   id: string;
   name: string;
+  /** `main` or `master`, without `refs/heads/`; null before the first push of either. */
   productionBranch: string | null;
+  /** Where production answers. */
   url: string;
+  /** What production serves; null before the first release. */
   version: number | null;
+  /** Full SHA that production serves; null before the first release. */
   commit: string | null;
   createdAt: string;
 };
 
 export type AppDomain = {
   app: string;
+  /** In A-labels and lower case, `*.example.com` for all names one level below. */
   name: string;
+  /** The same for people, where it has letters beyond ASCII. */
   displayName: string;
+  /** Only a verified one is served. */
   state: 'pending' | 'verified';
+  /** Where it answers once it is verified and leads here. */
   url: string;
+  /** Branch or tag that it serves; null for production. */
   branch: string | null;
+  /** The app's domain that it redirects to, once that is verified. */
   redirectTo: string | null;
   proof: 'txt' | 'cname' | null;
+  /** `unknown` before DNS was asked, and where it could not tell. */
   pointing: 'here' | 'elsewhere' | 'nowhere' | 'unknown';
+  /** What keeps it from being verified, or from being reached; null when nothing does. */
   problem: string | null;
+  /** What DNS is to have. A record for `both` proves the name and leads it here; without it one for `proof` and those for `pointing` are wanted. */
   records: {
     type: 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'ALIAS';
     name: string;
     value: string;
     purpose: 'proof' | 'pointing' | 'both';
   }[];
+  /** What DNS had when it was last asked. */
   findings: {
     type: 'TXT' | 'CNAME' | 'A';
     name: string;
@@ -46,13 +60,17 @@ export type AppDomain = {
     values: string[];
     message: string;
   }[];
+  /** Null where there is to be none: without HTTPS, and before it is verified. */
   certificate: {
+    /** `pending`: there is none yet, and nothing has failed. `failing`: there is none, or it is not renewed, with time left. `at-risk`: it is not renewed, and less than a third of its life is left. */
     state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+    /** Null when there is none. */
     expiresAt: string | null;
     problem: string | null;
     hint: string | null;
   } | null;
   checkedAt: string | null;
+  /** When DNS will be asked again by itself; null for never. */
   nextCheckAt: string | null;
   createdAt: string;
   verifiedAt: string | null;
@@ -125,12 +143,18 @@ export type BegunDeviceLogin = {
 };
 
 export type Certificate = {
+  /** Null for one that was not issued yet. */
   id: string | null;
+  /** A-labels in lower case, `*.example.com`, or IP addresses. */
   names: string[];
+  /** Null: the platform's own. */
   app: string | null;
+  /** Ordered at a certificate authority, issued by this machine's own, or uploaded. */
   source: 'acme' | 'local' | 'upload';
+  /** `pending`: there is none yet, and nothing has failed. `failing`: it could not be ordered or renewed, and there is time. `at-risk`: it ends soon, and there is nothing in its place. */
   state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
   notAfter: string | null;
+  /** When the platform orders, renews or tries again; null where it does nothing by itself. */
   nextAttempt: string | null;
   problem: { message: string; hint: string } | null;
 };
@@ -176,12 +200,18 @@ export type CreatedToken = {
   id: string;
   name: string;
   kind: 'personal' | 'ci' | 'service';
+  /** Of all its apps; null where they differ, and of service tokens. */
   role: 'viewer' | 'deployer' | 'admin' | null;
+  /** Names of the apps that the token is limited to; null for all. */
   apps: string[] | null;
+  /** The role for each app; a null app stands for all and the platform. */
   grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  /** The actions of a service token; null for the others. */
   can: string[] | null;
+  /** The token's first characters, enough to recognise it and useless to anybody else. */
   prefix: string;
   createdAt: string;
+  /** Id of the token that made it; null for the first one. */
   createdBy: string | null;
   expiresAt: string | null;
   revokedAt: string | null;
@@ -191,15 +221,21 @@ export type CreatedToken = {
 
 export type DeployedAgain = {
   deployment: Deployment;
+  /** The environment that it runs with. */
   environmentVersion: number;
+  /** From the request's arrival to the moment when no new request can reach the old deployment. */
   elapsedMs: number;
 };
 
 export type DeployedFunction = {
   name: string;
+  /** Repository file; null where the bundle does not tell. */
   entry: string | null;
+  /** Pattern of the paths that it answers; null for all. */
   path: string | null;
+  /** Null for all. */
   methods: string[] | null;
+  /** As fn.json names it; null when it is found out from the exports. */
   convention: string | null;
   memoryMib: number;
   timeoutMs: number;
@@ -208,47 +244,70 @@ export type DeployedFunction = {
 
 export type Deployment = {
   id: string;
+  /** `7` of v7; null for the unnumbered deployments that commit hosts serve. */
   version: number | null;
   kind: 'production' | 'branch' | 'tag' | 'commit';
   ref: string;
+  /** Full SHA, 40 hex digits. */
   commit: string;
+  /** First line of the commit message. */
   subject: string;
   author: string;
   state: 'queued' | 'building' | 'warming' | 'live' | 'draining' | 'retired' | 'failed';
+  /** sha256 of the bundle; null until it is built. */
   bundle: string | null;
   envVersion: number;
   createdAt: string;
+  /** Null until it went live. */
   liveAt: string | null;
+  /** Null while building, and when the bundle was there already. */
   buildMs: number | null;
   url: string;
+  /** Its host answers with it now. */
   isCurrent: boolean;
+  /** Why it failed; null otherwise. */
   reason: string | null;
+  /** What caused it. */
   trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
 };
 
 export type DeploymentDetail = {
   id: string;
+  /** `7` of v7; null for the unnumbered deployments that commit hosts serve. */
   version: number | null;
   kind: 'production' | 'branch' | 'tag' | 'commit';
   ref: string;
+  /** Full SHA, 40 hex digits. */
   commit: string;
+  /** First line of the commit message. */
   subject: string;
   author: string;
   state: 'queued' | 'building' | 'warming' | 'live' | 'draining' | 'retired' | 'failed';
+  /** sha256 of the bundle; null until it is built. */
   bundle: string | null;
   envVersion: number;
   createdAt: string;
+  /** Null until it went live. */
   liveAt: string | null;
+  /** Null while building, and when the bundle was there already. */
   buildMs: number | null;
   url: string;
+  /** Its host answers with it now. */
   isCurrent: boolean;
+  /** Why it failed; null otherwise. */
   reason: string | null;
+  /** What caused it. */
   trigger: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
+  /** Where its commit answers, with the preview environment. */
   commitUrl: string;
+  /** The version whose bundle it deployed again; null for a push. */
   sourceVersion: number | null;
+  /** Name of the token; null for what the platform did by itself. */
   createdBy: string | null;
+  /** When it was replaced or failed. */
   endedAt: string | null;
   bundleBytes: number | null;
+  /** Empty until it is built. */
   functions: DeployedFunction[];
 };
 
@@ -263,21 +322,31 @@ export type DeviceLogin = {
 };
 
 export type Domain = {
+  /** In A-labels and lower case, `*.example.com` for all names one level below. */
   name: string;
+  /** The same for people, where it has letters beyond ASCII. */
   displayName: string;
+  /** Only a verified one is served. */
   state: 'pending' | 'verified';
+  /** Where it answers once it is verified and leads here. */
   url: string;
+  /** Branch or tag that it serves; null for production. */
   branch: string | null;
+  /** The app's domain that it redirects to, once that is verified. */
   redirectTo: string | null;
   proof: 'txt' | 'cname' | null;
+  /** `unknown` before DNS was asked, and where it could not tell. */
   pointing: 'here' | 'elsewhere' | 'nowhere' | 'unknown';
+  /** What keeps it from being verified, or from being reached; null when nothing does. */
   problem: string | null;
+  /** What DNS is to have. A record for `both` proves the name and leads it here; without it one for `proof` and those for `pointing` are wanted. */
   records: {
     type: 'TXT' | 'CNAME' | 'A' | 'AAAA' | 'ALIAS';
     name: string;
     value: string;
     purpose: 'proof' | 'pointing' | 'both';
   }[];
+  /** What DNS had when it was last asked. */
   findings: {
     type: 'TXT' | 'CNAME' | 'A';
     name: string;
@@ -286,43 +355,65 @@ export type Domain = {
     values: string[];
     message: string;
   }[];
+  /** Null where there is to be none: without HTTPS, and before it is verified. */
   certificate: {
+    /** `pending`: there is none yet, and nothing has failed. `failing`: there is none, or it is not renewed, with time left. `at-risk`: it is not renewed, and less than a third of its life is left. */
     state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
+    /** Null when there is none. */
     expiresAt: string | null;
     problem: string | null;
     hint: string | null;
   } | null;
   checkedAt: string | null;
+  /** When DNS will be asked again by itself; null for never. */
   nextCheckAt: string | null;
   createdAt: string;
   verifiedAt: string | null;
+};
+
+export type DomainRemoval = {
+  name: string;
+  /** Until then no other app gets the name; null for one that was never verified. */
+  quarantinedUntil: string | null;
+  /** Domains that redirected to it; they serve what they lead to themselves now. */
+  redirects: string[];
 };
 
 export type Environment = {
   version: number;
   items: {
     name: string;
+    /** `all`, `production`, `preview` or `branch:<name>`. */
     scope: string;
     kind: 'plain' | 'secret';
+    /** Builds get it too. */
     build: boolean;
+    /** Null for secrets, and for a token that may see names only. */
     value: string | null;
+    /** The environment version that set it. */
     version: number;
     updatedAt: string;
+    /** Name of the token. */
     updatedBy: string | null;
   }[];
 };
 
 export type EnvironmentResult = {
+  /** The newest version; the one before when nothing was different. */
   version: number;
   set: { name: string; scope: string; kind: 'plain' | 'secret' }[];
   unset: { name: string; scope: string }[];
   production: {
+    /** `none`: nothing is live. `current`: what is live runs with these values. `failed`: the code does not start with them, so what was live before still serves, with the values of then. `postponed`: no worker could be had, and it is tried again. */
     state: 'none' | 'current' | 'failed' | 'postponed';
+    /** This call made a new deployment. */
     isReleased: boolean;
     live: Deployment | null;
     reason: string | null;
   };
+  /** Previews that got other values. */
   previews: number;
+  /** What live code reads and will miss, and what became a secret unasked. */
   warnings: string[];
   elapsedMs: number;
 };
@@ -331,6 +422,7 @@ export type EnvironmentVersion = {
   version: number;
   createdAt: string;
   createdBy: string | null;
+  /** The older version that it brought back. */
   restoredFrom: number | null;
   set: { name: string; scope: string }[];
   unset: { name: string; scope: string }[];
@@ -462,15 +554,20 @@ export type Key = {
 export type ListedFunctionMetrics = { app: string; function: string; metrics: Metrics };
 
 export type LogEntry = {
+  /** Grows from entry to entry. */
   id: string;
   at: string;
   level: 'debug' | 'info' | 'warn' | 'error';
   kind: 'line' | 'report' | 'failure' | 'notice';
   function: string;
+  /** `7` of v7; null for the unnumbered deployments that commit hosts serve. */
   version: number | null;
   deployment: string;
+  /** Null for what belongs to no request. */
   requestId: string | null;
+  /** As it was printed: it may have several lines, and anything that a terminal would obey. */
   text: string;
+  /** What a structured line says; of a report its figures, of a failure `errorType` and `errorMessage`. */
   fields: Record<string, unknown> | null;
 };
 
@@ -546,16 +643,24 @@ export type PolledDeviceLogin = {
 
 export type Promotion = {
   deployment: Deployment;
+  /** The environment that it runs with. */
   environmentVersion: number;
+  /** From the request's arrival to the moment when no new request can reach the old deployment. */
   elapsedMs: number;
   lines: string[];
 };
 
 export type Push = {
   id: string;
+  /** Name of the token that pushed. */
   by: string;
-  refs: { ref: string; commit: string | null }[];
+  refs: {
+    ref: string;
+    /** Null: it deletes the ref. */
+    commit: string | null;
+  }[];
   startedAt: string;
+  /** Null while it runs, as is the outcome. */
   endedAt: string | null;
   outcome:
     | 'succeeded'
@@ -568,6 +673,7 @@ export type Push = {
     | null;
 };
 
+/** A line as the pusher sees it; nothing but a sign of life; or, last, how the push has ended. Without an outcome the server stopped before the end. */
 export type PushOutput = {
   line?: string;
   outcome?:
@@ -584,6 +690,7 @@ export type Release = {
   version: number;
   commit: string;
   subject: string;
+  /** What caused it. */
   cause: 'push' | 'rollback' | 'reconcile' | 'environment' | 'redeploy' | 'promote';
   sourceVersion: number | null;
   by: string | null;
@@ -605,12 +712,18 @@ export type Token = {
   id: string;
   name: string;
   kind: 'personal' | 'ci' | 'service';
+  /** Of all its apps; null where they differ, and of service tokens. */
   role: 'viewer' | 'deployer' | 'admin' | null;
+  /** Names of the apps that the token is limited to; null for all. */
   apps: string[] | null;
+  /** The role for each app; a null app stands for all and the platform. */
   grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  /** The actions of a service token; null for the others. */
   can: string[] | null;
+  /** The token's first characters, enough to recognise it and useless to anybody else. */
   prefix: string;
   createdAt: string;
+  /** Id of the token that made it; null for the first one. */
   createdBy: string | null;
   expiresAt: string | null;
   revokedAt: string | null;
@@ -619,11 +732,16 @@ export type Token = {
 
 export type UploadedCertificate = {
   id: string;
+  /** A-labels in lower case, `*.example.com`, or IP addresses. */
   names: string[];
+  /** Null: the platform's own. */
   app: string | null;
+  /** Ordered at a certificate authority, issued by this machine's own, or uploaded. */
   source: 'acme' | 'local' | 'upload';
+  /** `pending`: there is none yet, and nothing has failed. `failing`: it could not be ordered or renewed, and there is time. `at-risk`: it ends soon, and there is nothing in its place. */
   state: 'valid' | 'pending' | 'failing' | 'at-risk' | 'expired';
   notAfter: string | null;
+  /** When the platform orders, renews or tries again; null where it does nothing by itself. */
   nextAttempt: string | null;
   problem: { message: string; hint: string } | null;
   warnings: string[];
@@ -634,9 +752,13 @@ export type WhoAmI = {
   tokenId: string;
   name: string;
   kind: 'personal' | 'ci' | 'service';
+  /** Of all its apps; null where they differ, and of service tokens. */
   role: 'viewer' | 'deployer' | 'admin' | null;
+  /** Names of the apps that the token is limited to; null for all. */
   apps: string[] | null;
+  /** The role for each app; a null app stands for all and the platform. */
   grants: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
+  /** The actions of a service token; null for the others. */
   can: string[] | null;
   expiresAt: string | null;
 };
@@ -904,6 +1026,7 @@ export interface Operations {
         set?: {
           name: string;
           value: string;
+          /** `all`, `production`, `preview` or `branch:<name>`. The first without it. */
           scope?: string;
           kind?: 'plain' | 'secret';
           build?: boolean;
@@ -922,7 +1045,13 @@ export interface Operations {
   setEnvironmentValue: {
     input: {
       params: { app: string; name: string };
-      body: { value: string; scope?: string; kind?: 'plain' | 'secret'; build?: boolean };
+      body: {
+        value: string;
+        /** `all`, `production`, `preview` or `branch:<name>`. The first without it. */
+        scope?: string;
+        kind?: 'plain' | 'secret';
+        build?: boolean;
+      };
     };
     answer: EnvironmentResult;
   };
@@ -948,17 +1077,20 @@ export interface Operations {
   addDomain: {
     input: {
       params: { app: string };
-      body: { name: string; branch?: string; redirectTo?: string };
+      body: {
+        name: string;
+        /** Branch or tag that it serves; without it, production. */
+        branch?: string;
+        /** Another domain of the app. */
+        redirectTo?: string;
+      };
     };
     answer: Domain;
   };
   /** Show one domain */
   getDomain: { input: { params: { app: string; name: string } }; answer: Domain };
   /** Remove a domain: it answers no more at once */
-  removeDomain: {
-    input: { params: { app: string; name: string } };
-    answer: { name: string; quarantinedUntil: string | null; redirects: string[] };
-  };
+  removeDomain: { input: { params: { app: string; name: string } }; answer: DomainRemoval };
   /** Ask DNS now whether a domain is proved and leads here */
   verifyDomain: { input: { params: { app: string; name: string } }; answer: Domain };
   /** List the certificates of the platform and of the apps that the token can see */
@@ -968,7 +1100,16 @@ export interface Operations {
   };
   /** Upload a certificate and its key, which nobody can read again */
   uploadCertificate: {
-    input: { body: { chain: string; key: string; app?: string } };
+    input: {
+      body: {
+        /** PEM, leaf first. */
+        chain: string;
+        /** PEM, unencrypted. */
+        key: string;
+        /** Whose domains it is for; without it, those of the platform, which only an admin may change. */
+        app?: string;
+      };
+    };
     answer: UploadedCertificate;
   };
   /** Show the certificate of this machine's own authority; takes no token */
@@ -990,10 +1131,14 @@ export interface Operations {
       body: {
         name: string;
         role?: 'viewer' | 'deployer' | 'admin';
+        /** Absent for all and the platform. */
         apps?: string[];
+        /** In place of a role and apps. */
         grants?: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
         expiresInSeconds?: number;
+        /** `personal` unless said otherwise. */
         kind?: 'personal' | 'ci' | 'service';
+        /** What a service token may do. */
         can?: string[];
       };
     };
@@ -1072,7 +1217,9 @@ export interface Operations {
       body: {
         name: string;
         role?: 'viewer' | 'deployer' | 'admin';
+        /** Absent for all and the platform. */
         apps?: string[];
+        /** In place of a role and apps. */
         grants?: { app: string | null; role: 'viewer' | 'deployer' | 'admin' }[];
         expiresInSeconds?: number;
       };

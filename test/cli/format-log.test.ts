@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { formatLogEntry } from '../../src/cli/format-log.ts';
-import type { LogView } from '../../src/protocol/control-api.ts';
+import type { LogEntry } from '../../src/protocol/control-client.generated.ts';
 
-const view = (given: Partial<LogView>): LogView => ({
+const view = (given: Partial<LogEntry>): LogEntry => ({
   id: '1',
   at: '2026-01-31T12:00:00.000Z',
   level: 'info',
@@ -17,7 +17,7 @@ const view = (given: Partial<LogView>): LogView => ({
 });
 
 const HEAD = '2026-01-31T12:00:00.000Z info  main 1a2b3c4d';
-const plain = (given: Partial<LogView>): string =>
+const plain = (given: Partial<LogEntry>): string =>
   formatLogEntry(view(given), { hasColors: false });
 
 it('shows time, level, function, request and text', () => {

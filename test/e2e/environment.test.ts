@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { EnvironmentResult, EnvironmentView } from '../../src/protocol/environment-api.ts';
+import type {
+  Environment,
+  EnvironmentResult,
+} from '../../src/protocol/control-client.generated.ts';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { createRepository } from '../support/repository.ts';
@@ -112,7 +115,7 @@ describe('a change of the environment', () => {
     for (const name of names) expect(await told('crowd', name)).toBe(`of ${name}`);
     const view = JSON.parse(
       (await callControl(platform(), '/apps/crowd/environment')).body,
-    ) as EnvironmentView;
+    ) as Environment;
     expect(view.version).toBe(8);
     expect(view.items.map((item) => item.name)).toEqual(names);
   });

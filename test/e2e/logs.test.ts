@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LogView } from '../../src/protocol/control-api.ts';
+import type { LogEntry } from '../../src/protocol/control-client.generated.ts';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
@@ -16,19 +16,19 @@ async function deployed(app: string, code: string): Promise<TestRepository> {
 }
 
 /** What `fn logs --json` prints, oldest first. */
-async function entriesOf(repository: TestRepository, ...args: string[]): Promise<LogView[]> {
+async function entriesOf(repository: TestRepository, ...args: string[]): Promise<LogEntry[]> {
   const { code, output } = await repository.fn('logs', '--json', ...args);
   expect(code, output).toBe(0);
   return output
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as LogView);
+    .map((line) => JSON.parse(line) as LogEntry);
 }
 
 async function untilLogged(
   repository: TestRepository,
-  isThere: (entries: LogView[]) => boolean,
-): Promise<LogView[]> {
+  isThere: (entries: LogEntry[]) => boolean,
+): Promise<LogEntry[]> {
   return eventually(async () => {
     const entries = await entriesOf(repository, '--limit', '1000');
     expect(entries).toSatisfy(isThere);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EnvironmentView } from '../../src/protocol/environment-api.ts';
+import type { Environment } from '../../src/protocol/control-client.generated.ts';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -133,7 +133,7 @@ describe('a value that was stored when control is killed', () => {
     const changing = set('killed', { name: 'WORD', value: 'new' }).catch(() => null); // Its answer dies with control.
     await eventually(async () => {
       const view = await callControl(platform(), '/apps/killed/environment');
-      expect((JSON.parse(view.body) as EnvironmentView).version).toBe(2);
+      expect((JSON.parse(view.body) as Environment).version).toBe(2);
     });
     const running = descendantsOf(platform().pid);
     const control = running.filter((one) => one.commandLine.endsWith('programs/control.mjs'));

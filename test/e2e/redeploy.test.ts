@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DeploymentDetail } from '../../src/protocol/control-api.ts';
+import type { DeploymentDetail } from '../../src/protocol/control-client.generated.ts';
 import { ask } from '../support/ask.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { usePlatform } from '../support/use-platform.ts';

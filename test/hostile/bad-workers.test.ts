@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LogPage } from '../../src/protocol/control-api.ts';
+import type { Operations } from '../../src/protocol/control-client.generated.ts';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,6 +9,8 @@ import { descendantsOf, platformProcesses } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { keepAsking, type SteadyRequests } from '../support/steady-requests.ts';
 import { usePlatform } from '../support/use-platform.ts';
+
+type LogPage = Operations['listLogs']['answer'];
 
 const FIXTURE = join(import.meta.dirname, 'fixtures/bad-worker.cjs');
 const ORDINARY_UID = 65_530;

@@ -7,10 +7,12 @@ import { buffer } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertificateView } from '../../src/protocol/certificates-api.ts';
-import type { UploadedCertificate } from '../../src/protocol/control-client.generated.ts';
-import type { Page } from '../../src/protocol/control-api.ts';
-import type { DomainView } from '../../src/protocol/domains-api.ts';
+import type {
+  Certificate,
+  Domain,
+  Operations,
+  UploadedCertificate,
+} from '../../src/protocol/control-client.generated.ts';
 import type { Answer } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { issue, type Issued } from '../support/issued.ts';
@@ -74,7 +76,7 @@ async function get(host: string, path = '/', ca = root): Promise<Answer & { name
 
 async function prove(name: string, ...options: string[]): Promise<void> {
   const added = await shop.fn('domains', 'add', name, '--json', ...options);
-  const { records } = JSON.parse(added.output) as DomainView;
+  const { records } = JSON.parse(added.output) as Domain;
   const record = records.find(({ type }) => type === 'TXT');
   await pebble.dns('/set-txt', { host: `${record?.name}.`, value: record?.value });
   expect(await shop.fn('domains', 'verify', name)).toMatchObject({ code: 0 });
@@ -96,7 +98,7 @@ it('are served over HTTPS soon after they are verified, an apex and its www by o
     /^example\.org +verified +production +valid until \d{4}-\d\d-\d\d/m,
   );
   const { output } = await shop.fn('domains', 'list', '--json');
-  const { items } = JSON.parse(output) as Page<DomainView>;
+  const { items } = JSON.parse(output) as Operations['listDomains']['answer'];
   expect(items.map(({ certificate }) => certificate?.state)).toEqual(['valid', 'valid']);
   const certificates = await shop.fn('certificates', 'list');
   expect(certificates.output).toMatch(/^ID +NAMES +APP +SOURCE +STATE +ENDS +NEXT +PROBLEM/m);
@@ -164,7 +166,7 @@ describe('a certificate that somebody brings for the domain of an app', () => {
     const stranger = await tokenFor('admin', '--app', 'strangers');
     expect((await ask(stranger, 'DELETE', path)).status).toBe(404);
     const seen = (await (await ask(stranger, 'GET', '/certificates')).json()) as {
-      items: CertificateView[];
+      items: Certificate[];
     };
     expect(JSON.stringify(seen)).not.toContain('brought.org');
     expect((await ask(deployer, 'DELETE', path)).status).toBe(204);

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOMAIN_QUARANTINE_MS } from '../../src/model/domain.ts';
-import type { DomainView } from '../../src/protocol/domains-api.ts';
+import type { Domain } from '../../src/protocol/control-client.generated.ts';
 import type { Answer } from '../support/ask.ts';
 import { databaseUrl } from '../support/database-url.ts';
 import { openDatabase } from '../../src/store/database.ts';
@@ -53,12 +53,12 @@ async function get(host: string, path = '/', method = 'GET'): Promise<Answer> {
   return { status: response.statusCode ?? 0, headers: response.headers, body };
 }
 
-async function views(repository: TestRepository): Promise<DomainView[]> {
+async function views(repository: TestRepository): Promise<Domain[]> {
   const { output } = await repository.fn('domains', 'list', '--json');
-  return (JSON.parse(output) as { items: DomainView[] }).items;
+  return (JSON.parse(output) as { items: Domain[] }).items;
 }
 
-async function view(repository: TestRepository, name: string): Promise<DomainView | undefined> {
+async function view(repository: TestRepository, name: string): Promise<Domain | undefined> {
   return (await views(repository)).find((domain) => domain.name === name);
 }
 

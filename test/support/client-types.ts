@@ -11,7 +11,7 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 export const CLIENT_TYPES = resolve(PROJECT, 'src/protocol/control-client.generated.ts');
 
 const HEADER = `/**
- * The control API as a client sees it: made from its OpenAPI document by \`npm run generate\`, and compared with it by
+ * The control API as its server and its clients see it: made from its OpenAPI document by \`npm run generate\`, and compared with it by
  * test/api/client-types.test.ts. Over 300 lines, since nobody edits it.
  */
 `;

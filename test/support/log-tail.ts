@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
-import type { LogView } from '../../src/protocol/control-api.ts';
+import type { LogEntry } from '../../src/protocol/control-client.generated.ts';
 import { eventually } from './eventually.ts';
 
 const FN = resolve(import.meta.dirname, '../../bin/fn');
 
 export interface LogTail {
   /** What has come so far. */
-  readonly entries: LogView[];
+  readonly entries: LogEntry[];
   notices(): string;
   /** Texts of what functions printed. */
   lines(): string[];
@@ -29,10 +29,10 @@ export async function startLogTail(
     env: { PATH: process.env['PATH'], FN_SERVER: server.url, FN_TOKEN: token },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const entries: LogView[] = [];
+  const entries: LogEntry[] = [];
   let notices = '';
   createInterface({ input: child.stdout }).on('line', (line) => {
-    entries.push(JSON.parse(line) as LogView);
+    entries.push(JSON.parse(line) as LogEntry);
   });
   child.stderr.on('data', (chunk: Buffer) => (notices += chunk.toString()));
   const ended = once(child, 'exit').then(

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { ACCESS_LEVELS } from '../../protocol/snapshot.ts';
 import { pageOf } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_LIFETIME_S = 365 * 24 * 3600;
 export const DEFAULT_LIFETIME_S = 7 * 24 * 3600;
@@ -53,7 +54,7 @@ const fields = {
   opens: Type.String({
     description: '`production`, the full ref of a branch or tag, or the full SHA of a commit.',
   }),
-  createdBy: Type.Union([Type.String(), Type.Null()]),
+  createdBy: nullable(Type.String()),
   createdAt: Type.String(),
   expiresAt: Type.String(),
 };

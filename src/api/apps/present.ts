@@ -1,6 +1,6 @@
 import { productionUrl, type PublicAddress } from '../../model/address.ts';
 import { shortRefName } from '../../model/slug.ts';
-import type { AppView } from '../../protocol/control-api.ts';
+import type { App as AppView } from '../../protocol/control-client.generated.ts';
 import type { App } from '../../store/apps.ts';
 import type { Live } from '../../store/routes.ts';
 

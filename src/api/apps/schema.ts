@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { pageOf, pageQuery } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_SEARCH_CHARACTERS = 60;
 
@@ -9,10 +10,16 @@ export const AppSchema = Type.Object(
   {
     id: Type.String(),
     name: Type.String(),
-    productionBranch: Type.Union([Type.String(), Type.Null()]),
-    url: Type.String(),
-    version: Type.Union([Type.Integer(), Type.Null()]),
-    commit: Type.Union([Type.String(), Type.Null()]),
+    productionBranch: nullable(
+      Type.String(),
+      '`main` or `master`, without `refs/heads/`; null before the first push of either.',
+    ),
+    url: Type.String({ description: 'Where production answers.' }),
+    version: nullable(Type.Integer(), 'What production serves; null before the first release.'),
+    commit: nullable(
+      Type.String(),
+      'Full SHA that production serves; null before the first release.',
+    ),
     createdAt: Type.String(),
   },
   { title: 'App' },

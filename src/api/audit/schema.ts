@@ -1,13 +1,11 @@
 import { Type } from 'typebox';
 import { AUDIT_PROBLEM_KINDS } from '../../model/audit.ts';
 import { pageOf, pageQuery } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_NAME_CHARACTERS = 200;
 
-const NullableString = Type.Union([Type.String(), Type.Null()]);
-const nullableString = (description: string) =>
-  Type.Union([Type.String(), Type.Null()], { description });
-const Details = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]);
+const Details = nullable(Type.Record(Type.String(), Type.Unknown()));
 
 const AuditEntrySchema = Type.Object(
   {
@@ -16,18 +14,21 @@ const AuditEntrySchema = Type.Object(
     outcome: Type.Enum(['requested', 'succeeded', 'failed'], {
       description: '`requested` before it is done; one of the others when it has ended.',
     }),
-    reason: nullableString('Why it failed.'),
+    reason: nullable(Type.String(), 'Why it failed.'),
     actor: Type.Object({
       kind: Type.String({ description: '`platform`, or that of the token.' }),
-      id: NullableString,
-      name: NullableString,
+      id: nullable(Type.String()),
+      name: nullable(Type.String()),
     }),
     action: Type.String(),
-    app: NullableString,
-    target: nullableString('What it was done to; null for the app itself.'),
-    address: nullableString('As the door saw it; null for what the platform did by itself.'),
-    userAgent: NullableString,
-    requestId: nullableString('Of `requested` and of its outcome the same.'),
+    app: nullable(Type.String()),
+    target: nullable(Type.String(), 'What it was done to; null for the app itself.'),
+    address: nullable(
+      Type.String(),
+      'As the door saw it; null for what the platform did by itself.',
+    ),
+    userAgent: nullable(Type.String()),
+    requestId: nullable(Type.String(), 'Of `requested` and of its outcome the same.'),
     before: Details,
     after: Details,
   },
@@ -62,17 +63,17 @@ export const AuditVerificationSchema = Type.Object(
     verifiedTo: Type.Integer({
       description: 'Of the last entry that was proved; the one before `from` when none was.',
     }),
-    next: Type.Union([Type.Integer(), Type.Null()], {
-      description: 'Where to go on, with `from`; null at the end, or at a problem.',
-    }),
-    problem: Type.Union([
+    next: nullable(
+      Type.Integer(),
+      'Where to go on, with `from`; null at the end, or at a problem.',
+    ),
+    problem: nullable(
       Type.Object({
         sequence: Type.Integer({ description: 'The first that is not as it was written.' }),
         kind: Type.Enum([...AUDIT_PROBLEM_KINDS]),
         message: Type.String(),
       }),
-      Type.Null(),
-    ]),
+    ),
   },
   { title: 'AuditVerification' },
 );

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { Actor } from '../../access/index.ts';
-import type { CertificateView } from '../../protocol/certificates-api.ts';
+import type { Certificate } from '../../protocol/control-client.generated.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import type { App } from '../../store/apps.ts';
 import { findApp, listApps } from '../../store/apps.ts';
@@ -23,7 +23,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 /** Of one that is still to be ordered, its names tell it from the others. */
 const BY_NAMES = {
   list: 'listCertificates',
-  keyOf: ({ names, id, source }: CertificateView) => [names.join(' '), source, id ?? ''] as const,
+  keyOf: ({ names, id, source }: Certificate) => [names.join(' '), source, id ?? ''] as const,
   types: ['string', 'string', 'string'] as const,
 };
 

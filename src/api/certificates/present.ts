@@ -1,12 +1,12 @@
 import type { ShownStatus } from '../../certs/index.ts';
-import type { CertificateView } from '../../protocol/certificates-api.ts';
+import type { Certificate } from '../../protocol/control-client.generated.ts';
 import type { CertificateRow } from '../../store/certificates.ts';
 
 /** Of one that the platform did not order. */
 export function presentRow(
   row: CertificateRow,
   { app, isLasting, now }: { app: string | null; isLasting: boolean; now: number },
-): CertificateView & { id: string } {
+): Certificate & { id: string } {
   const { id, names, source, notAfter } = row;
   const isOver = notAfter.getTime() <= now;
   const isEnding = source === 'upload' && !isLasting;
@@ -31,7 +31,7 @@ export function presentRow(
 export function presentStatus(
   status: ShownStatus,
   { app, now }: { app: string | null; now: number },
-): CertificateView {
+): Certificate {
   const { id, names, state, notAfter, nextAttempt, problem } = status;
   return {
     id,

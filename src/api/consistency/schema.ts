@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { nullable } from '../nullable.ts';
 
 const FindingSchema = Type.Object(
   {
@@ -9,9 +10,7 @@ const FindingSchema = Type.Object(
       Type.Literal('routes'),
       Type.Literal('sandboxes'),
     ]),
-    app: Type.Union([Type.String(), Type.Null()], {
-      description: 'Name of the app; null where it is of none',
-    }),
+    app: nullable(Type.String(), 'Name of the app; null where it is of none'),
     message: Type.String({ description: 'Which two things do not agree' }),
     remedy: Type.String({ description: 'A command, or what the platform does by itself' }),
   },

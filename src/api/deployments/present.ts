@@ -3,11 +3,11 @@ import { commitUrl, productionUrl, refUrl, type PublicAddress } from '../../mode
 import type { DeployedAgain } from '../../deploy/index.ts';
 import type { ServedFunction } from '../../model/served.ts';
 import type {
+  DeployedAgain as DeployedAgainView,
+  DeployedFunction,
+  Deployment as DeploymentView,
   DeploymentDetail,
-  DeploymentView,
-  FunctionView,
-  RollbackResult,
-} from '../../protocol/control-api.ts';
+} from '../../protocol/control-client.generated.ts';
 import type { App } from '../../store/apps.ts';
 import type { BundleRow } from '../../store/builds.ts';
 import type { DeploymentFacts } from '../../store/deployment-names.ts';
@@ -61,7 +61,7 @@ export function presentAgain(
   address: PublicAddress,
   app: App,
   { deployment, elapsedMs }: DeployedAgain,
-): RollbackResult {
+): DeployedAgainView {
   return {
     deployment: presentDeployment(address, app, deployment),
     environmentVersion: deployment.envVersion,
@@ -92,7 +92,7 @@ interface InspectedDeployment {
   bundle: BundleRow | null;
 }
 
-function presentFunction(fn: ServedFunction): FunctionView {
+function presentFunction(fn: ServedFunction): DeployedFunction {
   const { name, entry, path, methods, convention, memoryMib, timeoutMs, concurrency } = fn;
   return {
     name,

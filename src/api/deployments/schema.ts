@@ -1,28 +1,37 @@
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
 import { DEPLOYMENT_KINDS, DEPLOYMENT_STATES } from '../../model/deployment.ts';
 import { pageOf, pageQuery } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_REF_CHARACTERS = 300;
 
 export const DeploymentSchema = Type.Object(
   {
     id: Type.String(),
-    version: Type.Union([Type.Integer(), Type.Null()]),
+    version: nullable(
+      Type.Integer(),
+      '`7` of v7; null for the unnumbered deployments that commit hosts serve.',
+    ),
     kind: Type.Enum([...DEPLOYMENT_KINDS]),
     ref: Type.String(),
-    commit: Type.String(),
-    subject: Type.String(),
+    commit: Type.String({ description: 'Full SHA, 40 hex digits.' }),
+    subject: Type.String({ description: 'First line of the commit message.' }),
     author: Type.String(),
     state: Type.Enum([...DEPLOYMENT_STATES]),
-    bundle: Type.Union([Type.String(), Type.Null()]),
+    bundle: nullable(Type.String(), 'sha256 of the bundle; null until it is built.'),
     envVersion: Type.Integer(),
     createdAt: Type.String(),
-    liveAt: Type.Union([Type.String(), Type.Null()]),
-    buildMs: Type.Union([Type.Integer(), Type.Null()]),
+    liveAt: nullable(Type.String(), 'Null until it went live.'),
+    buildMs: nullable(
+      Type.Integer(),
+      'Null while building, and when the bundle was there already.',
+    ),
     url: Type.String(),
-    isCurrent: Type.Boolean(),
-    reason: Type.Union([Type.String(), Type.Null()]),
-    trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy', 'promote']),
+    isCurrent: Type.Boolean({ description: 'Its host answers with it now.' }),
+    reason: nullable(Type.String(), 'Why it failed; null otherwise.'),
+    trigger: Type.Enum(['push', 'rollback', 'reconcile', 'environment', 'redeploy', 'promote'], {
+      description: 'What caused it.',
+    }),
   },
   { title: 'Deployment' },
 );
@@ -45,8 +54,6 @@ export const DeploymentQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
-
 /** A version, an id, a branch or tag, or a commit. */
 const MAX_NAME_CHARACTERS = 210;
 
@@ -58,10 +65,13 @@ export const DeploymentParams = Type.Object({
 const FunctionSchema = Type.Object(
   {
     name: Type.String(),
-    entry: Nullable(Type.String()),
-    path: Nullable(Type.String()),
-    methods: Nullable(Type.Array(Type.String())),
-    convention: Nullable(Type.String()),
+    entry: nullable(Type.String(), 'Repository file; null where the bundle does not tell.'),
+    path: nullable(Type.String(), 'Pattern of the paths that it answers; null for all.'),
+    methods: nullable(Type.Array(Type.String()), 'Null for all.'),
+    convention: nullable(
+      Type.String(),
+      'As fn.json names it; null when it is found out from the exports.',
+    ),
     memoryMib: Type.Integer(),
     timeoutMs: Type.Integer(),
     concurrency: Type.Integer(),
@@ -72,12 +82,20 @@ const FunctionSchema = Type.Object(
 export const DeploymentDetailSchema = Type.Object(
   {
     ...DeploymentSchema.properties,
-    commitUrl: Type.String(),
-    sourceVersion: Nullable(Type.Integer()),
-    createdBy: Nullable(Type.String()),
-    endedAt: Nullable(Type.String()),
-    bundleBytes: Nullable(Type.Integer()),
-    functions: Type.Array(FunctionSchema),
+    commitUrl: Type.String({
+      description: 'Where its commit answers, with the preview environment.',
+    }),
+    sourceVersion: nullable(
+      Type.Integer(),
+      'The version whose bundle it deployed again; null for a push.',
+    ),
+    createdBy: nullable(
+      Type.String(),
+      'Name of the token; null for what the platform did by itself.',
+    ),
+    endedAt: nullable(Type.String(), 'When it was replaced or failed.'),
+    bundleBytes: nullable(Type.Integer()),
+    functions: Type.Array(FunctionSchema, { description: 'Empty until it is built.' }),
   },
   { title: 'DeploymentDetail' },
 );
@@ -90,14 +108,14 @@ export const ReleasePage = pageOf(
       commit: Type.String(),
       subject: Type.String(),
       cause: DeploymentSchema.properties.trigger,
-      sourceVersion: Nullable(
+      sourceVersion: nullable(
         Type.Integer({ description: 'The version whose bundle was deployed again' }),
       ),
-      by: Nullable(
+      by: nullable(
         Type.String({ description: 'The token that caused it; null for the platform itself' }),
       ),
       liveAt: Type.String(),
-      endedAt: Nullable(Type.String()),
+      endedAt: nullable(Type.String()),
       isCurrent: Type.Boolean(),
     },
     { title: 'Release' },
@@ -125,8 +143,11 @@ export const RollbackBody = Type.Object(
 export const RollbackSchema = Type.Object(
   {
     deployment: DeploymentSchema,
-    environmentVersion: Type.Integer(),
-    elapsedMs: Type.Number(),
+    environmentVersion: Type.Integer({ description: 'The environment that it runs with.' }),
+    elapsedMs: Type.Number({
+      description:
+        "From the request's arrival to the moment when no new request can reach the old deployment.",
+    }),
   },
   { title: 'DeployedAgain' },
 );

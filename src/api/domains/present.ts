@@ -2,10 +2,10 @@ import { domainToUnicode } from 'node:url';
 import type { DomainStatus } from '../../domains/index.ts';
 import { hostUrl, type PublicAddress } from '../../model/address.ts';
 import { DOMAIN_QUARANTINE_MS, domainBase, isWildcard } from '../../model/domain.ts';
-import type { DomainCertificate, DomainRemoval, DomainView } from '../../protocol/domains-api.ts';
+import type { Domain, DomainRemoval } from '../../protocol/control-client.generated.ts';
 import type { RemovedDomain } from '../../store/domains.ts';
 
-export function presentDomain(address: PublicAddress, status: DomainStatus): DomainView {
+export function presentDomain(address: PublicAddress, status: DomainStatus): Domain {
   const { domain, branch, records, findings, problem, certificate } = status;
   const { name, redirectTo, proof, report, checkedAt, nextCheckAt, createdAt, verifiedAt } = domain;
   return {
@@ -32,7 +32,7 @@ function presentCertificate({
   state,
   notAfter,
   problem,
-}: NonNullable<DomainStatus['certificate']>): DomainCertificate {
+}: NonNullable<DomainStatus['certificate']>): Domain['certificate'] {
   return {
     state,
     expiresAt: notAfter === null ? null : new Date(notAfter).toISOString(),

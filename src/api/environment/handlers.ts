@@ -1,11 +1,8 @@
 import type { FastifyRequest } from 'fastify';
+import type { Static } from 'typebox';
 import type { Actor } from '../../access/index.ts';
 import { parseScope, type Scope, type ValueChange } from '../../model/environment.ts';
-import type {
-  EnvironmentPut,
-  EnvironmentResult,
-  EnvironmentView,
-} from '../../protocol/environment-api.ts';
+import type { Environment, EnvironmentResult } from '../../protocol/control-client.generated.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { systemClock } from '../../std/clock.ts';
 import type { App } from '../../store/apps.ts';
@@ -50,7 +47,7 @@ export function environmentRoutes(api: ApiInstance, deps: ApiDeps): void {
 async function viewOf(
   { access, vault }: ApiDeps,
   { actor, app, version }: { actor: Actor; app: App; version: number | null },
-): Promise<EnvironmentView> {
+): Promise<Environment> {
   const view = presentEnvironment(await vault.describe(app.id, version));
   return access.may(actor, 'environment.read', app) ? view : withoutValues(view);
 }
@@ -200,7 +197,10 @@ async function requireText({ body }: { body: unknown }): Promise<void> {
   }
 }
 
-function toChange(name: string, { value, scope, kind, build }: EnvironmentPut): ValueChange {
+function toChange(
+  name: string,
+  { value, scope, kind, build }: Static<typeof EnvironmentPutBody>,
+): ValueChange {
   return { name, scope: readScope(scope), value, kind, isBuild: build };
 }
 

@@ -1,10 +1,10 @@
 import type { EnvironmentChanges } from '../../deploy/index.ts';
 import type { PublicAddress } from '../../model/address.ts';
 import type {
+  Environment,
   EnvironmentResult,
-  EnvironmentVersionView,
-  EnvironmentView,
-} from '../../protocol/environment-api.ts';
+  EnvironmentVersion,
+} from '../../protocol/control-client.generated.ts';
 import type { EnvironmentDescription } from '../../secrets/index.ts';
 import type { App } from '../../store/apps.ts';
 import type { EnvironmentVersionRow } from '../../store/environment.ts';
@@ -12,7 +12,7 @@ import { presentDeployment } from '../deployments/present.ts';
 
 type Changed = Awaited<ReturnType<EnvironmentChanges['change']>>;
 
-export function presentEnvironment({ version, entries }: EnvironmentDescription): EnvironmentView {
+export function presentEnvironment({ version, entries }: EnvironmentDescription): Environment {
   const items = entries.map(({ name, scope, kind, isBuild, value, since, setAt, setBy }) => ({
     name,
     scope,
@@ -27,11 +27,11 @@ export function presentEnvironment({ version, entries }: EnvironmentDescription)
 }
 
 /** For whoever may know what there is and not what it says. */
-export function withoutValues(view: EnvironmentView): EnvironmentView {
+export function withoutValues(view: Environment): Environment {
   return { ...view, items: view.items.map((item) => ({ ...item, value: null })) };
 }
 
-export function presentEnvironmentVersion(row: EnvironmentVersionRow): EnvironmentVersionView {
+export function presentEnvironmentVersion(row: EnvironmentVersionRow): EnvironmentVersion {
   return { ...row, createdAt: row.createdAt.toISOString() };
 }
 

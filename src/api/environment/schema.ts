@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { AppParams } from '../apps/schema.ts';
 import { DeploymentSchema } from '../deployments/schema.ts';
 import { pageOf } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 /** More than an app may have; what is too many is said by the limit on names. */
 const MAX_CHANGES = 4_000;
@@ -10,10 +11,10 @@ const MAX_NAME_CHARACTERS = 1_000;
 /** The largest that a column of the database holds. */
 const MAX_VERSION = 2 ** 31 - 1;
 
+const SCOPES = '`all`, `production`, `preview` or `branch:<name>`.';
 const Kind = Type.Enum(['plain', 'secret']);
 const Name = Type.String({ maxLength: MAX_NAME_CHARACTERS });
 const ScopeName = Type.String({ maxLength: MAX_NAME_CHARACTERS });
-const NullableString = Type.Union([Type.String(), Type.Null()]);
 
 export const EnvironmentQuery = Type.Object(
   { version: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_VERSION })) },
@@ -26,13 +27,16 @@ export const EnvironmentSchema = Type.Object(
     items: Type.Array(
       Type.Object({
         name: Type.String(),
-        scope: Type.String(),
+        scope: Type.String({ description: SCOPES }),
         kind: Kind,
-        build: Type.Boolean(),
-        value: NullableString,
-        version: Type.Integer(),
+        build: Type.Boolean({ description: 'Builds get it too.' }),
+        value: nullable(
+          Type.String(),
+          'Null for secrets, and for a token that may see names only.',
+        ),
+        version: Type.Integer({ description: 'The environment version that set it.' }),
         updatedAt: Type.String(),
-        updatedBy: NullableString,
+        updatedBy: nullable(Type.String(), 'Name of the token.'),
       }),
     ),
   },
@@ -46,8 +50,8 @@ export const EnvironmentVersionPage = pageOf(
     {
       version: Type.Integer(),
       createdAt: Type.String(),
-      createdBy: NullableString,
-      restoredFrom: Type.Union([Type.Integer(), Type.Null()]),
+      createdBy: nullable(Type.String()),
+      restoredFrom: nullable(Type.Integer(), 'The older version that it brought back.'),
       set: ScopedNames,
       unset: ScopedNames,
     },
@@ -57,7 +61,9 @@ export const EnvironmentVersionPage = pageOf(
 
 const valueFields = {
   value: Type.String(),
-  scope: Type.Optional(ScopeName),
+  scope: Type.Optional(
+    Type.String({ maxLength: MAX_NAME_CHARACTERS, description: `${SCOPES} The first without it.` }),
+  ),
   kind: Type.Optional(Kind),
   build: Type.Optional(Type.Boolean()),
 };
@@ -86,17 +92,24 @@ export const EnvironmentScopeQuery = Type.Object({ scope: Type.Optional(ScopeNam
 
 export const EnvironmentResultSchema = Type.Object(
   {
-    version: Type.Integer(),
+    version: Type.Integer({
+      description: 'The newest version; the one before when nothing was different.',
+    }),
     set: Type.Array(Type.Object({ name: Type.String(), scope: Type.String(), kind: Kind })),
     unset: ScopedNames,
     production: Type.Object({
-      state: Type.Enum(['none', 'current', 'failed', 'postponed']),
-      isReleased: Type.Boolean(),
-      live: Type.Union([DeploymentSchema, Type.Null()]),
-      reason: NullableString,
+      state: Type.Enum(['none', 'current', 'failed', 'postponed'], {
+        description:
+          '`none`: nothing is live. `current`: what is live runs with these values. `failed`: the code does not start with them, so what was live before still serves, with the values of then. `postponed`: no worker could be had, and it is tried again.',
+      }),
+      isReleased: Type.Boolean({ description: 'This call made a new deployment.' }),
+      live: nullable(DeploymentSchema),
+      reason: nullable(Type.String()),
     }),
-    previews: Type.Integer(),
-    warnings: Type.Array(Type.String()),
+    previews: Type.Integer({ description: 'Previews that got other values.' }),
+    warnings: Type.Array(Type.String(), {
+      description: 'What live code reads and will miss, and what became a secret unasked.',
+    }),
     elapsedMs: Type.Number(),
   },
   { title: 'EnvironmentResult' },

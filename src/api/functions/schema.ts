@@ -1,9 +1,8 @@
-import { Type, type TSchema } from 'typebox';
+import { Type } from 'typebox';
 import { pageOf, pageQuery } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_NAME_CHARACTERS = 100;
-
-const Nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
 export const FunctionParams = Type.Object({
   function: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS }),
@@ -36,9 +35,7 @@ const summary = {
     description: 'Where production answers it; of a path with parameters the beginning.',
   }),
   version: Type.Integer(),
-  handler: Type.Union([Type.String(), Type.Null()], {
-    description: 'The export that fn.json names; null when it is found out.',
-  }),
+  handler: nullable(Type.String(), 'The export that fn.json names; null when it is found out.'),
   memory: Type.Integer({ description: 'Megabytes.' }),
   timeout: Type.Integer({ description: 'Milliseconds.' }),
   createdAt: Type.String(),
@@ -52,15 +49,15 @@ export const FunctionPageSchema = pageOf(FunctionSummarySchema);
 export const FunctionDetailSchema = Type.Object(
   {
     ...summary,
-    entry: Nullable(Type.String()),
+    entry: nullable(Type.String()),
     commit: Type.String(),
     deployment: Type.String(),
     triggers: Type.Array(
       Type.Object({
         type: Type.Literal('http'),
         config: Type.Object({
-          methods: Nullable(Type.Array(Type.String())),
-          path: Nullable(Type.String()),
+          methods: nullable(Type.Array(Type.String())),
+          path: nullable(Type.String()),
         }),
       }),
     ),

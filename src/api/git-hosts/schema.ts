@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { GIT_HOST_KINDS } from '../../model/git-host.ts';
 import { pageOf } from '../paging.ts';
+import { nullable } from '../nullable.ts';
 
 const MAX_URL_CHARACTERS = 500;
 const MAX_SECRET_CHARACTERS = 500;
 
-const NullableString = Type.Union([Type.String(), Type.Null()]);
 const Id = Type.String({ maxLength: 40 });
 
 export const GitHostParams = Type.Object({ app: Type.String({ maxLength: 60 }), id: Id });
@@ -18,13 +18,9 @@ const fields = {
   url: Type.String(),
   hookUrl: Type.String({ description: 'What the host calls.' }),
   createdAt: Type.String(),
-  heardAt: Type.Union([Type.String(), Type.Null()], {
-    description: 'Null when its host was never heard.',
-  }),
-  problem: Type.Union([Type.String(), Type.Null()], {
-    description: 'What the host last answered wrongly; null when all is well.',
-  }),
-  hint: NullableString,
+  heardAt: nullable(Type.String(), 'Null when its host was never heard.'),
+  problem: nullable(Type.String(), 'What the host last answered wrongly; null when all is well.'),
+  hint: nullable(Type.String()),
 };
 
 export const GitHostPage = pageOf(Type.Object(fields, { title: 'GitHost' }));

@@ -1,7 +1,7 @@
-import type { LogView } from '../../protocol/control-api.ts';
+import type { LogEntry } from '../../protocol/control-client.generated.ts';
 import type { StoredLogEntry } from '../../store/logs.ts';
 
-export function presentLogEntry(entry: StoredLogEntry): LogView {
+export function presentLogEntry(entry: StoredLogEntry): LogEntry {
   const { id, at, level, kind, functionName, version, deployment, requestId, text } = entry;
   return {
     id,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { nullable } from '../nullable.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const Milliseconds = Type.Number({ minimum: 0 });
@@ -73,12 +74,8 @@ export const AppMetricsQuery = Type.Object(
 export const AppMetricsSchema = Type.Object(
   {
     app: Type.String(),
-    function: Type.Union([Type.String(), Type.Null()], {
-      description: 'Null for all functions of the app.',
-    }),
-    deployment: Type.Union([Type.String(), Type.Null()], {
-      description: 'Its id; null for all that there ever were.',
-    }),
+    function: nullable(Type.String(), 'Null for all functions of the app.'),
+    deployment: nullable(Type.String(), 'Its id; null for all that there ever were.'),
     metrics: MetricsSchema,
     functions: Type.Array(ListedFunctionSchema, {
       description: 'Each by itself, the most invoked first; a bounded list.',
@@ -93,9 +90,9 @@ export const PlatformMetricsSchema = Type.Object(
     apps: Count,
     functions: Type.Integer({ minimum: 0, description: 'That were ever invoked.' }),
     deployments: Type.Integer({ minimum: 0, description: 'That serve now.' }),
-    running: Type.Union(
-      [Type.Object({ workers: Count, zygotes: Count, inFlight: Count }), Type.Null()],
-      { description: 'Null for a token of some apps only, and while the door is away.' },
+    running: nullable(
+      Type.Object({ workers: Count, zygotes: Count, inFlight: Count }),
+      'Null for a token of some apps only, and while the door is away.',
     ),
     top: Type.Array(ListedFunctionSchema, { description: 'The most invoked; a bounded list.' }),
   },

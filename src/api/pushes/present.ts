@@ -1,7 +1,7 @@
 import type { PushRecord } from '../../deploy/index.ts';
-import type { PushOutput, PushView } from '../../protocol/control-api.ts';
+import type { Push, PushOutput } from '../../protocol/control-client.generated.ts';
 
-export function presentPush({ push, startedAt, endedAt, outcome }: PushRecord): PushView {
+export function presentPush({ push, startedAt, endedAt, outcome }: PushRecord): Push {
   const { id, by, refs } = push;
   return {
     id,

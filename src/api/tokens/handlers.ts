@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { TokenView } from '../../protocol/control-api.ts';
+import type { Token } from '../../protocol/control-client.generated.ts';
 import type { TokenRow } from '../../store/tokens.ts';
 import { dateOf, PageQuery, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
@@ -120,7 +120,7 @@ function changeRoutes(api: ApiInstance, { db, access }: ApiDeps): void {
 }
 
 /** What is done to a token of one app stands in the audit log of that app. */
-function noteApp(request: FastifyRequest, { grants }: TokenRow, { apps }: TokenView): void {
+function noteApp(request: FastifyRequest, { grants }: TokenRow, { apps }: Token): void {
   const [id] = grants.map(({ appId }) => appId);
   const [name] = apps ?? [];
   if (grants.length === 1 && id && name !== undefined) request.audited.app = { id, name };

@@ -1,7 +1,10 @@
 import type { Grant, TokenKind } from '../../model/grant.ts';
-import type { TokenScope } from '../../protocol/control-api.ts';
+import type { WhoAmI } from '../../protocol/control-client.generated.ts';
 import { listApps } from '../../store/apps.ts';
 import type { Queryable } from '../../store/database.ts';
+
+/** What a token may do. */
+type TokenScope = Pick<WhoAmI, 'kind' | 'role' | 'apps' | 'grants' | 'can'>;
 
 interface Scoped {
   kind: TokenKind;
@@ -18,7 +21,6 @@ export async function appNamesOf(
   return new Map(apps.map(({ id, name }) => [id, name]));
 }
 
-/** What a token may do. */
 export function presentScope(
   { kind, grants }: Scoped,
   names: ReadonlyMap<string, string>,

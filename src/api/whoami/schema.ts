@@ -1,12 +1,13 @@
 import { Type } from 'typebox';
 import { scopeFields } from '../tokens/schema.ts';
+import { nullable } from '../nullable.ts';
 
 export const WhoAmISchema = Type.Object(
   {
     tokenId: Type.String(),
     name: Type.String(),
     ...scopeFields,
-    expiresAt: Type.Union([Type.String(), Type.Null()]),
+    expiresAt: nullable(Type.String()),
   },
   { title: 'WhoAmI' },
 );
