@@ -79,8 +79,6 @@ declare module 'ssh2' {
     Server: typeof Server;
     utils: {
       parseKey(data: Buffer | string): ParsedKey | Error;
-      /** In OpenSSH's format. */
-      generateKeyPairSync(type: 'ed25519', options: { comment: string }): { private: string };
     };
   };
   export default ssh2;

@@ -1,10 +1,11 @@
 /**
  * The key by which clients know this platform over SSH: made once, in a file of the data folder that only the operator can
- * read. Several machines that answer under one name have the same when they are given the same file.
+ * read. A platform that moves to another machine stays known when it takes the file along.
  */
 import { fingerprintOf } from '../../model/ssh-key.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
+import { newSshHostKey } from './new-ssh-host-key.ts';
 import { readPrivateFile } from './private-file.ts';
 
 export interface SshHostKey {
@@ -23,17 +24,29 @@ const PUBLIC_MODE = 0o644;
 
 /** Reads the key, or makes one at the first start with SSH. Its public half stands beside it. */
 export async function loadSshHostKey(dataDir: string): Promise<SshHostKey> {
+  const path = sshHostKeyFile(dataDir);
+  const existing = await readSshHostKey(path);
+  if (existing === null) await writeFileAtomically(path, newSshHostKey(), PRIVATE_MODE);
+  const key = existing ?? (await readSshHostKey(path));
+  if (key === null) throw notAKey(path);
+  await writeFileAtomically(`${path}.pub`, `${key.publicKey}\n`, PUBLIC_MODE);
+  return key;
+}
+
+export function sshHostKeyFile(dataDir: string): string {
+  return `${dataDir}/${FILE}`;
+}
+
+/** Null where there is none yet. @throws PlatformError for a file that others may read, and for one that holds no such key */
+export async function readSshHostKey(path: string): Promise<SshHostKey | null> {
+  const privateKey = await readPrivateFile(path);
+  if (privateKey === null) return null;
   // Only where there is SSH: it takes a tenth of the start.
   const { utils } = (await import('ssh2')).default;
-  const path = `${dataDir}/${FILE}`;
-  const existing = await readPrivateFile(path);
-  const privateKey = existing ?? utils.generateKeyPairSync('ed25519', { comment: 'gitfn' }).private;
   const key = utils.parseKey(privateKey);
   if (key instanceof Error || key.type !== ALGORITHM || !key.isPrivateKey()) throw notAKey(path);
   const blob = key.getPublicSSH();
   const publicKey = `${ALGORITHM} ${blob.toString('base64')}`;
-  if (existing === null) await writeFileAtomically(path, privateKey, PRIVATE_MODE);
-  await writeFileAtomically(`${path}.pub`, `${publicKey}\n`, PUBLIC_MODE);
   return { privateKey, publicKey, fingerprint: fingerprintOf(blob) };
 }
 
