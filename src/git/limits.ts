@@ -3,7 +3,7 @@ export interface GitLimits {
   /** A request body must bring `uploadStallBytes` in each `uploadStallMs`. */
   uploadStallMs: number;
   uploadStallBytes: number;
-  /** A client that sends as it makes it, over SSH, may be at work on its pack for so long before its first byte. */
+  /** A client that sends as it makes it, over SSH, may be at work on its pack for so long before its first byte; it holds no place yet. */
   preparationMs: number;
   /** A client of a fetch that takes no byte for so long is cut off. */
   downloadStallMs: number;

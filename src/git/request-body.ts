@@ -52,33 +52,45 @@ export function meterBody(
 }
 
 /**
- * Reads the head of a body and leaves the stream paused right after the head's opening.
+ * Reads the head of a body, and so far on that what the head announces has begun to come: git is started for nobody who
+ * is still at work on a pack. Leaves the stream paused right after the head's opening.
  * @throws Refusal when it ends early, is too long, or is not in the protocol
  */
 export function readHead(body: Readable, parser: HeadParser, maxBytes: number): Promise<HeadBytes> {
   return new Promise((resolve, reject) => {
     const gathered = new GatheredBytes();
+    let bytes: Buffer = Buffer.alloc(0);
+    let head: RequestHead | null = null;
     const onData = (chunk: Buffer): void => {
-      const bytes = gathered.add(chunk);
+      bytes = gathered.add(chunk);
       try {
-        const head = parser.parse(bytes);
+        head ??= parser.parse(bytes);
         const size = head?.bytes ?? bytes.length;
         if (size > maxBytes) throw headTooLarge(maxBytes);
-        if (head !== null) settle(() => resolve(splitAt(body, bytes, head)));
+        if (head !== null && (bytes.length > head.bytes || !isMoreToCome(head))) finish(head);
       } catch (error) {
         settle(() => reject(error));
       }
     };
-    const onEnd = (): void => settle(() => reject(new Refusal(400, 'the request ends too early')));
+    const finish = (whole: RequestHead): void => settle(() => resolve(splitAt(body, bytes, whole)));
+    const onEnd = (): void => {
+      // Git has words for a pack that is missing.
+      if (head !== null) finish(head);
+      else settle(() => reject(new Refusal(400, 'the request ends too early')));
+    };
     const onError = (error: Error): void => settle(() => reject(asRefusal(error)));
-    const settle = (finish: () => void): void => {
+    const settle = (answer: () => void): void => {
       body.off('data', onData).off('end', onEnd).off('error', onError);
       body.pause();
-      finish();
+      answer();
     };
     if (body.errored !== null) return reject(asRefusal(body.errored));
     body.on('data', onData).on('end', onEnd).on('error', onError);
   });
+}
+
+function isMoreToCome(head: RequestHead): boolean {
+  return head.kind === 'push' && head.bringsPack;
 }
 
 export interface HeadBytes {

@@ -16,7 +16,13 @@ export type RequestHead =
   /** A lone flush: git tries whether it is let in before it sends a large body. */
   | ({ kind: 'probe' } & HeadSize)
   | ({ kind: 'fetch' } & HeadSize)
-  | ({ kind: 'push'; commands: RefCommand[]; capabilities: string[] } & HeadSize);
+  | ({
+      kind: 'push';
+      commands: RefCommand[];
+      capabilities: string[];
+      /** Objects follow: some ref is to be created, or moved. */
+      bringsPack: boolean;
+    } & HeadSize);
 
 interface HeadSize {
   /** Up to the end of the first packet that git acts upon. */
@@ -29,6 +35,9 @@ const COMMAND = /^([0-9a-f]{40}) ([0-9a-f]{40}) /;
 const SHALLOW = /^shallow [0-9a-f]{40}\n?$/;
 const WANT = /^want [0-9a-f]{40}[ \n]/;
 const OBJECT_FORMAT = 'object-format=';
+/** Who says so sends a second list behind the commands, which may be empty. */
+const PUSH_OPTIONS = 'push-options';
+const ZERO_SHA = '0'.repeat(40);
 const NEWLINE = 10;
 
 /** Reads a head as its bytes come in. */
@@ -58,17 +67,27 @@ export function createPushHeadParser(): HeadParser {
   let capabilities: string[] = [];
   let openingBytes = 0;
   let at = 0;
+  let isInOptions = false;
+  const ended = (): RequestHead | null => {
+    if (commands.length === 0) return probe(at);
+    if (!isInOptions && capabilities.includes(PUSH_OPTIONS)) {
+      isInOptions = true;
+      return null;
+    }
+    const bringsPack = commands.some(({ newSha }) => newSha !== ZERO_SHA);
+    return { kind: 'push', commands, capabilities, bringsPack, openingBytes, bytes: at };
+  };
   return {
     capabilities: () => capabilities,
     parse(bytes) {
       for (let packet = readPacket(bytes, at); packet !== null; packet = readPacket(bytes, at)) {
         at = packet.end;
         if (packet.payload === null) {
-          if (commands.length > 0) {
-            return { kind: 'push', commands, capabilities, openingBytes, bytes: at };
-          }
-          return probe(at);
+          const head = ended();
+          if (head !== null) return head;
+          continue;
         }
+        if (isInOptions) continue;
         if (SHALLOW.test(packet.payload.toString('latin1', 0, 64))) continue;
         if (commands.length === 0) {
           capabilities = capabilitiesOf(packet.payload);

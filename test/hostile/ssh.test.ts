@@ -5,14 +5,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
-import ssh2 from 'ssh2';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/git/limits.ts';
 import { listFolder } from '../git/support/folder-listing.ts';
 import { commandList } from '../git/support/raw-request.ts';
 import { startFront, TOKEN, type RunningFront } from '../git/support/start-front.ts';
 import { eventually } from '../support/eventually.ts';
+import { connectByHand, execByHand } from '../support/hand-made-ssh-client.ts';
 import {
   gitOverSsh,
   makeIdentity,
@@ -185,7 +184,7 @@ describe('who was let in', () => {
   });
 
   test('is closed when it opens a session and asks for nothing in it', async () => {
-    const { client, isClosed } = await connectByHand();
+    const { client, isClosed } = await connectByHand(front.sshPort, ada);
     client._protocol.session(0, 2 * MIB, 32 * 1024);
     await isClosed;
     expect(await isServed()).toBe(true);
@@ -198,12 +197,8 @@ describe('who was let in', () => {
       await made.promise; // Nothing of the pack is read until then.
       return createApp(...asked);
     };
-    const { client, isClosed } = await connectByHand();
-    const stream = await new Promise<HandMadeStream>((resolve, reject) => {
-      client.exec(`git-receive-pack '/flooded'`, (error, opened) =>
-        error === undefined ? resolve(opened) : reject(error),
-      );
-    });
+    const { client, isClosed } = await connectByHand(front.sshPort, ada);
+    const stream = await execByHand(client, `git-receive-pack '/flooded'`);
     stream.on('error', () => {}).resume();
     stream.write(commandList(['refs/heads/main'], 'a'.repeat(40)));
     stream.outgoing.window = Number.MAX_SAFE_INTEGER;
@@ -305,30 +300,6 @@ describe('who was let in', () => {
     }
   });
 });
-
-/** A client that does what OpenSSH's never would: parts that it keeps to itself are used. */
-interface HandMadeClient {
-  connect(options: { host: string; port: number; username: string; privateKey: Buffer }): void;
-  on(event: 'ready' | 'close' | 'error', listener: () => void): this;
-  exec(command: string, done: (error: Error | undefined, stream: HandMadeStream) => void): void;
-  _protocol: { session(channel: number, window: number, packetBytes: number): void };
-}
-
-interface HandMadeStream extends Duplex {
-  outgoing: { window: number };
-}
-
-async function connectByHand(): Promise<{ client: HandMadeClient; isClosed: Promise<void> }> {
-  const { Client } = ssh2 as unknown as { Client: new () => HandMadeClient };
-  const client = new Client();
-  const ready = Promise.withResolvers<void>();
-  const closing = Promise.withResolvers<void>();
-  client.on('ready', ready.resolve).on('close', closing.resolve).on('error', closing.resolve);
-  const privateKey = await readFile(ada.file);
-  client.connect({ host: '127.0.0.1', port: front.sshPort, username: 'git', privateKey });
-  await ready.promise;
-  return { client, isClosed: closing.promise };
-}
 
 async function peakMib(): Promise<number> {
   const status = await readFile(`/proc/${front.process.pid}/status`, 'utf8');
