@@ -9,10 +9,11 @@ import type { GitLimits } from './limits.ts';
 import type { Places } from './places.ts';
 import type { ControlPort } from './ports.ts';
 import type { Push, Pushes } from './pushes.ts';
+import { refuseTooManyObjects } from './pack-header.ts';
 import { refusedRefsReport } from './push-report.ts';
 import { toRefusal } from './refusal.ts';
 import type { Repositories } from './repositories.ts';
-import { readHead } from './request-body.ts';
+import { readHead, readPackHeader } from './read-head.ts';
 import { createFetchHeadParser, createPushHeadParser, type HeadParser } from './request-head.ts';
 import { relay } from './respond.ts';
 import { announceLargePack, refusalInBand, SIDE_BAND } from './side-band.ts';
@@ -87,7 +88,8 @@ async function converse(
   admitted: AdmittedRequest,
   withPlace: WithPlace,
 ): Promise<void> {
-  const { channel } = admitted;
+  const { channel, target } = admitted;
+  channel.begin({ service: target.service, kind: 'result' });
   const body = channel.openBody({
     limits: deps.limits,
     maxBytes: deps.limits.fetchRequestBytes,
@@ -107,13 +109,13 @@ async function exchange(
 ): Promise<void> {
   const { channel, target } = admitted;
   const plan = planFor(deps, target.service);
+  channel.begin({ service: target.service, kind: 'result' });
   try {
     await exchangeByPlan(deps, { admitted, plan, withPlace });
   } catch (error) {
     const refusal = toRefusal(error);
     const isTold = plan.parser.capabilities().includes(SIDE_BAND) && !channel.hasBegun;
     if (!isTold || channel.answer.destroyed || refusal.status === INTERNAL_ERROR) throw error;
-    channel.begin({ service: target.service, kind: 'result' });
     channel.refuse(refusalInBand(refusal));
   }
 }
@@ -124,7 +126,6 @@ async function exchangeByPlan(
 ): Promise<void> {
   const { channel, target } = admitted;
   const { limits, maxPackBytes } = deps;
-  const part = { service: target.service, kind: 'result' } as const;
   let onReceived = (_bytes: number): void => {};
   let headBytes = plan.maxHeadBytes;
   const body = channel.openBody({
@@ -135,18 +136,17 @@ async function exchangeByPlan(
     ...(target.kind === 'session' && { unhurriedBytes: () => headBytes }),
   });
   const { head, opening } = await readHead(body, plan.parser, plan.maxHeadBytes);
-  headBytes = head.bytes;
-  if (head.kind === 'probe') {
-    channel.begin(part);
-    return channel.finish();
-  }
+  if (head.kind === 'probe') return channel.finish();
   const report = head.kind === 'push' ? refusedRefsReport(head) : null;
+  if (report !== null) return channel.finish(report);
+  const pack = head.kind === 'push' ? await readPackHeader(body, head, plan.maxHeadBytes) : null;
+  if (pack !== null) refuseTooManyObjects(pack, limits.objects);
+  headBytes = pack?.at ?? head.bytes;
   if (plan.parser.capabilities().includes(SIDE_BAND)) {
     onReceived = announceLargePack(channel, { maxPackBytes, headBytes });
   }
-  if (report === null) await withPlace(() => runGit(deps, { admitted, opening, body }));
-  else channel.begin(part);
-  await channel.finish(report ?? undefined);
+  await withPlace(() => runGit(deps, { admitted, opening, body }));
+  await channel.finish();
 }
 
 interface Plan {
@@ -181,7 +181,6 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
   const repository = await deps.repositories.ensure(appId);
   await failpoint('git.repository-ready');
   if (channel.answer.destroyed) return;
-  channel.begin({ service: target.service, kind: 'result' });
   const isPush = target.service === 'receive-pack';
   let push: Push | null = null;
   const run = deps.engine.run({

@@ -25,7 +25,7 @@ export function readPacket(bytes: Buffer, at: number): Packet | null {
   const digits = bytes.toString('latin1', at, at + LENGTH_DIGITS);
   if (digits === FLUSH_PACKET) return { payload: null, end: at + LENGTH_DIGITS };
   const length = /^[0-9a-f]{4}$/i.test(digits) ? Number.parseInt(digits, 16) : 0;
-  if (length <= LENGTH_DIGITS || length > MAX_PACKET_BYTES) {
+  if (length < LENGTH_DIGITS || length > MAX_PACKET_BYTES) {
     throw new Refusal(400, 'the request is not in the git protocol');
   }
   const end = at + length;

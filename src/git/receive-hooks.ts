@@ -5,7 +5,6 @@ import { failpoint } from '../std/failpoint.ts';
 import type { GitRunner } from './git-runner.ts';
 import type { HookCall } from './hook-server.ts';
 import type { GitLimits } from './limits.ts';
-import { objectCount } from './object-count.ts';
 import type { ControlPort, LogPort } from './ports.ts';
 import type { Push } from './pushes.ts';
 import { readUpdates } from './read-updates.ts';
@@ -58,7 +57,6 @@ async function preReceive(
   terminal: Terminal,
 ): Promise<boolean> {
   try {
-    await refuseTooManyObjects(push, limits.objects);
     const read = await readUpdates({ git: deps.git, limits: limits.tree }, push, lines);
     if (read.kind === 'refused') {
       for (const line of read.lines) terminal.print(line);
@@ -79,16 +77,6 @@ async function preReceive(
     for (const line of rejectionOf(error)) terminal.print(line);
     return false;
   }
-}
-
-/** What would keep every later repack and fetch of the repository busy, however few bytes it has. */
-async function refuseTooManyObjects({ quarantine }: Push, max: number): Promise<void> {
-  const count = quarantine === null ? 0 : await objectCount(quarantine);
-  if (count <= max) return;
-  const text = `the push has ${count.toLocaleString('en')} objects; ${max.toLocaleString('en')} are taken at a time.`;
-  throw new PlatformError('too-large', text, {
-    hint: 'Push a long history in parts: git push REMOTE OLDER_COMMIT:refs/heads/BRANCH',
-  });
 }
 
 /** Not tied to the push's process: the refs have moved, and the release goes on without any terminal. */

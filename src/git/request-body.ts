@@ -7,7 +7,6 @@ import {
 } from 'node:stream';
 import type { GitLimits } from './limits.ts';
 import { Refusal } from './refusal.ts';
-import type { HeadParser, RequestHead } from './request-head.ts';
 
 /** Compressed bodies are small; up to here their ratio says nothing. */
 const UNSUSPICIOUS_BYTES = 1024 * 1024;
@@ -51,98 +50,8 @@ export function meterBody(
   };
 }
 
-/**
- * Reads the head of a body, and so far on that what the head announces has begun to come: git is started for nobody who
- * is still at work on a pack. Leaves the stream paused right after the head's opening.
- * @throws Refusal when it ends early, is too long, or is not in the protocol
- */
-export function readHead(body: Readable, parser: HeadParser, maxBytes: number): Promise<HeadBytes> {
-  return new Promise((resolve, reject) => {
-    const gathered = new GatheredBytes();
-    let bytes: Buffer = Buffer.alloc(0);
-    let head: RequestHead | null = null;
-    const onData = (chunk: Buffer): void => {
-      bytes = gathered.add(chunk);
-      try {
-        head ??= parser.parse(bytes);
-        const size = head?.bytes ?? bytes.length;
-        if (size > maxBytes) throw headTooLarge(maxBytes);
-        if (head !== null && (bytes.length > head.bytes || !isMoreToCome(head))) finish(head);
-      } catch (error) {
-        settle(() => reject(error));
-      }
-    };
-    const finish = (whole: RequestHead): void => settle(() => resolve(splitAt(body, bytes, whole)));
-    const onEnd = (): void => {
-      // Git has words for a pack that is missing.
-      if (head !== null) finish(head);
-      else settle(() => reject(new Refusal(400, 'the request ends too early')));
-    };
-    const onError = (error: Error): void => settle(() => reject(asRefusal(error)));
-    const settle = (answer: () => void): void => {
-      body.off('data', onData).off('end', onEnd).off('error', onError);
-      body.pause();
-      answer();
-    };
-    if (body.errored !== null) return reject(asRefusal(body.errored));
-    body.on('data', onData).on('end', onEnd).on('error', onError);
-  });
-}
-
-function isMoreToCome(head: RequestHead): boolean {
-  return head.kind === 'push' && head.bringsPack;
-}
-
-export interface HeadBytes {
-  head: RequestHead;
-  /** The bytes of the head's opening, which are no longer in the stream. */
-  opening: Buffer;
-}
-
-/** Bytes that come in pieces: each is copied a few times at most, however small the pieces are. */
-class GatheredBytes {
-  #room: Buffer = Buffer.alloc(0);
-  #length = 0;
-
-  /** All so far. What was given before stays as it is. */
-  add(chunk: Buffer): Buffer {
-    if (this.#length === 0 && this.#room.length === 0) this.#room = chunk;
-    else this.#append(chunk);
-    this.#length += chunk.length;
-    return this.#room.subarray(0, this.#length);
-  }
-
-  #append(chunk: Buffer): void {
-    const needed = this.#length + chunk.length;
-    if (needed > this.#room.length) {
-      const room = Buffer.allocUnsafe(2 * needed);
-      this.#room.copy(room, 0, 0, this.#length);
-      this.#room = room;
-    }
-    chunk.copy(this.#room, this.#length);
-  }
-}
-
-/** zlib and broken connections have errors of their own. */
-function asRefusal(error: Error): Refusal {
-  if (error instanceof Refusal) return error;
-  return new Refusal(400, 'the request body is damaged');
-}
-
-function splitAt(body: Readable, bytes: Buffer, head: RequestHead): HeadBytes {
-  const cut = head.openingBytes;
-  if (cut < bytes.length) body.unshift(bytes.subarray(cut));
-  return { head, opening: bytes.subarray(0, cut) };
-}
-
 export function tooLarge({ maxBytes }: BodyOptions): Refusal {
   return new Refusal(413, `the request is larger than ${maxBytes} bytes`);
-}
-
-function headTooLarge(maxBytes: number): Refusal {
-  const mib = maxBytes / 1024 ** 2;
-  const text = `the names of what is pushed, or asked for, have more than ${mib} MiB together.`;
-  return new Refusal(413, `${text}\nName fewer at a time: git push REMOTE BRANCH TAG …`);
 }
 
 function ignoreError(): void {}

@@ -2,6 +2,7 @@
  * The beginning of a request body, checked before git sees a byte of it. A push opens with its ref updates
  * (gitprotocol-pack, "Reference Update Request"), a fetch with what it wants.
  */
+import { ZERO_OID } from '../model/ref.ts';
 import { readPacket } from './packet-line.ts';
 import { Refusal } from './refusal.ts';
 
@@ -20,7 +21,7 @@ export type RequestHead =
       kind: 'push';
       commands: RefCommand[];
       capabilities: string[];
-      /** Objects follow: some ref is to be created, or moved. */
+      /** A pack follows: some ref is to be created, or moved. */
       bringsPack: boolean;
     } & HeadSize);
 
@@ -35,9 +36,6 @@ const COMMAND = /^([0-9a-f]{40}) ([0-9a-f]{40}) /;
 const SHALLOW = /^shallow [0-9a-f]{40}\n?$/;
 const WANT = /^want [0-9a-f]{40}[ \n]/;
 const OBJECT_FORMAT = 'object-format=';
-/** Who says so sends a second list behind the commands, which may be empty. */
-const PUSH_OPTIONS = 'push-options';
-const ZERO_SHA = '0'.repeat(40);
 const NEWLINE = 10;
 
 /** Reads a head as its bytes come in. */
@@ -67,27 +65,18 @@ export function createPushHeadParser(): HeadParser {
   let capabilities: string[] = [];
   let openingBytes = 0;
   let at = 0;
-  let isInOptions = false;
-  const ended = (): RequestHead | null => {
-    if (commands.length === 0) return probe(at);
-    if (!isInOptions && capabilities.includes(PUSH_OPTIONS)) {
-      isInOptions = true;
-      return null;
-    }
-    const bringsPack = commands.some(({ newSha }) => newSha !== ZERO_SHA);
-    return { kind: 'push', commands, capabilities, bringsPack, openingBytes, bytes: at };
-  };
   return {
     capabilities: () => capabilities,
     parse(bytes) {
       for (let packet = readPacket(bytes, at); packet !== null; packet = readPacket(bytes, at)) {
         at = packet.end;
         if (packet.payload === null) {
-          const head = ended();
-          if (head !== null) return head;
-          continue;
+          if (commands.length > 0) {
+            const bringsPack = commands.some(({ newSha }) => newSha !== ZERO_OID);
+            return { kind: 'push', commands, capabilities, bringsPack, openingBytes, bytes: at };
+          }
+          return probe(at);
         }
-        if (isInOptions) continue;
         if (SHALLOW.test(packet.payload.toString('latin1', 0, 64))) continue;
         if (commands.length === 0) {
           capabilities = capabilitiesOf(packet.payload);

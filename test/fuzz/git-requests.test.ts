@@ -14,7 +14,8 @@ import { encodePacket, FLUSH_PACKET, readPacket } from '../../src/git/packet-lin
 import { refusedRefsReport } from '../../src/git/push-report.ts';
 import { Refusal } from '../../src/git/refusal.ts';
 import { openRequestBody } from '../../src/git/http-channel.ts';
-import { readHead } from '../../src/git/request-body.ts';
+import { createPackHeaderParser, type PackHeader } from '../../src/git/pack-header.ts';
+import { readHead, readPackHeader } from '../../src/git/read-head.ts';
 import {
   createFetchHeadParser,
   createPushHeadParser,
@@ -39,6 +40,7 @@ function git(args: string[], input?: Buffer): { status: number | null; output: B
 }
 
 git(['init', '--quiet', '--bare', repository]);
+git(['-C', repository, 'config', 'receive.advertisePushOptions', 'true']);
 
 /** The value, or null when it was refused as a client is to be refused. */
 function unlessRefused<T>(read: () => T): T | null {
@@ -276,6 +278,108 @@ describe('the body of a push', () => {
     },
     FUZZ_TIMEOUT_MS,
   );
+});
+
+describe('the pack of a push', () => {
+  const MAX_BYTES = 1024 * 1024;
+  const blob = git(['-C', repository, 'hash-object', '-w', '--stdin'], Buffer.from('packed'));
+  const id = blob.output.toString().trim();
+  const packed = git(['-C', repository, 'pack-objects', '--stdout', '-q'], Buffer.from(id));
+  const pack = packed.output;
+  const zero = '0'.repeat(40);
+  const flush = Buffer.from(FLUSH_PACKET);
+
+  const capabilities = fc
+    .array(fc.constantFrom('report-status', 'push-options', 'push-options=1', 'x', '\t', '\n'))
+    .map((words) => `\0 report-status ${words.join(' ')}`);
+  const more = fc.array(
+    fc.constantFrom(
+      encodePacket(`${zero} ${zero} refs/heads/b`),
+      encodePacket(`${zero} ${zero} refs/heads/c\0push-options`),
+      encodePacket(`shallow ${'a'.repeat(40)}`),
+    ),
+    { maxLength: 2 },
+  );
+  const heads = fc
+    .tuple(fc.constantFrom('refs/tags/x', 'refs/heads/x'), capabilities, more)
+    .map(([to, words, rest]) =>
+      Buffer.concat([encodePacket(`${zero} ${id} ${to}${words}`), ...rest, flush]),
+    );
+  const parts = fc.constantFrom('PACK', 'a=b', '', 'PACK\0\0\0\u0002\0\0\0\u0001');
+  const options = fc
+    .array(
+      fc.oneof(parts.map(encodePacket), fc.constantFrom('0000', '0001', '0002', '0004', '000')),
+    )
+    .map((packets) => Buffer.concat(packets.map((packet) => Buffer.from(packet))));
+  const between = fc.oneof(
+    fc.constantFrom(Buffer.alloc(0), flush),
+    options.map((bytes) => Buffer.concat([bytes, flush])),
+    nearly(options),
+  );
+
+  function headerIn(body: Buffer): PackHeader | null {
+    const head = unlessRefused(() => createPushHeadParser().parse(body));
+    if (head?.kind !== 'push') return null;
+    const place = { offset: 0, headBytes: head.bytes };
+    return unlessRefused(() => createPackHeaderParser(place, MAX_BYTES).parse(body));
+  }
+
+  it(
+    'that git takes was found where it is, with the number of its objects',
+    () => {
+      let taken = 0;
+      const property = fc.property(heads, between, (head, middle) => {
+        const body = Buffer.concat([head, middle, pack]);
+        const header = headerIn(body);
+        const { output } = git(['receive-pack', '--stateless-rpc', repository], body);
+        if (!output.includes('unpack ok')) return;
+        taken += 1;
+        expect(header).toEqual({ at: head.length + middle.length, objects: 1 });
+      });
+      fc.assert(property, effort(150));
+      expect(taken).toBeGreaterThan(10);
+    },
+    FUZZ_TIMEOUT_MS,
+  );
+
+  it(
+    'is found alike in any pieces, and no byte before or of it is lost',
+    async () => {
+      const property = fc.asyncProperty(
+        nearly(fc.tuple(heads, between).map((two) => Buffer.concat([...two, pack]))),
+        fc.constantFrom(1, 3, 64, 10_000),
+        async (body, size) => {
+          const stream = new PassThrough();
+          for (const piece of cut(body, size)) stream.write(piece);
+          stream.end();
+          const expected = headerIn(body);
+          const read = await readWithPack(stream);
+          if (read === null) {
+            expect(expected).toBeNull();
+            return;
+          }
+          if (read.bringsPack) expect(read.header).toEqual(expected);
+          const rest = await Array.fromAsync(stream as AsyncIterable<Buffer>);
+          expect(Buffer.concat([read.opening, ...rest])).toEqual(body);
+        },
+      );
+      await fc.assert(property, effort(150));
+    },
+    FUZZ_TIMEOUT_MS,
+  );
+
+  /** Null when it was refused, or is no push. */
+  async function readWithPack(stream: PassThrough) {
+    try {
+      const { head, opening } = await readHead(stream, createPushHeadParser(), MAX_BYTES);
+      if (head.kind !== 'push') return null;
+      const header = await readPackHeader(stream, head, MAX_BYTES);
+      return { opening, header, bringsPack: head.bringsPack };
+    } catch (error) {
+      expect(error).toBeInstanceOf(Refusal);
+      return null;
+    }
+  }
 });
 
 describe("a hook's input", () => {

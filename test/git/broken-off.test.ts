@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openRequestBody } from '../../src/git/http-channel.ts';
 import { DEFAULT_LIMITS } from '../../src/git/limits.ts';
-import { readHead } from '../../src/git/request-body.ts';
+import { readHead } from '../../src/git/read-head.ts';
 import { createPushHeadParser } from '../../src/git/request-head.ts';
 import { eventually } from '../support/eventually.ts';
 import { listen } from '../support/listen.ts';

@@ -93,7 +93,7 @@ test('options of a push are no beginning of its pack', async () => {
 
 test('who has begun to send, and stalls, loses its place to the next', async () => {
   const { stream, said } = await announce('stalled');
-  stream.write('PACK');
+  stream.write((await work.pack(sha)).subarray(0, -1));
   await eventually(async () => (await front.gitProcesses()).length > 0);
   await eventually(async () => expect(await front.gitProcesses()).toEqual([]));
   expect(said()).not.toContain('unpack ok');

@@ -201,6 +201,7 @@ describe('who was let in', () => {
     const stream = await execByHand(client, `git-receive-pack '/flooded'`);
     stream.on('error', () => {}).resume();
     stream.write(commandList(['refs/heads/main'], 'a'.repeat(40)));
+    stream.write(Buffer.from('PACK\0\0\0\u0002\0\0\0\u0001', 'latin1'));
     stream.outgoing.window = Number.MAX_SAFE_INTEGER;
     // Of a size that the window is no multiple of: ssh2 stops at none that is left, and not below.
     const flood = setInterval(() => {
