@@ -1,39 +1,29 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
-import { gitOverSsh, makeIdentity, ssh } from '../support/ssh-client.ts';
+import { connectByHand, execByHand } from '../support/hand-made-ssh-client.ts';
+import { gitOverSsh, makeIdentity, ssh, sshPortOf } from '../support/ssh-client.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
 const platform = usePlatform({ env: { FN_SSH_PORT: '0' } });
 const CODE = `export default () => new Response('over ssh');\n`;
 
-async function sshPort(): Promise<number> {
-  const facts = JSON.parse(await readFile(join(platform().dataDir, 'server.json'), 'utf8')) as {
-    sshPort: number;
-  };
-  return facts.sshPort;
-}
-
-async function api(method: string, path: string, body?: unknown): Promise<Record<string, string>> {
-  const response = await fetch(`${platform().url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${platform().adminToken}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-  return response.status === 204 ? {} : ((await response.json()) as Record<string, string>);
+async function api(
+  method: string,
+  path: string,
+  rest: { body?: unknown; token?: string } = {},
+): Promise<Record<string, string>> {
+  const { status, body } = await callControl(platform(), path, { method, ...rest });
+  if (status >= 300) throw new Error(`${method} ${path}: ${body}`);
+  return status === 204 ? {} : (JSON.parse(body) as Record<string, string>);
 }
 
 test('a push over SSH is built, served, rejected and fetched as one over HTTP is', async () => {
   const ada = makeIdentity();
   const repository = await createRepository(platform(), 'hello');
-  const url = `ssh://git@127.0.0.1:${await sshPort()}/hello`;
+  const url = `ssh://git@127.0.0.1:${await sshPortOf(platform())}/hello`;
   const push = (...args: string[]) => gitOverSsh([ada], ['push', url, ...args], repository.folder);
   await repository.commit({ 'index.js': CODE });
 
@@ -66,8 +56,8 @@ test('a push over SSH is built, served, rejected and fetched as one over HTTP is
 
 test('a key that is removed ends the connections that it opened, and lets nobody in', async () => {
   const eve = makeIdentity();
-  const key = await api('POST', '/keys', { publicKey: eve.publicKey });
-  const port = await sshPort();
+  const key = await api('POST', '/keys', { body: { publicKey: eve.publicKey } });
+  const port = await sshPortOf(platform());
   const open = ssh(port, [eve], { options: ['-N'] });
   let hasEnded = false;
   void open.then(() => (hasEnded = true));
@@ -77,4 +67,32 @@ test('a key that is removed ends the connections that it opened, and lets nobody
   await eventually(() => hasEnded);
   const { output } = await ssh(port, [eve], { command: ["git-upload-pack '/hello'"] });
   expect(output).toContain('Permission denied (publickey)');
+});
+
+test('a token whose time is over ends the connections of its keys, and lets nobody in', async () => {
+  const eve = makeIdentity();
+  const lifetimeS = 6;
+  const asked = { name: 'short', role: 'deployer', expiresInSeconds: lifetimeS };
+  const { token = '' } = await api('POST', '/tokens', { body: asked });
+  await api('POST', '/keys', { body: { publicKey: eve.publicKey }, token });
+  const port = await sshPortOf(platform());
+  const { client, isClosed } = await connectByHand(port, eve);
+  const stream = await execByHand(client, `git-receive-pack '/expired'`);
+  let said = '';
+  stream.on('error', () => {}).on('data', (chunk: Buffer) => (said += chunk.toString('latin1')));
+  await eventually(() => said.includes('capabilities^{}'));
+  const { status } = await callControl(platform(), '/whoami', { token });
+  expect(status).toBe(200);
+  await isClosed;
+  await eventually(async () => {
+    expect((await callControl(platform(), '/whoami', { token })).status).toBe(401);
+  });
+  const { code, output } = await gitOverSsh(
+    [eve],
+    ['ls-remote', `ssh://git@127.0.0.1:${port}/hello`],
+  );
+  expect({ code, output }).toMatchObject({
+    code: 128,
+    output: expect.stringContaining('Permission denied (publickey)'),
+  });
 });

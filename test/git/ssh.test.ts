@@ -1,11 +1,16 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { connectByHand, execByHand, type HandMadeClient } from '../support/hand-made-ssh-client.ts';
 import { gitOverSsh, makeIdentity, ssh, type SshResult } from '../support/ssh-client.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
 
+/** In the words of the client. */
+const REFUSED =
+  /^Unable to (request (X11|agent forwarding)|set environment|start subsystem)|Unable to bind|Channel open failure/;
 const ada = makeIdentity();
 const vera = makeIdentity();
 const stranger = makeIdentity();
@@ -186,7 +191,27 @@ describe('all that is neither push nor fetch is refused', () => {
     expect(code).not.toBe(0);
   });
 
-  test('variables, an agent and X11 leave a fetch as it is', async () => {
+  const FETCH = "git-upload-pack '/hello'";
+  const ASKED: Record<string, (client: HandMadeClient, done: (error?: Error) => void) => void> = {
+    'X11 forwarding': (client, done) => client.exec(FETCH, { x11: true }, done),
+    'agent forwarding': (client, done) => client.exec(FETCH, { agentForward: true }, done),
+    'a variable': (client, done) => client.sftp({ GIT_TRACE: '1' }, done),
+    'another subsystem': (client, done) => client.subsys('netconf', done),
+    'a socket from there': (client, done) => client.openssh_forwardInStreamLocal('/tmp/x', done),
+    'a socket to there': (client, done) => client.openssh_forwardOutStreamLocal('/tmp/x', done),
+  };
+
+  test.each(Object.entries(ASKED))('%s, and git is still answered', async (_what, askFor) => {
+    const { client } = await connectByHand(front.sshPort, ada);
+    const error = await new Promise<Error | undefined>((resolve) => askFor(client, resolve));
+    expect(error?.message).toMatch(REFUSED);
+    const stream = await execByHand(client, FETCH);
+    const [refs] = (await once(stream, 'data')) as [Buffer];
+    expect(refs.toString()).toContain('refs/heads/main');
+    client.end();
+  });
+
+  test('what is refused silently leaves a fetch as it is', async () => {
     const { code, output } = await ssh(front.sshPort, [ada], {
       options: [
         '-v',

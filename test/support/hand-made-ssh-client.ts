@@ -5,12 +5,20 @@ import type { SshIdentity } from './ssh-client.ts';
 
 /** A client that does what OpenSSH's never would: parts that it keeps to itself are used. */
 export interface HandMadeClient {
-  connect(options: { host: string; port: number; username: string; privateKey: Buffer }): void;
+  connect(options: object): void;
   on(event: 'ready' | 'close' | 'error', listener: () => void): this;
-  exec(command: string, done: (error: Error | undefined, stream: HandMadeStream) => void): void;
+  exec(command: string, done: Done<HandMadeStream>): void;
+  exec(command: string, options: { x11?: true; agentForward?: true }, done: Done): void;
+  subsys(name: string, done: Done): void;
+  /** Asks for the variables first. */
+  sftp(variables: Record<string, string>, done: Done): void;
+  openssh_forwardInStreamLocal(path: string, done: Done): void;
+  openssh_forwardOutStreamLocal(path: string, done: Done): void;
   end(): void;
   _protocol: { session(channel: number, window: number, packetBytes: number): void };
 }
+
+type Done<Result = unknown> = (error: Error | undefined, result: Result) => void;
 
 export interface HandMadeStream extends Duplex {
   outgoing: { window: number };
@@ -26,8 +34,16 @@ export async function connectByHand(
   const ready = Promise.withResolvers<void>();
   const closing = Promise.withResolvers<void>();
   client.on('ready', ready.resolve).on('close', closing.resolve).on('error', closing.resolve);
-  const privateKey = await readFile(identity.file);
-  client.connect({ host: '127.0.0.1', port, username: 'git', privateKey });
+  client.connect({
+    host: '127.0.0.1',
+    port,
+    username: 'git',
+    privateKey: await readFile(identity.file),
+    // There is none; it may be offered all the same.
+    agent: '/nonexistent',
+    // What OpenSSH alone knows is asked of others, too.
+    strictVendor: false,
+  });
   await ready.promise;
   return { client, isClosed: closing.promise };
 }

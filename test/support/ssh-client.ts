@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -36,6 +37,12 @@ function run(file: string, args: string[]): string {
   const { status, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${file}: ${stderr}`);
   return stdout;
+}
+
+/** Of a platform that was started with `FN_SSH_PORT`. */
+export async function sshPortOf({ dataDir }: { dataDir: string }): Promise<number> {
+  const facts = await readFile(join(dataDir, 'server.json'), 'utf8');
+  return (JSON.parse(facts) as { sshPort: number }).sshPort;
 }
 
 /** Words of a command of OpenSSH's client that knows these keys and nothing else of this machine. */
