@@ -54,8 +54,6 @@ export interface ProcessPlan {
   isPlain: boolean;
 }
 
-/** MB of young objects. With more, as V8 would take, each of its collections keeps requests waiting for longer (decision 32). */
-const DATA_HEAP = '--max-semi-space-size=8';
 /** node-git-server calls url.parse(), on addresses that were validated before. */
 const QUIET = ['--disable-warning=ExperimentalWarning', '--disable-warning=DEP0169'];
 const DNS_PORT = 53;
@@ -262,8 +260,7 @@ function run(
   plan: Pick<ProcessPlan, 'node' | 'programs'>,
   program: 'control' | 'git' | 'data' | 'egress' | 'launcher',
 ): string[] {
-  const flags = program === 'data' ? [...QUIET, DATA_HEAP] : QUIET;
-  return [plan.node, ...flags, plan.programs.files[program]];
+  return [plan.node, ...QUIET, plan.programs.files[program]];
 }
 
 function clearAll(...folders: string[]): void {
