@@ -104,13 +104,13 @@ const FIGURES: readonly Figure[] = [
     'gitfn, Lambda handler',
     'gitfn, web handler',
     'bare node:http',
-  ]),
+  ]).map(ofWarm),
   ...rowsOf(
     'warm',
     'warm hello ÷ nginx → @hono/node-server: ',
     times('nginx → @hono/node-server'),
     ['gitfn, web handler'],
-  ),
+  ).map(ofWarm),
   ...rowsOf('cold', 'first request, worker asleep: ', coldStart, [
     'gitfn, lambda handler',
     'gitfn, web handler',
@@ -232,6 +232,10 @@ const FIGURES: readonly Figure[] = [
         .join('; '),
   },
 ];
+
+function ofWarm(figure: Figure): Figure {
+  return { ...figure, why: 'docs/decisions/0025-the-door-reads-plain-requests-itself.md' };
+}
 
 function ofColdStarts(figure: Figure): Figure {
   return { ...figure, why: 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md' };
