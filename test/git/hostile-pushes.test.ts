@@ -201,11 +201,15 @@ describe('a push is refused, says its limit, and leaves nothing, when', () => {
 
   it('it names more refs than fit', async () => {
     const long = 'n'.repeat(180);
-    const refs = Array.from({ length: 4_200 }, (_, i) => `main:refs/heads/${long}${i}`);
-    const { code, text } = await work.git('push', url, ...refs);
-    expect(code).not.toBe(0);
-    expect(text).toContain('more than 1 MiB together');
-    expect(text).toContain('git push REMOTE BRANCH TAG');
+    const refs = Array.from({ length: 4_200 }, (_, i) => `refs/heads/${long}${i}`);
+    const body = commandList(refs, await work.must('rev-parse', 'main'));
+    const answer = await rawRequest(front.sockets.gitHttp, {
+      method: 'POST',
+      target: PUSH,
+      body,
+    });
+    expect(answer.body).toContain('more than 1 MiB together');
+    expect(answer.body).toContain('git push REMOTE BRANCH TAG');
   });
 
   it('it is too many at once: who finds no place is told so', async () => {
