@@ -4,7 +4,7 @@ import { newId } from '../std/ids.ts';
 import { consume } from './consume.ts';
 import type { EngineRun, GitEngine } from './engine.ts';
 import type { AdmittedRequest } from './guard.ts';
-import { removeLocksLater } from './leftovers.ts';
+import { removeLocksLater, removeQuarantinesLater } from './leftovers.ts';
 import type { GitLimits } from './limits.ts';
 import type { Places } from './places.ts';
 import type { ControlPort } from './ports.ts';
@@ -206,8 +206,10 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
       );
       push = added;
       child.once('exit', (_code, signal) => {
-        if (signal === null) return; // It has removed its locks.
+        if (signal === null) return; // It has left nothing.
         removeLocksLater(repository, () => added.updates.map(({ ref }) => ref));
+        // What cannot be removed now is at the next start.
+        removeQuarantinesLater(repository, deps.pushes.ofRepository(repository)).catch(() => {});
       });
     },
   });

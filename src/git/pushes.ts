@@ -48,6 +48,10 @@ export class Pushes {
     return this.#byId.get(id);
   }
 
+  ofRepository(repository: string): Push[] {
+    return [...this.#byId.values()].filter((push) => push.repository === repository);
+  }
+
   ofApp(appId: string): Push[] {
     return [...this.#byId.values()].filter((push) => push.appId === appId);
   }

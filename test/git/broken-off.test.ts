@@ -16,6 +16,11 @@ import { createWorkTree, urlOf } from './support/work-tree.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
+async function quarantines({ folder }: RunningFront): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return names.filter((name) => /objects\/(tmp_objdir-)?incoming-[^/]+$/.test(name));
+}
+
 /** Nobody is cut off for being slow. */
 const PATIENT = { uploadStallMs: 3_600_000, downloadStallMs: 3_600_000 };
 
@@ -36,8 +41,9 @@ it('a git that does not listen to its closed input is killed, with all that it s
   process.kill(-group, 'SIGSTOP');
   onTestFinished(() => endGroup(group));
   socket.destroy();
-  // Its quarantine stays until the next start, since nobody but git knows when it is done with it.
   await eventually(async () => expect(await front.gitProcesses()).toEqual([]));
+  expect(await quarantines(front)).toHaveLength(1);
+  await eventually(async () => expect(await quarantines(front)).toEqual([]), 30_000);
 });
 
 it('a request that breaks off before its head is whole ends at once, however slow it might be', async () => {

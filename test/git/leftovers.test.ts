@@ -1,8 +1,9 @@
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { removeLocksLater } from '../../src/git/leftovers.ts';
+import { removeLocksLater, removeQuarantinesLater } from '../../src/git/leftovers.ts';
 import { openRepositories } from '../../src/git/repositories.ts';
 import { newId } from '../../src/std/ids.ts';
 import { eventually } from '../support/eventually.ts';
@@ -55,4 +56,21 @@ it('a lock is removed when it is older than any that is in use', async () => {
   expect(await isThere(lock)).toBe(true);
   await eventually(async () => expect(await isThere(lock)).toBe(false));
   expect(await isThere(other)).toBe(true);
+});
+
+it('a quarantine is removed when no push can have it any more, and that of a newer push is left alone', async () => {
+  const repository = await (await open()).ensure(newId('app'));
+  const old = 'objects/incoming-Old123';
+  const newer = 'objects/tmp_objdir-incoming-New123';
+  await mkdir(join(repository, old, 'pack'), { recursive: true });
+  await delay(50); // Its time is before the kill.
+  const other = new AbortController();
+  const done = removeQuarantinesLater(repository, [{ ended: other.signal }], 100);
+  await delay(300);
+  await mkdir(join(repository, newer, 'pack'), { recursive: true });
+  expect(await isThere(join(repository, old))).toBe(true);
+  other.abort();
+  await done;
+  expect(await isThere(join(repository, old))).toBe(false);
+  expect(await isThere(join(repository, newer))).toBe(true);
 });
