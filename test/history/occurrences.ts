@@ -1,5 +1,6 @@
 /** Which of the things that can meet have met in a history. */
 import type { History, Operation } from './history.ts';
+import { INTERRUPTIBLE } from './script.ts';
 
 const isPush = ({ kind }: Operation): boolean => kind === 'push';
 const TEN = 10;
@@ -35,9 +36,6 @@ const MEETINGS = {
   'a change of the environment during a push': (history: History) =>
     meetings(history, isPush, ({ kind }) => kind === 'environment'),
 } satisfies Record<string, (history: History) => number>;
-
-/** What a kill can be in the middle of. */
-const INTERRUPTIBLE = ['push', 'delete', 'rollback', 'environment', 'cancel', 'attach'] as const;
 
 export const MEETING_NAMES = Object.keys(MEETINGS);
 export const KILL_NAMES = INTERRUPTIBLE.map((kind) => `a kill during ${kind}`);

@@ -1,4 +1,5 @@
 /** Plays a script against an app of its own, while a prober asks all hosts, and tells what everybody did and saw. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { PUSH_OUTCOMES, type PushOutcome } from '../../src/model/push.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
 import { callControl } from '../support/control-api.ts';
@@ -26,6 +27,8 @@ const PUSH_DEADLINE_MS = 60_000;
 const REST_DEADLINE_MS = 100_000;
 const READY_DEADLINE_MS = 60_000;
 const PROBE_PAUSE_MS = 15;
+/** Whoever wants to meet something waits for it so long. */
+const MEETING_MS = 1_000;
 
 interface Commits {
   repository: TestRepository;
@@ -65,7 +68,8 @@ async function prepareCommits(platform: Platform, app: string, script: Script): 
     whole: [],
     failing: [],
   };
-  const pushes = script.flat().filter(({ action }) => action.kind === 'push');
+  const bringsCode = new Set(['push', 'kill']);
+  const pushes = script.flat().filter(({ action }) => bringsCode.has(action.kind));
   for (const [index, { action }] of [null, ...pushes]
     .map((step) => step ?? { action: null })
     .entries()) {
@@ -102,7 +106,7 @@ class Player {
     const probing = BRANCHES.map((ref) => this.#probe(ref, resting.signal));
     const clients = script.map(async (steps) => {
       for (const { afterMs, action } of steps) {
-        await new Promise((resolve) => setTimeout(resolve, afterMs));
+        await delay(afterMs);
         await this.#act(action);
       }
     });
@@ -138,7 +142,7 @@ class Player {
       case 'attach':
         return this.#attach();
       case 'kill':
-        return this.#kill(action.target);
+        return this.#killDuring(action);
     }
   }
 
@@ -214,7 +218,17 @@ class Player {
     });
   }
 
+  /** One that is there, or comes soon. */
   async #runningPush(): Promise<{ id: string; commits: string[] } | null> {
+    const until = performance.now() + MEETING_MS;
+    for (;;) {
+      const running = await this.#pushOfNow();
+      if (running !== null || performance.now() > until) return running;
+      await delay(PROBE_PAUSE_MS);
+    }
+  }
+
+  async #pushOfNow(): Promise<{ id: string; commits: string[] } | null> {
     const { body } = await callControl(this.#platform, `/apps/${this.#app}/pushes`);
     const { items = [] } = JSON.parse(body) as { items?: PushItem[] };
     const running = items.find(({ outcome }) => outcome === null);
@@ -255,6 +269,19 @@ class Player {
     });
   }
 
+  /** Begins what it is to interrupt, and a push, for that may be one of it. */
+  async #killDuring({ target, during }: Action & { kind: 'kill' }): Promise<void> {
+    const isUnderWay = (): boolean =>
+      this.#operations.some(({ kind, endedAt }) => kind === during && endedAt === Infinity);
+    const begun = [this.#push([PRODUCTION], this.#commits.whole.shift() ?? '', null)];
+    if (during === 'delete') begun.push(this.#act({ kind: 'delete', ref: 'one' }));
+    else if (during !== 'push') begun.push(this.#act({ kind: during }));
+    const until = performance.now() + MEETING_MS;
+    while (!isUnderWay() && performance.now() < until) await delay(1);
+    await this.#kill(target);
+    await Promise.all(begun);
+  }
+
   /** One at a time. */
   #kill(target: Killed): Promise<void> {
     return this.#kills.run('', () => this.#killNow(target));
@@ -280,7 +307,7 @@ class Player {
   async #probe(ref: string, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       this.#readings.push(await this.#read(ref));
-      await new Promise((resolve) => setTimeout(resolve, PROBE_PAUSE_MS));
+      await delay(PROBE_PAUSE_MS);
     }
   }
 

@@ -4,7 +4,7 @@ import type { History } from './history.ts';
 import { judge } from './judge.ts';
 import { add, occurrences } from './occurrences.ts';
 import { play } from './play.ts';
-import { describeScript, scripts, type Script } from './script.ts';
+import { describeScript, scripts, type Script, withKills } from './script.ts';
 
 interface Run {
   platform: () => Platform;
@@ -33,7 +33,8 @@ export async function playScripts(run: Run): Promise<Played> {
   process.stdout.write(`HISTORY_SEED=${seed}\n`);
   const endsAt = performance.now() + run.seconds * 1000;
   const told = { played: 0, readings: 0, operations: 0, met: new Map<string, number>() };
-  for (const script of fc.sample(scripts(run), { seed, numRuns: MAX_SCRIPTS })) {
+  const sample = fc.sample(scripts(run), { seed, numRuns: MAX_SCRIPTS });
+  for (const script of run.kills > 0 ? withKills(sample) : sample) {
     if (performance.now() > endsAt) break;
     const history = await play(run.platform(), `${run.name}-${told.played}`, script);
     const problems = judge(history);

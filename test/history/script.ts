@@ -12,7 +12,19 @@ export type Action =
   /** Whatever push runs. */
   | { kind: 'cancel' }
   | { kind: 'attach' }
-  | { kind: 'kill'; target: Killed };
+  /** While such an operation is under way, which it begins for that. */
+  | { kind: 'kill'; target: Killed; during: Interruptible };
+
+/** What a kill can be in the middle of. */
+export const INTERRUPTIBLE = [
+  'push',
+  'delete',
+  'rollback',
+  'environment',
+  'cancel',
+  'attach',
+] as const;
+export type Interruptible = (typeof INTERRUPTIBLE)[number];
 
 export type Killed = 'control' | 'git' | 'data' | 'everything';
 
@@ -72,12 +84,27 @@ export function scripts({ clients, steps, kills, wide }: ScriptOptions): fc.Arbi
     { weight: 37, arbitrary: simple.map((kind) => ({ kind })) },
     {
       weight: kills,
-      arbitrary: target.map((killed) => ({ kind: 'kill' as const, target: killed })),
+      arbitrary: fc.record({
+        kind: fc.constant('kill' as const),
+        target,
+        during: fc.constantFrom(...INTERRUPTIBLE),
+      }),
     },
   );
   const step = fc.record({ afterMs: fc.nat(MAX_PAUSE_MS), action });
   const client = fc.array(step, { minLength: 1, maxLength: steps, size: 'max' });
   return fc.array(client, { minLength: 2, maxLength: clients, size: 'max' });
+}
+
+/** Each with one client more, who kills something in the middle of two kinds of operations: of all kinds in three scripts. */
+export function withKills(given: readonly Script[]): Script[] {
+  return given.map((script, index) => {
+    const kill = (part: number): Step => {
+      const during = INTERRUPTIBLE[(2 * index + part) % INTERRUPTIBLE.length] ?? 'push';
+      return { afterMs: MAX_PAUSE_MS, action: { kind: 'kill', target: 'control', during } };
+    };
+    return [...script, [kill(0), kill(1)]];
+  });
 }
 
 /** For people, and to be read beside a history. */
