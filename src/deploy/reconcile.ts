@@ -97,7 +97,9 @@ export function createReconciler(deps: Deps): Reconciler {
       };
       await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
     });
-    await attempt(() => failAbandoned(deps, busy, attempt));
+    await attempt(async () => {
+      isWaiting = (await failAbandoned(deps, busy, attempt)) || isWaiting;
+    });
     await attempt(() => deps.sealedKeeper.restoreMissing());
     return isWhole && !isWaiting;
   }
@@ -154,20 +156,24 @@ async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<voi
   }
 }
 
-/** Reservations whose push ended without moving its ref. */
+/**
+ * Reservations whose push ended without moving its ref. Whether there are some left that nobody works on: a push of their ref
+ * still runs, which may be theirs.
+ */
 async function failAbandoned(
   deps: Deps,
   busyRefs: ReadonlySet<string>,
   attempt: (work: () => Promise<unknown>) => Promise<void>,
-): Promise<void> {
-  const isOpen = ({ id, appId, ref }: Deployment): boolean =>
-    deps.reservations.isHeld(id) || busyRefs.has(refKey(appId, ref));
-  for (const deployment of await listUnsettled(deps.db)) {
-    if (isOpen(deployment)) continue;
+): Promise<boolean> {
+  const unsettled = await listUnsettled(deps.db);
+  const abandoned = unsettled.filter(({ id }) => !deps.reservations.isHeld(id));
+  const isBusy = ({ appId, ref }: Deployment): boolean => busyRefs.has(refKey(appId, ref));
+  for (const deployment of abandoned.filter((one) => !isBusy(one))) {
     await attempt(() =>
       deps.reservations.fail(deployment, 'interrupted: the push ended before its ref moved'),
     );
   }
+  return abandoned.some(isBusy);
 }
 
 /** What was not removed when it ended, because of a crash: secrets of the past need not lie about. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
@@ -326,6 +327,22 @@ describe('the reconciler', () => {
       state: 'failed',
       reason: expect.stringContaining('interrupted'),
     });
+  });
+
+  it('fails such a reservation as soon as the push under way has ended, with nobody waiting for the next round', async () => {
+    const { database, harness } = await setUp();
+    const pushed = harness.pushOf(MAIN, sha('1'));
+    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
+    const restarted = await DeployHarness.create(database);
+    restarted.busyRefs = [MAIN];
+    const stopping = new AbortController();
+    onTestFinished(() => stopping.abort());
+    restarted.reconciler.start(stopping.signal);
+    await delay(500); // The first round finds it, and its ref busy.
+    restarted.busyRefs = [];
+    await eventually(async () =>
+      expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('failed'),
+    );
   });
 
   it('publishes again what the router did not take', async () => {
