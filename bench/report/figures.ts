@@ -34,6 +34,8 @@ const asleep = (cells: Cells): string =>
   `p50 ${cells['cold p50 ms']} ms, p90 ${cells['cold p90 ms']} ms`;
 const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['all rounds']})`;
 
+const WHY_WARM = 'docs/decisions/0025-the-door-reads-plain-requests-itself.md';
+const WHY_COLD = 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md';
 const WHY_TLS = 'docs/decisions/0031-http-2-is-node-s-with-bounds-of-our-own.md';
 
 const FIGURES: readonly Figure[] = [
@@ -104,29 +106,29 @@ const FIGURES: readonly Figure[] = [
     'gitfn, Lambda handler',
     'gitfn, web handler',
     'bare node:http',
-  ]).map(ofWarm),
+  ]).map(because(WHY_WARM)),
   ...rowsOf(
     'warm',
     'warm hello ÷ nginx → @hono/node-server: ',
     times('nginx → @hono/node-server'),
     ['gitfn, web handler'],
-  ).map(ofWarm),
+  ).map(because(WHY_WARM)),
   ...rowsOf('cold', 'first request, worker asleep: ', coldStart, [
     'gitfn, lambda handler',
     'gitfn, web handler',
     'node spawned for the request',
-  ]).map(ofColdStarts),
+  ]).map(because(WHY_COLD)),
   ...rowsOf('peers', 'the same beside who else sleeps: ', asleep, [
     'gitfn, Lambda handler',
     'nginx → php-fpm ondemand',
     'nginx → uWSGI cheap, Python',
     'Apache → Passenger, Node',
     'node spawned per request',
-  ]).map(ofColdStarts),
+  ]).map(because(WHY_COLD)),
   ...rowsOf('burst', '50 first requests at once: ', burst, [
     'gitfn, 8 zygotes',
     'gitfn, 50 zygotes',
-  ]).map(ofColdStarts),
+  ]).map(because(WHY_COLD)),
   ...rowsOf(
     'payload',
     '',
@@ -233,12 +235,8 @@ const FIGURES: readonly Figure[] = [
   },
 ];
 
-function ofWarm(figure: Figure): Figure {
-  return { ...figure, why: 'docs/decisions/0025-the-door-reads-plain-requests-itself.md' };
-}
-
-function ofColdStarts(figure: Figure): Figure {
-  return { ...figure, why: 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md' };
+function because(why: string): (figure: Figure) => Figure {
+  return (figure) => ({ ...figure, why });
 }
 
 /** Title → what is measured of both. */

@@ -15,6 +15,16 @@ async function setUp() {
   return { database, harness: await DeployHarness.create(database) };
 }
 
+/** Another process, which holds nothing in its memory, while the push is still ending. */
+async function abandonReservation() {
+  const { database, harness } = await setUp();
+  const pushed = harness.pushOf(MAIN, sha('1'));
+  await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
+  const restarted = await DeployHarness.create(database);
+  restarted.busyRefs = [MAIN];
+  return { database, restarted };
+}
+
 /** A build that ends when it is let, or with its signal. */
 function heldBuilds(harness: DeployHarness): Map<string, () => void> {
   const release = new Map<string, () => void>();
@@ -313,12 +323,7 @@ describe('the reconciler', () => {
   });
 
   it('fails a reservation whose ref never moved, and the ref of a push under way is left alone', async () => {
-    const { database, harness } = await setUp();
-    const pushed = harness.pushOf(MAIN, sha('1'));
-    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
-    // Another process: nothing is held in its memory.
-    const restarted = await DeployHarness.create(database);
-    restarted.busyRefs = [MAIN];
+    const { database, restarted } = await abandonReservation();
     await restarted.reconciler.reconcile();
     expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('warming');
     restarted.busyRefs = [];
@@ -330,11 +335,7 @@ describe('the reconciler', () => {
   });
 
   it('fails such a reservation as soon as the push under way has ended, with nobody waiting for the next round', async () => {
-    const { database, harness } = await setUp();
-    const pushed = harness.pushOf(MAIN, sha('1'));
-    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
-    const restarted = await DeployHarness.create(database);
-    restarted.busyRefs = [MAIN];
+    const { database, restarted } = await abandonReservation();
     const stopping = new AbortController();
     onTestFinished(() => stopping.abort());
     restarted.reconciler.start(stopping.signal);
