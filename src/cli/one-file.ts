@@ -1,5 +1,5 @@
 /**
- * The entry of the command line as one file (decision 38), which `main/supervisor/command-line-bundle.ts` makes and a
+ * The entry of the command line as one file (decision 38), which `main/supervisor/programs/command-line-bundle.ts` makes and a
  * server hands out at `/cli/fn.mjs`. What a clone of the project has in files beside it, it carries.
  */
 import { mkdir, readFile } from 'node:fs/promises';

@@ -29,17 +29,17 @@ import {
 import { systemClock } from '../std/clock.ts';
 import { failpoint } from '../std/failpoint.ts';
 import { failureDetails, RequestLines } from '../telemetry/index.ts';
-import { listenOnSocket } from './listen-on-socket.ts';
-import { askForRoutes } from './ask-for-routes.ts';
-import { openHttps } from './data-https.ts';
-import { startDataLogs } from './data-logs.ts';
-import { startDataMetrics } from './data-metrics.ts';
-import { createLog, type Logger } from './log.ts';
-import { createFleetClient, type DataHost, divideHost } from './fleet-client.ts';
-import { createSandboxClient } from './sandbox-client.ts';
-import { startChild, type RunningChild } from './child-process.ts';
-import { dataProcessName } from './data-process-name.ts';
-import type { DataOptions, PoolOptions } from './start-options.ts';
+import { listenOnSocket } from './process/listen-on-socket.ts';
+import { askForRoutes } from './data/ask-for-routes.ts';
+import { openHttps } from './data/https.ts';
+import { startDataLogs } from './data/logs.ts';
+import { startDataMetrics } from './data/metrics.ts';
+import { createLog, type Logger } from './process/log.ts';
+import { createFleetClient, type DataHost, divideHost } from './data/fleet-client.ts';
+import { createSandboxClient } from './process/sandbox-client.ts';
+import { startChild, type RunningChild } from './process/child-process.ts';
+import { dataProcessName } from './data/process-name.ts';
+import type { DataOptions, PoolOptions } from './process/start-options.ts';
 
 const UNTAKEN_MIB = HELD_BOUNDS.perOwnerBytes / (1024 * 1024);
 /** Of functions' code, in memory. */

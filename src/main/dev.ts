@@ -19,8 +19,8 @@ import { type Environment, readEnvironmentFiles } from './dev/environment-files.
 import { createReloads } from './dev/reloads.ts';
 import { watchFolder } from './dev/watch-folder.ts';
 import { reportFailure } from './report-failure.ts';
-import { findTool } from './supervisor/host-tools.ts';
-import { bundleWorkerProgram } from './supervisor/programs.ts';
+import { findTool } from './supervisor/machine/host-tools.ts';
+import { bundleWorkerProgram } from './supervisor/programs/programs.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 /** For a folder whose name is none for an app. */

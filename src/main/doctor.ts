@@ -17,26 +17,26 @@ import { randomName } from '../std/ids.ts';
 import { type Config, parseConfig } from './config/config.ts';
 import { inheritedEnvironment, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { runDeepDoctor } from './deep-doctor.ts';
-import { hasRoom } from './disks.ts';
+import { hasRoom } from './control/disks.ts';
 import { reportFailure } from './report-failure.ts';
 import { IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT } from './server-arguments.ts';
-import { openConfinement } from './supervisor/confinement.ts';
-import { tryLockFile } from './supervisor/file-lock.ts';
-import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
+import { openConfinement } from './supervisor/sandboxes/confinement.ts';
+import { tryLockFile } from './supervisor/machine/file-lock.ts';
+import { closeInheritedDescriptors } from './supervisor/machine/inherited-descriptors.ts';
 import {
   findTools,
   type HostTools,
   installCommand,
   missingPackages,
   TOOL_NAMES,
-} from './supervisor/host-tools.ts';
-import { dataFolders, mountedLayout } from './supervisor/layout.ts';
-import { networkProtection } from './supervisor/network-protection.ts';
-import { isOutwardsWanted } from './supervisor/outwards.ts';
-import { packagedFile } from './supervisor/packaged-files.ts';
-import { ensurePrivateNamespace, mountRuntime } from './supervisor/private-mounts.ts';
-import { ROOT_RUNTIME_PARENT } from './supervisor/runtime-folder.ts';
-import { leaseUids } from './supervisor/runtime-root.ts';
+} from './supervisor/machine/host-tools.ts';
+import { dataFolders, mountedLayout } from './supervisor/machine/layout.ts';
+import { networkProtection } from './supervisor/network/network-protection.ts';
+import { isOutwardsWanted } from './supervisor/network/outwards.ts';
+import { packagedFile } from './supervisor/machine/packaged-files.ts';
+import { ensurePrivateNamespace, mountRuntime } from './supervisor/machine/private-mounts.ts';
+import { ROOT_RUNTIME_PARENT } from './supervisor/machine/runtime-folder.ts';
+import { leaseUids } from './supervisor/machine/runtime-root.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));
 

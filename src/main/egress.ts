@@ -17,8 +17,8 @@ import {
 import type { ChannelTaken, EgressNotice, OpenEgressRequest } from '../protocol/egress.ts';
 import { systemClock } from '../std/clock.ts';
 import { ownAddresses } from '../std/own-addresses.ts';
-import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
-import type { EgressOptions } from './start-options.ts';
+import { type RunningChild, startChild, type SupervisorHost } from './process/child-process.ts';
+import type { EgressOptions } from './process/start-options.ts';
 
 type EgressRequest = OpenEgressRequest | ChannelTaken;
 

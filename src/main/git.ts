@@ -11,9 +11,9 @@ import type { ControlForGit } from '../protocol/git-front.ts';
 import { createRpcClient } from '../protocol/rpc.ts';
 import { systemClock } from '../std/clock.ts';
 import { failpoint } from '../std/failpoint.ts';
-import { startChild, type RunningChild } from './child-process.ts';
-import { listenOnSocket } from './listen-on-socket.ts';
-import type { GitOptions } from './start-options.ts';
+import { startChild, type RunningChild } from './process/child-process.ts';
+import { listenOnSocket } from './process/listen-on-socket.ts';
+import type { GitOptions } from './process/start-options.ts';
 
 startChild<GitOptions>(startGitFront);
 

@@ -5,7 +5,7 @@
 import { type LaunchedProcess, launchHere } from '../sandbox/launched-process.ts';
 import type { LauncherNotice, LauncherRequest } from '../protocol/launcher.ts';
 import { failpoint } from '../std/failpoint.ts';
-import { type RunningChild, startChild, type SupervisorHost } from './child-process.ts';
+import { type RunningChild, startChild, type SupervisorHost } from './process/child-process.ts';
 
 type LaunchRequest = Extract<LauncherRequest, { type: 'launch' }>;
 

@@ -7,7 +7,7 @@ import { type Config, parseConfig } from './config/config.ts';
 import { readFailpointFolder, readHostEnvironment, readServerEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
 import { banner } from './supervisor/banner.ts';
-import type { HostTools } from './supervisor/host-tools.ts';
+import type { HostTools } from './supervisor/machine/host-tools.ts';
 import { type Platform, startPlatform } from './supervisor/platform.ts';
 
 const PROJECT_DIR = dirname(dirname(import.meta.dirname));

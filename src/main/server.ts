@@ -6,9 +6,9 @@ import { PlatformError } from '../protocol/errors.ts';
 import { inheritedEnvironment, readHostEnvironment } from './config/env.ts';
 import { reportFailure } from './report-failure.ts';
 import { IN_PRIVATE_NAMESPACE, LOCAL_HTTPS, UNSAFE_SINGLE_TENANT } from './server-arguments.ts';
-import { type HostTools, provideTools } from './supervisor/host-tools.ts';
-import { closeInheritedDescriptors } from './supervisor/inherited-descriptors.ts';
-import { ensurePrivateNamespace } from './supervisor/private-mounts.ts';
+import { type HostTools, provideTools } from './supervisor/machine/host-tools.ts';
+import { closeInheritedDescriptors } from './supervisor/machine/inherited-descriptors.ts';
+import { ensurePrivateNamespace } from './supervisor/machine/private-mounts.ts';
 
 /** The first is the server's own, when it has started itself again. */
 const KNOWN_ARGUMENTS = [IN_PRIVATE_NAMESPACE, UNSAFE_SINGLE_TENANT, LOCAL_HTTPS];

@@ -5,7 +5,7 @@
  *
  * Over 300 lines: its counts of workers, starts and waiting requests only make sense when they change together.
  */
-import type { PoolOptions } from '../main/start-options.ts';
+import type { PoolOptions } from '../main/process/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import { chooseWorker, workersToStart } from './decisions.ts';
 import type { AppLoad, AppMember } from './app-load.ts';

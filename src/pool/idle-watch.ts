@@ -1,4 +1,4 @@
-import type { PoolOptions } from '../main/start-options.ts';
+import type { PoolOptions } from '../main/process/start-options.ts';
 import type { Clock } from '../std/clock.ts';
 import { idleWorkers } from './decisions.ts';
 import type { PooledWorker } from './pooled-worker.ts';

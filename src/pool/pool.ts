@@ -1,4 +1,4 @@
-import type { PoolOptions } from '../main/start-options.ts';
+import type { PoolOptions } from '../main/process/start-options.ts';
 import { DEFAULT_LIMITS } from '../model/limits.ts';
 import type { ServedDeployment, ServedFunction } from '../model/served.ts';
 import {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { PublicAddress, Sockets } from '../main/start-options.ts';
+import type { PublicAddress, Sockets } from '../main/process/start-options.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
 import { type Answer, missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';

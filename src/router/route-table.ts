@@ -5,7 +5,7 @@ import { wildcardAbove } from '../model/domain.ts';
 import type { ServedDeployment } from '../model/served.ts';
 import { SLUG_SEPARATOR } from '../model/slug.ts';
 import type { ShareTarget, Snapshot, SnapshotApp, SnapshotDomain } from '../protocol/snapshot.ts';
-import type { PublicAddress } from '../main/start-options.ts';
+import type { PublicAddress } from '../main/process/start-options.ts';
 import { type Lock, lockOf, lockOfUnknown } from './private/index.ts';
 
 const COMMIT_PREFIX = /^[0-9a-f]{7,40}$/;

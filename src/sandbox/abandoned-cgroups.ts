@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { removeLeftovers } from './cgroup.ts';
 
-/** `gitfn-` and the name of an instance, see main/supervisor/layout.ts. */
+/** `gitfn-` and the name of an instance, see main/supervisor/machine/layout.ts. */
 const INSTANCE = /^gitfn-[0-9a-f]{10}$/;
 /** A server that starts has its cgroups for a moment before any process is in them. */
 const MIN_AGE_MS = 60_000;

@@ -1,4 +1,4 @@
-import type { LogRetention } from '../main/start-options.ts';
+import type { LogRetention } from '../main/process/start-options.ts';
 import type { Queryable } from '../store/database.ts';
 import {
   deleteOldLogSources,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { instanceName } from '../../src/main/supervisor/layout.ts';
+import { instanceName } from '../../src/main/supervisor/machine/layout.ts';
 import type { Answer } from '../support/ask.ts';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';

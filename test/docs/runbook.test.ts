@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { TOOL_NAMES } from '../../src/main/supervisor/host-tools.ts';
-import { networkProtection } from '../../src/main/supervisor/network-protection.ts';
+import { TOOL_NAMES } from '../../src/main/supervisor/machine/host-tools.ts';
+import { networkProtection } from '../../src/main/supervisor/network/network-protection.ts';
 import { protectionsOf } from '../../src/main/supervisor/protections.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -54,7 +54,7 @@ function protections(): string[] {
 it('every part that /readyz can call degraded has its section', async () => {
   const own = await namesIn('src/api/readiness/handlers.ts', /\['(\w+)'\]/g);
   const peers = await namesIn('src/router/door.ts', /\{ \.\.\.\w+, name: '(\w+)' \}/g);
-  const [data = ''] = await namesIn('src/main/data-process-name.ts', /`(\w+) \$/g);
+  const [data = ''] = await namesIn('src/main/data/process-name.ts', /`(\w+) \$/g);
   expect(sorted(namesBelow('What /readyz calls degraded'))).toEqual(
     sorted([...own, ...peers, data]),
   );

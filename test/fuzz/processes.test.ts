@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseEgressRequest } from '../../src/main/supervisor/egress-requests.ts';
+import { parseEgressRequest } from '../../src/main/supervisor/network/egress-requests.ts';
 import { parseFleetRequest } from '../../src/main/supervisor/fleet-requests.ts';
 import { parseSupervisorRequest } from '../../src/main/supervisor/supervisor-requests.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { findTools } from '../../src/main/supervisor/host-tools.ts';
+import { findTools } from '../../src/main/supervisor/machine/host-tools.ts';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';

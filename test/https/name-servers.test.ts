@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createNameServers } from '../../src/main/name-servers.ts';
+import { createNameServers } from '../../src/main/control/name-servers.ts';
 import { type Knot, startKnot } from '../support/knot.ts';
 
 let knot: Knot;

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { expect, it, onTestFinished } from 'vitest';
-import { type HostTools } from '../../src/main/supervisor/host-tools.ts';
-import { packagedFile } from '../../src/main/supervisor/packaged-files.ts';
+import { type HostTools } from '../../src/main/supervisor/machine/host-tools.ts';
+import { packagedFile } from '../../src/main/supervisor/machine/packaged-files.ts';
 import { egressSpec, type ProcessPlan } from '../../src/main/supervisor/process-specs.ts';
-import { bundlePrograms } from '../../src/main/supervisor/programs.ts';
+import { bundlePrograms } from '../../src/main/supervisor/programs/programs.ts';
 import { SupervisedProcess } from '../../src/main/supervisor/supervised-process.ts';
-import { uidBlock } from '../../src/main/supervisor/uid-blocks.ts';
+import { uidBlock } from '../../src/main/supervisor/sandboxes/uid-blocks.ts';
 import type { EgressNotice } from '../../src/protocol/egress.ts';
 import { eventually } from '../support/eventually.ts';
 

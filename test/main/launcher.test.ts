@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createLauncherClient } from '../../src/main/supervisor/launcher-client.ts';
+import { createLauncherClient } from '../../src/main/supervisor/sandboxes/launcher-client.ts';
 import type { Sandbox } from '../../src/sandbox/index.ts';
 import { randomName } from '../../src/std/ids.ts';
 import { descendantsOf } from '../support/processes.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { openSealedEnvironment } from '../../src/main/supervisor/open-sealed.ts';
+import { openSealedEnvironment } from '../../src/main/supervisor/sandboxes/open-sealed.ts';
 import {
   createMasterKeys,
   createRotation,

@@ -1,7 +1,7 @@
 /** What of a platform is on the machine beside its processes. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { instanceName } from '../../src/main/supervisor/layout.ts';
+import { instanceName } from '../../src/main/supervisor/machine/layout.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 /** Of version 1: the sandboxes of one app. */

@@ -4,7 +4,7 @@
  * process, or a mount of it: see leftovers.ts.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { instanceName } from '../../src/main/supervisor/layout.ts';
+import { instanceName } from '../../src/main/supervisor/machine/layout.ts';
 import { descendantsOf } from '../support/processes.ts';
 
 export interface Traces {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import type { PoolOptions } from '../../src/main/start-options.ts';
+import type { PoolOptions } from '../../src/main/process/start-options.ts';
 import type { ServedDeployment, ServedFunction } from '../../src/model/served.ts';
 import {
   appLimitsOf,

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { type PostgresServer, startPostgres } from '../../src/main/supervisor/embedded-postgres.ts';
-import { provideTools } from '../../src/main/supervisor/host-tools.ts';
-import { packagedFile } from '../../src/main/supervisor/packaged-files.ts';
+import { type PostgresServer, startPostgres } from '../../src/main/supervisor/database/embedded-postgres.ts';
+import { provideTools } from '../../src/main/supervisor/machine/host-tools.ts';
+import { packagedFile } from '../../src/main/supervisor/machine/packaged-files.ts';
 import { openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
 

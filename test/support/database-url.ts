@@ -1,4 +1,4 @@
-import { instanceName } from '../../src/main/supervisor/layout.ts';
+import { instanceName } from '../../src/main/supervisor/machine/layout.ts';
 import type { Platform } from './platform.ts';
 
 /**

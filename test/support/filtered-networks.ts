@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { findTools, type HostTools } from '../../src/main/supervisor/host-tools.ts';
+import { findTools, type HostTools } from '../../src/main/supervisor/machine/host-tools.ts';
 import {
   createSlotNetworks,
   type planAddresses,

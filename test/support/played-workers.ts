@@ -4,7 +4,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import type { PoolOptions } from '../../src/main/start-options.ts';
+import type { PoolOptions } from '../../src/main/process/start-options.ts';
 import { AppLoad, appLimitsOf } from '../../src/pool/app-load.ts';
 import { StartBudget } from '../../src/pool/start-budget.ts';
 import { NO_CODE_CACHES } from '../../src/pool/code-caches.ts';

@@ -9,7 +9,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { provideTools } from '../../src/main/supervisor/host-tools.ts';
+import { provideTools } from '../../src/main/supervisor/machine/host-tools.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { closeInheritedDescriptors } from '../../src/main/supervisor/inherited-descriptors.ts';
+import { closeInheritedDescriptors } from '../../src/main/supervisor/machine/inherited-descriptors.ts';
 import type { SandboxExit } from '../../src/protocol/supervisor.ts';
 import {
   bubblewrapEnclosure,

@@ -2,7 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sandboxLimits } from '../../src/main/supervisor/sandbox-limits.ts';
+import { sandboxLimits } from '../../src/main/supervisor/sandboxes/sandbox-limits.ts';
 import type { Sandboxes } from '../../src/pool/index.ts';
 import { nodeWorkerProgram } from '../../src/runtimes/nodejs/index.ts';
 import { findSharedLibraries } from '../../src/sandbox/index.ts';

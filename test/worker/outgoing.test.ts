@@ -4,7 +4,7 @@ import net from 'node:net';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { bundleWorkerProgram } from '../../src/main/supervisor/programs.ts';
+import { bundleWorkerProgram } from '../../src/main/supervisor/programs/programs.ts';
 import {
   CHANNEL_FRAME,
   MAX_CHANNEL_FRAME_BYTES,

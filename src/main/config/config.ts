@@ -16,7 +16,7 @@ import { DEFAULT_LIMITS } from '../../model/limits.ts';
 import { PlatformError } from '../../protocol/errors.ts';
 import { MAX_BACKGROUND_MS } from '../../protocol/worker.ts';
 import type { AccessLevel } from '../../protocol/snapshot.ts';
-import type { LogRetention, PoolOptions } from '../start-options.ts';
+import type { LogRetention, PoolOptions } from '../process/start-options.ts';
 import { type CertificateSettings, readCertificateSettings } from './certificate-settings.ts';
 import type { ServerEnvironment } from './env.ts';
 import { readOidcSettings, type OidcConfig } from './oidc-settings.ts';

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { totalmem } from 'node:os';
 import { appLimitsOf, MAX_WORKERS_PER_FUNCTION } from '../../pool/index.ts';
 import type { FleetNotice } from '../../protocol/fleet.ts';
-import { AppClaims } from './app-claims.ts';
+import { AppClaims } from './sandboxes/app-claims.ts';
 import { parseFleetRequest } from './fleet-requests.ts';
 import type { ProcessListener } from './supervised-process.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PlatformError } from '../../protocol/errors.ts';
 import { writeFileAtomically } from '../../std/atomic-file.ts';
 import type { Config } from '../config/config.ts';
-import { LOCAL_AUTHORITY } from './layout.ts';
+import { LOCAL_AUTHORITY } from './machine/layout.ts';
 
 /** One certificate takes 1 KiB. */
 const MAX_BYTES = 16 * 1024;

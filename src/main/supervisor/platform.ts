@@ -10,16 +10,16 @@ import { loadCertificateSecrets } from '../config/certificate-secrets.ts';
 import { loadOidcSecret } from '../config/oidc-settings.ts';
 import { createMasterKeyFile, loadSecrets } from '../config/secrets.ts';
 import { loadSshHostKey } from '../config/ssh-host-key.ts';
-import { openConfinement } from './confinement.ts';
+import { openConfinement } from './sandboxes/confinement.ts';
 import { createDataFleet } from './data-fleet.ts';
-import { egressProcess } from './egress-process.ts';
-import { holdsFiles, openDataFolder } from './data-folder.ts';
-import { openDatabase } from './open-database.ts';
+import { egressProcess } from './network/egress-process.ts';
+import { holdsFiles, openDataFolder } from './machine/data-folder.ts';
+import { openDatabase } from './database/open-database.ts';
 import { place } from './placement.ts';
-import type { HostTools } from './host-tools.ts';
-import { findBuildSystem } from './build-system.ts';
-import { instanceName, slotsDir } from './layout.ts';
-import { openOutwards, type Outwards } from './outwards.ts';
+import type { HostTools } from './machine/host-tools.ts';
+import { findBuildSystem } from './sandboxes/build-system.ts';
+import { instanceName, slotsDir } from './machine/layout.ts';
+import { openOutwards, type Outwards } from './network/outwards.ts';
 import { openPublicPorts, type OfPorts } from './port.ts';
 import {
   controlSpec,
@@ -29,13 +29,13 @@ import {
   type ProcessPlan,
 } from './process-specs.ts';
 import { publishLocalAuthority } from './local-authority.ts';
-import { createLauncherClient } from './launcher-client.ts';
-import { packagedClients, packagedFile } from './packaged-files.ts';
-import { bundlePrograms } from './programs.ts';
-import { openRootRuntime, openUserRuntime } from './runtime-root.ts';
-import { createCodeSlots } from './code-slots.ts';
-import { createSandboxBroker } from './sandbox-broker.ts';
-import { openSealedEnvironment, openSealedKey } from './open-sealed.ts';
+import { createLauncherClient } from './sandboxes/launcher-client.ts';
+import { packagedClients, packagedFile } from './machine/packaged-files.ts';
+import { bundlePrograms } from './programs/programs.ts';
+import { openRootRuntime, openUserRuntime } from './machine/runtime-root.ts';
+import { createCodeSlots } from './sandboxes/code-slots.ts';
+import { createSandboxBroker } from './sandboxes/sandbox-broker.ts';
+import { openSealedEnvironment, openSealedKey } from './sandboxes/open-sealed.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 import { createTicketKeys } from './ticket-keys.ts';
 

@@ -14,19 +14,19 @@ import type {
   EgressOptions,
   GitOptions,
   PublicAddress,
-} from '../start-options.ts';
-import { dataProcessName } from '../data-process-name.ts';
-import type { DiskFolder } from '../disks.ts';
+} from '../process/start-options.ts';
+import { dataProcessName } from '../data/process-name.ts';
+import type { DiskFolder } from '../control/disks.ts';
 import { FIRST_EXTRA_FD, gitConfinement } from './git-confinement.ts';
-import type { HostTools } from './host-tools.ts';
-import { type DataFolders, dataSockets, type Layout } from './layout.ts';
-import { outwardOptions } from './outward-options.ts';
+import type { HostTools } from './machine/host-tools.ts';
+import { type DataFolders, dataSockets, type Layout } from './machine/layout.ts';
+import { outwardOptions } from './network/outward-options.ts';
 import type { OfPorts } from './port.ts';
-import type { Programs } from './programs.ts';
-import { clearFolder } from './runtime-folder.ts';
+import type { Programs } from './programs/programs.ts';
+import { clearFolder } from './machine/runtime-folder.ts';
 import type { ProcessSpec } from './supervised-process.ts';
 import type { TicketKeys } from './ticket-keys.ts';
-import type { UidBlock } from './uid-blocks.ts';
+import type { UidBlock } from './sandboxes/uid-blocks.ts';
 
 export interface ProcessPlan {
   config: Config;

@@ -5,7 +5,7 @@
  */
 import type { Protection } from '../../protocol/protections.ts';
 import type { CgroupDriver } from '../../sandbox/index.ts';
-import { confinementRemedy } from './confinement-remedy.ts';
+import { confinementRemedy } from './sandboxes/confinement-remedy.ts';
 
 export interface ProtectionFacts {
   isRoot: boolean;

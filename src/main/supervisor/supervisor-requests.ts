@@ -1,7 +1,7 @@
 /** What arrives over a process's channel is data until it was looked at: the sender parses strangers' bytes. */
 import { CERTIFICATE_ID } from '../../protocol/certificates.ts';
 import type { SupervisorRequest } from '../../protocol/supervisor.ts';
-import type { SandboxKind } from './sandbox-limits.ts';
+import type { SandboxKind } from './sandboxes/sandbox-limits.ts';
 
 const DEPLOYMENT_ID = /^dep-[a-z2-7]{12}$/;
 /** As model/app.ts has it. */

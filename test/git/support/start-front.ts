@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { tmpdir } from 'node:os';
 import type { GitLimits } from '../../../src/git/limits.ts';
 import { loadSshHostKey } from '../../../src/main/config/ssh-host-key.ts';
-import type { GitOptions } from '../../../src/main/start-options.ts';
+import type { GitOptions } from '../../../src/main/process/start-options.ts';
 import type { GitForControl } from '../../../src/protocol/git-front.ts';
 import { createRpcClient, type RpcClient } from '../../../src/protocol/rpc.ts';
 import { createFakeControl, type FakeControl } from './fake-control.ts';

@@ -1,9 +1,0 @@
-import type { DataOptions } from './start-options.ts';
-
-/** As an operator reads it. */
-export function dataProcessName({
-  place,
-  dataSockets,
-}: Pick<DataOptions, 'place' | 'dataSockets'>): string {
-  return dataSockets.length === 1 ? 'data' : `data ${place + 1}`;
-}
