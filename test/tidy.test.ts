@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -100,10 +100,8 @@ describe('the documents', () => {
 });
 
 describe('the layers', () => {
-  let folder: string;
-
   /** One violation of each rule; the linter must refuse every one of them. */
-  const violations: [string, string][] = [
+  const violations: [path: string, text: string][] = [
     ['src/std/clock.ts', "import { slugForRef } from '../model/slug.ts';\nslugForRef();\n"],
     [
       'src/model/app.ts',
@@ -125,31 +123,67 @@ describe('the layers', () => {
       "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n",
     ],
     ['src/api/a.ts', "import { b } from './b.ts';\nexport const a = b;\n"],
+    ...foldersBelowMain().map((path): [string, string] => [
+      `${path}/strays.ts`,
+      `import { main } from '${'../'.repeat(path.split('/').length - 1)}main/main.ts';\nmain();\n`,
+    ]),
   ];
+
+  /** What is like one, and none. */
+  const allowed: [path: string, text: string][] = [
+    ['src/api/b.ts', "import { a } from './a.ts';\nexport const b = a;\n"],
+    ['src/api/c.ts', "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n"],
+    ['src/api/apps/d.ts', "import { view } from '../functions/view.ts';\nview();\n"],
+    [
+      'src/deploy/e.ts',
+      "import type { Builds } from '../build/index.ts';\nexport type E = Builds;\n",
+    ],
+    ['src/builder/f.ts', "import { manifest } from '../model/manifest.ts';\nmanifest();\n"],
+    ['src/main/g.ts', "import { createPool } from '../pool/index.ts';\ncreatePool();\n"],
+  ];
+
+  let folder: string;
+  let refused: Set<string>;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gitfn-layers-'));
-    await cp(join(PROJECT, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
-    for (const [path, text] of [
-      ...violations,
-      ['src/api/b.ts', "import { a } from './a.ts';\nexport const b = a;\n"],
-    ] as [string, string][]) {
+    await cp(join(PROJECT, 'oxlint.config.ts'), join(folder, 'oxlint.config.ts'));
+    await symlink(join(PROJECT, 'node_modules'), join(folder, 'node_modules'));
+    for (const [path, text] of [...violations, ...allowed]) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     }
+    const { stdout } = spawnSync(
+      join(PROJECT, 'node_modules/.bin/oxlint'),
+      ['--format=json', 'src'],
+      { cwd: folder, encoding: 'utf8' },
+    );
+    const { diagnostics } = JSON.parse(stdout) as {
+      diagnostics: { code: string; filename: string }[];
+    };
+    refused = new Set(
+      diagnostics
+        .filter(({ code }) => /no-restricted-imports|no-cycle/.test(code))
+        .map(({ filename }) => filename),
+    );
   });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it.each(violations)('refuse the import in %s', (path) => {
-    const lint = spawnSync(join(PROJECT, 'node_modules/.bin/oxlint'), [path], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
-    expect(lint.stdout + lint.stderr).toMatch(/no-restricted-imports|no-cycle/);
-    expect(lint.status).not.toBe(0);
+    expect(refused).toContain(path);
+  });
+
+  it.each(allowed.slice(1))('allow the import in %s', (path) => {
+    expect(refused).not.toContain(path);
   });
 });
+
+/** Every folder with sources, however deep, but those of `main`, which sees everything. */
+function foldersBelowMain(): string[] {
+  const folders = files.filter((path) => path.startsWith('src/')).map((path) => dirname(path));
+  return [...new Set(folders)].filter((path) => !/^src\/main\b/.test(path)).sort();
+}
 
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');

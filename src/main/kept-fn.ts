@@ -1,6 +1,6 @@
 /**
  * The command line of a clone as one file, which starts in a fraction of the time that stripping the types of a hundred
- * takes. `supervisor/kept-command-line.ts` makes it at the start of a server, bin/fn starts it where it is, and it runs only as
+ * takes. `supervisor/programs/kept-command-line.ts` makes it at the start of a server, bin/fn starts it where it is, and it runs only as
  * long as all that it was made of is as it was: otherwise the sources run.
  */
 import { createHash } from 'node:crypto';

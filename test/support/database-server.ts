@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { type PostgresServer, startPostgres } from '../../src/main/supervisor/database/embedded-postgres.ts';
+import {
+  type PostgresServer,
+  startPostgres,
+} from '../../src/main/supervisor/database/embedded-postgres.ts';
 import { provideTools } from '../../src/main/supervisor/machine/host-tools.ts';
 import { packagedFile } from '../../src/main/supervisor/machine/packaged-files.ts';
 import { openDatabase } from '../../src/store/database.ts';

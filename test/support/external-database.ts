@@ -4,7 +4,10 @@ import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readHostEnvironment } from '../../src/main/config/env.ts';
-import { type PostgresServer, startPostgres } from '../../src/main/supervisor/database/embedded-postgres.ts';
+import {
+  type PostgresServer,
+  startPostgres,
+} from '../../src/main/supervisor/database/embedded-postgres.ts';
 import { provideTools } from '../../src/main/supervisor/machine/host-tools.ts';
 import { packagedFile } from '../../src/main/supervisor/machine/packaged-files.ts';
 import { descendantsOf } from './processes.ts';

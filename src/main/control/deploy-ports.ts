@@ -1,5 +1,10 @@
 /** What deploy needs of other processes and of other stages, as the ports that it declares. */
-import { describeProblems, describeWarnings, explainStack, type Builds } from '../../build/index.ts';
+import {
+  describeProblems,
+  describeWarnings,
+  explainStack,
+  type Builds,
+} from '../../build/index.ts';
 import type { BundleManifest, BundleStore } from '../../bundles/index.ts';
 import type {
   BuildPort,

@@ -4,7 +4,10 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { isServerOf, readPidFile } from '../../../../src/main/supervisor/database/postgres-pid-file.ts';
+import {
+  isServerOf,
+  readPidFile,
+} from '../../../../src/main/supervisor/database/postgres-pid-file.ts';
 
 async function cluster(): Promise<{ path: string; program: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'gitfn-cluster-'));

@@ -5,7 +5,10 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 
-const MODULE = resolve(import.meta.dirname, '../../../../src/main/supervisor/machine/inherited-descriptors.ts');
+const MODULE = resolve(
+  import.meta.dirname,
+  '../../../../src/main/supervisor/machine/inherited-descriptors.ts',
+);
 
 /** Lists what a child of the process inherits, before and after. */
 const PROGRAM = `

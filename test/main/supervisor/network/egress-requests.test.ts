@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { answerTo, parseEgressRequest } from '../../../../src/main/supervisor/network/egress-requests.ts';
+import {
+  answerTo,
+  parseEgressRequest,
+} from '../../../../src/main/supervisor/network/egress-requests.ts';
 import type { OpenEgressRequest } from '../../../../src/protocol/egress.ts';
 
 const REQUEST: OpenEgressRequest = {

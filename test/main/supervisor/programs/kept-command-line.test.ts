@@ -9,7 +9,7 @@ import {
 } from '../../../../src/main/supervisor/programs/kept-command-line.ts';
 import { makeHome, run } from '../../../cli/run-fn.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../../..');
 const KEPT = 'node_modules/.cache/gitfn/command-line/fn.cjs';
 const GREETING = 'Push a git repository, get a URL.';
 let project: string;

@@ -43,7 +43,10 @@ it('shows nothing to a slot that is gone', async () => {
 });
 
 it('fails, and does not try for ever, where the data folder was removed while the server started', () => {
-  const module = join(import.meta.dirname, '../../../../src/main/supervisor/sandboxes/code-slots.ts');
+  const module = join(
+    import.meta.dirname,
+    '../../../../src/main/supervisor/sandboxes/code-slots.ts',
+  );
   const code = `
     import fs from 'node:fs';
     import { createCodeSlots } from ${JSON.stringify(module)};

@@ -8,7 +8,10 @@ import { createCodeSlots } from '../../../../src/main/supervisor/sandboxes/code-
 import { createLauncherClient } from '../../../../src/main/supervisor/sandboxes/launcher-client.ts';
 import { createSandboxBroker } from '../../../../src/main/supervisor/sandboxes/sandbox-broker.ts';
 import type { SandboxKind } from '../../../../src/main/supervisor/sandboxes/sandbox-limits.ts';
-import { openSealedEnvironment, openSealedKey } from '../../../../src/main/supervisor/sandboxes/open-sealed.ts';
+import {
+  openSealedEnvironment,
+  openSealedKey,
+} from '../../../../src/main/supervisor/sandboxes/open-sealed.ts';
 import type { SupervisorNotice } from '../../../../src/protocol/supervisor.ts';
 import { sealCertificateKey, sealEnvironment } from '../../../../src/secrets/sealed.ts';
 import { eventually } from '../../../support/eventually.ts';

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { tryLockFile } from '../../../../src/main/supervisor/machine/file-lock.ts';
-import { candidateBlocks, leaseUidBlock, uidBlock } from '../../../../src/main/supervisor/sandboxes/uid-blocks.ts';
+import {
+  candidateBlocks,
+  leaseUidBlock,
+  uidBlock,
+} from '../../../../src/main/supervisor/sandboxes/uid-blocks.ts';
 
 describe('candidate blocks', () => {
   it('lie between 40000 and the ids that containers have', () => {
