@@ -1,6 +1,6 @@
 /** Which of the things that can meet have met in a history. */
 import type { History, Operation } from './history.ts';
-import { INTERRUPTIBLE } from './script.ts';
+import { INTERRUPTIBLE, type Interruptible } from './script.ts';
 
 const isPush = ({ kind }: Operation): boolean => kind === 'push';
 const TEN = 10;
@@ -40,16 +40,50 @@ const MEETINGS = {
 export const MEETING_NAMES = Object.keys(MEETINGS);
 export const KILL_NAMES = INTERRUPTIBLE.map((kind) => `a kill during ${kind}`);
 
+/** What goes on without its pusher is under way for so long at least. */
+const AFTER_CTRL_C_MS = 200;
+
+/** Whether what was under way when something was killed was this. */
+const MIDDLES: Record<Interruptible, (underWay: Operation[]) => boolean> = {
+  push: (all) => all.some(isPush),
+  'two pushes to one ref': (all) => areTwo(all.filter(isPush)),
+  'two pushes to ten refs': (all) => areTwo(all.filter((one) => isPush(one) && one.refs >= TEN)),
+  'push that ended by Ctrl-C': (all) => all.some(({ isInterrupted }) => isInterrupted),
+  delete: (all) => has(all, 'delete'),
+  rollback: (all) => has(all, 'rollback'),
+  environment: (all) => has(all, 'environment'),
+  cancel: (all) => has(all, 'cancel'),
+  attach: (all) => has(all, 'attach'),
+};
+
+function underWay({ operations }: History, at: number): Operation[] {
+  return operations.filter(({ invokedAt, endedAt, isInterrupted }) =>
+    isInterrupted
+      ? endedAt <= at && at < endedAt + AFTER_CTRL_C_MS
+      : invokedAt < at && at < endedAt,
+  );
+}
+
+/** To one ref, of different commits. */
+function areTwo(pushes: Operation[]): boolean {
+  return pushes.some((one) =>
+    pushes.some((other) => one.ref === other.ref && one.commit !== other.commit),
+  );
+}
+
+/** Beside a push. */
+function has(all: Operation[], kind: Operation['kind']): boolean {
+  return all.some(isPush) && all.some((one) => one.kind === kind);
+}
+
 /** How often each occurred, by name; those of kills where there were any. */
 export function occurrences(history: History): Map<string, number> {
   const found = new Map<string, number>();
   for (const [name, countIn] of Object.entries(MEETINGS)) found.set(name, countIn(history));
   for (const [index, kind] of INTERRUPTIBLE.entries()) {
-    const struck = history.operations.filter(
-      (one) =>
-        one.kind === kind && history.kills.some(({ at }) => at > one.invokedAt && at < one.endedAt),
-    );
-    found.set(KILL_NAMES[index] ?? '', struck.length);
+    const isInTheMiddle = MIDDLES[kind];
+    const kills = history.kills.filter(({ at }) => isInTheMiddle(underWay(history, at)));
+    found.set(KILL_NAMES[index] ?? '', kills.length);
   }
   return found;
 }

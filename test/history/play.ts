@@ -16,7 +16,9 @@ import {
   BRANCHES,
   PRODUCTION,
   TEN_BRANCHES,
+  commitsOf,
   type Action,
+  type Interruptible,
   type Killed,
   type Script,
 } from './script.ts';
@@ -29,6 +31,16 @@ const READY_DEADLINE_MS = 60_000;
 const PROBE_PAUSE_MS = 15;
 /** Whoever wants to meet something waits for it so long. */
 const MEETING_MS = 1_000;
+/** By then the platform has a push, and has not built it yet. */
+const CTRL_C_MS = 120;
+
+/** What a kill is to be in the middle of. */
+interface Begun {
+  begun: Promise<void>[];
+  isUnderWay: () => boolean;
+  /** Enough to have a middle. */
+  isLong: boolean;
+}
 
 interface Commits {
   repository: TestRepository;
@@ -68,12 +80,12 @@ async function prepareCommits(platform: Platform, app: string, script: Script): 
     whole: [],
     failing: [],
   };
-  const bringsCode = new Set(['push', 'kill']);
-  const pushes = script.flat().filter(({ action }) => bringsCode.has(action.kind));
-  for (const [index, { action }] of [null, ...pushes]
-    .map((step) => step ?? { action: null })
-    .entries()) {
-    const isBroken = action?.kind === 'push' && action.isBroken;
+  const first = false;
+  const later = script.flat().flatMap(({ action }) => {
+    const isBroken = action.kind === 'push' && action.isBroken;
+    return Array<boolean>(commitsOf(action)).fill(isBroken);
+  });
+  for (const [index, isBroken] of [first, ...later].entries()) {
     const mark = `mark-${index}`;
     const sha = await repository.commit(sourceOf(mark, isBroken), mark);
     commits.marks.set(sha, mark);
@@ -269,17 +281,46 @@ class Player {
     });
   }
 
-  /** Begins what it is to interrupt, and a push, for that may be one of it. */
-  async #killDuring({ target, during }: Action & { kind: 'kill' }): Promise<void> {
-    const isUnderWay = (): boolean =>
-      this.#operations.some(({ kind, endedAt }) => kind === during && endedAt === Infinity);
-    const begun = [this.#push([PRODUCTION], this.#commits.whole.shift() ?? '', null)];
-    if (during === 'delete') begun.push(this.#act({ kind: 'delete', ref: 'one' }));
-    else if (during !== 'push') begun.push(this.#act({ kind: during }));
+  async #killDuring({ target, during, lateMs }: Action & { kind: 'kill' }): Promise<void> {
+    const { begun, isUnderWay, isLong } = this.#begin(during);
     const until = performance.now() + MEETING_MS;
     while (!isUnderWay() && performance.now() < until) await delay(1);
+    if (isLong) await delay(lateMs);
     await this.#kill(target);
     await Promise.all(begun);
+  }
+
+  /** What is to be interrupted, and a push, for that may be one of it. */
+  #begin(during: Interruptible): Begun {
+    const push = (refs = [PRODUCTION], interruptAfterMs: number | null = null): Promise<void> =>
+      this.#push(refs, this.#commits.whole.shift() ?? '', interruptAfterMs);
+    const isAnyPush = (): boolean => this.#isUnderWay('push');
+    switch (during) {
+      case 'push':
+        return { begun: [push()], isUnderWay: isAnyPush, isLong: true };
+      case 'two pushes to one ref':
+        return { begun: [push(), push()], isUnderWay: isAnyPush, isLong: true };
+      case 'two pushes to ten refs': {
+        const begun = [push(TEN_BRANCHES), push(TEN_BRANCHES)];
+        return { begun, isUnderWay: isAnyPush, isLong: true };
+      }
+      case 'push that ended by Ctrl-C': {
+        const left = push([PRODUCTION], CTRL_C_MS);
+        let hasLeft = false;
+        void left.then(() => (hasLeft = true));
+        return { begun: [left], isUnderWay: () => hasLeft, isLong: false };
+      }
+      default: {
+        const action: Action =
+          during === 'delete' ? { kind: 'delete', ref: 'one' } : { kind: during };
+        const begun = [push(), this.#act(action)];
+        return { begun, isUnderWay: () => this.#isUnderWay(during), isLong: false };
+      }
+    }
+  }
+
+  #isUnderWay(kind: Operation['kind']): boolean {
+    return this.#operations.some((one) => one.kind === kind && one.endedAt === Infinity);
   }
 
   /** One at a time. */

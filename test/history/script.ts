@@ -12,12 +12,15 @@ export type Action =
   /** Whatever push runs. */
   | { kind: 'cancel' }
   | { kind: 'attach' }
-  /** While such an operation is under way, which it begins for that. */
-  | { kind: 'kill'; target: Killed; during: Interruptible };
+  /** While such operations are under way, which it begins for that; of pushes, so long after they began. */
+  | { kind: 'kill'; target: Killed; during: Interruptible; lateMs: number };
 
-/** What a kill can be in the middle of. */
+/** What a kill can be in the middle of; of what is no push, a push is under way as well. */
 export const INTERRUPTIBLE = [
   'push',
+  'two pushes to one ref',
+  'two pushes to ten refs',
+  'push that ended by Ctrl-C',
   'delete',
   'rollback',
   'environment',
@@ -43,6 +46,8 @@ const MORE_BRANCHES = ['three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
 /** All that some pushes have. */
 export const TEN_BRANCHES = [...BRANCHES, ...MORE_BRANCHES];
 const MAX_PAUSE_MS = 600;
+/** A push takes about as long. */
+const MAX_LATE_MS = 400;
 
 interface ScriptOptions {
   clients: number;
@@ -88,6 +93,7 @@ export function scripts({ clients, steps, kills, wide }: ScriptOptions): fc.Arbi
         kind: fc.constant('kill' as const),
         target,
         during: fc.constantFrom(...INTERRUPTIBLE),
+        lateMs: fc.nat(MAX_LATE_MS),
       }),
     },
   );
@@ -96,15 +102,27 @@ export function scripts({ clients, steps, kills, wide }: ScriptOptions): fc.Arbi
   return fc.array(client, { minLength: 2, maxLength: clients, size: 'max' });
 }
 
-/** Each with one client more, who kills something in the middle of two kinds of operations: of all kinds in three scripts. */
+/** How many kills each script gets of its own. */
+const KILLS_EACH = 3;
+
+/** Each with one client more, who kills something in the middle of three kinds of operations: of all kinds in three scripts. */
 export function withKills(given: readonly Script[]): Script[] {
   return given.map((script, index) => {
-    const kill = (part: number): Step => {
-      const during = INTERRUPTIBLE[(2 * index + part) % INTERRUPTIBLE.length] ?? 'push';
-      return { afterMs: MAX_PAUSE_MS, action: { kind: 'kill', target: 'control', during } };
-    };
-    return [...script, [kill(0), kill(1)]];
+    const kills = Array.from({ length: KILLS_EACH }, (_, part): Step => {
+      const turn = KILLS_EACH * index + part;
+      const during = INTERRUPTIBLE[turn % INTERRUPTIBLE.length] ?? 'push';
+      const lateMs = (turn * 37) % MAX_LATE_MS;
+      return { afterMs: MAX_PAUSE_MS, action: { kind: 'kill', target: 'control', during, lateMs } };
+    });
+    return [...script, kills];
   });
+}
+
+/** How many commits it brings that nobody has pushed before. */
+export function commitsOf(action: Action): number {
+  if (action.kind === 'push') return 1;
+  if (action.kind !== 'kill') return 0;
+  return action.during.startsWith('two pushes') ? 2 : 1;
 }
 
 /** For people, and to be read beside a history. */
