@@ -1,5 +1,8 @@
-/** The door's own answers: short plain text. */
+/** The door's own answers: short plain text, but to clients of the API. */
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Problem } from '../protocol/control-api.ts';
+import { ERROR_TABLE } from '../protocol/errors.ts';
 import type { OpenRoute } from './route-table.ts';
 
 /** How long a client may go on sending a body that nobody wants, so that it gets to read the answer. */
@@ -75,6 +78,31 @@ export function redirectAnswer(to: string, target: string, isPrivate = false): A
   const cache = isPrivate ? 'no-store' : `max-age=${REDIRECT_MAX_AGE_S}`;
   const headers = { location, 'cache-control': cache };
   return { status: 308, body: `This is at ${to} now.\n`, headers };
+}
+
+/** Whoever starts, or starts again, is there soon. */
+const AWAY_HEADERS = { 'retry-after': '1' };
+
+/** For git, which shows its user what it reads. */
+export function gitAwayAnswer(): Answer {
+  const body =
+    'The git front is not answering; running functions are not affected. Try again in a moment.\n';
+  return { status: 503, body, headers: AWAY_HEADERS };
+}
+
+/** For clients of the API, which read all that is wrong as a problem (RFC 9457), also from who stands in for it. */
+export function controlAwayAnswer(): Answer {
+  const problem: Problem = {
+    type: 'about:blank',
+    title: 'Service Unavailable',
+    status: ERROR_TABLE.unavailable.status,
+    code: 'unavailable',
+    detail: 'the control plane is not answering: it is starting, or was just restarted',
+    hint: 'try again in a moment; running functions are not affected',
+    instance: randomUUID(),
+  };
+  const headers = { ...AWAY_HEADERS, 'content-type': 'application/problem+json' };
+  return { status: problem.status, body: `${JSON.stringify(problem)}\n`, headers };
 }
 
 /** Why there is nothing at a host. */

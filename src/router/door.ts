@@ -5,7 +5,14 @@ import type { TLSSocket } from 'node:tls';
 import type { PublicAddress, Sockets } from '../main/process/start-options.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
-import { type Answer, missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
+import {
+  type Answer,
+  controlAwayAnswer,
+  gitAwayAnswer,
+  missingRouteText,
+  redirectAnswer,
+  sendAnswer,
+} from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
 import { type Client, HttpClient } from './client.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
@@ -91,8 +98,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const peers = createPeerReader(options.trustedProxies);
   const bodyRate = createBodyRateWatch(deps.clock);
   const visits = createVisits(deps.clock);
-  const control = { socketPath: options.sockets.controlApi, name: 'The control plane' };
-  const git = { socketPath: options.sockets.gitHttp, name: 'The git front' };
+  const control = { socketPath: options.sockets.controlApi, away: controlAwayAnswer };
+  const git = { socketPath: options.sockets.gitHttp, away: gitAwayAnswer };
   const tools: ExchangeTools = { invocations: deps.invocations, clock: deps.clock };
   const toFunction = createFunctionRequests(deps.functions, tools);
   const { failures } = deps;
@@ -220,8 +227,8 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
 
   async function sendReadiness({ request, response }: Client, peer: Peer): Promise<void> {
     const asked = {
-      control: { ...control, name: 'control' },
-      git: { ...git, name: 'git' },
+      control: { socketPath: control.socketPath, name: 'control' },
+      git: { socketPath: git.socketPath, name: 'git' },
       others: options.others ?? [],
     };
     const asker = askerHeaders(request, peer);

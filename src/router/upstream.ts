@@ -1,7 +1,7 @@
 /** Streams a request to one of the platform's own processes, unbuffered both ways. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import { PEER_ADDRESS_HEADER, PEER_SCHEME_HEADER } from '../protocol/peer.ts';
-import { endAfterRequest, sendAnswer } from './answers.ts';
+import { type Answer, endAfterRequest, sendAnswer } from './answers.ts';
 import { flushHead } from './flush-head.ts';
 import type { Peer } from './peer.ts';
 import { isForPlatform, nominatedBy } from './request-head.ts';
@@ -29,8 +29,8 @@ const NO_CONTENT = 204;
 
 export interface Upstream {
   socketPath: string;
-  /** What the client is told is away. */
-  name: string;
+  /** What the client is told when nobody answers there. */
+  away: () => Answer;
 }
 
 interface Forwarded {
@@ -72,7 +72,7 @@ function forward(
   const giveUp = (): void => {
     outgoing.destroy();
     if (response.headersSent) response.destroy();
-    else sendAnswer(request, response, awayAnswer(upstream.name));
+    else sendAnswer(request, response, upstream.away());
   };
   const onError = (): void => {
     const isStale = outgoing.reusedSocket && !response.headersSent && !response.destroyed;
@@ -144,18 +144,6 @@ export function askerHeaders({ headers }: IncomingMessage, peer: Peer): Record<s
     [PEER_ADDRESS_HEADER]: peer.address,
     [PEER_SCHEME_HEADER]: peer.scheme,
     ...(authorization !== undefined && { authorization }),
-  };
-}
-
-function awayAnswer(name: string): {
-  status: number;
-  body: string;
-  headers: Record<string, string>;
-} {
-  return {
-    status: 503,
-    body: `${name} is not answering; running functions are not affected. Try again in a moment.\n`,
-    headers: { 'retry-after': '1' },
   };
 }
 

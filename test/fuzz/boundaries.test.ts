@@ -294,7 +294,7 @@ describe('the door', () => {
       const door = http.createServer((request, response) =>
         forwardToUpstream(
           { request, response, peer: { address: '127.0.0.1', scheme: 'http' } as never },
-          { socketPath: path, name: 'It' },
+          { socketPath: path, away: () => ({ status: 503, body: 'It is away\n' }) },
         ),
       );
       door.listen(0, '127.0.0.1');

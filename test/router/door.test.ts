@@ -4,7 +4,9 @@ import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { Value } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ProblemSchema } from '../../src/api/problem.ts';
 import { ask } from '../support/ask.ts';
 import { startDataPlane, type DataPlane } from '../support/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
@@ -70,6 +72,29 @@ async function sendRaw(text: string): Promise<string> {
   socket.setTimeout(20_000, () => socket.destroy());
   return (await buffer(socket)).toString();
 }
+
+describe('with a process of the platform away', () => {
+  it('a client of the API reads a problem, as of all that is wrong', async () => {
+    const { status, headers, body } = await ask(data, '', { path: '/apps' });
+    expect({ status, type: headers['content-type'], retryAfter: headers['retry-after'] }).toEqual({
+      status: 503,
+      type: 'application/problem+json',
+      retryAfter: '1',
+    });
+    const problem: unknown = JSON.parse(body);
+    expect(Value.Errors(ProblemSchema, problem)).toEqual([]);
+    expect(problem).toMatchObject({ code: 'unavailable', status: 503 });
+  });
+
+  it('the user of git reads a line', async () => {
+    const { status, headers, body } = await ask(data, '', { path: '/a.git/info/refs' });
+    expect({ status, type: headers['content-type'] }).toEqual({
+      status: 503,
+      type: 'text/plain; charset=utf-8',
+    });
+    expect(body).toMatch(/^The git front is not answering; .*\n$/);
+  });
+});
 
 describe('what the door refuses', () => {
   it.each([
