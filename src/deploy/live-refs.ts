@@ -4,13 +4,11 @@ import type { RepositoryPort } from './ports.ts';
 
 /**
  * `refs/live/*`: what is live, as git shows it (`git log fn/live/production..main`). A release stands even when the
- * git front is away; what could not be written is tried again.
+ * git front is away: the reconciler compares them with what is live, and has what differs written.
  */
 export interface LiveRefs {
-  /** Never rejects: what fails is left for `retry`. A null SHA removes the ref. */
+  /** Never rejects. A null SHA removes the ref. */
   publish(appId: string, live: LiveRef): Promise<void>;
-  /** Writes what is missing. */
-  retry(): Promise<void>;
 }
 
 /** A ref below `refs/live/` as it stands in the repository. */
@@ -54,38 +52,25 @@ export function createLiveRefs(
   repository: Pick<RepositoryPort, 'publishLive'>,
   onError: (error: unknown) => void,
 ): LiveRefs {
-  /** By app: ref name → SHA, the newest only. */
-  const missing = new Map<string, Map<string, string | null>>();
+  /** By app: what is to be written next, ref name → SHA. */
+  const next = new Map<string, Map<string, string | null>>();
   const turns = new KeyedMutex();
 
   async function write(appId: string): Promise<void> {
-    const refs = missing.get(appId);
-    if (refs === undefined) return;
-    missing.delete(appId);
-    try {
-      await repository.publishLive(
-        appId,
-        [...refs].map(([name, sha]) => ({ name, sha })),
-      );
-    } catch (error) {
-      onError(error);
-      // What was asked for meanwhile is newer.
-      missing.set(appId, new Map([...refs, ...(missing.get(appId) ?? [])]));
-    }
+    const refs = next.get(appId);
+    if (refs === undefined) return; // The turn before has written all.
+    next.delete(appId);
+    const updates = [...refs].map(([name, sha]) => ({ name, sha }));
+    await repository.publishLive(appId, updates).catch(onError);
   }
-
-  /** One write at a time for an app, in the order of the releases. */
-  const enqueue = (appId: string): Promise<void> => turns.run(appId, () => write(appId));
 
   return {
     publish(appId, { kind, slug, sha }) {
       const name = liveRefName(kind === 'production' ? null : (slug ?? ''));
-      const refs = missing.get(appId) ?? new Map<string, string | null>();
-      missing.set(appId, refs.set(name, sha));
-      return enqueue(appId);
-    },
-    retry: async () => {
-      await Promise.all([...missing.keys()].map(enqueue));
+      const refs = next.get(appId) ?? new Map<string, string | null>();
+      next.set(appId, refs.set(name, sha));
+      // One write at a time for an app, in the order of the releases.
+      return turns.run(appId, () => write(appId));
     },
   };
 }

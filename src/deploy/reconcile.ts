@@ -12,7 +12,6 @@ import {
 import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
 import type { AppLives } from './app-lives.ts';
 import type { EnvironmentReleases } from './environment-releases.ts';
-import type { LiveRefs } from './live-refs.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import { refKey, type Pushes } from './push.ts';
@@ -42,7 +41,6 @@ interface Deps {
   reservations: Reservations;
   releases: Releases;
   publisher: Publisher;
-  liveRefs: LiveRefs;
   seal: SealPort;
   sealedKeeper: SealedKeeper;
   lives: Pick<AppLives, 'goOn'>;
@@ -62,7 +60,7 @@ const APPS_AT_A_TIME = 4;
 const SEALED_BEFORE_ROW_MS = 10 * 60_000;
 
 export function createReconciler(deps: Deps): Reconciler {
-  const { db, publisher, liveRefs, onError } = deps;
+  const { db, publisher, onError } = deps;
 
   /** Returns whether nothing went wrong. Once it is aborted it begins nothing more: the database is being closed. */
   async function round(signal: AbortSignal | null): Promise<boolean> {
@@ -78,7 +76,6 @@ export function createReconciler(deps: Deps): Reconciler {
     };
     await attempt(async () => deps.seal.remove(await retireDrained(db, deps.drainMs)));
     await attempt(async () => publisher.isBehind && (await publisher.publish()));
-    await attempt(() => liveRefs.retry());
     await attempt(() => deps.lives.goOn());
     const busy = new Set<string>();
     let isWaiting = false;

@@ -33,6 +33,7 @@ import { KeyedMutex } from '../../src/std/mutex.ts';
 import { ensureApp, findApp, type App } from '../../src/store/apps.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readSnapshot } from '../../src/store/routes.ts';
+import { createDatabase } from '../support/database.ts';
 
 interface ReleaseWatch {
   print: (line: string) => void;
@@ -58,6 +59,7 @@ export class DeployHarness {
   runReleaseCommand: (run: ReleaseRun, watch: ReleaseWatch) => Promise<ReleaseRunResult> =
     async () => ({ kind: 'succeeded' });
   applySnapshot: () => Promise<void> = async () => {};
+  publishLive: () => Promise<void> = async () => {};
   egress: string[] = [];
   restart: (ids: string[]) => Promise<void> = async () => {};
   /** Of pushes that are under way. */
@@ -109,6 +111,7 @@ export class DeployHarness {
       readRef: async (_: string, ref: string) => this.refs.get(ref)?.sha ?? null,
       sendArchive: async () => {},
       publishLive: async (_appId: string, refs: { name: string; sha: string | null }[]) => {
+        await this.publishLive();
         for (const { name, sha } of refs) {
           if (sha === null) this.liveRefs.delete(name);
           else this.liveRefs.set(name, sha);
@@ -203,7 +206,6 @@ export class DeployHarness {
       reservations,
       releases,
       publisher,
-      liveRefs,
       seal,
       sealedKeeper: createSealedKeeper({ db, seal, environments }),
       lives: { goOn: async () => {} },
@@ -263,7 +265,7 @@ export class DeployHarness {
   }
 }
 
-const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
+export const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
 
 /** A SHA of one repeated digit. */
 export const sha = (digit: string): string => digit.repeat(40);
@@ -278,6 +280,36 @@ export function built(commit: string): BuildAnswer {
   };
   const bundle = { hash: commit.padEnd(64, '0'), ...facts };
   return { kind: 'built', bundle, isCached: false, buildMs: 1, warnings: [] };
+}
+
+/** A harness on a database of its own. */
+export async function setUpDeploys(): Promise<{ database: Database; harness: DeployHarness }> {
+  const database = await createDatabase();
+  return { database, harness: await DeployHarness.create(database) };
+}
+
+/** Builds that end when they are let, by commit, or with their signal. */
+export function heldBuilds(harness: DeployHarness): Map<string, () => void> {
+  const release = new Map<string, () => void>();
+  harness.build = (commit, signal) =>
+    new Promise((resolve) => {
+      release.set(commit, () => resolve(built(commit)));
+      signal.addEventListener('abort', () => resolve({ kind: 'cancelled' }));
+    });
+  return release;
+}
+
+/** Accepted, and the refs are where it has put them; nothing is released yet. */
+export async function pushWithoutHook(
+  harness: DeployHarness,
+  ref: string,
+  commit: string | null,
+): Promise<PushedRefs> {
+  const pushed = harness.pushOf(ref, commit);
+  const { signal } = new AbortController();
+  if (!(await harness.pushes.preReceive(pushed, () => {}, signal))) throw new Error('rejected');
+  harness.moveRef(ref, commit);
+  return pushed;
 }
 
 function commitOf(commit: string): CommitInfo {

@@ -1,16 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { listDeployments } from '../../src/store/deployments.ts';
-import { createDatabase } from '../support/database.ts';
-import { DeployHarness, sha } from './deploy-harness.ts';
+import type { PrepareResult } from '../../src/protocol/data-plane.ts';
+import { eventually } from '../support/eventually.ts';
+import { type DeployHarness, pushWithoutHook, READY, setUpDeploys, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
 const BY = { tokenId: 'tok-1' };
-
-async function setUp() {
-  const database = await createDatabase();
-  return { database, harness: await DeployHarness.create(database) };
-}
 
 async function set(harness: DeployHarness, name: string, value: string) {
   const change = { name, scope: 'all' as const, value };
@@ -19,7 +15,7 @@ async function set(harness: DeployHarness, name: string, value: string) {
 
 describe('previews', () => {
   it('are restarted later when the router could not be told of their new values', async () => {
-    const { harness } = await setUp();
+    const { harness } = await setUpDeploys();
     await harness.push(TOPIC, sha('1'));
     harness.restart = () => Promise.reject(new Error('stuck'));
     await expect(set(harness, 'A', 'one')).rejects.toThrow('stuck');
@@ -34,7 +30,7 @@ describe('previews', () => {
 
 describe('a push that a change of the environment overtakes', () => {
   it('is released with the values of now, never with those of before', async () => {
-    const { database, harness } = await setUp();
+    const { database, harness } = await setUpDeploys();
     await harness.push(MAIN, sha('1'));
     const pushed = harness.pushOf(MAIN, sha('2'));
     const lines: string[] = [];
@@ -53,9 +49,58 @@ describe('a push that a change of the environment overtakes', () => {
   });
 });
 
+describe('a change of the environment that a push overtakes', () => {
+  it('brings back no code of before, also under a later version', async () => {
+    const { harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    const pushed = await pushWithoutHook(harness, MAIN, sha('2'));
+    const warming = Promise.withResolvers<PrepareResult>();
+    harness.prepare = () => {
+      harness.prepare = async () => READY;
+      return warming.promise;
+    };
+    const changed = set(harness, 'A', 'one');
+    await eventually(() => harness.sealed.size > 3);
+    await harness.pushes.postReceive(pushed, () => {});
+    warming.resolve(READY);
+    await changed;
+    expect(harness.commitServed()).toBe(sha('2'));
+    const production = harness.served.apps[0]?.production ?? '';
+    expect(harness.sealed.get(production)?.values).toMatchObject({ A: 'one' });
+  });
+});
+
+describe('a rollback with its environment that fails', () => {
+  async function failRollback(whileWarming: (harness: DeployHarness) => Promise<unknown>) {
+    const { harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    await set(harness, 'A', 'one');
+    await harness.push(MAIN, sha('2'));
+    harness.prepare = async () => {
+      harness.prepare = async () => READY;
+      await whileWarming(harness);
+      return { kind: 'unavailable', message: 'too many sandboxes' };
+    };
+    const rollback = { target: 'v1', hasEnvironment: true };
+    await expect(harness.rollbacks.rollback(await harness.app, rollback, BY)).rejects.toThrow();
+    await harness.push(MAIN, sha('3'));
+    return harness.sealed.get(harness.served.apps[0]?.production ?? '')?.values;
+  }
+
+  it('puts back that of now', async () => {
+    expect(await failRollback(async () => {})).toMatchObject({ A: 'one' });
+  });
+
+  it('leaves what somebody has set since', async () => {
+    const values = await failRollback((harness) => set(harness, 'B', 'two'));
+    expect(values).toMatchObject({ B: 'two' });
+    expect(values).not.toHaveProperty('A');
+  });
+});
+
 describe('what functions may reach', () => {
   it('is sealed with every deployment of the bundle, also of a change of the environment', async () => {
-    const { harness } = await setUp();
+    const { harness } = await setUpDeploys();
     harness.egress = ['db.internal:5432'];
     await harness.push(MAIN, sha('1'));
     await harness.push(TOPIC, sha('2'));

@@ -110,7 +110,7 @@ function isNeighbours(pid: number): boolean {
 /** Who starts processes: the supervisor, and the launcher in its place. */
 function starters(): number[] {
   const launcher = platformProcesses(platform.pid).filter(({ commandLine }) =>
-    /programs\/launcher\.cjs$/.test(commandLine),
+    commandLine.endsWith('/programs/launcher.cjs'),
   );
   expect(launcher).toHaveLength(1);
   return [platform.pid, ...launcher.map(({ pid }) => pid)];

@@ -268,7 +268,6 @@ export async function wireControl(
     reservations,
     releases,
     publisher,
-    liveRefs,
     seal,
     sealedKeeper: createSealedKeeper({ db, seal, environments }),
     lives,
