@@ -20,6 +20,7 @@ import {
   createSealedKeeper,
   type BuildAnswer,
 } from '../../src/deploy/index.ts';
+import type { SettlementDeps } from '../../src/deploy/settlements.ts';
 import type { SealedEnvironment } from '../../src/model/environment.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
 import type { EnvironmentNeeds } from '../../src/protocol/builder.ts';
@@ -64,6 +65,9 @@ export class DeployHarness {
   restart: (ids: string[]) => Promise<void> = async () => {};
   /** Of pushes that are under way. */
   busyRefs: string[] = [];
+  /** How often apps whose making or end was cut off were asked to go on. */
+  timesGoneOn = 0;
+  readonly settlementDeps: SettlementDeps;
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
   readonly rollbacks;
@@ -167,7 +171,7 @@ export class DeployHarness {
       ),
       isConfined: true,
     });
-    this.pushes = createPushes({
+    this.settlementDeps = {
       db,
       repository,
       deployer,
@@ -175,12 +179,11 @@ export class DeployHarness {
       releases,
       environments,
       address,
-      refLocks,
-      journal: this.journal,
       declareDomains: async () => {},
       clock,
       onUnsettled: () => this.reconciler.soon(),
-    });
+    };
+    this.pushes = createPushes({ ...this.settlementDeps, refLocks, journal: this.journal });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });
     this.environmentReleases = createEnvironmentReleases({
       db,
@@ -208,7 +211,7 @@ export class DeployHarness {
       publisher,
       seal,
       sealedKeeper: createSealedKeeper({ db, seal, environments }),
-      lives: { goOn: async () => {} },
+      lives: { goOn: async () => void (this.timesGoneOn += 1) },
       environmentReleases: this.environmentReleases,
       refLocks,
       clock,

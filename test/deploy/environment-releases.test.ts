@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { listDeployments } from '../../src/store/deployments.ts';
 import type { PrepareResult } from '../../src/protocol/data-plane.ts';
 import { eventually } from '../support/eventually.ts';
-import { type DeployHarness, pushWithoutHook, READY, setUpDeploys, sha } from './deploy-harness.ts';
+import { type DeployHarness, READY, setUpDeploys, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
@@ -49,22 +49,24 @@ describe('a push that a change of the environment overtakes', () => {
   });
 });
 
-describe('a change of the environment that a push overtakes', () => {
-  it('brings back no code of before, also under a later version', async () => {
+describe('a change of the environment that a rollback overtakes', () => {
+  it('does not undo it, although it has the later version', async () => {
     const { harness } = await setUpDeploys();
     await harness.push(MAIN, sha('1'));
-    const pushed = await pushWithoutHook(harness, MAIN, sha('2'));
-    const warming = Promise.withResolvers<PrepareResult>();
-    harness.prepare = () => {
-      harness.prepare = async () => READY;
-      return warming.promise;
-    };
+    await harness.push(MAIN, sha('2'));
+    const warming: ((result: PrepareResult) => void)[] = [];
+    harness.prepare = () => new Promise((resolve) => warming.push(resolve));
+    const target = { target: 'v1', hasEnvironment: false };
+    const rolledBack = harness.rollbacks.rollback(await harness.app, target, BY);
+    await eventually(() => warming.length === 1);
     const changed = set(harness, 'A', 'one');
-    await eventually(() => harness.sealed.size > 3);
-    await harness.pushes.postReceive(pushed, () => {});
-    warming.resolve(READY);
+    await eventually(() => warming.length === 2);
+    harness.prepare = async () => READY;
+    warming[0]?.(READY);
+    await rolledBack;
+    warming[1]?.(READY);
     await changed;
-    expect(harness.commitServed()).toBe(sha('2'));
+    expect(harness.commitServed()).toBe(sha('1'));
     const production = harness.served.apps[0]?.production ?? '';
     expect(harness.sealed.get(production)?.values).toMatchObject({ A: 'one' });
   });

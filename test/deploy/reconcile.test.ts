@@ -251,6 +251,12 @@ describe('the reconciler', () => {
     expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
   });
 
+  it('goes on with apps whose making or end was cut off', async () => {
+    const { harness } = await setUpDeploys();
+    await harness.reconciler.reconcile();
+    expect(harness.timesGoneOn).toBe(1);
+  });
+
   it('takes away the host of a ref that is gone', async () => {
     const { database, harness } = await setUpDeploys();
     await harness.push(MAIN, sha('1'));

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { createSettlements } from '../../src/deploy/settlements.ts';
 import { listDeployments, type Deployment } from '../../src/store/deployments.ts';
 import type { Database } from '../../src/store/database.ts';
 import { findRecordedSha } from '../../src/store/refs.ts';
@@ -154,9 +155,11 @@ describe('a push whose second hook is late', () => {
     await harness.push(MAIN, sha('1'));
     const late = await pushWithoutHook(harness, 'refs/heads/a/b', sha('2'));
     await harness.push('refs/heads/a/b', null);
-    await harness.push('refs/heads/a-b', sha('3'));
+    const other = await pushWithoutHook(harness, 'refs/heads/a-b', sha('3'));
     harness.moveRef('refs/heads/a/b', sha('2'));
     await harness.pushes.postReceive(late, () => {});
+    expect(harness.commitServed('a-b')).toBeUndefined();
+    await harness.pushes.postReceive(other, () => {});
     expect(harness.commitServed('a-b')).toBe(sha('3'));
     await harness.reconciler.reconcile();
     await harness.reconciler.reconcile();
@@ -164,6 +167,27 @@ describe('a push whose second hook is late', () => {
     const hosts = Object.keys(harness.served.apps[0]?.slugs ?? {});
     const served = hosts.map((slug) => harness.commitServed(slug));
     expect(new Set(served)).toEqual(new Set([sha('2'), sha('3')]));
+  });
+
+  it('that others overtake again and again is left open, and that is told', async () => {
+    const { database, harness } = await setUpDeploys();
+    const late = await pushWithoutHook(harness, MAIN, sha('1'));
+    const [update] = late.updates;
+    let timesTold = 0;
+    const settlements = createSettlements({
+      ...harness.settlementDeps,
+      releases: { ...harness.settlementDeps.releases, release: async () => null },
+      onUnsettled: () => (timesTold += 1),
+    });
+    const lines: string[] = [];
+    const told = { report: (line: string) => lines.push(line), beganAt: 0 };
+    if (update === undefined) throw new Error('one update');
+    expect(await settlements.settle(late, update, told)).toBe('failed');
+    expect(timesTold).toBe(1);
+    expect(lines.at(-1)).toContain('other releases were faster');
+    expect((await rowsOf(database))[0]?.state).toBe('warming');
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
   });
 
   it('leaves no reservation behind when its release fails and its ref goes', async () => {
