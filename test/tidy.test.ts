@@ -74,6 +74,12 @@ describe('the source', () => {
 });
 
 describe('the tests', () => {
+  it('signal nobody but whom they have found: to process 0 means to everybody here', async () => {
+    for (const path of files.filter((name) => name.startsWith('test/'))) {
+      expect(await read(path), path).not.toMatch(/\bkill\([^)\n]*\?\? 0\b/);
+    }
+  });
+
   it('leave out no other test', async () => {
     for (const path of files.filter(
       (name) => name.endsWith('.test.ts') && !name.includes('tidy'),

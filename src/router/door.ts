@@ -5,16 +5,10 @@ import type { TLSSocket } from 'node:tls';
 import type { PublicAddress, Sockets } from '../main/process/start-options.ts';
 import type { ProtectionStatuses } from '../protocol/protections.ts';
 import type { Snapshot } from '../protocol/snapshot.ts';
-import {
-  type Answer,
-  controlAwayAnswer,
-  gitAwayAnswer,
-  missingRouteText,
-  redirectAnswer,
-  sendAnswer,
-} from './answers.ts';
+import { type Answer, missingRouteText, redirectAnswer, sendAnswer } from './answers.ts';
 import { createBodyRateWatch } from './body-rate.ts';
 import { type Client, HttpClient } from './client.ts';
+import { createControlRequests } from './control-requests.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
 import type { ExchangeTools } from './function-exchange.ts';
 import {
@@ -23,8 +17,7 @@ import {
   type Site,
   type SiteRequest,
 } from './function-requests.ts';
-import { CONTROL_HEADERS } from './control-headers.ts';
-import { type Probed, readReadiness } from './health.ts';
+import type { Probed } from './health.ts';
 import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
 import type { DoorDeps } from './ports.ts';
@@ -42,11 +35,9 @@ import {
 } from './route-table.ts';
 import { createSites, type Sites } from './sites.ts';
 import { createStaticRequests } from './static-requests.ts';
-import { isGitTarget } from './target-path.ts';
 import { createHttpsRules } from './tls/https-rules.ts';
 import { createPreWarm } from './tls/pre-warm.ts';
 import type { TlsListener } from './tls/tls-listener.ts';
-import { askerHeaders, forwardToUpstream } from './upstream.ts';
 
 /** Bodies up to this size go out in one string with their head: one write instead of two. */
 const QUICK_BODY_BYTES = 16 * 1024;
@@ -98,8 +89,6 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
   const peers = createPeerReader(options.trustedProxies);
   const bodyRate = createBodyRateWatch(deps.clock);
   const visits = createVisits(deps.clock);
-  const control = { socketPath: options.sockets.controlApi, away: controlAwayAnswer };
-  const git = { socketPath: options.sockets.gitHttp, away: gitAwayAnswer };
   const tools: ExchangeTools = { invocations: deps.invocations, clock: deps.clock };
   const toFunction = createFunctionRequests(deps.functions, tools);
   const { failures } = deps;
@@ -113,6 +102,14 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     deps.https === undefined
       ? null
       : createHttpsRules({ certificates: deps.https.certificates, peerOf }, options.address);
+  const toControl = createControlRequests(
+    {
+      peerOf,
+      secureHeaders: (socket, head) => https?.controlHeaders(socket, head) ?? {},
+      generation: () => routing.table.generation,
+    },
+    { others: [], ...options },
+  );
   let routing = routingOf({ generation: 0, apps: [], deployments: [] });
 
   function routingOf(snapshot: Snapshot): Routing {
@@ -209,36 +206,6 @@ export function createDoor(deps: DoorDeps, options: DoorOptions): Door {
     const { method, target } = incoming.client;
     if (site.deployment.hasPublicFiles === true) toStatic(site, incoming);
     else toFunction(site, incoming, site.functions.find(method, target));
-  }
-
-  function toControl(client: Client, head: RequestHead): void {
-    const { socket, target, request, response } = client;
-    const headers = { ...CONTROL_HEADERS, ...https?.controlHeaders(socket, head) };
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    if (target === '/healthz') {
-      sendAnswer(request, response, { status: 200, body: 'ok\n' });
-    } else if (target === '/readyz') {
-      void sendReadiness(client, peerOf(socket, head));
-    } else {
-      const peer = peerOf(socket, head);
-      forwardToUpstream({ request, response, peer }, isGitTarget(target) ? git : control);
-    }
-  }
-
-  async function sendReadiness({ request, response }: Client, peer: Peer): Promise<void> {
-    const asked = {
-      control: { socketPath: control.socketPath, name: 'control' },
-      git: { socketPath: git.socketPath, name: 'git' },
-      others: options.others ?? [],
-    };
-    const asker = askerHeaders(request, peer);
-    const readiness = await readReadiness(routing.table.generation, asked, asker);
-    const { protections } = options;
-    sendAnswer(request, response, {
-      status: 200,
-      body: `${JSON.stringify({ ...readiness, protections })}\n`,
-      headers: { 'content-type': 'application/json' },
-    });
   }
 
   function clientTextOf(socket: Socket, head: RequestHead): string {

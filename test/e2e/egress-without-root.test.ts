@@ -12,6 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { startPlatform, type Platform } from '../support/platform.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { createRepository } from '../support/repository.ts';
+import { sendSignal } from '../support/signals.ts';
 
 const ORDINARY_UID = 61_234;
 const isRoot = process.getuid?.() === 0;
@@ -257,7 +258,7 @@ describe('a function of a server that does not run as root', () => {
     const [egress] = descendantsOf(platform.pid).filter(({ commandLine }) =>
       commandLine.includes('egress.mjs'),
     );
-    process.kill(egress?.pid ?? 0, 'SIGKILL');
+    sendSignal(egress, 'SIGKILL');
     await eventually(async () => {
       const { born, body } = await who();
       return born !== before.born && body === 'you asked for /hello';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Zone } from '../support/dns-server.ts';
 import { eventually } from '../support/eventually.ts';
-import { descendantsOf } from '../support/processes.ts';
+import { descendantsOf, survivors } from '../support/processes.ts';
 import { ask } from '../support/ask.ts';
 import { type Platform, startPlatform } from '../support/platform.ts';
 import { type Attempt, PROBE_SOURCE } from '../support/probe-function.ts';
@@ -16,6 +16,7 @@ import {
   SECURE_HOST,
   type TestNetwork,
 } from '../support/test-network.ts';
+import { sendSignal } from '../support/signals.ts';
 
 const START_DEADLINE_MS = 120_000;
 const PUBLIC = ['93.184.216.34', '2606:2800:220:1::34'];
@@ -271,8 +272,12 @@ END`);
     const [egress] = descendantsOf(platform.pid).filter(({ commandLine }) =>
       commandLine.includes('egress.mjs'),
     );
-    process.kill(egress?.pid ?? 0, 'SIGKILL');
     const attempt: Attempt = { tcp: 'db.internal', port: PORTS.database, say: 'again' };
+    // Who drains when is for the supervisor to say.
+    sendSignal(egress, 'SIGTERM');
+    expect(await results('trusted', attempt)).toEqual(['got again']);
+    expect(survivors(egress === undefined ? [] : [egress])).toHaveLength(1);
+    sendSignal(egress, 'SIGKILL');
     await eventually(async () => expect(await results('trusted', attempt)).toEqual(['got again']));
   });
 });

@@ -17,6 +17,7 @@ import { startPlatform, type Platform } from '../support/platform.ts';
 import { descendantsOf, survivors } from '../support/processes.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { startPush } from '../support/running-push.ts';
+import { sendSignal } from '../support/signals.ts';
 
 const SETTLED_MS = 60_000;
 const APP = 'drains';
@@ -216,7 +217,7 @@ it('a signal to the embedded database is over by itself', { timeout: 240_000 }, 
     /bin\/postgres -D/.test(commandLine),
   );
   expect(postmaster).toBeDefined();
-  process.kill(postmaster?.pid ?? 0, 'SIGTERM');
+  sendSignal(postmaster, 'SIGTERM');
   expect(await served()).toBe(`v${version}`);
   await eventually(async () => {
     expect(survivors(postmaster === undefined ? [] : [postmaster])).toEqual([]);

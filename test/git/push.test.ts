@@ -8,6 +8,7 @@ import { rememberFront } from './support/left-behind.ts';
 import { commandList, rawRequest } from './support/raw-request.ts';
 import { startFront, TOKEN, type RunningFront } from './support/start-front.ts';
 import { createWorkTree, urlOf, type WorkTree } from './support/work-tree.ts';
+import { signalGroup } from '../support/signals.ts';
 
 // Dozens of git processes per test: slow on a busy machine, never stuck.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -382,7 +383,7 @@ it('lets a push go on whose client went away after the hook had it', async () =>
   const sha = await work.commit('index.ts', '1');
   const client = work.start('push', url, 'main');
   await begun.promise;
-  process.kill(-(client.pid ?? 0), 'SIGKILL');
+  signalGroup(client, 'SIGKILL');
   goOn.resolve();
   await eventually(async () => (await refsOf()).includes(sha));
   await eventually(() => front.control.released.length === 1);

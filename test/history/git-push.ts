@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname } from 'node:path';
-import { signal } from '../soak/announced.ts';
+import { signalGroup } from '../support/signals.ts';
 import type { TestRepository } from '../support/repository.ts';
 import type { Answer } from './history.ts';
 import { PRODUCTION } from './script.ts';
@@ -36,7 +36,7 @@ export async function gitPush(
   let isInterrupted = false;
   const interrupt = setTimeout(() => {
     isInterrupted = true;
-    signal(-(child.pid ?? 0), 'SIGINT');
+    signalGroup(child, 'SIGINT');
   }, push.interruptAfterMs ?? DEADLINE_MS);
   await once(child, 'close');
   clearTimeout(interrupt);

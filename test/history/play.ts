@@ -8,7 +8,7 @@ import type { Platform } from '../support/platform.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
 import { ask } from '../support/ask.ts';
 import { findTargets } from '../soak/targets.ts';
-import { signal } from '../soak/announced.ts';
+import { sendSignal } from '../support/signals.ts';
 import { gitPush } from './git-push.ts';
 import type { Answer, History, Operation, Reading, Row } from './history.ts';
 import { openPushes, openRows } from './judge.ts';
@@ -336,7 +336,7 @@ class Player {
       await this.#platform.kill9();
       await this.#platform.restart();
     } else {
-      for (const { pid } of findTargets(this.#platform.pid, target)) signal(pid, 'SIGKILL');
+      for (const one of findTargets(this.#platform.pid, target)) sendSignal(one, 'SIGKILL');
     }
     await eventually(async () => {
       const { status, body } = await ask(this.#platform, '', { path: '/readyz' });

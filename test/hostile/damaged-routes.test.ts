@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { startPlatform } from '../support/platform.ts';
 import { platformProcesses } from '../support/processes.ts';
 import { createRepository } from '../support/repository.ts';
+import { sendSignal } from '../support/signals.ts';
 
 it.each([
   ['cut short', (whole: string) => whole.slice(0, -20), 'the stored routes are refused'],
@@ -46,7 +47,7 @@ it.each([
   const data = platformProcesses(platform.pid).find(({ commandLine }) =>
     commandLine.endsWith('programs/data.mjs'),
   );
-  process.kill(data?.pid ?? 0, 'SIGKILL');
+  sendSignal(data, 'SIGKILL');
   await eventually(async () => {
     expect(await ask(platform, 'hello')).toMatchObject({ status: 200, body: 'served' });
   });

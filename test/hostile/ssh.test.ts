@@ -20,6 +20,7 @@ import {
   type SshIdentity,
   sshWords,
 } from '../support/ssh-client.ts';
+import { signalGroup } from '../support/signals.ts';
 
 const LOGIN_MS = 2_000;
 const STRANGERS = 20;
@@ -242,7 +243,7 @@ describe('who was let in', () => {
     await commitLarge('broken', 40);
     const before = await listFolder(front.repositoryOf('hello'));
     const child = await pushUnderWay(ada, 'broken');
-    process.kill(-(child.pid ?? 0), 'SIGINT');
+    signalGroup(child, 'SIGINT');
     await once(child, 'close');
     await eventually(async () => (await front.gitProcesses()).length === 0);
     expect(await listFolder(front.repositoryOf('hello'))).toEqual(before);

@@ -4,6 +4,7 @@
  * own failures is believed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { sendSignal } from '../support/signals.ts';
 
 const FOLDER = 'begun-by-';
 
@@ -39,23 +40,15 @@ export function announcedBy(pid: number): Announced {
 
 /** Holds processes still while `look` is at work, and lets those go on that it names. */
 export function whileStopped(pids: number[], look: () => number[]): void {
-  for (const pid of pids) signal(pid, 'SIGSTOP');
+  for (const pid of pids) sendSignal({ pid }, 'SIGSTOP');
   waitUntil(() => pids.every((pid) => 'TtZX'.includes(stateOf(pid))));
-  for (const pid of look()) signal(pid, 'SIGCONT');
+  for (const pid of look()) sendSignal({ pid }, 'SIGCONT');
 }
 
 /** Without giving way to any other code: no request begins meanwhile. False when it took too long. */
 export function waitUntilGone(pid: number): boolean {
   // A process whose first thread has ended has all its sockets open as long as another thread ends.
   return waitUntil(() => 'ZX'.includes(stateOf(pid)) && namesIn(`/proc/${pid}/task`).length <= 1);
-}
-
-export function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended by itself meanwhile.
-  }
 }
 
 const WAIT_MS = 10_000;

@@ -12,9 +12,10 @@ import { randomInt } from 'node:crypto';
 import { ask } from '../support/ask.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Platform } from '../support/platform.ts';
-import { announcedBy, signal, waitUntilGone, whileStopped } from './announced.ts';
+import { announcedBy, waitUntilGone, whileStopped } from './announced.ts';
 import { findTargets, type Target } from './targets.ts';
 import type { EndedRequest, Traffic } from './traffic.ts';
+import { sendSignal } from '../support/signals.ts';
 
 /** Sandboxes far more often than the platform's own processes. */
 const LOTTERY: Target[] = [
@@ -91,7 +92,7 @@ export class Kills {
         if (isItsApp && !elsewhere.has(open.id)) this.#excused.add(open.id);
         if (requests.has(open.id)) this.#mustFail.add(open.id);
       }
-      signal(killed, 'SIGKILL');
+      sendSignal({ pid: killed }, 'SIGKILL');
       // Not the one that dies: with its sandbox it would have a moment left to answer in.
       return others;
     });
@@ -108,7 +109,7 @@ export class Kills {
     } else if (target === 'egress') {
       this.#egressAbsences.push(absence);
     }
-    signal(pid, 'SIGKILL');
+    sendSignal({ pid }, 'SIGKILL');
     if (!waitUntilGone(pid)) this.#problem(`${target} ${pid} outlives its kill`);
     if (target === 'data') this.#watchRecovery(absence, { app: '', path: '/readyz' });
     if (target === 'launcher') this.#watchRecovery(absence, { app: someApp, path: '/work' });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { dirname } from 'node:path';
 import { eventually } from './eventually.ts';
 import type { TestRepository } from './repository.ts';
+import { signalGroup } from './signals.ts';
 
 interface RunningPush {
   output(): string;
@@ -29,7 +30,7 @@ export async function startPush(
     output: () => output,
     ended,
     async interrupt() {
-      process.kill(-(child.pid ?? 0), 'SIGINT');
+      signalGroup(child, 'SIGINT');
       await ended;
     },
   };

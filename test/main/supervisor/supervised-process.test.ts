@@ -80,7 +80,7 @@ describe('a process of the platform', () => {
     vi.advanceTimersByTime(HOUR_MS);
     vi.useRealTimers();
     await expect(starting).rejects.toThrow('no answer within 120 s');
-    await eventually(() => expect(() => process.kill(pids[0] ?? 0, 0)).toThrow('ESRCH'));
+    await eventually(() => expect(() => process.kill(pids[0] ?? Number.NaN, 0)).toThrow('ESRCH'));
   });
 
   it('is started again when it ends', async () => {
