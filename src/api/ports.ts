@@ -79,6 +79,8 @@ export interface ApiDeps {
   routes: RoutesForApi;
   gitHosts: { connections: Connections; hooks: Hooks };
   address: PublicAddress;
+  /** Where git answers over SSH; null where it does not. */
+  ssh: { port: number; publicKey: string; fingerprint: string } | null;
   /** Of gitfn. */
   version: string;
   /** The command line as one file. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Operations } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import { printableLine } from '../std/printable.ts';
 import { type CommandDefinition, newCommand, newGroup } from './command.ts';
@@ -10,15 +11,20 @@ import { listAll } from './list-all.ts';
 import { formatAge, formatTable } from './output.ts';
 
 const MAX_SHOWN_CHARACTERS = 60;
+/** That needs not be named. */
+const SSH_PORT = 22;
+const NO_SSH = 'this server does not answer git over SSH';
+const NO_SSH_HINT = 'its operator turns it on with FN_SSH_PORT; HTTP does all that SSH does';
 
 export const keys: CommandDefinition = (program, ctx) => {
   const command = newGroup('keys', 'manage SSH public keys of the token').addHelpText(
     'after',
-    '\nThey are for git over SSH, at servers that have it: git remote set-url --push fn ssh://git@HOST:PORT/APP',
+    '\nThey are for git over SSH, at servers that have it. fn keys host tells whether this one has, and its own key.',
   );
   command.addCommand(listKeys(ctx), { isDefault: true });
   command.addCommand(addKey(ctx));
   command.addCommand(removeKey(ctx));
+  command.addCommand(showHost(ctx));
   program.addCommand(command);
 };
 
@@ -55,9 +61,39 @@ function addKey(ctx: CommandContext): Command {
       const added = await client.call('addKey', { body });
       if (options.json) return ctx.output.json(added);
       ctx.output.line(`${added.id} is added: ${added.fingerprint}`);
-      ctx.output.line('Where the server has SSH, its operator knows the port:');
-      ctx.output.line('  git remote set-url --push fn ssh://git@HOST:PORT/APP');
+      const { endpoint } = await client.call('getSsh');
+      if (endpoint === null) {
+        ctx.output.line(`It opens nothing yet: ${NO_SSH}. ${NO_SSH_HINT}.`);
+        return;
+      }
+      const { appName = 'APP' } = (await ctx.repository.readRemote()) ?? {};
+      ctx.output.line('To push over SSH from now on:');
+      ctx.output.line(`  git remote set-url --push fn ${sshUrl(endpoint, appName)}`);
+      ctx.output.line(`The server’s own key is ${endpoint.fingerprint}. To trust it beforehand:`);
+      ctx.output.line('  fn keys host >> ~/.ssh/known_hosts');
     });
+}
+
+/** What came over HTTPS is proof enough of the key: nobody has to compare fingerprints by hand. */
+function showHost(ctx: CommandContext): Command {
+  return newCommand('host', "print the server's own key, as a line of known_hosts").action(
+    async (options: CommonOptions) => {
+      const client = await connect(ctx);
+      const ssh = await client.call('getSsh');
+      if (options.json) return ctx.output.json(ssh);
+      if (ssh.endpoint === null) {
+        throw new PlatformError('not-found', NO_SSH, { hint: NO_SSH_HINT });
+      }
+      const { host, port, hostKey } = ssh.endpoint;
+      ctx.output.line(`${port === SSH_PORT ? host : `[${host}]:${port}`} ${hostKey}`);
+    },
+  );
+}
+
+type Endpoint = NonNullable<Operations['getSsh']['answer']['endpoint']>;
+
+function sshUrl({ host, port }: Endpoint, appName: string): string {
+  return `ssh://git@${host}${port === SSH_PORT ? '' : `:${port}`}/${appName}`;
 }
 
 function removeKey(ctx: CommandContext): Command {

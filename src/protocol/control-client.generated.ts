@@ -708,6 +708,18 @@ export type ShareLink = {
   expiresAt: string;
 };
 
+export type Ssh = {
+  /** Null where git is not answered over SSH */
+  endpoint: {
+    host: string;
+    port: number;
+    /** As known_hosts has it, without the host */
+    hostKey: string;
+    /** As `ssh-keygen -l` prints it */
+    fingerprint: string;
+  } | null;
+};
+
 export type Token = {
   id: string;
   name: string;
@@ -1151,6 +1163,8 @@ export interface Operations {
     input: { params: { id: string }; query?: { lastAdmin?: boolean } };
     answer: undefined;
   };
+  /** Show where git answers over SSH, and by which key it is known */
+  getSsh: { input: object; answer: Ssh };
   /** List the SSH public keys of the token */
   listKeys: {
     input: { query?: { limit?: number; cursor?: string } };
@@ -1324,6 +1338,7 @@ export const OPERATIONS = {
   createToken: { method: 'POST', path: '/tokens', isOnce: true },
   getToken: { method: 'GET', path: '/tokens/{id}' },
   revokeToken: { method: 'DELETE', path: '/tokens/{id}' },
+  getSsh: { method: 'GET', path: '/ssh' },
   listKeys: { method: 'GET', path: '/keys' },
   addKey: { method: 'POST', path: '/keys', isOnce: true },
   removeKey: { method: 'DELETE', path: '/keys/{id}' },

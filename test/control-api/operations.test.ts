@@ -174,6 +174,7 @@ it('says who may', async () => {
   const publicKey =
     'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID9GE3L6fNRodK5kjP865VikFXtMfdo03bKH9Gl8LdEL a@b';
   const key = await drive<{ id: string }>('addKey', { body: { publicKey } });
+  await drive('getSsh');
   await drive('listKeys');
   await drive('removeKey', { params: { id: key.id } });
   await drive('listAppAuditEntries', mine);

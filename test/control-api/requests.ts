@@ -66,6 +66,7 @@ export const REQUESTS: Record<OperationId, Tried> = {
     input: () => ({ ...ofCode, body: { name: 'x', role: 'viewer', apps: ['mine'] } }),
   },
   whoAmI: { least: 'token', isOfNoApp: true, input: () => ({}) },
+  getSsh: { least: 'token', isOfNoApp: true, input: () => ({}) },
   listKeys: { least: 'token', isOfNoApp: true, input: () => ({}) },
   addKey: { least: 'token', isOfNoApp: true, input: () => ({ body: { publicKey: 'none' } }) },
   removeKey: { least: 'token', isOfNoApp: true, input: () => ({ params: { id: 'key-none' } }) },

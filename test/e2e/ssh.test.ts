@@ -1,10 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { callControl } from '../support/control-api.ts';
 import { eventually } from '../support/eventually.ts';
 import { createRepository } from '../support/repository.ts';
 import { connectByHand, execByHand } from '../support/hand-made-ssh-client.ts';
-import { gitOverSsh, makeIdentity, ssh, sshPortOf } from '../support/ssh-client.ts';
+import { gitOverSsh, makeIdentity, ssh, sshPortOf, type SshResult } from '../support/ssh-client.ts';
 import { usePlatform } from '../support/use-platform.ts';
 
 const platform = usePlatform({ env: { FN_SSH_PORT: '0' } });
@@ -36,6 +38,8 @@ test('a push over SSH is built, served, rejected and fetched as one over HTTP is
     code: 0,
     output: expect.stringContaining(ada.fingerprint),
   });
+  const port = await sshPortOf(platform());
+  expect(output).toContain(`git remote set-url --push fn ssh://git@localhost:${port}/hello\n`);
 
   const pushed = await push('main');
   expect(pushed).toMatchObject({
@@ -52,6 +56,31 @@ test('a push over SSH is built, served, rejected and fetched as one over HTTP is
 
   const refs = await gitOverSsh([ada], ['ls-remote', url]);
   expect(refs.output).toContain('refs/heads/main');
+});
+
+test('what fn keys host prints has ssh know the server, and no other', async () => {
+  const ada = makeIdentity();
+  await api('POST', '/keys', { body: { publicKey: ada.publicKey } });
+  const repository = await createRepository(platform(), 'known');
+  const port = await sshPortOf(platform());
+  const { code, output } = await repository.fn('keys', 'host');
+  expect({ code, output }).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(`^\\[localhost\\]:${port} ssh-ed25519 \\S+\n$`),
+  });
+  const knownHosts = join(repository.folder, '..', 'known_hosts');
+  const asLocalhost = (): Promise<SshResult> =>
+    ssh(port, [ada], {
+      options: ['-o', 'StrictHostKeyChecking=yes'].concat(
+        ['-o', `UserKnownHostsFile=${knownHosts}`],
+        ['-o', `HostKeyAlias=[localhost]:${port}`],
+      ),
+      command: ["git-upload-pack '/known.git'"],
+    });
+  await writeFile(knownHosts, output);
+  expect((await asLocalhost()).output).not.toContain('Host key verification failed');
+  await writeFile(knownHosts, `[localhost]:${port} ${ada.publicKey}\n`);
+  expect((await asLocalhost()).output).toContain('Host key verification failed');
 });
 
 test('a key that is removed ends the connections that it opened, and lets nobody in', async () => {

@@ -6,8 +6,8 @@ import { deleteSshKey, insertSshKey, listSshKeys, type SshKeyRow } from '../../s
 import { dateOf, PageQuery, presentPage, readPage } from '../paging.ts';
 import type { ApiDeps } from '../ports.ts';
 import type { ApiInstance } from '../server.ts';
-import { presentKey } from './present.ts';
-import { KeyBody, KeyPage, KeyParams, KeySchema } from './schema.ts';
+import { presentKey, presentSsh } from './present.ts';
+import { KeyBody, KeyPage, KeyParams, KeySchema, SshSchema } from './schema.ts';
 
 /** Of each token. */
 const MAX_KEYS = 50;
@@ -19,7 +19,22 @@ const OLDEST_FIRST = {
 };
 
 /** Keys of who asks, and of nobody else: so every token may. */
-export function keyRoutes(api: ApiInstance, { db }: ApiDeps): void {
+export function keyRoutes(api: ApiInstance, deps: ApiDeps): void {
+  const { db } = deps;
+  api.get(
+    '/ssh',
+    {
+      config: { action: null },
+      schema: {
+        operationId: 'getSsh',
+        tags: ['keys'],
+        summary: 'Show where git answers over SSH, and by which key it is known',
+        response: { 200: SshSchema },
+      },
+    },
+    async () => presentSsh(deps),
+  );
+
   api.get(
     '/keys',
     {

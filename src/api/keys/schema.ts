@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { nullable } from '../nullable.ts';
 import { pageOf } from '../paging.ts';
 
 const MAX_NAME_CHARACTERS = 100;
@@ -15,6 +16,21 @@ export const KeySchema = Type.Object(
     createdAt: Type.String(),
   },
   { title: 'Key' },
+);
+
+export const SshSchema = Type.Object(
+  {
+    endpoint: nullable(
+      Type.Object({
+        host: Type.String(),
+        port: Type.Integer(),
+        hostKey: Type.String({ description: 'As known_hosts has it, without the host' }),
+        fingerprint: Type.String({ description: 'As `ssh-keygen -l` prints it' }),
+      }),
+      'Null where git is not answered over SSH',
+    ),
+  },
+  { title: 'Ssh' },
 );
 
 export const KeyPage = pageOf(KeySchema);

@@ -308,6 +308,7 @@ export async function wireControl(
     metrics: createMetricsForApi(data, systemClock, log),
     routes: { publish: publishRoutes, previewDefault: options.previewAccess },
     address,
+    ssh: options.ssh,
     version: options.version,
     commandLineFile: options.commandLineFile,
     logFollowers,

@@ -51,6 +51,15 @@ export interface SshOptions {
   hostKey: string;
 }
 
+/** Where git answers over SSH, as clients have to know it. */
+export interface SshEndpoint {
+  port: number;
+  /** As known_hosts has it, without the host. */
+  publicKey: string;
+  /** As `ssh-keygen -l` prints it. */
+  fingerprint: string;
+}
+
 export interface DataOptions {
   sockets: Pick<Sockets, 'controlApi' | 'controlForData' | 'gitHttp'>;
   /** DataForControl of each data process, this one's at its place. */
@@ -148,6 +157,8 @@ export interface ControlOptions {
   /** Null without a provider of identities. */
   oidc: OidcSettings | null;
   address: PublicAddress;
+  /** Null where nothing comes over SSH. */
+  ssh: SshEndpoint | null;
   migrationsDir: string;
   /** Of gitfn. */
   version: string;

@@ -97,6 +97,7 @@ export async function startPlatform(
   const ports = openPublicPorts(config);
   stack.defer(() => ports.close());
   const { address } = ports;
+  const ssh = sshHostKey && { port: ports.numbers.ssh ?? 0, hostKey: sshHostKey };
 
   const runtime = (isRoot ? openRootRuntime : openUserRuntime)({
     tools,
@@ -203,7 +204,7 @@ export async function startPlatform(
     secrets,
     certificateSecrets,
     oidc,
-    sshHostKey,
+    ssh,
     masterKeyFile,
     ticketKeys,
     tools,
@@ -263,10 +264,9 @@ export async function startPlatform(
   const localAuthority = { source: layout.localAuthorityFile, dataDir: dataFolder.path };
   const localAuthorityFile = await publishLocalAuthority(config, localAuthority);
   stack.defer(() => rm(dataFolder.serverFile, { force: true }));
-  const { http, https, ssh } = ports.numbers;
   await writeFileAtomically(
     dataFolder.serverFile,
-    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: http, httpsPort: https, sshPort: ssh })}\n`,
+    `${JSON.stringify({ url: controlUrl(address), pid: process.pid, port: ports.numbers.http, httpsPort: ports.numbers.https, sshPort: ports.numbers.ssh })}\n`,
     0o644,
   );
   const running = stack.move();
@@ -277,7 +277,7 @@ export async function startPlatform(
     adminTokenFile: dataFolder.adminTokenFile,
     protections,
     localAuthorityFile,
-    sshHostKey: sshHostKey?.fingerprint ?? null,
+    sshHostKey: ssh?.hostKey.fingerprint ?? null,
     close: () => running.disposeAsync(),
   };
 }

@@ -14,6 +14,7 @@ import type {
   EgressOptions,
   GitOptions,
   PublicAddress,
+  SshEndpoint,
 } from '../process/start-options.ts';
 import { dataProcessName } from '../data/process-name.ts';
 import type { DiskFolder } from '../control/disks.ts';
@@ -34,7 +35,7 @@ export interface ProcessPlan {
   certificateSecrets: CertificateSecrets;
   oidc: OidcSettings | null;
   /** Null where nothing comes over SSH. */
-  sshHostKey: SshHostKey | null;
+  ssh: { port: number; hostKey: SshHostKey } | null;
   masterKeyFile: MasterKeyFile;
   ticketKeys: Pick<TicketKeys, 'current'>;
   tools: HostTools;
@@ -85,6 +86,7 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     masterKeys: plan.masterKeyFile.keys.map((key) => key.toString('base64')),
     adminToken: secrets.adminToken,
     address: plan.address,
+    ssh: sshEndpoint(plan),
     migrationsDir: `${layout.projectDir}/migrations`,
     version: plan.programs.version,
     commandLineFile: plan.programs.commandLine,
@@ -123,6 +125,12 @@ export function controlSpec(plan: ProcessPlan): ProcessSpec {
     options,
     prepare: () => clearAll(socketFolders.controlForData, socketFolders.controlForGit),
   };
+}
+
+function sshEndpoint({ ssh }: ProcessPlan): SshEndpoint | null {
+  if (ssh === null) return null;
+  const { publicKey, fingerprint } = ssh.hostKey;
+  return { port: ssh.port, publicKey, fingerprint };
 }
 
 /** @param isDatabaseOurs otherwise its disk is for somebody else to look after */
@@ -200,11 +208,11 @@ export function gitSpec(plan: ProcessPlan, { ssh }: Pick<OfPorts, 'ssh'>): Proce
     address: plan.address,
     maxPackBytes: config.maxPackBytes,
     ssh:
-      plan.sshHostKey === null
+      plan.ssh === null
         ? null
         : {
             listenFd: FIRST_EXTRA_FD + confined.descriptors.length,
-            hostKey: plan.sshHostKey.privateKey,
+            hostKey: plan.ssh.hostKey.privateKey,
           },
     isVerbose: config.isVerbose,
   };
