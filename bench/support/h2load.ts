@@ -6,6 +6,8 @@ import type { LoadResult, LoadTarget } from './wrk.ts';
 const H2LOAD = '/usr/bin/h2load';
 
 const MAX_CONNECTIONS = 64;
+/** Whoever answers nothing more must not keep a bench for ever. */
+const LATE_MS = 30_000;
 
 /**
  * One run of h2load with one thread over HTTP/1.1, as often as `perSecond` says (a connection that is kept waits for its
@@ -15,11 +17,10 @@ export async function runPlainH2load(
   { port, host }: LoadTarget,
   { perSecond, seconds }: { perSecond?: number; seconds: number },
 ): Promise<Pick<LoadResult, 'requestsPerSecond' | 'failures'>> {
-  const stdout = await h2load([
+  const stdout = await h2load(seconds, [
     '--h1',
     `-c${MAX_CONNECTIONS}`,
     ...(perSecond === undefined ? [] : [`--rps=${perSecond / MAX_CONNECTIONS}`]),
-    `-D${seconds}`,
     `--connect-to=127.0.0.1:${port}`,
     `http://${host}:${port}/`,
   ]);
@@ -31,10 +32,9 @@ export async function runH2load(
   { port, host }: LoadTarget,
   load: { connections: number; streams: number; seconds: number },
 ): Promise<LoadResult> {
-  const stdout = await h2load([
+  const stdout = await h2load(load.seconds, [
     `-c${load.connections}`,
     `-m${load.streams}`,
-    `-D${load.seconds}`,
     `--connect-to=127.0.0.1:${port}`,
     `https://${host}:${port}/`,
   ]);
@@ -42,9 +42,13 @@ export async function runH2load(
   return { ...readResult(stdout), p99Ms: NaN };
 }
 
-async function h2load(parameters: string[]): Promise<string> {
+/** @throws Error also when it has not ended half a minute after its time */
+async function h2load(seconds: number, parameters: string[]): Promise<string> {
   provideDebianPackages(H2LOAD, ['nghttp2-client']);
-  const { stdout } = await promisify(execFile)(H2LOAD, parameters);
+  const timeout = seconds * 1000 + LATE_MS;
+  const { stdout } = await promisify(execFile)(H2LOAD, [`-D${seconds}`, ...parameters], {
+    timeout,
+  });
   return stdout;
 }
 
