@@ -125,8 +125,8 @@ describe('the layers', () => {
     ['src/worker/main.ts', "import { systemClock } from '../std/clock.ts';\nsystemClock();\n"],
     ['src/builder/main.ts', "import { slugForRef } from '../model/slug.ts';\nslugForRef();\n"],
     [
-      'src/cli/rollback.ts',
-      "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n",
+      'src/cli/commands/rollback.ts',
+      "import { openDatabase } from '../../store/database.ts';\nopenDatabase();\n",
     ],
     ['src/api/a.ts', "import { b } from './b.ts';\nexport const a = b;\n"],
     ...foldersBelowMain().map((path): [string, string] => [

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readAuthorityFile } from './authority-files.ts';
+import { readAuthorityFile } from './server/authority-files.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** For commander's `option`. */

@@ -1,12 +1,12 @@
 import { PlatformError } from '../protocol/errors.ts';
-import { type AuthorityFiles, createAuthorityFiles } from './authority-files.ts';
-import { type ControlClient, createControlClient } from './control-client.ts';
-import { createCredentialsFile, type CredentialsFile } from './credentials-file.ts';
+import { type AuthorityFiles, createAuthorityFiles } from './server/authority-files.ts';
+import { type ControlClient, createControlClient } from './server/control-client.ts';
+import { createCredentialsFile, type CredentialsFile } from './server/credentials-file.ts';
 import type { CliEnvironment } from './environment.ts';
-import type { Input } from './input.ts';
-import type { Output } from './output.ts';
-import { openRepository, type Repository } from './repository.ts';
-import { normalServerUrl } from './server-url.ts';
+import type { Input } from './terminal/input.ts';
+import type { Output } from './terminal/output.ts';
+import { openRepository, type Repository } from './git/repository.ts';
+import { normalServerUrl } from './server/server-url.ts';
 
 /** What every command works with. */
 export interface CommandContext {

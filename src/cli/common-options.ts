@@ -3,9 +3,9 @@ import type { FunctionDetail } from '../protocol/control-client.generated.ts';
 import { PlatformError } from '../protocol/errors.ts';
 import type { CommandContext } from './command-context.ts';
 import { connect } from './command-context.ts';
-import { findApp } from './find-app.ts';
-import { DAY_S, durationUpTo } from './duration.ts';
-import { normalServerUrl } from './server-url.ts';
+import { findApp } from './server/find-app.ts';
+import { DAY_S, durationUpTo } from './terminal/duration.ts';
+import { normalServerUrl } from './server/server-url.ts';
 
 /** They ask no server, or have a word of their own for it. */
 const WITHOUT_SERVER = new Set(['completion', 'complete', 'login', 'logout']);

@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander';
 import { chooseApp, type CommandContext, connect } from './command-context.ts';
-import { runGit } from './git.ts';
-import { LOCAL_COMMANDS } from './local-commands.ts';
-import { formatVersion } from './output.ts';
+import { runGit } from './git/git.ts';
+import { LOCAL_COMMANDS } from './commands/local-commands.ts';
+import { formatVersion } from './terminal/output.ts';
 
 /** Nobody waits for a server at the press of a key. */
 const IN_TIME = { timeoutMs: 1_000 };
