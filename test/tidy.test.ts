@@ -120,7 +120,10 @@ describe('the layers', () => {
       'src/router/table.ts',
       "import { openDatabase } from '../store/database.ts';\nopenDatabase();\n",
     ],
-    ['src/certs/order.ts', "import { createBuilds } from '../build/index.ts';\ncreateBuilds();\n"],
+    [
+      'src/certs/orders/order.ts',
+      "import { createBuilds } from '../../build/index.ts';\ncreateBuilds();\n",
+    ],
     ['src/deploy/push.ts', "import { createBuilds } from '../build/index.ts';\ncreateBuilds();\n"],
     ['src/worker/main.ts', "import { systemClock } from '../std/clock.ts';\nsystemClock();\n"],
     ['src/builder/main.ts', "import { slugForRef } from '../model/slug.ts';\nslugForRef();\n"],

@@ -1,6 +1,6 @@
 /** Why there is no certificate, or no new one, in words for who can mend it; kept in the schedule. */
 import { PlatformError } from '../protocol/errors.ts';
-import { CaProblem } from './ca-problem.ts';
+import { CaProblem } from './orders/ca-problem.ts';
 import type { PreCheckFinding } from './ports.ts';
 
 export interface CertificateProblem {

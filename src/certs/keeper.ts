@@ -5,7 +5,7 @@
  */
 import { type CertificateRow, listCertificates } from '../store/certificates.ts';
 import { clearNotBefore, deleteSchedules, listSchedule } from '../store/certificate-schedule.ts';
-import { type AttemptDeps, attemptOrder } from './attempt.ts';
+import { type AttemptDeps, attemptOrder } from './orders/attempt.ts';
 import { hasTurned } from './certificate-index.ts';
 import {
   atRisk,
@@ -15,7 +15,7 @@ import {
 } from './certificate-status.ts';
 import type { CertificateProblem } from './certificate-problem.ts';
 import type { AcmeDirectorySetting, CertificatePublisher, WantedCertificate } from './ports.ts';
-import { askRenewalInfo, renewalInfoDueAt } from './renewal-info.ts';
+import { askRenewalInfo, renewalInfoDueAt } from './orders/renewal-info.ts';
 import { currentCertificate, dueAt, type Schedule } from './schedule.ts';
 
 export interface CertificateKeeper {

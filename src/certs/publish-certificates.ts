@@ -14,7 +14,7 @@ import type {
   SealedKeysPort,
   ServedDnsChallenge,
 } from './ports.ts';
-import { type OwnedName, withoutLostNames } from './upload-names.ts';
+import { type OwnedName, withoutLostNames } from './uploads/upload-names.ts';
 
 interface Deps {
   db: Database;

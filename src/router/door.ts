@@ -10,13 +10,13 @@ import { createBodyRateWatch } from './body-rate.ts';
 import { type Client, HttpClient } from './client.ts';
 import { createControlRequests } from './control-requests.ts';
 import type { PlainClient, PlainHeaders } from './fast-path/index.ts';
-import type { ExchangeTools } from './function-exchange.ts';
+import type { ExchangeTools } from './functions/function-exchange.ts';
 import {
   createFunctionRequests,
   invokedClientText,
   type Site,
   type SiteRequest,
-} from './function-requests.ts';
+} from './functions/function-requests.ts';
 import type { Probed } from './health.ts';
 import type { StreamAsked, StreamClient } from './h2/index.ts';
 import { createPeerReader, type Peer } from './peer.ts';
@@ -34,7 +34,7 @@ import {
   unlocked,
 } from './route-table.ts';
 import { createSites, type Sites } from './sites.ts';
-import { createStaticRequests } from './static-requests.ts';
+import { createStaticRequests } from './static/static-requests.ts';
 import { createHttpsRules } from './tls/https-rules.ts';
 import { createPreWarm } from './tls/pre-warm.ts';
 import type { TlsListener } from './tls/tls-listener.ts';

@@ -4,11 +4,11 @@
  * sockets.
  *
  * It never touches the database and waits for no other process to route: its table is made from the snapshot
- * alone. It never trusts a header that names a peer. Read door.ts, then route-table.ts and function-exchange.ts.
+ * alone. It never trusts a header that names a peer. Read door.ts, then route-table.ts and functions/function-exchange.ts.
  */
 export { deploymentFault, releaseRunFault } from './check-snapshot.ts';
 export { createDoor } from './door.ts';
-export { createPostInvocation } from './post-invocation.ts';
+export { createPostInvocation } from './functions/post-invocation.ts';
 export type { DoorDeps } from './ports.ts';
 export { readSnapshotFile } from './snapshot-file.ts';
 export { HELD_BOUNDS } from './held-answers.ts';

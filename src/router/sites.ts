@@ -1,6 +1,6 @@
 /** What one generation knows of deployments that were asked for: for each, what its hosts answer. */
 import type { ServedDeployment } from '../model/served.ts';
-import { createSite, type Site } from './function-requests.ts';
+import { createSite, type Site } from './functions/function-requests.ts';
 import type { Lock } from './private/index.ts';
 
 /** For search engines, which show what only few shall find. */

@@ -1,4 +1,4 @@
-import { isThenable } from './handlers.ts';
+import { isThenable } from './conventions/handlers.ts';
 import { MAX_BACKGROUND_MS } from '../protocol/worker.ts';
 
 interface Host {

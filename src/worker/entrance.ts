@@ -1,6 +1,6 @@
 import net from 'node:net';
 import type { RelayStream } from '../protocol/relay-stream.ts';
-import { joinStreams } from './join-streams.ts';
+import { joinStreams } from './output/join-streams.ts';
 
 export interface Entrance {
   /** Listens from its first call on. */

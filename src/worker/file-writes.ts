@@ -1,5 +1,5 @@
 import type fs from 'node:fs';
-import type { OutputLines } from './output-lines.ts';
+import type { OutputLines } from './output/output-lines.ts';
 
 type FileSystem = typeof fs;
 type Callback = (error: null, bytes: number, data: unknown) => void;

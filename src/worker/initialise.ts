@@ -1,16 +1,21 @@
 /** From the code of a function to the one thing that is called for each request. */
 import type { Socket } from 'node:net';
 import type { SpecialiseHead, WorkerEnvironment } from '../protocol/worker.ts';
-import { exportsOf, findHandler, type Exports, type FoundHandler } from './conventions.ts';
+import {
+  exportsOf,
+  findHandler,
+  type Exports,
+  type FoundHandler,
+} from './conventions/conventions.ts';
 import { applyEnvironment, type EnvironmentSource } from './environment.ts';
 import { IDLE, settledOrIdle } from './event-loop.ts';
-import type { HandlerHost } from './handlers.ts';
-import { provideAwsLambda } from './lambda-stream.ts';
+import type { HandlerHost } from './conventions/handlers.ts';
+import { provideAwsLambda } from './conventions/lambda-stream.ts';
 import { compileBundle, type CompiledBundle, type LoadedModule } from './load-bundle.ts';
-import { noHandlerMessage } from './no-handler.ts';
-import { parameterReader } from './path-parameters.ts';
-import { redactSecretsOf } from './redact.ts';
-import { createRegistry, type Registrations, type Registry } from './registrations.ts';
+import { noHandlerMessage } from './conventions/no-handler.ts';
+import { parameterReader } from './conventions/path-parameters.ts';
+import { redactSecretsOf } from './output/redact.ts';
+import { createRegistry, type Registrations, type Registry } from './conventions/registrations.ts';
 
 /** Of the time for a start, what is left for saying that no handler was found: on a busy machine words take long. */
 const FAREWELL_SHARE = 1 / 4;

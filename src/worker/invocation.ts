@@ -11,7 +11,7 @@ import {
   WORKER_FRAME,
   type FailedHead,
 } from '../protocol/worker.ts';
-import { redact } from './redact.ts';
+import { redact } from './output/redact.ts';
 import { RequestBody } from './request-body.ts';
 import { headerPairsOf, responseHeadText, type HeaderPairs } from './response-headers.ts';
 

@@ -4,15 +4,15 @@
  * starts load this program, too, where their connections need it.
  *
  * Everything here shares its process with the tenant's code, so nothing here is trusted by the other end of the
- * socket. Read protocol/worker.ts first, then worker.ts, then conventions.ts.
+ * socket. Read protocol/worker.ts first, then worker.ts, then conventions/conventions.ts.
  */
 import net from 'node:net';
 import { isMainThread } from 'node:worker_threads';
 import { CHANNEL_ARGUMENT, WORKER_CHANNEL_FD } from '../protocol/egress-channel.ts';
 import { WORKER_ENVIRONMENT_FD, WORKER_SOCKET_FD } from '../protocol/worker.ts';
 import { readEnvironment } from './environment.ts';
-import { sendConnectionsThrough } from './outgoing.ts';
-import { connectByMainThread } from './thread-outgoing.ts';
+import { sendConnectionsThrough } from './outgoing/outgoing.ts';
+import { connectByMainThread } from './outgoing/thread-outgoing.ts';
 import { provideWebClasses } from './web/globals.ts';
 import { startWorker } from './worker.ts';
 

@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net';
 import { applyReleaseEnvironment, type EnvironmentSource } from './environment.ts';
 import { CODE_FOLDER, compileBundle } from './load-bundle.ts';
-import { redactSecretsOf } from './redact.ts';
-import { createRegistry } from './registrations.ts';
+import { redactSecretsOf } from './output/redact.ts';
+import { createRegistry } from './conventions/registrations.ts';
 
 interface ReleaseProgram {
   /** Repository file, for messages. */

@@ -11,7 +11,7 @@ import { encodeFrame, FrameDecoder, type Frame } from '../protocol/framing.ts';
 import { invokeClientText, invokeText } from '../protocol/invoke.ts';
 import { specialiseParts, WORKER_FRAME, type SpecialiseHead } from '../protocol/worker.ts';
 import { readEnvironment, type EnvironmentSource } from './environment.ts';
-import { nodeHttp } from './node-http.ts';
+import { nodeHttp } from './conventions/node-http.ts';
 import { webStreams } from './web/web-streams.ts';
 
 /** What a worker needs of its socket beside reading it. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../../src/certs/backoff.ts';
 import { budgetOpensAt, BUDGET_WINDOW_MS } from '../../src/certs/budget.ts';
-import { possibleChallenges } from '../../src/certs/choose-challenge.ts';
-import { chooseDirectory } from '../../src/certs/choose-directory.ts';
+import { possibleChallenges } from '../../src/certs/challenges/choose-challenge.ts';
+import { chooseDirectory } from '../../src/certs/orders/choose-directory.ts';
 import { clockError, isInLastThird, momentIn, renewalTime } from '../../src/certs/renewal-plan.ts';
-import { parseRetryAfter } from '../../src/certs/retry-after.ts';
+import { parseRetryAfter } from '../../src/certs/orders/retry-after.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

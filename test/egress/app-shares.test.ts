@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { APP_SHARE, createAppShares, type ShareBounds } from '../../src/egress/app-shares.ts';
 import { createByteBound, holdingOf } from '../../src/egress/byte-bound.ts';
 import { RELAY_WINDOW_BYTES } from '../../src/protocol/relay-stream.ts';
-import { createEgressClient } from '../../src/worker/egress-client.ts';
+import { createEgressClient } from '../../src/worker/outgoing/egress-client.ts';
 import { listen, startOuterEnd, tableOf } from '../support/egress-channel.ts';
 import { type Clock, systemClock } from '../../src/std/clock.ts';
 import { eventually } from '../support/eventually.ts';

@@ -8,7 +8,7 @@ import { parseFleetRequest } from '../../src/main/supervisor/fleet-requests.ts';
 import { parseSupervisorRequest } from '../../src/main/supervisor/supervisor-requests.ts';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import type { LogBatch } from '../../src/protocol/logs.ts';
-import { createFunctionTable } from '../../src/router/function-table.ts';
+import { createFunctionTable } from '../../src/router/functions/function-table.ts';
 import { deploymentFault, readSnapshotFile, releaseRunFault } from '../../src/router/index.ts';
 import { createRouteTable } from '../../src/router/route-table.ts';
 import { openEnvironment, sealEnvironment } from '../../src/secrets/sealed.ts';

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRfc2136 } from '../../src/certs/dns/rfc2136.ts';
-import { createDnsChallenges, type DnsChallenges } from '../../src/certs/dns-challenge.ts';
+import {
+  createDnsChallenges,
+  type DnsChallenges,
+} from '../../src/certs/challenges/dns-challenge.ts';
 import { createDnsLookup } from '../../src/std/dns-lookup.ts';
 import { type Knot, startKnot } from '../support/knot.ts';
 

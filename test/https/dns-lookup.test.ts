@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { followAliases, findZone } from '../../src/certs/dns-zone.ts';
-import { findCaa } from '../../src/certs/caa.ts';
+import { followAliases, findZone } from '../../src/certs/checks/dns-zone.ts';
+import { findCaa } from '../../src/certs/checks/caa.ts';
 import { type Knot, startKnot } from '../support/knot.ts';
 
 const signal = new AbortController().signal;

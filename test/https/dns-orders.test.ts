@@ -3,9 +3,9 @@ import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRfc2136 } from '../../src/certs/dns/rfc2136.ts';
 import type { TsigKey } from '../../src/certs/dns/tsig.ts';
-import { createDnsChallenges } from '../../src/certs/dns-challenge.ts';
-import { createProbes } from '../../src/certs/open-probes.ts';
-import { createPreCheck } from '../../src/certs/pre-check.ts';
+import { createDnsChallenges } from '../../src/certs/challenges/dns-challenge.ts';
+import { createProbes } from '../../src/certs/checks/open-probes.ts';
+import { createPreCheck } from '../../src/certs/checks/pre-check.ts';
 import type { PreCheck } from '../../src/certs/ports.ts';
 import { createEngine, type Engine, type EngineOptions } from '../support/certificate-engine.ts';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { chooseEncoding } from '../../src/router/static-encoding.ts';
-import { cacheControl, contentType } from '../../src/router/static-type.ts';
+import { chooseEncoding } from '../../src/router/static/static-encoding.ts';
+import { cacheControl, contentType } from '../../src/router/static/static-type.ts';
 
 describe('the encoding of a file that is stored in all of them', () => {
   it.each([

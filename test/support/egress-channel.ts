@@ -15,7 +15,7 @@ import { readEgressRules } from '../../src/model/egress-rule.ts';
 import { type Clock, systemClock } from '../../src/std/clock.ts';
 import { parseIpAddress } from '../../src/std/ip-address.ts';
 
-const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing.ts');
+const OUTGOING = resolve(import.meta.dirname, '../../src/worker/outgoing/outgoing.ts');
 
 interface OuterEndOptions {
   app?: string;

@@ -13,7 +13,7 @@ import {
 } from '../../src/protocol/worker.ts';
 import { randomName } from '../../src/std/ids.ts';
 import { Invocation } from '../../src/worker/invocation.ts';
-import { sendResult } from '../../src/worker/result.ts';
+import { sendResult } from '../../src/worker/conventions/result.ts';
 import { eventually } from '../support/eventually.ts';
 
 const cleanups: (() => void)[] = [];

@@ -1,5 +1,5 @@
-import { type Authority, findAuthorities } from '../../certs/dns-authorities.ts';
-import { findZone } from '../../certs/dns-zone.ts';
+import { type Authority, findAuthorities } from '../../certs/checks/dns-authorities.ts';
+import { findZone } from '../../certs/checks/dns-zone.ts';
 import type { NameServersPort } from '../../domains/index.ts';
 import { createDnsLookup, type DnsLookup } from '../../std/dns-lookup.ts';
 import { ownAddresses } from '../../std/own-addresses.ts';
