@@ -9,16 +9,9 @@ import { ERROR_TABLE } from '../src/protocol/errors.ts';
 const PROJECT = resolve(import.meta.dirname, '..');
 const MAX_FILE_LINES = 300;
 
-const files = execFileSync(
-  'git',
-  ['ls-files', '-co', '--exclude-standard', 'src', 'test', 'bench'],
-  {
-    cwd: PROJECT,
-    encoding: 'utf8',
-  },
-)
-  .split('\n')
-  .filter((path) => path.endsWith('.ts') && !path.startsWith('test/fixtures/'));
+const files = trackedFiles('src', 'test', 'bench').filter(
+  (path) => path.endsWith('.ts') && !path.startsWith('test/fixtures/'),
+);
 
 const read = (path: string): Promise<string> => readFile(join(PROJECT, path), 'utf8');
 
@@ -95,6 +88,19 @@ describe('the documents', () => {
     const names = [...(await read('src/main/config/env.ts')).matchAll(/'([A-Z][A-Z_]{3,})'/g)];
     expect(names.length).toBeGreaterThan(5);
     for (const [, name] of names) expect(documented).toContain(`\`${name}\``);
+  });
+
+  it('name no file that has moved', async () => {
+    const all = trackedFiles('.');
+    const strays: string[] = [];
+    for (const page of all.filter((path) => path.endsWith('.md'))) {
+      for (const [, name = ''] of (await read(page)).matchAll(/`([\w./-]+\.ts)`/g)) {
+        if (!all.some((path) => path === name || path.endsWith(`/${name}`))) {
+          strays.push(`${page}: ${name}`);
+        }
+      }
+    }
+    expect(strays).toEqual([]);
   });
 
   it('give every error a status and an exit code that tools can rely on', () => {
@@ -187,6 +193,11 @@ describe('the layers', () => {
     expect(refused).not.toContain(path);
   });
 });
+
+function trackedFiles(...folders: string[]): string[] {
+  const args = ['ls-files', '-co', '--exclude-standard', ...folders];
+  return execFileSync('git', args, { cwd: PROJECT, encoding: 'utf8' }).trim().split('\n');
+}
 
 /** Every folder with sources, however deep, but those of `main`, which sees everything. */
 function foldersBelowMain(): string[] {
