@@ -36,6 +36,7 @@ const timesAlone = (cells: Cells): string => `${cells['× alone']} × (${cells['
 
 const WHY_WARM = 'docs/decisions/0025-the-door-reads-plain-requests-itself.md';
 const WHY_COLD = 'docs/decisions/0020-a-zygote-rehearses-before-it-is-needed.md';
+const WHY_PAYLOAD = 'docs/profile.md';
 const WHY_TLS = 'docs/decisions/0031-http-2-is-node-s-with-bounds-of-our-own.md';
 
 const FIGURES: readonly Figure[] = [
@@ -134,7 +135,7 @@ const FIGURES: readonly Figure[] = [
     '',
     (cells) => `${times('nginx → node')(cells)}, PSS of data and worker ${cells['PSS MiB']} MiB`,
     ['1 MiB responses, gitfn', '1 GiB upload, 128 MB worker, gitfn'],
-  ),
+  ).map(because(WHY_PAYLOAD)),
   ...rowsOf('latency', 'latency added: ', added, [
     'gitfn, Lambda handler, half load',
     'nginx → node, half load',
