@@ -219,8 +219,8 @@ const FIGURES: readonly Figure[] = [
     ...figure,
     why: 'docs/decisions/0017-who-takes-much-of-the-processor-yields.md',
   })),
+  ...rowsOf('density', 'memory of ', each, ['an idle worker, hello']).map(because(WHY_COLD)),
   ...rowsOf('density', 'memory of ', each, [
-    'an idle worker, hello',
     'an idle worker, after 10000 requests',
     'a bare node:http server',
     'each of 10000 sleeping deployments',
