@@ -363,6 +363,7 @@ export class FunctionPool implements AppMember {
   async #start(zygotes: ZygoteSource): Promise<StartResult | { kind: 'outdated' }> {
     this.#starting++;
     const epoch = this.#epoch;
+    const beganAtMs = this.#deps.clock.monotonicMs();
     const isAlone = this.#starting === 1 && this.#workers.leasable.length === 0;
     const result = await startFunctionWorker(
       { ...this.#deps, zygotes },
@@ -378,7 +379,7 @@ export class FunctionPool implements AppMember {
     if (epoch !== this.#epoch) return this.#throwAway(result);
     this.#starting--;
     this.#patience.restart(this.#deps.clock.monotonicMs());
-    if (result.kind !== 'started') this.#startFailed(result);
+    if (result.kind !== 'started') this.#startFailed(result, beganAtMs);
     this.#pump();
     this.#deps.load.roomMade();
     return result;
@@ -431,8 +432,8 @@ export class FunctionPool implements AppMember {
   }
 
   /** Nobody else will start one for those who wait, unless another start still runs. */
-  #startFailed(result: Exclude<StartResult, { kind: 'started' }>): void {
-    if (result.kind === 'init-failed') this.#gate.failed();
+  #startFailed(result: Exclude<StartResult, { kind: 'started' }>, beganAtMs: number): void {
+    if (result.kind === 'init-failed') this.#gate.failed(beganAtMs);
     else this.#gate.pause(UNAVAILABLE_PAUSE_MS);
     if (this.#workers.leasable.length > 0 || this.#starting > 0) return;
     const failure: InvocationFailure =

@@ -47,11 +47,11 @@ export class RestartGate {
   }
 
   /**
-   * A crash loop starts a worker after each that failed. What ends workers that run side by side, as the end of what
-   * they all connect by, is one failure, however many they were: `startedAtMs` is when this one was.
+   * A crash loop starts a worker after each that failed. What ends workers that run or start side by side, as the end of
+   * what they all connect by, is one failure, however many they were: `beganAtMs` is when this one's start began.
    */
-  failed(startedAtMs = Infinity): void {
-    if (startedAtMs < this.#failedAtMs) return;
+  failed(beganAtMs = Infinity): void {
+    if (beganAtMs < this.#failedAtMs) return;
     this.#failedAtMs = this.#clock.monotonicMs();
     this.#failuresInRow++;
     const closedMs = backoffMs(this.#failuresInRow);

@@ -289,19 +289,33 @@ describe('the judge of histories', () => {
     const operations = [
       push('a', [0, 10], { refs: 10 }),
       push('b', [5, 30], { isInterrupted: true }),
+      push('c', [26, 60]),
+      push('d', [26, 60], { refs: 10 }),
+      push('e', [50, 60], { refs: 10 }),
       operation('rollback', [25, 40]),
       operation('environment', [31, 35]),
+      operation('cancel', [70, 80]),
     ];
-    const found = occurrences(history({ operations, kills: [{ at: 28, target: 'git' }] }));
-    expect(found.get('two pushes at once to one ref')).toBe(1);
-    expect(found.get('two pushes at once, one of them to ten refs')).toBe(1);
-    expect(found.get('a push during a rollback')).toBe(1);
-    expect(found.get('a change of the environment during a push')).toBe(0);
+    const kills = [8, 28, 55, 75, 250].map((at) => ({ at, target: 'git' }));
+    const found = occurrences(history({ operations, kills }));
+    expect(found.get('two pushes at once to one ref')).toBe(6);
+    expect(found.get('a push during a rollback')).toBe(3);
+    expect(found.get('a change of the environment during a push')).toBe(2);
     expect(found.get('a push that ends by Ctrl-C')).toBe(1);
-    expect(found.get('a kill during push')).toBe(1);
-    expect(found.get('a kill during rollback')).toBe(1);
-    expect(found.get('a kill during environment')).toBe(0);
     expect([...found.keys()]).toEqual([...MEETING_NAMES, ...KILL_NAMES]);
+    const during = KILL_NAMES.map((name) => [name.replace('a kill during ', ''), found.get(name)]);
+    expect(Object.fromEntries(during)).toEqual({
+      push: 4,
+      'two pushes to one ref': 2,
+      'two pushes to ten refs': 1,
+      // Its push goes on for a while without it.
+      'push that ended by Ctrl-C': 2,
+      delete: 0,
+      rollback: 1,
+      environment: 0,
+      cancel: 1,
+      attach: 0,
+    });
   });
 
   it('lets requests fail, and a host be missing, only while something excuses it', () => {

@@ -35,6 +35,19 @@ describe('FunctionPool', () => {
     await eventually(() => workers[16]?.streams.length === 1);
   });
 
+  it('counts starts that fail side by side, as when all sandboxes end, as one failure', async () => {
+    // As many as one app may start at a time.
+    const { pool, workers } = await play({ slowStarts: 8 });
+    const requests = Array.from({ length: 8 }, () => dispatch(pool));
+    await eventually(() => workers.length === 8);
+    for (const worker of workers) worker.send(200, 0);
+    // A back-off after so many would take eight seconds.
+    const later = () => workers.slice(8).filter(({ streams }) => streams.length === 1);
+    await eventually(() => later().length === 7, 4_000);
+    // The first one had been sent along with its start, and may have been begun.
+    expect(requests.map(({ outcome }) => outcome)).toEqual(['init-failed', ...Array(7).fill(null)]);
+  });
+
   it('starts a worker for those who waited through a back-off', async () => {
     const { pool, workers } = await play();
     for (let failures = 0; failures < 3; failures++) {
