@@ -129,6 +129,7 @@ describe('the control API', () => {
         get: (_, name) => (name === 'authenticate' ? async () => actor : away()),
       }),
       address: { baseDomain: 'localhost', controlHost: 'localhost', scheme: 'http', port: 80 },
+      ssh: null,
       version: '0.0.0',
       commandLineFile: import.meta.filename,
       now: () => 0,
@@ -139,7 +140,7 @@ describe('the control API', () => {
     } as Partial<ApiDeps>;
     api = await createApi(
       new Proxy(deps as ApiDeps, {
-        get: (known, name) => Reflect.get(known, name) ?? away(),
+        get: (known, name) => (name in known ? Reflect.get(known, name) : away()),
       }),
     );
     const { paths } = api.swagger() as unknown as { paths: Record<string, Record<string, object>> };

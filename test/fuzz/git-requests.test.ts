@@ -325,19 +325,22 @@ describe('the pack of a push', () => {
   }
 
   it(
-    'that git takes was found where it is, with the number of its objects',
+    'that git takes was found where it is, with the number of its objects, or never reaches git',
     () => {
-      let taken = 0;
+      let found = 0;
       const property = fc.property(heads, between, (head, middle) => {
         const body = Buffer.concat([head, middle, pack]);
-        const header = headerIn(body);
+        const place = { offset: 0, headBytes: head.length };
+        // Git lets a delimiter end the options, which no client sends.
+        const header = unlessRefused(() => [createPackHeaderParser(place, MAX_BYTES).parse(body)]);
+        if (header === null) return;
         const { output } = git(['receive-pack', '--stateless-rpc', repository], body);
         if (!output.includes('unpack ok')) return;
-        taken += 1;
-        expect(header).toEqual({ at: head.length + middle.length, objects: 1 });
+        found += 1;
+        expect(header).toEqual([{ at: head.length + middle.length, objects: 1 }]);
       });
       fc.assert(property, effort(150));
-      expect(taken).toBeGreaterThan(10);
+      expect(found).toBeGreaterThan(10);
     },
     FUZZ_TIMEOUT_MS,
   );
