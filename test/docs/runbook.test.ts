@@ -53,7 +53,7 @@ function protections(): string[] {
 
 it('every part that /readyz can call degraded has its section', async () => {
   const own = await namesIn('src/api/readiness/handlers.ts', /\['(\w+)'\]/g);
-  const peers = await namesIn('src/router/door.ts', /\{ \.\.\.\w+, name: '(\w+)' \}/g);
+  const peers = await namesIn('src/router/control-requests.ts', /name: '(\w+)', away/g);
   const [data = ''] = await namesIn('src/main/data/process-name.ts', /`(\w+) \$/g);
   expect(sorted(namesBelow('What /readyz calls degraded'))).toEqual(
     sorted([...own, ...peers, data]),
