@@ -84,17 +84,19 @@ export function createAppLives(deps: Deps): AppLives {
   }
 
   async function end({ id }: Pick<App, 'id'>): Promise<void> {
-    await locks.run(id, () => beginDeletion(db, id, new Date(clock.now()))).catch(doubtAndThrow);
+    try {
+      await locks.run(id, () => beginDeletion(db, id, new Date(clock.now()))).catch(doubtAndThrow);
+    } finally {
+      begun.delete(id); // Whatever came of it, the reconciler may go on.
+    }
     await failpoint('app.hidden');
-    begun.delete(id);
     deps.onEnded(id);
     await publisher.publish();
     await clearings.run(id, () => clear(id)).catch(onError);
   }
 
   async function settle({ id }: Pick<App, 'id'>): Promise<void> {
-    await settleApp(db, id);
-    begun.delete(id);
+    await settleApp(db, id).finally(() => begun.delete(id));
   }
 
   /** Whether its commit is there decides: before it nobody was told of the app. */

@@ -169,14 +169,17 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
       const ended = AbortSignal.any([turn.signal, signal]);
       report(stepLine(`Building ${app.name} at ${shortSha(commit.sha)} (${commit.subject})`));
       if (!deps.isConfined) report(warningLine(UNCONFINED));
-      const reservation = await reservations.reserve({ ...request, sourceVersion: null });
+      let reservation: Reservation | null = null;
       let failure: Failure | null = INTERRUPTED;
       try {
+        reservation = await reservations.reserve({ ...request, sourceVersion: null });
         const cancelled = AbortSignal.any([turn.appGone, signal]);
         failure = await buildAndWarm(reservation, { report, ended, cancelled });
       } finally {
         turn.end();
-        if (failure !== null) await reservations.fail(reservation, redact(failure.reason));
+        if (failure !== null && reservation !== null) {
+          await reservations.fail(reservation, redact(failure.reason));
+        }
       }
       return failure ?? { kind: 'reserved', reservation };
     },

@@ -99,6 +99,8 @@ export function createPushes(deps: Deps): Pushes {
     }
     startedAt.delete(pushId);
     const reason = 'another ref of the same push was rejected';
+    // With the database away the first that fails must not keep the others from the reconciler.
+    for (const { id } of reserved) reservations.letGo(id);
     for (const reservation of reserved) await reservations.fail(reservation, reason);
   }
 

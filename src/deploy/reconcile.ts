@@ -78,15 +78,19 @@ export function createReconciler(deps: Deps): Reconciler {
     await attempt(async () => publisher.isBehind && (await publisher.publish()));
     await attempt(() => deps.lives.goOn());
     const busy = new Set<string>();
+    /** Apps whose refs nobody could tell: what is reserved for them may be that of a ref that has moved. */
+    const unread = new Set<string>();
     let isWaiting = false;
     await attempt(async () => {
       const apps = await listApps(db, null);
+      for (const { id } of apps) unread.add(id);
       const next = apps.values();
       const work = async (): Promise<void> => {
         for (const app of next) {
           await attempt(async () => {
             const found = await reconcileApp(deps, app);
             for (const ref of found.busyRefs) busy.add(refKey(app.id, ref));
+            unread.delete(app.id);
             isWaiting ||= found.isWaiting;
           });
           await attempt(() => deps.environmentReleases.catchUp(app));
@@ -95,7 +99,9 @@ export function createReconciler(deps: Deps): Reconciler {
       await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
     });
     await attempt(async () => {
-      isWaiting = (await failAbandoned(deps, busy, attempt)) || isWaiting;
+      const isBusy = ({ appId, ref }: Deployment): boolean =>
+        unread.has(appId) || busy.has(refKey(appId, ref));
+      isWaiting = (await failAbandoned(deps, isBusy, attempt)) || isWaiting;
     });
     await attempt(() => deps.sealedKeeper.restoreMissing());
     return isWhole && !isWaiting;
@@ -155,16 +161,15 @@ async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<voi
 
 /**
  * Reservations whose push ended without moving its ref. Whether there are some left that nobody works on: a push of their ref
- * still runs, which may be theirs.
+ * still runs, which may be theirs, or nobody could tell where it is.
  */
 async function failAbandoned(
   deps: Deps,
-  busyRefs: ReadonlySet<string>,
+  isBusy: (deployment: Deployment) => boolean,
   attempt: (work: () => Promise<unknown>) => Promise<void>,
 ): Promise<boolean> {
   const unsettled = await listUnsettled(deps.db);
   const abandoned = unsettled.filter(({ id }) => !deps.reservations.isHeld(id));
-  const isBusy = ({ appId, ref }: Deployment): boolean => busyRefs.has(refKey(appId, ref));
   for (const deployment of abandoned.filter((one) => !isBusy(one))) {
     await attempt(() =>
       deps.reservations.fail(deployment, 'interrupted: the push ended before its ref moved'),

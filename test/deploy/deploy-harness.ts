@@ -63,6 +63,8 @@ export class DeployHarness {
   publishLive: () => Promise<void> = async () => {};
   egress: string[] = [];
   restart: (ids: string[]) => Promise<void> = async () => {};
+  /** Nobody tells where refs are. */
+  isRepositoryAway = false;
   /** Of pushes that are under way. */
   busyRefs: string[] = [];
   /** How often apps whose making or end was cut off were asked to go on. */
@@ -70,6 +72,7 @@ export class DeployHarness {
   readonly settlementDeps: SettlementDeps;
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
+  readonly active = createActivePushes();
   readonly rollbacks;
   readonly redeploys;
   readonly environmentChanges;
@@ -106,12 +109,15 @@ export class DeployHarness {
       listOlderThan: async () => [...this.sealed.keys()],
     };
     const repository = {
-      listRefs: async () => ({
-        isBusy: this.busyRefs.length > 0,
-        busyRefs: this.busyRefs,
-        refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
-        live: [...this.liveRefs].map(([name, sha]) => ({ name, sha })),
-      }),
+      listRefs: async () => {
+        if (this.isRepositoryAway) throw new Error('the git front is away');
+        return {
+          isBusy: this.busyRefs.length > 0,
+          busyRefs: this.busyRefs,
+          refs: [...this.refs].map(([ref, commit]) => ({ ref, sha: commit.sha, commit })),
+          live: [...this.liveRefs].map(([name, sha]) => ({ name, sha })),
+        };
+      },
       readRef: async (_: string, ref: string) => this.refs.get(ref)?.sha ?? null,
       sendArchive: async () => {},
       publishLive: async (_appId: string, refs: { name: string; sha: string | null }[]) => {
@@ -162,7 +168,7 @@ export class DeployHarness {
       builds: { build: (request, _, signal) => this.build(request.commit.sha, signal) },
       archives: { open: async () => Readable.from([]), deliver: async () => {} },
       explain,
-      active: createActivePushes(),
+      active: this.active,
       environments,
       redactors: createRedactors({ db, vault, clock }),
       releaseCommands: createReleaseCommands(

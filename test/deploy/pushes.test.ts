@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
 import { eventually } from '../support/eventually.ts';
-import { built, heldBuilds, setUpDeploys, sha } from './deploy-harness.ts';
+import { built, DeployHarness, heldBuilds, setUpDeploys, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
@@ -40,6 +40,42 @@ describe('a push', () => {
     harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
     await expect(harness.push(MAIN, sha('1'))).rejects.toMatchObject({ code: 'busy' });
     expect(harness.commitServed()).toBeUndefined();
+  });
+
+  it('that the database keeps from its row leaves nothing that the end of its app would wait for', async () => {
+    const { database } = await setUpDeploys();
+    const harness = await DeployHarness.create({
+      ...database,
+      transaction: () => Promise.reject(new Error('the disk is full')),
+    });
+    await expect(harness.push(MAIN, sha('1'))).rejects.toThrow('full');
+    await harness.active.endAll('app-1');
+  });
+
+  it('of several refs that ends while the database is away leaves none of them to nobody', async () => {
+    const { database } = await setUpDeploys();
+    let isAway = false;
+    const harness = await DeployHarness.create({
+      ...database,
+      query: (text, values) =>
+        isAway ? Promise.reject(new Error('away')) : database.query(text, values),
+    });
+    const pushed = harness.pushOf(TOPIC, sha('1'));
+    for (const name of ['two', 'three']) {
+      pushed.updates.push(...harness.pushOf(`refs/heads/${name}`, sha('1')).updates);
+    }
+    let builds = 0;
+    harness.build = async (commit) => {
+      builds += 1;
+      isAway = builds === 3;
+      return built(commit);
+    };
+    const { signal } = new AbortController();
+    await expect(harness.pushes.preReceive(pushed, () => {}, signal)).rejects.toThrow('away');
+    isAway = false;
+    await harness.reconciler.reconcile();
+    const rows = await listDeployments(database, 'app-1', { limit: 9 });
+    expect(rows.map(({ state }) => state)).toEqual(['failed', 'failed', 'failed']);
   });
 
   it('of too many refs is refused before anything is built', async () => {

@@ -251,6 +251,21 @@ describe('the reconciler', () => {
     expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
   });
 
+  it('fails nothing of an app while nobody tells where its refs are', async () => {
+    const { database, harness } = await setUpDeploys();
+    await pushWithoutHook(harness, MAIN, sha('1'));
+    const restarted = await DeployHarness.create(database);
+    restarted.sealed.clear();
+    for (const [id, environment] of harness.sealed) restarted.sealed.set(id, environment);
+    restarted.moveRef(MAIN, sha('1'));
+    restarted.isRepositoryAway = true;
+    await restarted.reconciler.reconcile();
+    restarted.isRepositoryAway = false;
+    await restarted.reconciler.reconcile();
+    const rows = await listDeployments(database, 'app-1', { limit: 5 });
+    expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
+  });
+
   it('goes on with apps whose making or end was cut off', async () => {
     const { harness } = await setUpDeploys();
     await harness.reconciler.reconcile();
