@@ -19,6 +19,7 @@ import {
   listDeploymentIds,
 } from '../store/deleted-apps.ts';
 import type { ActivePushes } from './active-pushes.ts';
+import type { Attempt } from './attempt.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -36,8 +37,11 @@ export interface AppLives {
    * are gone, or go as soon as they can.
    */
   end(app: Pick<App, 'id'>): Promise<void>;
-  /** What a crash, or a process that was away, has left half-made or half-gone. */
-  goOn(): Promise<void>;
+  /**
+   * What a crash, or a process that was away, has left half-made or half-gone: each app in an attempt of its own. It may
+   * take minutes.
+   */
+  goOn(attempt: Attempt): Promise<void>;
 }
 
 interface Deps {
@@ -124,11 +128,12 @@ export function createAppLives(deps: Deps): AppLives {
         hint: 'choose another name',
       });
     },
-    async goOn() {
+    async goOn(attempt) {
       for (const { id, state } of await listUnsettledApps(db)) {
-        if (begun.has(id)) continue;
-        if (state === 'creating') await settleInterrupted(id);
-        else await clearings.run(id, () => clear(id));
+        await attempt(async () => {
+          if (state === 'deleting') await clearings.run(id, () => clear(id));
+          else if (!begun.has(id)) await settleInterrupted(id);
+        });
       }
     },
   };

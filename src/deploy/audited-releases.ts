@@ -22,7 +22,7 @@ export function createAuditedReleases(releases: Releases, { db, audit }: Deps): 
       try {
         const released = await releases.release(app, deploymentId, options);
         if (released === null) await operation.failed('overtaken');
-        else await operation.succeeded();
+        else await operation.succeeded({ after: describeMade(released.deployment) });
         return released;
       } catch (error) {
         await operation.failed('the platform failed');
@@ -38,7 +38,7 @@ export function createAuditedReleases(releases: Releases, { db, audit }: Deps): 
 }
 
 async function releaseEvent(db: Queryable, app: App, made: Deployment): Promise<AuditEvent> {
-  const { id, kind, ref, version, commit, trigger, envVersion, pushId } = made;
+  const { id, kind, ref, pushId } = made;
   return {
     ...platformEvent(app),
     actor: await actorOf(db, id),
@@ -46,8 +46,12 @@ async function releaseEvent(db: Queryable, app: App, made: Deployment): Promise<
     target: kind === 'production' ? 'production' : ref,
     requestId: pushId,
     before: kind === 'production' ? await describeProduction(db, app) : null,
-    after: { deployment: id, version, commit, trigger, environmentVersion: envVersion },
+    after: describeMade(made),
   };
+}
+
+function describeMade({ id, version, commit, trigger, envVersion }: Deployment) {
+  return { deployment: id, version, commit, trigger, environmentVersion: envVersion };
 }
 
 function platformEvent(app: App): Omit<AuditEvent, 'action' | 'target' | 'requestId'> {

@@ -5,7 +5,7 @@ import { assert } from '../std/assert.ts';
 import { failpoint } from '../std/failpoint.ts';
 import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
-import { advanceDeployment, type DeploymentTrigger } from '../store/deployments.ts';
+import { advanceDeployment, markReady, type DeploymentTrigger } from '../store/deployments.ts';
 import type { ActivePushes } from './active-pushes.ts';
 import type { Archives } from './archives.ts';
 import { describeMissing, preflightLines } from './describe-preflight.ts';
@@ -106,7 +106,7 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     context: { buildMs: number | null; report: Report },
   ): Promise<Failure | null> {
     const { report } = context;
-    const prepared = await reservations.warm(reservation, bundle, context.buildMs);
+    const prepared = await reservations.warm(reservation, bundle, { buildMs: context.buildMs });
     if (prepared.kind === 'ready') {
       for (const line of describeStarts(prepared, bundle)) report(detailLine(line));
       return null;
@@ -155,7 +155,9 @@ export function createCommitDeployer(deps: Deps): CommitDeployer {
     if (failure !== null) return failure;
     const reason = await releaseCommands.run(reservation, bundle, context);
     if (reason !== null) return { kind: 'rejected', outcome: 'release-failed', reason };
-    return ended.aborted ? showCancelled(ended, report) : null;
+    if (ended.aborted) return showCancelled(ended, report);
+    await markReady(db, reservation.id);
+    return null;
   }
 
   return {

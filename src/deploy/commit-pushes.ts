@@ -73,7 +73,7 @@ export function createCommitPushes(deps: Deps): CommitPushes {
     const { appId, pushId, updates } = pushed;
     deps.journal.find(appId, pushId)?.end('superseded');
     for (const { ref, newSha } of updates) {
-      const reserved = await findReserved(db, { appId, ref, commit: newSha });
+      const reserved = await findReserved(db, { appId, ref, commit: newSha, pushId });
       if (reserved?.pushId !== pushId) continue;
       await deps.reservations.fail(reserved, 'the branch was moved by somebody else meanwhile');
     }

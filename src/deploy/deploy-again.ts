@@ -2,7 +2,7 @@ import { PlatformError } from '../protocol/errors.ts';
 import type { Clock } from '../std/clock.ts';
 import { findApp, type App } from '../store/apps.ts';
 import { findBundle } from '../store/builds.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Queryable } from '../store/database.ts';
 import type { Deployment, DeploymentTrigger } from '../store/deployments.ts';
 import type { BuiltBundle } from './ports.ts';
 import type { Released, Releases } from './release.ts';
@@ -17,8 +17,16 @@ interface DeployedBy {
   trigger: DeploymentTrigger;
   tokenId: string | null;
   replaces?: string;
+  /** Of an older version, instead of the newest. */
+  environment?: OlderEnvironment;
   /** When its workers are up; what it throws keeps it from going live. */
   beforeRelease?: (reservation: Reservation, bundle: BuiltBundle) => Promise<void>;
+}
+
+interface OlderEnvironment {
+  version: number;
+  /** Makes it the newest, in the release's own transaction. */
+  restore: (tx: Queryable) => Promise<{ version: number }>;
 }
 
 export interface DeployedAgain extends Released {
@@ -38,12 +46,12 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
   async function warm(
     app: App,
     reservation: Reservation,
-    source: Deployment,
+    { source, envVersion }: { source: Deployment; envVersion: number | undefined },
   ): Promise<BuiltBundle> {
     const bundle = source.bundle && (await findBundle(db, app.id, source.bundle));
     if (!bundle) throw new Error(`the bundle of ${source.id} is gone`);
     const built = { ...bundle, entries: {} };
-    const prepared = await reservations.warm(reservation, built, null);
+    const prepared = await reservations.warm(reservation, built, { buildMs: null, envVersion });
     if (prepared.kind === 'unavailable') throw new PlatformError('busy', prepared.message);
     if (prepared.kind === 'ready') return built;
     const reason = describeInitFailure(prepared.failure);
@@ -56,7 +64,7 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
   async function deployOnce(
     app: App,
     source: Deployment,
-    { trigger, tokenId, replaces, beforeRelease }: DeployedBy,
+    { trigger, tokenId, replaces, environment, beforeRelease }: DeployedBy,
   ): Promise<Released | null> {
     const { ref, kind } = source;
     if (kind === 'commit') throw new Error('a commit host has no version of its own');
@@ -66,9 +74,9 @@ export function createDeployAgain({ db, reservations, releases, clock }: Deps): 
     const origin = { pushId: null, createdBy: tokenId, sourceVersion };
     const reservation = await reservations.reserve({ app, ref, kind, commit, trigger, ...origin });
     try {
-      const bundle = await warm(app, reservation, source);
+      const bundle = await warm(app, reservation, { source, envVersion: environment?.version });
       await beforeRelease?.(reservation, bundle);
-      const options = { isPush: false, ...(replaces !== undefined && { replaces }) };
+      const options = { isPush: false, replaces, restoreEnvironment: environment?.restore };
       const released = await releases.release(app, reservation.id, options);
       if (released === null) await reservations.fail(reservation, OVERTAKEN);
       return released;

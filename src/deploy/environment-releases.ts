@@ -59,6 +59,8 @@ const SEALS_AT_A_TIME = 8;
 
 export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
   const { db, environments, deployAgain, seal, data, locks } = deps;
+  /** Previews that were sealed anew and not restarted since: their workers may have the values of any version between. */
+  const unrestarted = new Set<string>();
 
   async function catchUpProduction(
     app: App,
@@ -108,13 +110,12 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
   async function catchUpPreviews(app: App, version: number): Promise<number> {
     const behind = await listPreviewsBehind(db, app.id);
     const sealed: string[] = [];
-    const changed: string[] = [];
     const failures: unknown[] = [];
     const next = behind.values();
     const work = async (): Promise<void> => {
       for (const preview of next) {
         try {
-          if (await resealPreview(app, preview, version)) changed.push(preview.id);
+          await resealPreview(app, preview, version);
           sealed.push(preview.id);
         } catch (error) {
           failures.push(error); // The others need not wait for it.
@@ -123,19 +124,21 @@ export function createEnvironmentReleases(deps: Deps): EnvironmentReleases {
     };
     await Promise.all(Array.from({ length: SEALS_AT_A_TIME }, work));
     if (sealed.length > 0) await failpoint('environment.preview-sealed');
+    const changed = sealed.filter((id) => unrestarted.has(id));
     if (changed.length > 0) await data.restart(changed);
+    for (const id of changed) unrestarted.delete(id);
     await setEnvironmentVersion(db, sealed, version);
     if (failures.length > 0) throw failures[0];
     return changed.length;
   }
 
-  /** Returns whether its code will see a difference. */
-  async function resealPreview(app: App, preview: Deployment, version: number): Promise<boolean> {
+  /** What its code sees no difference in needs no restart. */
+  async function resealPreview(app: App, preview: Deployment, version: number): Promise<void> {
     const owner = { ...preview, bundle: bundleOf(preview) };
     const described = { ...owner, appName: app.name, commit: commitOf(preview) };
     const assembled = await environments.assemble({ ...described, envVersion: version });
+    if (await environments.differ(owner, preview.envVersion, version)) unrestarted.add(preview.id);
     await seal.seal(preview.id, assembled);
-    return environments.differ(owner, preview.envVersion, version);
   }
 
   return {

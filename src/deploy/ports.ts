@@ -12,6 +12,7 @@ import type {
 } from '../model/environment.ts';
 import type { EnvironmentNeeds, ReleaseCommand } from '../protocol/builder.ts';
 import type { App } from '../store/apps.ts';
+import type { Queryable } from '../store/database.ts';
 
 /** Lines for the terminal of whoever waits: a pusher, or nobody. */
 export type Report = (line: string) => void;
@@ -93,8 +94,13 @@ export interface EnvironmentPort {
   /** The newest; 0 before the first value. */
   version(appId: string): Promise<number>;
   read(appId: string, version: number): Promise<VersionedEntry[]>;
-  /** Makes a version with the values of an older one. @throws PlatformError not-found */
-  restore(appId: string, version: number, by: { tokenId: string }): Promise<{ version: number }>;
+  /** Makes a version, in the transaction if one is given, with the values of an older one. @throws PlatformError not-found */
+  restore(
+    appId: string,
+    version: number,
+    by: { tokenId: string },
+    transaction?: Queryable,
+  ): Promise<{ version: number }>;
 }
 
 export interface VersionedEntry extends EnvironmentEntry {

@@ -3,18 +3,15 @@ import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
 import { findApp, listApps, type App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
-import {
-  filterEnded,
-  listUnsettled,
-  retireDrained,
-  type Deployment,
-} from '../store/deployments.ts';
+import { filterEnded, listUnsettled, retireDrained } from '../store/deployments.ts';
 import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
 import type { AppLives } from './app-lives.ts';
+import { createAttempt, type Attempt } from './attempt.ts';
 import type { EnvironmentReleases } from './environment-releases.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import { refKey, type Pushes } from './push.ts';
+import { createRefRetries, type RefRetries } from './ref-retries.ts';
 import { createRounds } from './rounds.ts';
 import type { Releases } from './release.ts';
 import type { Reservations } from './reservation.ts';
@@ -58,124 +55,161 @@ const RETRY_MS = 1_000;
 const APPS_AT_A_TIME = 4;
 /** An environment is sealed shortly before its deployment has a row. */
 const SEALED_BEFORE_ROW_MS = 10 * 60_000;
+const SWEEP_MS = 60 * 60_000;
+const ENDED_BEFORE_MOVE = 'interrupted: the push ended before its ref moved';
 
 export function createReconciler(deps: Deps): Reconciler {
-  const { db, publisher, onError } = deps;
+  const { db, publisher, clock, onError } = deps;
+  const retries = createRefRetries(clock);
+  let goingOn: Promise<void> | null = null;
 
-  /** Returns whether nothing went wrong. Once it is aborted it begins nothing more: the database is being closed. */
+  /** The clearing of apps that go may take minutes: beside the rounds, one at a time. */
+  function goOnWithLives(signal: AbortSignal | null): void {
+    const attempt = createAttempt(signal, onError);
+    goingOn ??= attempt(() => deps.lives.goOn(attempt)).finally(() => {
+      goingOn = null;
+    });
+  }
+
+  /** Returns whether nothing is left open. */
   async function round(signal: AbortSignal | null): Promise<boolean> {
     let isWhole = true;
-    const attempt = async (work: () => Promise<unknown>): Promise<void> => {
-      if (signal?.aborted) return;
-      try {
-        await work();
-      } catch (error) {
-        isWhole = false;
-        if (!signal?.aborted) onError(error);
-      }
-    };
-    await attempt(async () => deps.seal.remove(await retireDrained(db, deps.drainMs)));
+    const attempt = createAttempt(signal, (error) => {
+      isWhole = false;
+      onError(error);
+    });
+    goOnWithLives(signal);
     await attempt(async () => publisher.isBehind && (await publisher.publish()));
-    await attempt(() => deps.lives.goOn());
-    const busy = new Set<string>();
-    /** Apps whose refs nobody could tell: what is reserved for them may be that of a ref that has moved. */
-    const unread = new Set<string>();
-    let isWaiting = false;
+    await attempt(() => retire(deps));
+    const found = new Findings();
     await attempt(async () => {
       const apps = await listApps(db, null);
-      for (const { id } of apps) unread.add(id);
+      for (const { id } of apps) found.unread.add(id);
       const next = apps.values();
       const work = async (): Promise<void> => {
         for (const app of next) {
-          await attempt(async () => {
-            const found = await reconcileApp(deps, app);
-            for (const ref of found.busyRefs) busy.add(refKey(app.id, ref));
-            unread.delete(app.id);
-            isWaiting ||= found.isWaiting;
-          });
+          await attempt(() => reconcileApp({ ...deps, retries, attempt }, app, found));
           await attempt(() => deps.environmentReleases.catchUp(app));
         }
       };
       await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
     });
-    await attempt(async () => {
-      const isBusy = ({ appId, ref }: Deployment): boolean =>
-        unread.has(appId) || busy.has(refKey(appId, ref));
-      isWaiting = (await failAbandoned(deps, isBusy, attempt)) || isWaiting;
-    });
-    await attempt(() => deps.sealedKeeper.restoreMissing());
-    return isWhole && !isWaiting;
+    await attempt(() => failAbandoned({ ...deps, attempt }, found));
+    await attempt(() => deps.sealedKeeper.restoreMissing(attempt));
+    return isWhole && !found.isWaiting;
   }
 
-  const rounds = createRounds(round, deps.clock, { roundMs: ROUND_MS, soonMs: RETRY_MS });
+  const rounds = createRounds(round, clock, { roundMs: ROUND_MS, soonMs: RETRY_MS });
+  const sweep = async (signal: AbortSignal): Promise<boolean> => {
+    await createAttempt(signal, onError)(() => removeEndedEnvironments(deps));
+    return true;
+  };
+  const sweeps = createRounds(sweep, clock, { roundMs: SWEEP_MS, soonMs: SWEEP_MS });
 
   return {
     reconcile: async () => void (await round(null)),
     soon: () => rounds.soon(),
     start(signal) {
+      const attempt = createAttempt(signal, onError);
       rounds.start(signal);
-      deps.sealedKeeper.restoreUnreadable().catch(onError);
-      removeEndedEnvironments(deps).catch(onError);
+      void attempt(() => deps.sealedKeeper.restoreUnreadable(attempt));
+      sweeps.start(signal);
     },
   };
 }
 
-interface Reconciled {
-  /** Of pushes under way, which settle these by themselves. */
-  busyRefs: string[];
-  /** One of these differs: should its push not settle it, it is for the next round. */
-  isWaiting: boolean;
+/** What one round sees. Refs are named by `refKey`. */
+class Findings {
+  /** Apps whose refs nobody could tell: what is reserved for them may be that of a ref that has moved. */
+  readonly unread = new Set<string>();
+  /** Of pushes under way, which settle them by themselves. */
+  readonly busy = new Set<string>();
+  /** Not where they were when they were released last, and what is there could not be released. */
+  readonly unsettled = new Set<string>();
+  /** Something is left for a round that is to come soon. */
+  isWaiting = false;
+
+  /** Whether what is reserved for the ref may yet be what it has moved to. */
+  isOpen(appId: string, ref: string): boolean {
+    const key = refKey(appId, ref);
+    return this.unread.has(appId) || this.busy.has(key) || this.unsettled.has(key);
+  }
+}
+
+/** What has drained goes; while the router may still lead to it, it stays. */
+async function retire({ db, publisher, seal, drainMs }: Deps): Promise<void> {
+  if (publisher.isBehind) return;
+  await seal.remove(await retireDrained(db, drainMs));
 }
 
 /** Releases each ref that differs from its last recorded push, and removes those that are gone. */
-async function reconcileApp(deps: Deps, app: App): Promise<Reconciled> {
+async function reconcileApp(
+  deps: Deps & { retries: RefRetries; attempt: Attempt },
+  app: App,
+  found: Findings,
+): Promise<void> {
   const { busyRefs, refs, live } = await deps.repository.listRefs(app.id);
   const recorded = await listRecordedRefs(deps.db, app.id);
+  for (const ref of busyRefs) found.busy.add(refKey(app.id, ref));
+  found.unread.delete(app.id);
   const alive = new Map(refs.map(({ ref, commit }) => [ref, commit.sha]));
   const known = new Map(recorded.map(({ ref, sha }) => [ref, sha]));
-  const differing = [...new Set([...alive.keys(), ...known.keys()])].filter(
-    (ref) => alive.get(ref) !== known.get(ref),
-  );
-  for (const ref of differing) {
-    if (busyRefs.includes(ref)) continue;
-    await deps.refLocks.run(refKey(app.id, ref), () => reconcileRef(deps, app.id, ref));
+  for (const ref of new Set([...alive.keys(), ...known.keys()])) {
+    if (alive.get(ref) === known.get(ref)) continue;
+    const key = refKey(app.id, ref);
+    found.unsettled.add(key);
+    if (busyRefs.includes(ref) || !deps.retries.isDue(key)) continue;
+    await deps.attempt(async () => {
+      const settle = () => reconcileRef(deps, app.id, ref);
+      if (await deps.refLocks.run(key, settle)) found.unsettled.delete(key);
+    });
   }
+  if (found.unsettled.size > 0) found.isWaiting = true;
   await deps.releases.correctLiveRefs(app, live);
-  return { busyRefs, isWaiting: differing.some((ref) => busyRefs.includes(ref)) };
 }
 
-/** Everything is read again: while the lock was waited for, a push may have settled the ref. */
-async function reconcileRef(deps: Deps, appId: string, ref: string): Promise<void> {
+/**
+ * Everything is read again: while the lock was waited for, a push may have settled the ref. False where one is under way that
+ * will.
+ */
+async function reconcileRef(
+  deps: Deps & { retries: RefRetries },
+  appId: string,
+  ref: string,
+): Promise<boolean> {
   const { busyRefs, refs } = await deps.repository.listRefs(appId);
   const app = await findApp(deps.db, appId);
-  if (busyRefs.includes(ref) || app === null) return;
+  if (busyRefs.includes(ref)) return false;
+  if (app === null) return true;
   const commit = refs.find((entry) => entry.ref === ref)?.commit;
   const recorded = await findRecordedSha(deps.db, appId, ref);
   if (commit === undefined) {
     if (recorded !== null) await deps.releases.remove(app, ref);
   } else if (commit.sha !== recorded) {
     const by = { pushId: newId('push'), createdBy: null, trigger: 'reconcile' as const };
-    await deps.pushes.releaseRef(app, { ref, commit, ...by }, () => {});
+    const key = refKey(appId, ref);
+    try {
+      await deps.pushes.releaseRef(app, { ref, commit, ...by }, () => {});
+      deps.retries.succeeded(key);
+    } catch (error) {
+      deps.retries.failed(key);
+      throw error;
+    }
   }
+  return true;
 }
 
-/**
- * Reservations whose push ended without moving its ref. Whether there are some left that nobody works on: a push of their ref
- * still runs, which may be theirs, or nobody could tell where it is.
- */
+/** Reservations that nobody works on and whose push ended without moving its ref. */
 async function failAbandoned(
-  deps: Deps,
-  isBusy: (deployment: Deployment) => boolean,
-  attempt: (work: () => Promise<unknown>) => Promise<void>,
-): Promise<boolean> {
-  const unsettled = await listUnsettled(deps.db);
-  const abandoned = unsettled.filter(({ id }) => !deps.reservations.isHeld(id));
-  for (const deployment of abandoned.filter((one) => !isBusy(one))) {
-    await attempt(() =>
-      deps.reservations.fail(deployment, 'interrupted: the push ended before its ref moved'),
-    );
+  { db, reservations, attempt }: Deps & { attempt: Attempt },
+  found: Findings,
+): Promise<void> {
+  for (const deployment of await listUnsettled(db)) {
+    const { id, appId, ref } = deployment;
+    if (reservations.isHeld(id)) continue;
+    if (found.isOpen(appId, ref)) found.isWaiting = true;
+    else await attempt(() => reservations.fail(deployment, ENDED_BEFORE_MOVE));
   }
-  return abandoned.some(isBusy);
 }
 
 /** What was not removed when it ended, because of a crash: secrets of the past need not lie about. */

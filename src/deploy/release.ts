@@ -12,6 +12,7 @@ import {
   insertDeployment,
   type Deployment,
 } from '../store/deployments.ts';
+import { setEnvironmentVersion } from '../store/environment-deployments.ts';
 import { recordFunctions } from '../store/functions.ts';
 import { claimSlug, findSlug, forgetRef, recordRef, releaseSlug } from '../store/refs.ts';
 import {
@@ -47,7 +48,9 @@ export interface Releases {
 export interface ReleaseOptions {
   isPush: boolean;
   /** Only in the place of this deployment; when another one is live meanwhile, nothing happens. */
-  replaces?: string;
+  replaces?: string | undefined;
+  /** Makes the environment that the deployment was warmed with the app's newest, in the same transaction. */
+  restoreEnvironment?: ((tx: Queryable) => Promise<{ version: number }>) | undefined;
 }
 
 export interface Released {
@@ -86,7 +89,7 @@ export function createReleases(deps: Deps): Releases {
   async function switchTo(
     app: App,
     deploymentId: string,
-    { isPush, replaces }: ReleaseOptions,
+    { isPush, replaces, restoreEnvironment }: ReleaseOptions,
   ): Promise<Released | null> {
     const reserved = await findDeployment(db, deploymentId);
     if (reserved?.state !== 'warming') return null;
@@ -94,7 +97,8 @@ export function createReleases(deps: Deps): Releases {
       return null;
     await failpoint('release.begun');
     const sleeping = isPush ? await sealSleeping(deps, app, reserved) : null;
-    const switched = await changeRoutes((tx) => switchRoutes(tx, app, { reserved, sleeping }));
+    const plan = { reserved, sleeping, restoreEnvironment };
+    const switched = await changeRoutes((tx) => switchRoutes(tx, app, plan));
     if (switched === null) {
       if (sleeping !== null) await deps.seal.remove([sleeping]);
       return null;
@@ -157,13 +161,14 @@ interface Switch {
   reserved: Deployment;
   /** Id of the sealed deployment that the commit's host shall get, if it gets one. */
   sleeping: string | null;
+  restoreEnvironment: ReleaseOptions['restoreEnvironment'];
 }
 
 /** All changes of one release, in one transaction. Null, and nothing changed, when it may not go live. */
 async function switchRoutes(
   tx: Queryable,
   app: App,
-  { reserved, sleeping }: Switch,
+  { reserved, sleeping, restoreEnvironment }: Switch,
 ): Promise<{ previousVersion: number | null } | null> {
   const { id, ref, commit, pushId } = reserved;
   if ((await findApp(tx, app.id)) === null) return null;
@@ -174,6 +179,9 @@ async function switchRoutes(
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
   if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
+  if (restoreEnvironment !== undefined) {
+    await setEnvironmentVersion(tx, [id], (await restoreEnvironment(tx)).version);
+  }
   if (pushId !== null) await recordRef(tx, app.id, { ref, sha: commit, pushId });
   await failpoint('release.uncommitted');
   if (previousId === null || route !== PRODUCTION_ROUTE) return { previousVersion: null };

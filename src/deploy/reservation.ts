@@ -14,6 +14,7 @@ import { recordBundle } from '../store/builds.ts';
 import type { Database, Queryable } from '../store/database.ts';
 import {
   advanceDeployment,
+  findDeployment,
   insertDeployment,
   type Deployment,
   type DeploymentTrigger,
@@ -46,20 +47,23 @@ export interface Reservations {
   /** Takes the next version, the ref's slug and a row in state queued. */
   reserve(request: ReserveRequest): Promise<Reservation>;
   /** Notes the bundle, seals the environment, starts the workers and holds them. */
-  warm(
-    reservation: Reservation,
-    bundle: BuiltBundle,
-    buildMs: number | null,
-  ): Promise<PrepareResult>;
+  warm(reservation: Reservation, bundle: BuiltBundle, how: Warming): Promise<PrepareResult>;
   /**
-   * The deployment will not go live: its row says why; its workers, environment and unused slug go. Nothing happens to
-   * one that is live or has ended.
+   * The deployment will not go live: its row, if its app has not taken that away, says why; its workers, environment and
+   * unused slug go. Nothing happens to one that is live or has ended.
    */
   fail(deployment: FailedDeployment, reason: string): Promise<void>;
   /** Nobody waits for it any more: it is live, or the reconciler may settle it. */
   letGo(id: string): void;
   /** Whether somebody in this process still works on it. */
   isHeld(id: string): boolean;
+}
+
+interface Warming {
+  /** Null for a bundle that was stored already. */
+  buildMs: number | null;
+  /** Without it the newest. */
+  envVersion?: number | undefined;
 }
 
 type FailedDeployment = Pick<Deployment, 'id' | 'appId' | 'ref' | 'slug'>;
@@ -97,11 +101,11 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
       return { ...names, appName: app.name, version, commit, envVersion: 0, trigger, pushId };
     },
 
-    async warm(reservation, bundle, buildMs) {
+    async warm(reservation, bundle, { buildMs, envVersion: older }) {
       await recordBundle(db, reservation.appId, bundle);
       await failpoint('push.bundle-recorded');
       // The newest now, not when the push began: a build takes its time.
-      const envVersion = await environments.version(reservation.appId);
+      const envVersion = older ?? (await environments.version(reservation.appId));
       await advanceDeployment(db, reservation.id, 'built', {
         bundle: bundle.hash,
         envVersion,
@@ -122,7 +126,8 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
       // First, so that the reconciler settles the row if the database is away now.
       held.delete(id);
       // What went live, or was settled by somebody else, keeps all that it has.
-      if (!(await advanceDeployment(db, id, 'failed', { reason }))) return;
+      const hasFailed = await advanceDeployment(db, id, 'failed', { reason });
+      if (!hasFailed && (await findDeployment(db, id)) !== null) return;
       await data.release(id).catch(() => {}); // A data process that is away holds nothing.
       if (slug !== null) await releaseUnusedSlug(db, appId, ref);
       await seal.remove([id]);

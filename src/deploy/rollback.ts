@@ -24,14 +24,17 @@ export interface Rollbacks {
 
 export interface RollbackRequest {
   target: string | null;
-  /** Whether the environment of then comes back too, as a new version; without it the one of now holds. */
+  /**
+   * Whether the environment of then comes back too, as a new version and together with the code, or not at all; without it
+   * the one of now holds.
+   */
   hasEnvironment: boolean;
 }
 
 interface Deps {
   db: Database;
   deployAgain: DeployAgain;
-  vault: Pick<EnvironmentPort, 'version' | 'restore'>;
+  vault: Pick<EnvironmentPort, 'restore'>;
 }
 
 export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
@@ -41,19 +44,11 @@ export function createRollbacks({ db, deployAgain, vault }: Deps): Rollbacks {
         ? previousRelease(db, app.id)
         : findRelease(db, app.id, target));
       await failpoint('rollback.begun');
-      const again = () => deployAgain(app, source, { trigger: 'rollback', tokenId });
-      if (!hasEnvironment) return again();
-      const before = await vault.version(app.id);
-      const { version } = await vault.restore(app.id, source.envVersion, { tokenId });
-      try {
-        return await again();
-      } catch (error) {
-        // Unless somebody has changed it since, which is not ours to undo.
-        if ((await vault.version(app.id)) === version) {
-          await vault.restore(app.id, before, { tokenId });
-        }
-        throw error;
-      }
+      const by = { trigger: 'rollback' as const, tokenId };
+      if (!hasEnvironment) return deployAgain(app, source, by);
+      const { envVersion } = source;
+      const restore = (tx: Queryable) => vault.restore(app.id, envVersion, { tokenId }, tx);
+      return deployAgain(app, source, { ...by, environment: { version: envVersion, restore } });
     },
   };
 }

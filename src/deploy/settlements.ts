@@ -79,7 +79,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
     if (commit === null) return 'released'; // A branch that was pushed again lives on.
     const reason =
       now === null ? 'its ref was deleted meanwhile' : `superseded by ${shortSha(now)}`;
-    const waiting = await findReserved(db, { appId, ref, commit: commit.sha });
+    const waiting = await findReserved(db, { appId, ref, commit: commit.sha, pushId });
     if (waiting?.pushId === pushId) await reservations.fail(waiting, reason);
     report(problemLine(`not released: ${reason}`));
     return 'superseded';
@@ -107,7 +107,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
     const { ref, commit, pushId } = push;
     const kind = kindOfRef(ref, provisionalProductionRef(app, [ref]));
     const live = await findLive(db, { appId: app.id, ref, kind });
-    const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha });
+    const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha, pushId });
     if (waiting !== null && (await isUpToDate(waiting, live, report))) {
       return finish(app, waiting.id, told);
     }

@@ -31,8 +31,16 @@ export interface Vault {
    * @throws PlatformError bad-request, too-large, not-found
    */
   change(appId: string, changes: readonly ValueChange[], by: Author): Promise<EnvironmentChange>;
-  /** Makes a version with the values of an older one. @throws PlatformError not-found */
-  restore(appId: string, version: number, by: Author): Promise<EnvironmentChange>;
+  /**
+   * Makes a version with the values of an older one: in a transaction of its own, or in the caller's, with what else that
+   * changes. @throws PlatformError not-found
+   */
+  restore(
+    appId: string,
+    version: number,
+    by: Author,
+    transaction?: Queryable,
+  ): Promise<EnvironmentChange>;
 }
 
 export interface VersionedEntry extends EnvironmentEntry {
@@ -61,6 +69,12 @@ interface DescribedEntry extends Omit<EnvironmentEntry, 'value'> {
   since: number;
   setAt: Date;
   setBy: string | null;
+}
+
+interface ToWrite {
+  tokenId: string;
+  restoredFrom: number | null;
+  plan: (current: EnvironmentEntry[], version: number) => Promise<ChangePlan>;
 }
 
 interface Deps {
@@ -99,29 +113,38 @@ export function createVault({ db, masterKeys }: Deps): Vault {
   }
 
   /** One version of what `plan` makes of the current values. */
-  function write(
+  async function write(
+    tx: Queryable,
     appId: string,
-    by: Author,
-    source: {
-      restoredFrom: number | null;
-      plan: (tx: Queryable, current: EnvironmentEntry[], version: number) => Promise<ChangePlan>;
-    },
+    { tokenId, restoredFrom, plan: makePlan }: ToWrite,
   ): Promise<EnvironmentChange> {
-    return masterKeys.use(() =>
-      db.transaction(async (tx) => {
-        const version = await lockEnvironment(tx, appId);
-        const plan = await source.plan(tx, await read(tx, appId, version), version);
-        const set = plan.set.map(({ name, scope, kind }) => ({ name, scope, kind }));
-        if (plan.set.length === 0 && plan.unset.length === 0) return { ...plan, set, version };
-        const next = version + 1;
-        const { restoredFrom } = source;
-        const row = { version: next, createdBy: by.tokenId, restoredFrom };
-        await insertEnvironmentVersion(tx, appId, row);
-        await store(tx, appId, { plan, version: next });
-        return { ...plan, set, version: next };
-      }),
-    );
+    const version = await lockEnvironment(tx, appId);
+    const plan = await makePlan(await read(tx, appId, version), version);
+    const set = plan.set.map(({ name, scope, kind }) => ({ name, scope, kind }));
+    if (plan.set.length === 0 && plan.unset.length === 0) return { ...plan, set, version };
+    const next = version + 1;
+    await insertEnvironmentVersion(tx, appId, { version: next, createdBy: tokenId, restoredFrom });
+    await store(tx, appId, { plan, version: next });
+    return { ...plan, set, version: next };
   }
+
+  function restoreIn(
+    tx: Queryable,
+    appId: string,
+    { version, tokenId }: { version: number; tokenId: string },
+  ): Promise<EnvironmentChange> {
+    return write(tx, appId, {
+      tokenId,
+      restoredFrom: version,
+      plan: async (current, newest) => {
+        refuseUnknownVersion(version, newest);
+        return planRestore(current, await read(tx, appId, version));
+      },
+    });
+  }
+
+  /** A rotation of the master key waits for its end. */
+  const transaction: Database['transaction'] = (work) => masterKeys.use(() => db.transaction(work));
 
   async function store(
     tx: Queryable,
@@ -158,20 +181,17 @@ export function createVault({ db, masterKeys }: Deps): Vault {
       return { version, entries };
     },
 
-    change: (appId, changes, by) =>
-      write(appId, by, {
-        restoredFrom: null,
-        plan: async (_, current) => planChange(current, changes),
+    change: (appId, changes, { tokenId }) =>
+      transaction((tx) => {
+        const plan = async (current: EnvironmentEntry[]) => planChange(current, changes);
+        return write(tx, appId, { tokenId, restoredFrom: null, plan });
       }),
 
-    restore: (appId, version, by) =>
-      write(appId, by, {
-        restoredFrom: version,
-        plan: async (tx, current, newest) => {
-          refuseUnknownVersion(version, newest);
-          return planRestore(current, await read(tx, appId, version));
-        },
-      }),
+    restore: (appId, version, { tokenId }, tx) =>
+      // An app that has values to come back has its data key: the master key encrypts nothing here.
+      tx === undefined
+        ? transaction((own) => restoreIn(own, appId, { version, tokenId }))
+        : restoreIn(tx, appId, { version, tokenId }),
   };
 }
 

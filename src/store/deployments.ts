@@ -130,16 +130,23 @@ export async function findDeployment(db: Queryable, id: string): Promise<Deploym
   return rows[0] ?? null;
 }
 
-/** The newest deployment of a ref's commit that is built, warm and not yet live. */
+/** All that had to be done before it may go live is done. */
+export async function markReady(db: Queryable, id: string): Promise<void> {
+  await db.query('UPDATE deployments SET is_ready = true WHERE id = $1', [id]);
+}
+
+/**
+ * The deployment of a ref's commit that may go live and is not yet: the push's own, if it has one, or else the newest.
+ */
 export async function findReserved(
   db: Queryable,
-  where: { appId: string; ref: string; commit: string },
+  where: { appId: string; ref: string; commit: string; pushId: string },
 ): Promise<Deployment | null> {
   const { rows } = await db.query<Deployment>(
     `SELECT ${COLUMNS} FROM deployments
-     WHERE app_id = $1 AND ref = $2 AND commit_sha = $3 AND state = 'warming' AND kind <> 'commit'
-     ORDER BY created_at DESC LIMIT 1`,
-    [where.appId, where.ref, where.commit],
+     WHERE app_id = $1 AND ref = $2 AND commit_sha = $3 AND state = 'warming' AND is_ready
+     ORDER BY push_id IS NOT DISTINCT FROM $4 DESC, created_at DESC LIMIT 1`,
+    [where.appId, where.ref, where.commit, where.pushId],
   );
   return rows[0] ?? null;
 }

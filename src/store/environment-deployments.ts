@@ -51,11 +51,11 @@ export async function findFailedEnvironment(
   return rows[0]?.reason ?? null;
 }
 
-/** Everything that workers may start for, with the app's name. */
+/** Everything that workers may start for, with the app's name; nothing of an app that goes. */
 export async function listLive(db: Queryable): Promise<(Deployment & { appName: string })[]> {
   const { rows } = await db.query<Deployment & { appName: string }>(
-    `SELECT ${COLUMNS}, (SELECT a.name FROM apps a WHERE a.id = app_id) AS "appName"
-     FROM deployments WHERE state = 'live'`,
+    `SELECT d.*, a.name AS "appName" FROM (SELECT ${COLUMNS} FROM deployments WHERE state = 'live') d
+     JOIN apps a ON a.id = d."appId" AND a.state <> 'deleting'`,
   );
   return rows;
 }

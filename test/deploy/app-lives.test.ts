@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { createActivePushes, createAppLives, type AppLives } from '../../src/deploy/index.ts';
+import { createAttempt, type Attempt } from '../../src/deploy/attempt.ts';
 import { systemClock } from '../../src/std/clock.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
 import { beginApp, findAppByName, hideApp, listUnsettledApps } from '../../src/store/apps.ts';
@@ -23,6 +24,8 @@ beforeEach(async () => {
   committed = new Set();
   isBusy = false;
 });
+
+const attempt: Attempt = createAttempt(null, (error) => void errors.push(error));
 
 const commit = { sha: '1'.repeat(40), tree: '2'.repeat(40), subject: '', author: '' };
 
@@ -56,7 +59,7 @@ it('finishes an app whose making a crash has cut off: with its commit it is ther
   await beginApp(database, { id: 'app-with', name: 'with' });
   await beginApp(database, { id: 'app-without', name: 'without' });
   committed.add('app-with');
-  await startLives().goOn();
+  await startLives().goOn(attempt);
   expect(await findAppByName(database, 'with')).toMatchObject({ id: 'app-with' });
   expect(await beginApp(database, { id: 'app-next', name: 'without' })).toBe(true);
   expect(removed).toEqual(['app-without']);
@@ -66,9 +69,9 @@ it('finishes an app whose making a crash has cut off: with its commit it is ther
 it('leaves alone what is still being made, here or in the git front', async () => {
   const lives = startLives();
   const app = await lives.begin('here');
-  await lives.goOn();
+  await lives.goOn(attempt);
   isBusy = true;
-  await startLives().goOn();
+  await startLives().goOn(attempt);
   expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'creating' }]);
   expect(removed).toEqual([]);
 });
@@ -76,10 +79,57 @@ it('leaves alone what is still being made, here or in the git front', async () =
 it('finishes an app whose end a crash has cut off', async () => {
   await beginApp(database, { id: 'app-going', name: 'going' });
   await hideApp(database, 'app-going');
-  await startLives().goOn();
+  await startLives().goOn(attempt);
   expect(removed).toEqual(['app-going']);
   expect(await listUnsettledApps(database)).toEqual([]);
 });
+
+it('clears the others beside an app that cannot be cleared', async () => {
+  for (const id of ['app-a', 'app-b', 'app-c']) {
+    await beginApp(database, { id, name: id });
+    await hideApp(database, id);
+  }
+  const repository = {
+    listRefs: async () => ({ isBusy: false, busyRefs: [], refs: [], live: [] }),
+    remove: async (id: string) => {
+      if (id === 'app-b') throw new Error('stuck');
+      removed.push(id);
+    },
+  };
+  await startLives({ repository }).goOn(attempt);
+  expect(removed.toSorted()).toEqual(['app-a', 'app-c']);
+  expect(errors).toMatchObject([{ message: 'stuck' }]);
+  expect(await listUnsettledApps(database)).toEqual([{ id: 'app-b', state: 'deleting' }]);
+});
+
+it.each(['settle', 'end'] as const)(
+  'leaves an app to the next round that the database was away for at its %s',
+  async (step) => {
+    let isAway = false;
+    const refuse = (): void => {
+      if (isAway) throw new Error('away');
+    };
+    const db: Database = {
+      ...database,
+      query: async (text, values) => {
+        refuse();
+        return database.query(text, values);
+      },
+      transaction: async (work) => {
+        refuse();
+        return database.transaction(work);
+      },
+    };
+    const lives = startLives({ db });
+    const app = await lives.begin('cut-off');
+    isAway = true;
+    await expect(lives[step](app)).rejects.toThrow('away');
+    isAway = false;
+    committed.add(app.id);
+    await lives.goOn(attempt);
+    expect(await findAppByName(database, 'cut-off')).toMatchObject({ id: app.id });
+  },
+);
 
 it('hides an app that it cannot clear yet, and clears it in a later round', async () => {
   const lives = startLives({
@@ -94,7 +144,7 @@ it('hides an app that it cannot clear yet, and clears it in a later round', asyn
   expect(errors).toMatchObject([{ message: 'away' }]);
   expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'deleting' }]);
   await expect(lives.begin('stubborn')).resolves.toMatchObject({ name: 'stubborn' });
-  await startLives().goOn();
+  await startLives().goOn(attempt);
   expect((await listUnsettledApps(database)).map(({ id }) => id)).not.toContain(app.id);
 });
 

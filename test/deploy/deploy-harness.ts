@@ -20,6 +20,7 @@ import {
   createSealedKeeper,
   type BuildAnswer,
 } from '../../src/deploy/index.ts';
+import type { Attempt } from '../../src/deploy/attempt.ts';
 import type { SettlementDeps } from '../../src/deploy/settlements.ts';
 import type { SealedEnvironment } from '../../src/model/environment.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
@@ -28,7 +29,7 @@ import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../../src/prot
 import type { CommitInfo, PushedRefs } from '../../src/protocol/git-front.ts';
 import type { Snapshot } from '../../src/protocol/snapshot.ts';
 import { createMasterKeys, createVault } from '../../src/secrets/index.ts';
-import { systemClock } from '../../src/std/clock.ts';
+import { systemClock, type Clock } from '../../src/std/clock.ts';
 import { newId } from '../../src/std/ids.ts';
 import { KeyedMutex } from '../../src/std/mutex.ts';
 import { ensureApp, findApp, type App } from '../../src/store/apps.ts';
@@ -62,13 +63,17 @@ export class DeployHarness {
   applySnapshot: () => Promise<void> = async () => {};
   publishLive: () => Promise<void> = async () => {};
   egress: string[] = [];
+  /** Bundles that cannot be read any more. */
+  readonly damaged = new Set<string>();
   restart: (ids: string[]) => Promise<void> = async () => {};
+  /** How much later it is than by the machine's clock. */
+  laterMs = 0;
   /** Nobody tells where refs are. */
   isRepositoryAway = false;
   /** Of pushes that are under way. */
   busyRefs: string[] = [];
-  /** How often apps whose making or end was cut off were asked to go on. */
-  timesGoneOn = 0;
+  /** What apps whose making or end was cut off do when they are asked to go on. */
+  goOn: (attempt: Attempt) => Promise<void> = async () => {};
   readonly settlementDeps: SettlementDeps;
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
@@ -136,11 +141,15 @@ export class DeployHarness {
     });
     const liveRefs = createLiveRefs(repository, onError);
     const refLocks = new KeyedMutex();
-    const clock = systemClock;
+    const clock: Clock = {
+      ...systemClock,
+      monotonicMs: () => systemClock.monotonicMs() + this.laterMs,
+    };
     const masterKeys = createMasterKeys([Buffer.alloc(32, 7)]);
     const vault = createVault({ db, masterKeys });
     const bundles = {
-      readNeeds: async () => ({
+      readNeeds: async (hash: string) => ({
+        ...this.#requireSound(hash),
         needs: this.needs,
         variables: {},
         egress: this.egress,
@@ -217,7 +226,7 @@ export class DeployHarness {
       publisher,
       seal,
       sealedKeeper: createSealedKeeper({ db, seal, environments }),
-      lives: { goOn: async () => void (this.timesGoneOn += 1) },
+      lives: { goOn: (attempt) => this.goOn(attempt) },
       environmentReleases: this.environmentReleases,
       refLocks,
       clock,
@@ -229,6 +238,11 @@ export class DeployHarness {
   static async create(db: Database): Promise<DeployHarness> {
     await ensureApp(db, { id: 'app-1', name: 'hello' });
     return new DeployHarness(db);
+  }
+
+  #requireSound(hash: string): Record<string, never> {
+    if (this.damaged.has(hash)) throw new Error('the bundle is damaged');
+    return {};
   }
 
   get app(): Promise<App> {
@@ -273,6 +287,12 @@ export class DeployHarness {
     return this.served.deployments.find((deployment) => deployment.id === id)?.commit;
   }
 }
+
+export const BROKEN: PrepareResult = {
+  kind: 'failed',
+  function: 'main',
+  failure: { reason: 'threw', message: 'broken', stack: '' },
+};
 
 export const READY: PrepareResult = { kind: 'ready', initMs: 1, conventions: {} };
 

@@ -28,6 +28,23 @@ describe('previews', () => {
   });
 });
 
+describe('previews whose values were set back before they were restarted', () => {
+  it('are restarted: workers may have started with the values between', async () => {
+    const { harness } = await setUpDeploys();
+    await harness.push(TOPIC, sha('1'));
+    await set(harness, 'A', 'one');
+    harness.restart = () => Promise.reject(new Error('stuck'));
+    await expect(set(harness, 'A', 'two')).rejects.toThrow('stuck');
+    await expect(set(harness, 'A', 'one')).rejects.toThrow('stuck');
+    const told: string[] = [];
+    harness.restart = async (ids) => void told.push(...ids);
+    await harness.reconciler.reconcile();
+    expect(told).toHaveLength(2);
+    await harness.reconciler.reconcile();
+    expect(told).toHaveLength(2);
+  });
+});
+
 describe('a push that a change of the environment overtakes', () => {
   it('is released with the values of now, never with those of before', async () => {
     const { database, harness } = await setUpDeploys();
@@ -89,14 +106,67 @@ describe('a rollback with its environment that fails', () => {
     return harness.sealed.get(harness.served.apps[0]?.production ?? '')?.values;
   }
 
-  it('puts back that of now', async () => {
+  it('changes nothing', async () => {
     expect(await failRollback(async () => {})).toMatchObject({ A: 'one' });
   });
 
-  it('leaves what somebody has set since', async () => {
+  it('leaves what somebody has set meanwhile', async () => {
     const values = await failRollback((harness) => set(harness, 'B', 'two'));
-    expect(values).toMatchObject({ B: 'two' });
-    expect(values).not.toHaveProperty('A');
+    expect(values).toMatchObject({ A: 'one', B: 'two' });
+  });
+});
+
+describe('a rollback with its environment', () => {
+  async function withTwoEnvironments() {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    await set(harness, 'A', 'one');
+    await harness.push(MAIN, sha('2'));
+    const rollBack = async () => {
+      const rollback = { target: 'v1', hasEnvironment: true };
+      return harness.rollbacks.rollback(await harness.app, rollback, BY);
+    };
+    const valuesServed = () => harness.sealed.get(harness.served.apps[0]?.production ?? '')?.values;
+    return { database, harness, rollBack, valuesServed };
+  }
+
+  it('brings both back together, as the newest version', async () => {
+    const { database, harness, rollBack, valuesServed } = await withTwoEnvironments();
+    await rollBack();
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(valuesServed()).not.toHaveProperty('A');
+    const [live] = await listDeployments(database, 'app-1', { limit: 1 });
+    expect(live).toMatchObject({ state: 'live', envVersion: 2 });
+    await harness.reconciler.reconcile();
+    expect(await listDeployments(database, 'app-1', { limit: 1 })).toEqual([live]);
+  });
+
+  it('changes nothing before its code is warm, whatever ends it then', async () => {
+    const { database, harness, rollBack, valuesServed } = await withTwoEnvironments();
+    const begun = Promise.withResolvers<void>();
+    harness.prepare = () => {
+      begun.resolve();
+      return new Promise(() => {});
+    };
+    void rollBack();
+    await begun.promise;
+    harness.prepare = async () => READY;
+    await harness.push(MAIN, sha('3'));
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('3'));
+    expect(valuesServed()).toMatchObject({ A: 'one' });
+    const rows = await listDeployments(database, 'app-1', { limit: 9 });
+    expect(rows.find(({ state }) => state === 'live')).toMatchObject({ envVersion: 1 });
+  });
+
+  it('keeps both when the router was not told of it at once', async () => {
+    const { harness, rollBack, valuesServed } = await withTwoEnvironments();
+    harness.applySnapshot = () => Promise.reject(new Error('stuck'));
+    await expect(rollBack()).rejects.toThrow('stuck');
+    harness.applySnapshot = async () => {};
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(valuesServed()).not.toHaveProperty('A');
   });
 });
 

@@ -2,12 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
+import { hideApp } from '../../src/store/apps.ts';
 import { findRecordedSha } from '../../src/store/refs.ts';
 import { eventually } from '../support/eventually.ts';
 import {
+  BROKEN,
   built,
   DeployHarness,
   heldBuilds,
+  READY,
   pushWithoutHook,
   setUpDeploys,
   sha,
@@ -64,9 +67,22 @@ describe('the reconciler', () => {
     harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
     await harness.reconciler.reconcile();
     expect(harness.errors).toHaveLength(1);
-    harness.prepare = async () => ({ kind: 'ready', initMs: 1, conventions: {} });
+    harness.prepare = async () => READY;
+    harness.laterMs += 1_000;
     await harness.reconciler.reconcile();
     expect(harness.commitServed()).toBe(sha('1'));
+  });
+
+  it('takes few versions for what the platform fails again and again', async () => {
+    const { database, harness } = await setUpDeploys();
+    harness.moveRef(MAIN, sha('1'));
+    harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
+    for (let second = 0; second < 90; second++) {
+      await harness.reconciler.reconcile();
+      harness.laterMs += 1_000;
+    }
+    // At once, and 1, 3, 7, 15, 31 and 61 seconds later.
+    expect(await listDeployments(database, 'app-1', { limit: 100 })).toHaveLength(7);
   });
 
   it('never brings back a commit that a push has replaced meanwhile', async () => {
@@ -179,6 +195,7 @@ describe('the reconciler', () => {
     closing.reject(new Error('the database is closed'));
     // Waits for the lock that the interrupted round holds.
     harness.build = async (commit) => built(commit);
+    harness.laterMs += 1_000;
     await harness.reconciler.reconcile();
     expect(harness.commitServed()).toBe(sha('1'));
     expect(harness.errors).toEqual([]);
@@ -266,10 +283,115 @@ describe('the reconciler', () => {
     expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
   });
 
-  it('goes on with apps whose making or end was cut off', async () => {
+  it('goes on with apps whose making or end was cut off, and waits for none of them', async () => {
     const { harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    let timesBegun = 0;
+    const clearing = Promise.withResolvers<void>();
+    harness.goOn = () => {
+      timesBegun += 1;
+      return clearing.promise;
+    };
     await harness.reconciler.reconcile();
-    expect(harness.timesGoneOn).toBe(1);
+    harness.moveRef(MAIN, sha('2'));
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('2'));
+    expect(timesBegun).toBe(1);
+    clearing.resolve();
+    await eventually(async () => {
+      await harness.reconciler.reconcile();
+      expect(timesBegun).toBe(2);
+    });
+  });
+
+  it('releases nothing that a crash kept from being warmed, and makes it anew', async () => {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    harness.moveRef(MAIN, sha('2'));
+    const warming = Promise.withResolvers<void>();
+    harness.prepare = () => {
+      warming.resolve();
+      return new Promise(() => {});
+    };
+    void harness.reconciler.reconcile();
+    await warming.promise;
+    const restarted = await DeployHarness.create(database);
+    restarted.moveRef(MAIN, sha('2'));
+    restarted.prepare = async () => BROKEN;
+    await restarted.reconciler.reconcile();
+    await restarted.reconciler.reconcile();
+    const rows = await listDeployments(database, 'app-1', { limit: 5 });
+    expect(rows).toMatchObject([{ state: 'failed' }, { state: 'failed' }, { state: 'live' }]);
+  });
+
+  it('keeps what was reserved for a ref that has moved while its release has trouble', async () => {
+    const { database, harness } = await setUpDeploys();
+    await pushWithoutHook(harness, MAIN, sha('1'));
+    const restarted = await DeployHarness.create(database);
+    restarted.moveRef(MAIN, sha('1'));
+    restarted.applySnapshot = () => Promise.reject(new Error('stuck'));
+    const set = restarted.sealed.set.bind(restarted.sealed);
+    restarted.sealed.set = () => {
+      throw new Error('no room');
+    };
+    await restarted.reconciler.reconcile();
+    restarted.sealed.set = set;
+    restarted.applySnapshot = async () => {};
+    restarted.laterMs += 1_000;
+    await restarted.reconciler.reconcile();
+    const rows = await listDeployments(database, 'app-1', { limit: 5 });
+    expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
+  });
+
+  it('lets one ref that has trouble keep no other waiting', async () => {
+    const { harness } = await setUpDeploys();
+    harness.moveRef('refs/heads/bad', sha('b'));
+    harness.moveRef(MAIN, sha('1'));
+    harness.build = async (commit) => {
+      if (commit === sha('b')) throw new Error('no builder');
+      return built(commit);
+    };
+    await harness.reconciler.reconcile();
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(harness.errors).toMatchObject([{ message: 'no builder' }]);
+  });
+
+  it('seals again what is missing, also beside what cannot be', async () => {
+    const { harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    await harness.push(TOPIC, sha('2'));
+    const all = [...harness.sealed.keys()];
+    harness.sealed.clear();
+    harness.damaged.add(sha('1').padEnd(64, '0'));
+    await harness.reconciler.reconcile();
+    const ofTopic = harness.served.deployments.filter(({ commit }) => commit === sha('2'));
+    expect(new Set(harness.sealed.keys())).toEqual(new Set(ofTopic.map(({ id }) => id)));
+    harness.damaged.clear();
+    await harness.reconciler.reconcile();
+    expect(new Set(harness.sealed.keys())).toEqual(new Set(all));
+  });
+
+  it('seals nothing of an app that goes', async () => {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    harness.sealed.clear();
+    await hideApp(database, 'app-1');
+    await harness.reconciler.reconcile();
+    expect(harness.sealed.size).toBe(0);
+  });
+
+  it('takes no environment away from what the router still leads to', async () => {
+    const { harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    const before = new Set(harness.served.deployments.map(({ id }) => id));
+    harness.applySnapshot = () => Promise.reject(new Error('stuck'));
+    await expect(harness.push(MAIN, sha('2'))).rejects.toThrow('stuck');
+    await harness.reconciler.reconcile();
+    for (const id of before) expect(harness.sealed.has(id)).toBe(true);
+    harness.applySnapshot = async () => {};
+    await harness.reconciler.reconcile();
+    const after = new Set(harness.served.deployments.map(({ id }) => id));
+    expect(new Set(harness.sealed.keys())).toEqual(after);
   });
 
   it('takes away the host of a ref that is gone', async () => {

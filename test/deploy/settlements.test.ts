@@ -1,11 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createSettlements } from '../../src/deploy/settlements.ts';
+import type { PrepareResult } from '../../src/protocol/data-plane.ts';
 import { listDeployments, type Deployment } from '../../src/store/deployments.ts';
 import type { Database } from '../../src/store/database.ts';
 import { findRecordedSha } from '../../src/store/refs.ts';
 import { eventually } from '../support/eventually.ts';
-import { type DeployHarness, pushWithoutHook, setUpDeploys, sha } from './deploy-harness.ts';
+import {
+  BROKEN,
+  type DeployHarness,
+  pushWithoutHook,
+  READY,
+  setUpDeploys,
+  sha,
+} from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
@@ -59,6 +67,51 @@ describe('a push that is settled', () => {
       { version: 2, state: 'live', envVersion: 1 },
       { version: 1, state: 'failed', reason: 'overtaken by environment version 1' },
     ]);
+  });
+});
+
+/** Production serves an older commit than its branch is at; and what a release of the older one waits for. */
+async function rolledBack() {
+  const { database, harness } = await setUpDeploys();
+  await harness.push(MAIN, sha('1'));
+  await harness.push(MAIN, sha('2'));
+  await rollBack(harness, 'v1');
+  const warming = Promise.withResolvers<PrepareResult>();
+  const begun = Promise.withResolvers<void>();
+  harness.prepare = () => {
+    harness.prepare = async () => READY;
+    begun.resolve();
+    return warming.promise;
+  };
+  return { database, harness, warming, begun: begun.promise };
+}
+
+describe('what somebody else still makes of the same commit', () => {
+  it('is not released by a push: a new environment that the code may not start with', async () => {
+    const { database, harness, warming, begun } = await rolledBack();
+    const change = { name: 'A', scope: 'all' as const, value: 'bad' };
+    const changed = harness.environmentChanges.change(await harness.app, [change], BY);
+    await begun;
+    await harness.push(MAIN, sha('1'));
+    warming.resolve(BROKEN);
+    expect(await changed).toMatchObject({ production: { kind: 'failed' } });
+    const rows = await rowsOf(database);
+    expect(rows.find(({ state }) => state === 'live')).toMatchObject({ version: 3 });
+    expect(rows.find(({ trigger }) => trigger === 'environment')).toMatchObject({
+      state: 'failed',
+      liveAt: null,
+    });
+  });
+
+  it('is left to it where two push it at once: each releases its own', async () => {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    const first = await pushWithoutHook(harness, MAIN, sha('2'));
+    const second = await pushWithoutHook(harness, MAIN, sha('2'));
+    await harness.pushes.postReceive(first, () => {});
+    const rows = await rowsOf(database);
+    expect(rows.find(({ state }) => state === 'live')?.pushId).toBe(first.pushId);
+    expect(rows.find(({ state }) => state === 'warming')?.pushId).toBe(second.pushId);
   });
 });
 
