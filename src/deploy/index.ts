@@ -23,7 +23,7 @@ export { createRedactors } from './redactors.ts';
 export { createReleaseCommands } from './release-command.ts';
 export { createReleases } from './release.ts';
 export { createReservations, type Reservations } from './reservation.ts';
-export { createDeclareDomains } from './declare-domains.ts';
+export { createDomainDeclarations } from './declare-domains.ts';
 export { createDeployAgain, type DeployedAgain } from './deploy-again.ts';
 export { createRedeploys } from './redeploy.ts';
 export { createRollbacks, type RollbackRequest } from './rollback.ts';

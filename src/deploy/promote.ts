@@ -3,7 +3,7 @@ import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { findDeploymentByName } from '../store/deployment-names.ts';
 import type { Deployment } from '../store/deployments.ts';
-import type { DeclareDomains } from './declare-domains.ts';
+import type { DomainDeclarations } from './declare-domains.ts';
 import type { DeployAgain, DeployedAgain } from './deploy-again.ts';
 import { describeMissing, preflightLines } from './describe-preflight.ts';
 import type { Environments } from './environments.ts';
@@ -34,7 +34,7 @@ interface Deps {
   environments: Pick<Environments, 'version' | 'check' | 'forBuild'>;
   bundles: Pick<BundlePort, 'readNeeds'>;
   releaseCommands: ReleaseCommands;
-  declareDomains: DeclareDomains;
+  declarations: Pick<DomainDeclarations, 'declare'>;
 }
 
 const MAX_LINES = 100;
@@ -42,7 +42,7 @@ const MAX_LINES = 100;
 const NEVER = new AbortController().signal;
 
 export function createPromotions(deps: Deps): Promotions {
-  const { db, deployAgain, environments, bundles, releaseCommands, declareDomains } = deps;
+  const { db, deployAgain, environments, bundles, releaseCommands, declarations } = deps;
 
   /** @throws PlatformError conflict when a build for production would have been another one */
   async function requireSameBuild(app: App, { kind, ref }: Deployment): Promise<void> {
@@ -96,7 +96,7 @@ export function createPromotions(deps: Deps): Promotions {
         prepare(reservation, bundle, report);
       const by = { trigger: 'promote' as const, tokenId, beforeRelease };
       const promoted = await deployAgain(app, source, by);
-      await declareDomains(app, promoted.deployment, report);
+      await declarations.declare(app, promoted.deployment, report);
       return { ...promoted, lines };
     },
   };

@@ -7,6 +7,7 @@ import { filterEnded, listUnsettled, retireDrained } from '../store/deployments.
 import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
 import type { AppLives } from './app-lives.ts';
 import { createAttempt, type Attempt } from './attempt.ts';
+import type { DomainDeclarations } from './declare-domains.ts';
 import type { EnvironmentReleases } from './environment-releases.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
@@ -40,6 +41,7 @@ interface Deps {
   publisher: Publisher;
   seal: SealPort;
   sealedKeeper: SealedKeeper;
+  declarations: Pick<DomainDeclarations, 'catchUp'>;
   lives: Pick<AppLives, 'goOn'>;
   environmentReleases: EnvironmentReleases;
   refLocks: KeyedMutex;
@@ -96,6 +98,7 @@ export function createReconciler(deps: Deps): Reconciler {
     });
     await attempt(() => failAbandoned({ ...deps, attempt }, found));
     await attempt(() => deps.sealedKeeper.restoreMissing(attempt));
+    await attempt(() => deps.declarations.catchUp(attempt));
     return isWhole && !found.isWaiting;
   }
 

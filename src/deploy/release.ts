@@ -218,8 +218,8 @@ async function claimRoute(
 async function routeCommit(tx: Queryable, app: App, like: Deployment): Promise<void> {
   const { id, commit } = like;
   if ((await findRoute(tx, app.id, { kind: 'commit', target: commit })) !== null) return;
-  const unnumbered = { kind: 'commit', version: null, slug: null, createdBy: null } as const;
-  await insertDeployment(tx, { ...like, ...unnumbered });
+  const unnumbered = { kind: 'commit', version: null, slug: null } as const;
+  await insertDeployment(tx, { ...like, ...unnumbered, createdBy: null, owesDomains: false });
   const { bundle, envVersion } = like;
   await advanceDeployment(tx, id, 'built', { envVersion, ...(bundle !== null && { bundle }) });
   await advanceDeployment(tx, id, 'released');

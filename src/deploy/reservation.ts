@@ -20,6 +20,7 @@ import {
   type DeploymentTrigger,
 } from '../store/deployments.ts';
 import { claimSlug, findSlug, mapSlugs, releaseUnusedSlug } from '../store/refs.ts';
+import { declaresDomains } from './declare-domains.ts';
 import { functionsToWarm } from './functions-to-warm.ts';
 import type { BuiltBundle, DataPlanePort, SealPort } from './ports.ts';
 import type { Environments } from './environments.ts';
@@ -91,9 +92,10 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
       const { sha, subject, author } = commit;
       const names = { id, appId: app.id, kind, ref, slug };
       const origin = { commit: sha, subject, author, trigger, sourceVersion, pushId, createdBy };
+      const owesDomains = declaresDomains({ kind, trigger });
       const version = await db.transaction(async (tx) => {
         const number = await takeVersion(tx, app.id);
-        await insertDeployment(tx, { ...names, ...origin, version: number });
+        await insertDeployment(tx, { ...names, ...origin, version: number, owesDomains });
         return number;
       });
       held.add(id);

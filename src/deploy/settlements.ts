@@ -8,7 +8,7 @@ import { findApp, type App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { findReserved, type Deployment } from '../store/deployments.ts';
 import type { CommitDeployer, DeployRequest } from './commit-deployer.ts';
-import type { DeclareDomains } from './declare-domains.ts';
+import type { DomainDeclarations } from './declare-domains.ts';
 import type { Environments } from './environments.ts';
 import { findLive } from './find-live.ts';
 import type { Report, RepositoryPort } from './ports.ts';
@@ -52,7 +52,7 @@ export interface SettlementDeps {
   releases: Releases;
   environments: Pick<Environments, 'version' | 'differ'>;
   address: PublicAddress;
-  declareDomains: DeclareDomains;
+  declarations: Pick<DomainDeclarations, 'declare'>;
   clock: Clock;
   /** What git has accepted is neither released nor recorded, and nobody works on it any more. */
   onUnsettled: () => void;
@@ -163,7 +163,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
       if (released === null) return 'overtaken';
       const totalMs = clock.monotonicMs() - beganAt;
       summaryLines(address, app.name, { ...released, totalMs }).forEach(report);
-      await deps.declareDomains(app, released.deployment, report);
+      await deps.declarations.declare(app, released.deployment, report);
       return true;
     } finally {
       reservations.letGo(deploymentId);

@@ -53,7 +53,11 @@ export type NewDeployment = Pick<
   | 'trigger'
   | 'sourceVersion'
   | 'pushId'
-> & { createdBy: string | null };
+> & {
+  createdBy: string | null;
+  /** Once it is live, the domains that its fn.json names are to be declared. */
+  owesDomains: boolean;
+};
 
 /** A `Deployment`, as a query selects it. */
 export const COLUMNS = `id, app_id AS "appId", version, kind, ref, slug, commit_sha AS commit, subject, author,
@@ -65,8 +69,8 @@ export const COLUMNS = `id, app_id AS "appId", version, kind, ref, slug, commit_
 export async function insertDeployment(db: Queryable, row: NewDeployment): Promise<void> {
   await db.query(
     `INSERT INTO deployments (id, app_id, version, kind, ref, commit_sha, subject, author, trigger,
-       source_version, push_id, created_by, slug, state)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'queued')`,
+       source_version, push_id, created_by, slug, owes_domains, state)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'queued')`,
     [
       row.id,
       row.appId,
@@ -81,6 +85,7 @@ export async function insertDeployment(db: Queryable, row: NewDeployment): Promi
       row.pushId,
       row.createdBy,
       row.slug,
+      row.owesDomains,
     ],
   );
 }
@@ -149,6 +154,23 @@ export async function findReserved(
     [where.appId, where.ref, where.commit, where.pushId],
   );
   return rows[0] ?? null;
+}
+
+/** What has been live for that long and owes domains yet. */
+export async function listOwingDomains(
+  db: Queryable,
+  { liveForMs }: { liveForMs: number },
+): Promise<Deployment[]> {
+  const { rows } = await db.query<Deployment>(
+    `SELECT ${COLUMNS} FROM deployments
+     WHERE owes_domains AND state = 'live' AND live_at < now() - $1 * interval '1 millisecond'`,
+    [liveForMs],
+  );
+  return rows;
+}
+
+export async function settleDomains(db: Queryable, id: string): Promise<void> {
+  await db.query('UPDATE deployments SET owes_domains = false WHERE id = $1', [id]);
 }
 
 interface DeploymentFilter {

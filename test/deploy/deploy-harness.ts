@@ -3,6 +3,7 @@ import {
   createActivePushes,
   createCommitDeployer,
   createDeployAgain,
+  createDomainDeclarations,
   createEnvironmentChanges,
   createEnvironmentReleases,
   createEnvironments,
@@ -23,6 +24,7 @@ import {
 import type { Attempt } from '../../src/deploy/attempt.ts';
 import type { SettlementDeps } from '../../src/deploy/settlements.ts';
 import type { SealedEnvironment } from '../../src/model/environment.ts';
+import type { DeclaredDomain } from '../../src/domains/index.ts';
 import { ZERO_OID } from '../../src/model/ref.ts';
 import type { EnvironmentNeeds } from '../../src/protocol/builder.ts';
 import type { PrepareResult, ReleaseRun, ReleaseRunResult } from '../../src/protocol/data-plane.ts';
@@ -63,6 +65,9 @@ export class DeployHarness {
   applySnapshot: () => Promise<void> = async () => {};
   publishLive: () => Promise<void> = async () => {};
   egress: string[] = [];
+  /** Of fn.json. */
+  domains: string[] = [];
+  declare: (names: readonly string[]) => Promise<DeclaredDomain[]> = async () => [];
   /** Bundles that cannot be read any more. */
   readonly damaged = new Set<string>();
   restart: (ids: string[]) => Promise<void> = async () => {};
@@ -153,7 +158,7 @@ export class DeployHarness {
         needs: this.needs,
         variables: {},
         egress: this.egress,
-        domains: [],
+        domains: this.domains,
         releaseCommand: null,
       }),
     };
@@ -186,6 +191,12 @@ export class DeployHarness {
       ),
       isConfined: true,
     });
+    const declarations = createDomainDeclarations({
+      db,
+      bundles,
+      domains: { declare: (_, names) => this.declare(names) },
+      onError,
+    });
     this.settlementDeps = {
       db,
       repository,
@@ -194,7 +205,7 @@ export class DeployHarness {
       releases,
       environments,
       address,
-      declareDomains: async () => {},
+      declarations,
       clock,
       onUnsettled: () => this.reconciler.soon(),
     };
@@ -226,6 +237,7 @@ export class DeployHarness {
       publisher,
       seal,
       sealedKeeper: createSealedKeeper({ db, seal, environments }),
+      declarations,
       lives: { goOn: (attempt) => this.goOn(attempt) },
       environmentReleases: this.environmentReleases,
       refLocks,

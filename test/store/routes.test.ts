@@ -30,6 +30,7 @@ async function addLive(database: Database, id: string): Promise<void> {
     sourceVersion: null,
     pushId: null,
     createdBy: null,
+    owesDomains: false,
   });
   await advanceDeployment(database, id, 'built', { bundle: 'b'.repeat(64) });
   await advanceDeployment(database, id, 'released');

@@ -12,7 +12,7 @@ import {
   createAuditedPushes,
   createAuditedReleases,
   createCommitDeployer,
-  createDeclareDomains,
+  createDomainDeclarations,
   createDeployAgain,
   createEnvironmentChanges,
   createEnvironmentReleases,
@@ -188,7 +188,8 @@ export async function wireControl(
     },
     options,
   );
-  const declareDomains = createDeclareDomains({
+  const declarations = createDomainDeclarations({
+    db,
     bundles: bundlePort,
     domains: createAuditedDeclarations(domains.registry, audit),
     onError,
@@ -204,7 +205,7 @@ export async function wireControl(
       address,
       refLocks,
       journal,
-      declareDomains,
+      declarations,
       clock,
       onUnsettled: () => reconciler.soon(),
     }),
@@ -259,7 +260,7 @@ export async function wireControl(
     environments,
     bundles: bundlePort,
     releaseCommands,
-    declareDomains,
+    declarations,
   });
   const reconciler = createReconciler({
     db,
@@ -270,6 +271,7 @@ export async function wireControl(
     publisher,
     seal,
     sealedKeeper: createSealedKeeper({ db, seal, environments }),
+    declarations,
     lives,
     environmentReleases,
     refLocks,
