@@ -90,7 +90,7 @@ export function createSettlements(deps: SettlementDeps): Settlements {
       // Another first push may have settled the production branch.
       const app = await findApp(db, appId);
       if (app === null) return false;
-      const isReleased = await tryRelease(app, push, told);
+      const isReleased = await tryRelease(app, push, { ...told, isAgain: attempt > 0 });
       if (isReleased !== 'overtaken') return isReleased;
     }
     told.report(problemLine('not released: other releases were faster, again and again'));
@@ -101,15 +101,17 @@ export function createSettlements(deps: SettlementDeps): Settlements {
   async function tryRelease(
     app: App,
     push: RefRelease,
-    told: Told,
+    told: Told & { isAgain: boolean },
   ): Promise<boolean | 'overtaken'> {
-    const { report } = told;
+    const { report, isAgain } = told;
     const { ref, commit, pushId } = push;
     const kind = kindOfRef(ref, provisionalProductionRef(app, [ref]));
     const live = await findLive(db, { appId: app.id, ref, kind });
     const waiting = await findReserved(db, { appId: app.id, ref, commit: commit.sha, pushId });
     if (waiting !== null && (await isUpToDate(waiting, live, report))) {
-      return finish(app, waiting.id, told);
+      if (!isAgain) return finish(app, waiting.id, told);
+      // As new as can be, and yet it could not go live: it is made anew for the host that its ref has now.
+      await reservations.fail(waiting, 'its host is that of another branch or tag now');
     }
     if (live?.commit === commit.sha) {
       report(stepLine(`${shortSha(commit.sha)} is live already, as v${live.version}`));

@@ -210,16 +210,25 @@ describe('a push whose second hook is late', () => {
     await harness.push('refs/heads/a/b', null);
     const other = await pushWithoutHook(harness, 'refs/heads/a-b', sha('3'));
     harness.moveRef('refs/heads/a/b', sha('2'));
-    await harness.pushes.postReceive(late, () => {});
+    expect(await harness.pushes.postReceive(late, () => {})).toBe(true);
     expect(harness.commitServed('a-b')).toBeUndefined();
     await harness.pushes.postReceive(other, () => {});
     expect(harness.commitServed('a-b')).toBe(sha('3'));
-    await harness.reconciler.reconcile();
     await harness.reconciler.reconcile();
     expect(harness.commitServed('a-b')).toBe(sha('3'));
     const hosts = Object.keys(harness.served.apps[0]?.slugs ?? {});
     const served = hosts.map((slug) => harness.commitServed(slug));
     expect(new Set(served)).toEqual(new Set([sha('2'), sha('3')]));
+  });
+
+  it('to the other of two names for production is live as a branch, at once', async () => {
+    const { harness } = await setUpDeploys();
+    const main = await pushWithoutHook(harness, MAIN, sha('1'));
+    const master = await pushWithoutHook(harness, 'refs/heads/master', sha('2'));
+    expect(await harness.pushes.postReceive(main, () => {})).toBe(true);
+    expect(await harness.pushes.postReceive(master, () => {})).toBe(true);
+    expect(harness.commitServed()).toBe(sha('1'));
+    expect(harness.commitServed('master')).toBe(sha('2'));
   });
 
   it('that others overtake again and again is left open, and that is told', async () => {
