@@ -26,6 +26,8 @@ export interface Pushes {
   preReceive(pushed: PushedRefs, report: Report, signal: AbortSignal): Promise<boolean>;
   /** The refs have moved: makes the reserved deployments live. Repeating it changes nothing. */
   postReceive(pushed: PushedRefs, report: Report): Promise<boolean>;
+  /** git has ended without telling by `postReceive` of all that was accepted. Where its refs are decides what becomes of it. */
+  end(appId: string, pushId: string): void;
   releaseRef: Settlements['releaseRef'];
 }
 
@@ -53,6 +55,8 @@ export function createPushes(deps: Deps): Pushes {
   const startedAt = new Map<string, number>();
   /** Accepted, and their post-receive has not come yet. */
   const awaited = new Set<string>();
+  /** What pushes that were accepted have reserved, until nobody can say any more what became of them. */
+  const accepted = new Map<string, Reservation[]>();
 
   /** Null when all tips are reserved; otherwise how the push has ended. */
   async function deployAll(
@@ -81,6 +85,15 @@ export function createPushes(deps: Deps): Pushes {
     return context.signal.aborted ? 'cancelled' : null;
   }
 
+  /** What is live by now stays; what is not is the reconciler's. */
+  function giveUp(appId: string, pushId: string): void {
+    awaited.delete(pushId);
+    startedAt.delete(pushId);
+    for (const { id } of accepted.get(pushId) ?? []) reservations.letGo(id);
+    accepted.delete(pushId);
+    journal.find(appId, pushId)?.end('failed');
+  }
+
   /** What a rejected push had reserved must not wait for the reconciler. */
   async function settleReserved(
     { appId, pushId }: PushedRefs,
@@ -89,12 +102,9 @@ export function createPushes(deps: Deps): Pushes {
   ): Promise<void> {
     if (isAccepted) {
       awaited.add(pushId);
+      accepted.set(pushId, reserved);
       clock.after(HOOK_LATE_MS, () => awaited.delete(pushId) && deps.onUnsettled());
-      clock.after(HOOK_GAP_MS, () => {
-        startedAt.delete(pushId);
-        for (const { id } of reserved) reservations.letGo(id);
-        journal.find(appId, pushId)?.end('failed');
-      });
+      clock.after(HOOK_GAP_MS, () => giveUp(appId, pushId));
       return;
     }
     startedAt.delete(pushId);
@@ -106,6 +116,11 @@ export function createPushes(deps: Deps): Pushes {
 
   return {
     releaseRef: (app, push, report) => settlements.releaseRef(app, push, report),
+
+    end(appId, pushId) {
+      giveUp(appId, pushId);
+      deps.onUnsettled();
+    },
 
     async preReceive(pushed, pusher, signal) {
       const app = await findApp(db, pushed.appId);

@@ -200,12 +200,16 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
           from,
           quarantine: null,
           updates: [],
+          acceptedRefs: new Set(),
           isHandedOver: false,
         },
         child,
       );
       push = added;
       child.once('exit', (_code, signal) => {
+        // Control that is away has nothing to forget.
+        if (added.acceptedRefs.size > 0)
+          deps.control('endPush', { appId, pushId: id }).catch(() => {});
         if (signal === null) return; // It has left nothing.
         removeLocksLater(repository, () => added.updates.map(({ ref }) => ref));
         // What cannot be removed now is at the next start.

@@ -12,6 +12,8 @@ export interface Push {
   quarantine: string | null;
   /** What pre-receive read of the updates, for post-receive. */
   updates: RefUpdate[];
+  /** Accepted by control, which has not been told yet that they have moved. */
+  readonly acceptedRefs: Set<string>;
   /** The hook has the push: from here on it goes on without its client. */
   isHandedOver: boolean;
   /** Aborted when receive-pack has ended. */

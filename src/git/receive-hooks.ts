@@ -69,6 +69,7 @@ async function preReceive(
       // Without its receive-pack a push can't be accepted any more, whatever the builds say.
       signal: AbortSignal.any([push.ended, AbortSignal.timeout(limits.hookMs)]),
     });
+    for (const { ref } of accept ? read.updates : []) push.acceptedRefs.add(ref);
     await failpoint('git.push-accepted');
     return accept;
   } catch (error) {
@@ -87,6 +88,7 @@ async function postReceive(
 ): Promise<boolean> {
   const movedRefs = new Set(lines.map((line) => line.ref));
   const moved = push.updates.filter((update) => movedRefs.has(update.ref));
+  for (const ref of movedRefs) push.acceptedRefs.delete(ref);
   try {
     await failpoint('git.refs-moved');
     await followFirstBranch(push.repository, moved);

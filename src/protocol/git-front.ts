@@ -98,6 +98,11 @@ export interface ControlForGit {
   preReceive: { params: PushedRefs; result: { accept: boolean }; progress: HookProgress };
   /** The refs have moved: makes live what preReceive prepared. Idempotent by (app, ref, newSha, pushId). */
   postReceive: { params: PushedRefs; result: { released: boolean }; progress: HookProgress };
+  /**
+   * The receive-pack of a push that was accepted has ended, and postReceive was not asked for all of its refs: git did not move
+   * them, or nobody could say so. Nobody waits for it any more.
+   */
+  endPush: { params: { appId: string; pushId: string }; result: null };
   /** Delivers the tar (of `git archive`) that control asked for with `sendArchive`, as the body. */
   archive: { params: { ticket: string }; result: null };
 }

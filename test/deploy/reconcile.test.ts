@@ -258,6 +258,30 @@ describe('the reconciler', () => {
     await eventually(() => expect(harness.commitServed()).toBe(sha('2')), SOON_MS);
   });
 
+  it('fails at once what a push has reserved that was accepted and moved nothing', async () => {
+    const { database, harness } = await setUpDeploys();
+    start(harness);
+    const pushed = harness.pushOf(MAIN, sha('1'));
+    await harness.pushes.preReceive(pushed, () => {}, new AbortController().signal);
+    harness.pushes.end('app-1', pushed.pushId);
+    await eventually(async () =>
+      expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]).toMatchObject({
+        state: 'failed',
+        reason: 'interrupted: the push ended before its ref moved',
+      }),
+    );
+    expect(harness.journal.find('app-1', pushed.pushId)?.outcome).toBe('failed');
+  });
+
+  it('releases what a push has moved whose git ended before it could say so', async () => {
+    const { database, harness } = await setUpDeploys();
+    start(harness);
+    const pushed = await pushWithoutHook(harness, MAIN, sha('1'));
+    harness.pushes.end('app-1', pushed.pushId);
+    await eventually(() => expect(harness.commitServed()).toBe(sha('1')));
+    expect(await listDeployments(database, 'app-1', { limit: 5 })).toHaveLength(1);
+  });
+
   it('leaves alone what somebody still works on', async () => {
     const { database, harness } = await setUpDeploys();
     const pushed = harness.pushOf(MAIN, sha('1'));

@@ -59,6 +59,7 @@ describe('the git front', () => {
           from: { address: null, userAgent: null },
           quarantine: null,
           updates: [],
+          acceptedRefs: new Set(),
           isHandedOver: false,
         },
         child,

@@ -31,6 +31,7 @@ beforeEach(async () => {
   work = await createWorkTree();
   front.control.received.length = 0;
   front.control.released.length = 0;
+  front.control.ended.length = 0;
   front.control.preReceive = async () => ({ accept: true });
   front.control.postReceive = async () => ({ released: true });
   return () => work[Symbol.asyncDispose]();
@@ -144,6 +145,32 @@ describe('the pusher', () => {
     expect(code).toBe(0);
     expect(text).toContain('takes it up again by itself');
     expect(await refsOf()).toContain(sha);
+  });
+});
+
+describe('a push that was accepted and whose branch another one moves first', () => {
+  it('is told to control when it has ended, and moves its other branch', async () => {
+    await work.commit('index.ts', 'export {}', 'First');
+    await work.must('push', url, 'main');
+    const faster = await work.commit('index.ts', 'export { faster }', 'Second');
+    const slower = await work.commit('index.ts', 'export { slower }', 'Third');
+    expect(front.control.ended).toEqual([]);
+    front.control.preReceive = async () => {
+      front.control.preReceive = async () => ({ accept: true });
+      await work.must('push', '--force', url, `${faster}:refs/heads/main`);
+      return { accept: true };
+    };
+    const refs = ['main', 'topic'].map((ref) => `${slower}:refs/heads/${ref}`);
+    const { code, text } = await work.git('push', '--force', url, ...refs);
+    expect(code).toBe(1);
+    expect(text).toContain("cannot lock ref 'refs/heads/main'");
+    const pushed = front.control.received.find(({ updates }) => updates.length === 2);
+    expect(front.control.released.at(-1)).toMatchObject({
+      pushId: pushed?.pushId,
+      updates: [{ ref: 'refs/heads/topic' }],
+    });
+    await eventually(() => expect(front.control.ended).toEqual([pushed?.pushId]));
+    expect(await refsOf()).toContain(`${faster}\trefs/heads/main`);
   });
 });
 

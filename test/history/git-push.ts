@@ -11,6 +11,7 @@ const DEADLINE_MS = 90_000;
 export interface PushAnswer {
   said: string;
   isInterrupted: boolean;
+  isPostponed: boolean;
   /** Of one ref of the push. */
   answerOf(ref: string): Answer;
   /** That it was told to be live, in production or at the host of a branch. */
@@ -43,6 +44,7 @@ export async function gitPush(
   return {
     said,
     isInterrupted,
+    isPostponed: said.includes('its release was not confirmed'),
     answerOf: (ref) => answerOf(said, ref),
     versionOf: (ref) => versionOf(said, ref),
   };

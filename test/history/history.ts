@@ -30,6 +30,8 @@ export interface Operation {
   refs: number;
   /** By Ctrl-C. */
   isInterrupted: boolean;
+  /** Git has taken it, and its pusher was told that the platform takes it up later. */
+  isPostponed: boolean;
   /** How the push ended, as who was attached to it was told. */
   outcome: PushOutcome | null;
 }

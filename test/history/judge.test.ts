@@ -18,7 +18,7 @@ function operation(
   more: Partial<Operation> = {},
 ): Operation {
   const blank = { ref: 'main', commit: null, value: null, version: null, said: '' };
-  const one = { refs: 1, isInterrupted: false, outcome: null };
+  const one = { refs: 1, isInterrupted: false, isPostponed: false, outcome: null };
   return {
     ...blank,
     ...one,
@@ -114,6 +114,26 @@ describe('the judge of histories', () => {
     const operations = [push('a', [0, 10], { version: 1 }), unknown];
     expect(judge(history({ operations }))).toEqual([]);
     expect(judge(history({ operations, readings: [], end: onlyA }))).toEqual([]);
+  });
+
+  it('lets a commit be accepted that was cancelled before', () => {
+    const cancelled = push('b', [11, 19], { answer: 'refused', ref: 'topic' });
+    const cancel = operation('cancel', [12, 18], { ref: '', commit: 'b' });
+    const attach = { ref: '', commit: 'b', outcome: 'cancelled' as const };
+    const met = [cancelled, cancel, operation('attach', [13, 19], attach)];
+    expect(judge(history({ operations: [...history().operations, ...met] }))).toEqual([]);
+  });
+
+  it('lets a deletion that was postponed take its time, and no other', () => {
+    const deletion = operation('delete', [11, 15], { isPostponed: true });
+    const operations = [push('a', [0, 10], { version: 1 }), deletion];
+    const readings = [reading(17, 'a', 1), reading(19, null, 1)];
+    const end = { refs: new Map(), readings: [reading(100, null, 1)], rows: [row(1, 'a')] };
+    expect(judge(history({ operations, readings, end }))).toEqual([]);
+    const atOnce = [push('a', [0, 10], { version: 1 }), { ...deletion, isPostponed: false }];
+    expect(judge(history({ operations: atOnce, readings, end }))).toMatchObject([
+      expect.stringContaining('is not what was pushed last'),
+    ]);
   });
 
   it.each<[what: string, found: RegExp, bad: History]>([

@@ -130,27 +130,33 @@ function endsBefore(operation: Operation, reading: Reading): boolean {
 }
 
 /** What its answer says has been brought to the host. */
-function isReleased({ kind, answer, version }: Operation): boolean {
-  return answer === 'ok' && (kind === 'delete' || version !== null);
+function isReleased({ kind, answer, version, isPostponed }: Operation): boolean {
+  return answer === 'ok' && (kind === 'delete' ? !isPostponed : version !== null);
 }
 
 /** A push that somebody was told to have cancelled is refused. */
 function cancelledPushes({ operations }: History): string[] {
   const cancelled = operations.filter((one) => one.kind === 'cancel' && one.answer === 'ok');
-  return cancelled.flatMap(({ commit }) =>
-    operations
-      .filter((one) => one.kind === 'push' && one.commit === commit && one.answer === 'ok')
-      .map((one) => `${one.ref}: the push of ${commit} was cancelled and accepted`),
+  return cancelled.flatMap((cancel) =>
+    pushesMetBy(cancel, operations)
+      .filter(({ answer }) => answer === 'ok')
+      .map((one) => `${one.ref}: the push of ${one.commit} was cancelled and accepted`),
+  );
+}
+
+/** Of the commit that a cancellation or an attachment met; the same may be pushed again afterwards. */
+function pushesMetBy({ commit, completedAt }: Operation, operations: Operation[]): Operation[] {
+  return operations.filter(
+    (one) => one.kind === 'push' && one.commit === commit && one.invokedAt < completedAt,
   );
 }
 
 /** Who was attached to a push was told what its pusher was told. */
 function attachedPushes({ operations }: History): string[] {
-  return operations.flatMap(({ kind, commit, outcome }) => {
+  return operations.flatMap((operation) => {
+    const { kind, commit, outcome } = operation;
     if (kind !== 'attach' || commit === null || outcome === null) return [];
-    const answers = operations
-      .filter((one) => one.kind === 'push' && one.commit === commit)
-      .map(({ answer }) => answer);
+    const answers = pushesMetBy(operation, operations).map(({ answer }) => answer);
     if (LATE_OUTCOMES.includes(outcome)) return [];
     // Of one that succeeds, some refs may have been moved by others at the same instant.
     const isContradicted =

@@ -164,7 +164,7 @@ class Player {
     run: () => Promise<Partial<Operation> & { answer: Answer }>,
   ): Promise<void> {
     const blank = { commit: null, value: null, version: null, said: '' };
-    const one = { refs: 1, isInterrupted: false, outcome: null };
+    const one = { refs: 1, isInterrupted: false, isPostponed: false, outcome: null };
     const invokedAt = performance.now();
     const open: Operation = {
       ...blank,
@@ -198,8 +198,8 @@ class Player {
       this.#record({ kind, ref, commit, refs: refs.length }, async () => {
         const pushed = await pushing;
         const version = commit === null ? null : pushed.versionOf(ref);
-        const { said, isInterrupted } = pushed;
-        return { said, isInterrupted, answer: pushed.answerOf(ref), version };
+        const { said, isInterrupted, isPostponed } = pushed;
+        return { said, isInterrupted, isPostponed, answer: pushed.answerOf(ref), version };
       }),
     );
     await Promise.all(each);
@@ -252,12 +252,11 @@ class Player {
   async #cancel(): Promise<void> {
     const running = await this.#runningPush().catch(() => null);
     if (running === null) return;
-    const commit = this.#onlyOf(running.commits);
-    await this.#record({ kind: 'cancel', ref: '', commit }, async () => {
+    await this.#record({ kind: 'cancel', ref: '' }, async () => {
       const path = `/apps/${this.#app}/pushes/${running.id}/cancel`;
       const { status, body } = await callControl(this.#platform, path, { method: 'POST' });
       const answer = status === 200 ? 'ok' : status >= 500 ? 'unknown' : 'refused';
-      return { answer, said: body };
+      return { answer, said: body, commit: this.#onlyOf(running.commits) };
     });
   }
 

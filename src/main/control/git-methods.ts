@@ -106,6 +106,11 @@ export function createGitMethods(deps: Deps): RpcHandlers<ControlForGit> {
       return { released: await pushes.postReceive(pushed, report) };
     },
 
+    async endPush({ appId, pushId }) {
+      pushes.end(appId, pushId);
+      return null;
+    },
+
     async archive({ ticket }, { body }) {
       await archives.deliver(ticket, body);
       return null;

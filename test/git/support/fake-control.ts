@@ -30,6 +30,8 @@ export interface FakeControl {
   released: PushedRefs[];
   /** Ticket → tar. */
   archives: Map<string, Buffer>;
+  /** Ids of pushes that have ended otherwise than they were accepted. */
+  ended: string[];
   createApp: CreateApp;
   preReceive: PreReceive;
   postReceive: PostReceive;
@@ -45,6 +47,7 @@ export function createFakeControl(socketPath: string): FakeControl {
     received: [],
     released: [],
     archives: new Map(),
+    ended: [],
     async createApp({ appName }) {
       const id = control.apps.get(appName) ?? newId('app');
       control.apps.set(appName, id);
@@ -112,6 +115,10 @@ function handlersOf(control: FakeControl): RpcHandlers<ControlForGit> {
     postReceive(pushed, call) {
       control.released.push(pushed);
       return control.postReceive(pushed, call);
+    },
+    async endPush({ pushId }) {
+      control.ended.push(pushId);
+      return null;
     },
     async archive({ ticket }, { body }) {
       control.archives.set(ticket, await buffer(body));
