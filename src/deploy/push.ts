@@ -124,7 +124,10 @@ export function createPushes(deps: Deps): Pushes {
 
     async preReceive(pushed, pusher, signal) {
       const app = await findApp(db, pushed.appId);
-      if (app === null) return false;
+      if (app === null) {
+        pusher(problemLine('the app was deleted meanwhile'));
+        return false;
+      }
       const record = journal.begin(describePush(pushed));
       const report = record.reportTo(pusher);
       const problem = policyProblem(app, pushed.updates);

@@ -10,6 +10,7 @@ import { adoptProcess } from './engine-process.ts';
 import type { GitEnvironment } from './git-environment.ts';
 import type { LogPort } from './ports.ts';
 import { endProcessGroup } from './process-group.ts';
+import { busy } from './refusal.ts';
 import type { GitService } from './target.ts';
 
 interface Deps {
@@ -28,8 +29,9 @@ export function createDirectEngine(
   ): ChildProcessWithoutNullStreams {
     // By its name on the PATH: hooks/engine gives it bounds and a process group.
     const child = spawn(`git-${service}`, [...options, repository], { cwd: '/', env: environment });
+    child.on('error', () => {}); // Of a process that was not started; without a listener it would end this one.
+    if (child.pid === undefined) throw busy('git could not be started now');
     adoptProcess(service, child, log);
-    child.on('error', (error) => child.stdout.destroy(error));
     return child;
   }
 

@@ -3,7 +3,7 @@ import { failpoint } from '../std/failpoint.ts';
 import { newId } from '../std/ids.ts';
 import { consume } from './consume.ts';
 import type { EngineRun, GitEngine } from './engine.ts';
-import type { AdmittedRequest } from './guard.ts';
+import { authorize, type AdmittedRequest } from './guard.ts';
 import { removeLocksLater, removeQuarantinesLater } from './leftovers.ts';
 import type { GitLimits } from './limits.ts';
 import type { Places } from './places.ts';
@@ -11,11 +11,11 @@ import type { ControlPort } from './ports.ts';
 import type { Push, Pushes } from './pushes.ts';
 import { refuseTooManyObjects } from './pack-header.ts';
 import { refusedRefsReport } from './push-report.ts';
-import { toRefusal } from './refusal.ts';
+import { Refusal, toRefusal } from './refusal.ts';
 import type { Repositories } from './repositories.ts';
 import { readHead, readPackHeader } from './read-head.ts';
 import { createFetchHeadParser, createPushHeadParser, type HeadParser } from './request-head.ts';
-import { relay } from './respond.ts';
+import { relay, type RelayOptions } from './respond.ts';
 import { announceLargePack, refusalInBand, SIDE_BAND } from './side-band.ts';
 import type { GitService } from './target.ts';
 
@@ -40,7 +40,8 @@ export async function serveGit(deps: ExchangeDeps, admitted: AdmittedRequest): P
   channel.answer.on('close', () => gone.abort(new Error('the client went away')));
   if (channel.answer.destroyed) return;
   const withPlace: WithPlace = async (work) => {
-    const giveBack = await deps.places[target.service].take(target.appName, gone.signal);
+    const whose = { repository: target.appName, holder: admitted.principal.tokenId };
+    const giveBack = await deps.places[target.service].take(whose, gone.signal);
     try {
       return await work();
     } finally {
@@ -71,7 +72,7 @@ async function advertise(deps: ExchangeDeps, admitted: AdmittedRequest): Promise
   const deadline = setTimeout(() => output.destroy(), deps.limits.advertisementMs);
   channel.begin({ service: target.service, kind: 'advertisement' });
   try {
-    await relay(output, channel.answer, { stallMs: deps.limits.downloadStallMs });
+    await relay(output, channel.answer, { stallMs: deps.limits.downloadStallMs, isPrompt: true });
   } finally {
     clearTimeout(deadline);
   }
@@ -94,8 +95,9 @@ async function converse(
     limits: deps.limits,
     maxBytes: deps.limits.fetchRequestBytes,
     onReceived: () => {},
-    // It waits for git as often as git for it; who waits too long for either is cut off by the answer.
+    // It waits for git as often as git for it. What it says is short; then git no longer listens, and this ends nothing.
     unhurriedBytes: () => Infinity,
+    unhurriedMs: deps.limits.negotiationMs,
   });
   await withPlace(() => runGit(deps, { admitted, opening: Buffer.alloc(0), body }));
   if (!channel.answer.destroyed) await channel.finish();
@@ -178,7 +180,8 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
   const from = { address: admitted.from, userAgent: channel.userAgent };
   const appId = await appOf(deps, admitted);
   await failpoint('git.push-admitted');
-  const repository = await deps.repositories.ensure(appId);
+  const repository =
+    (await deps.repositories.find(appId)) ?? (await makeRepository(deps, admitted, appId));
   await failpoint('git.repository-ready');
   if (channel.answer.destroyed) return;
   const isPush = target.service === 'receive-pack';
@@ -222,8 +225,8 @@ async function runGit(deps: ExchangeDeps, { admitted, opening, body }: Input): P
     admitted,
     isHandedOver: () => push?.isHandedOver ?? false,
     deadlineMs: isPush ? pushMs : fetchMs,
-    // A pusher's terminal may be stopped for as long as it likes: its push is not.
-    stallMs: isPush ? 0 : downloadStallMs,
+    // A build takes its time. Who stops to listen to it for long hears no more of it.
+    relaying: { stallMs: downloadStallMs, isPrompt: !isPush },
   });
 }
 
@@ -235,11 +238,24 @@ async function appOf({ control }: ExchangeDeps, admitted: AdmittedRequest): Prom
   return id;
 }
 
+/** While its push waited, the app may have gone: nothing is made for it then. @throws Refusal, or control's PlatformError */
+async function makeRepository(
+  { control, repositories }: ExchangeDeps,
+  admitted: AdmittedRequest,
+  appId: string,
+): Promise<string> {
+  const isOlder = admitted.appId !== null;
+  if (isOlder && (await authorize(control, admitted)).appId !== appId) {
+    throw new Refusal(404, `the app "${admitted.target.appName}" was deleted meanwhile`);
+  }
+  return repositories.ensure(appId);
+}
+
 interface Supervision {
   admitted: AdmittedRequest;
   isHandedOver: () => boolean;
   deadlineMs: number;
-  stallMs: number;
+  relaying: RelayOptions;
 }
 
 /**
@@ -250,7 +266,7 @@ async function supervise(run: EngineRun, supervision: Supervision): Promise<void
   const { answer } = supervision.admitted.channel;
   const deadline = setTimeout(() => run.abort(), supervision.deadlineMs);
   try {
-    await relay(run.output, answer, { stallMs: supervision.stallMs });
+    await relay(run.output, answer, supervision.relaying);
     if (!run.output.readableEnded) {
       if (!supervision.isHandedOver()) run.abort();
       await consume(run.output);

@@ -11,6 +11,11 @@ export interface EnvironmentOptions {
   maxPackBytes: number;
 }
 
+/** `ulimit -f` counts in these (POSIX, ulimit). */
+const FILE_BLOCK_BYTES = 512;
+/** Beside a pack's own bytes: its index, and some of the objects that a thin one builds on. */
+const FILE_MARGIN_BYTES = 16 * 1024 * 1024;
+
 export type GitEnvironment = Readonly<Record<string, string>>;
 
 /** Writes git's configuration and returns the whole environment that git processes run in. */
@@ -27,6 +32,9 @@ export async function prepareGitEnvironment(options: EnvironmentOptions): Promis
     GIT_CONFIG_GLOBAL: configFile,
     GIT_TERMINAL_PROMPT: '0',
     GITFN_HOOK_SOCKET: options.hookSocket,
+    GITFN_MAX_FILE_BLOCKS: String(
+      Math.ceil((options.maxPackBytes + FILE_MARGIN_BYTES) / FILE_BLOCK_BYTES),
+    ),
   };
 }
 

@@ -89,6 +89,8 @@ export async function createGitFront(deps: Deps, options: Options): Promise<GitF
     ),
     async drain() {
       await Promise.all([new Promise((resolve) => http.close(resolve)), ssh?.drain()]);
+      // Also those whose clients have gone: what was built and accepted is to move its refs and be told.
+      await pushes.ended();
       await receiveHooks.settled();
     },
   };

@@ -18,7 +18,7 @@ interface GitCommand {
 
 /** Starts the front's own git commands; arguments are ours or checked object ids, never a pusher's text. */
 export interface GitRunner {
-  /** A running command whose output the caller reads. It ends at its deadline. */
+  /** A running command whose output the caller reads. It ends at its deadline. @throws unavailable when it can't be started */
   start(command: GitCommand): ChildProcessWithoutNullStreams;
   /** Resolves with the exit status and the output. @throws too-large above `maxOutputBytes` */
   run(command: GitCommand & { input: string; maxOutputBytes: number }): Promise<GitResult>;
@@ -38,6 +38,9 @@ export function createGitRunner(environment: GitEnvironment): GitRunner {
       timeout: deadlineMs,
       killSignal: 'SIGKILL',
     });
+    // Of a process that was not started; without a listener it would end this one.
+    child.on('error', () => {});
+    if (child.pid === undefined) throw new PlatformError('unavailable', 'git could not be started');
     // What git says on its error output is for people at a terminal; read, so that it never blocks.
     child.stderr.resume();
     child.stdin.on('error', () => {}); // It ended early; its exit status tells.
@@ -46,7 +49,7 @@ export function createGitRunner(environment: GitEnvironment): GitRunner {
 
   return {
     start,
-    run({ input, maxOutputBytes, ...command }) {
+    async run({ input, maxOutputBytes, ...command }) {
       const child = start(command);
       return new Promise((resolve, reject) => {
         const chunks: Buffer[] = [];
@@ -55,9 +58,6 @@ export function createGitRunner(environment: GitEnvironment): GitRunner {
           size += chunk.length;
           if (size <= maxOutputBytes) chunks.push(chunk);
           else child.kill('SIGKILL');
-        });
-        child.on('error', (cause) => {
-          reject(new PlatformError('unavailable', 'git could not be started', { cause }));
         });
         child.on('close', (code) => {
           if (size <= maxOutputBytes) resolve({ code, output: Buffer.concat(chunks) });

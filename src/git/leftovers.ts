@@ -35,15 +35,18 @@ export async function removeLeftovers(root: string): Promise<void> {
   }
 }
 
-/** The same of the refs that a push was to move whose git process was killed, once nobody else can have their locks. */
+/** What git locks beside the refs that it moves: for the branch that HEAD names, for deletions, and for shallow pushes. */
+const SHARED = ['HEAD', 'packed-refs', 'shallow'];
+
+/** The same of what a push was to change whose git process was killed, once nobody else can have these locks. */
 export function removeLocksLater(
   repository: string,
   refs: () => string[],
   staleMs = STALE_MS,
 ): void {
   const look = async (): Promise<void> => {
-    for (const ref of refs()) {
-      const lock = join(repository, `${ref}${LOCK}`);
+    for (const name of [...SHARED, ...refs()]) {
+      const lock = join(repository, `${name}${LOCK}`);
       const found = await stat(lock).catch(() => null);
       if (found !== null && Date.now() - found.mtimeMs >= staleMs) await removeLock(lock);
     }

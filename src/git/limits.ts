@@ -5,7 +5,9 @@ export interface GitLimits {
   uploadStallBytes: number;
   /** A client that sends as it makes it, over SSH, may be at work on its pack for so long before its first byte; it holds no place yet. */
   preparationMs: number;
-  /** A client of a fetch that takes no byte for so long is cut off. */
+  /** In which a client of a fetch over SSH and git agree on what it lacks; it holds a place meanwhile. */
+  negotiationMs: number;
+  /** A client that takes no byte for so long is cut off. */
   downloadStallMs: number;
   /** Whole requests, by what they ask for. */
   advertisementMs: number;
@@ -38,6 +40,8 @@ export interface GitLimits {
 export interface PlaceLimits {
   overall: number;
   perRepository: number;
+  /** Of one token, whatever it asks for: the others' are left to others. */
+  perHolder: number;
   queueLength: number;
   queueMs: number;
 }
@@ -80,6 +84,7 @@ export const DEFAULT_LIMITS: GitLimits = {
   uploadStallMs: 30 * SECOND,
   uploadStallBytes: 30 * KIB,
   preparationMs: 15 * MINUTE,
+  negotiationMs: MINUTE,
   downloadStallMs: 2 * MINUTE,
   advertisementMs: MINUTE,
   fetchMs: 60 * MINUTE,
@@ -87,8 +92,14 @@ export const DEFAULT_LIMITS: GitLimits = {
   fetchRequestBytes: 16 * MIB,
   commandListBytes: MIB,
   inflateRatio: 100,
-  pushPlaces: { overall: 16, perRepository: 6, queueLength: 400, queueMs: 2 * MINUTE },
-  readPlaces: { overall: 16, perRepository: 8, queueLength: 400, queueMs: MINUTE },
+  pushPlaces: {
+    overall: 16,
+    perRepository: 6,
+    perHolder: 12,
+    queueLength: 400,
+    queueMs: 2 * MINUTE,
+  },
+  readPlaces: { overall: 16, perRepository: 8, perHolder: 12, queueLength: 400, queueMs: MINUTE },
   ssh: {
     loginMs: 20 * SECOND,
     idleMs: 5 * MINUTE,

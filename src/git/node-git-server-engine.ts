@@ -13,6 +13,7 @@ import { adoptProcess } from './engine-process.ts';
 import type { EngineExchange, EngineRun, GitEngine } from './engine.ts';
 import type { LogPort } from './ports.ts';
 import { endProcessGroup } from './process-group.ts';
+import { busy, type Refusal } from './refusal.ts';
 
 /** How long the engine may take from the opening of a request to starting git: it is all in memory. */
 const START_MS = 5_000;
@@ -53,6 +54,11 @@ function run(exchange: EngineExchange, log: LogPort, graceMs: number): EngineRun
   }, START_MS);
   const onService = (started: ChildProcess): void => {
     clearTimeout(watchdog);
+    if (started.pid === undefined) {
+      // The engine connects it all the same.
+      Object.assign(started, standInStreams(started));
+      return response.fail(notStarted());
+    }
     child = started;
     adoptProcess(exchange.service, started, log);
     exchange.onProcess(started);
@@ -82,7 +88,11 @@ function start(repository: string, { request, response, onService }: Ends): void
     isSeen = true;
     duplex.on('error', fail);
     duplex.on('service', onService);
-    duplex.accept();
+    try {
+      duplex.accept();
+    } catch {
+      fail(notStarted()); // An advertisement is connected at once, and without descriptors Node gives it no streams.
+    }
   };
   engine.on('push', accept).on('tag', accept).on('fetch', accept).on('info', accept);
   (engine as EventEmitter).on('error', fail);
@@ -104,6 +114,19 @@ function feed(body: Readable, request: PassThrough, child: ChildProcess): void {
   body.on('error', () => request.end());
   if (body.errored !== null) request.end();
   else body.pipe(request);
+}
+
+function notStarted(): Refusal {
+  return busy('git could not be started now');
+}
+
+/** Those that it has not. */
+function standInStreams({ stdin, stdout, stderr }: Partial<ChildProcess>): object {
+  return {
+    stdin: stdin ?? new PassThrough(),
+    stdout: stdout ?? new PassThrough(),
+    stderr: stderr ?? new PassThrough(),
+  };
 }
 
 function standInRequest(method: string, url: string): PassThrough {

@@ -38,7 +38,6 @@ export async function withObjects<T>(
   const child = git.start({ place, args, deadlineMs: DEADLINE_MS });
   const answers = new Answers();
   child.stdout.on('data', (chunk: Buffer) => answers.push(chunk));
-  child.on('error', () => answers.fail());
   child.on('close', () => answers.fail());
   const ask = (command: 'contents' | 'info', name: string): Promise<Answer> => {
     const answer = answers.expect(command === 'contents');

@@ -2,19 +2,27 @@ import type { Clock } from '../std/clock.ts';
 import type { PlaceLimits } from './limits.ts';
 import { busy } from './refusal.ts';
 
+/** Who wants a place. */
+interface Whose {
+  repository: string;
+  /** Id of the token. */
+  holder: string;
+}
+
 interface Waiting {
-  key: string;
+  whose: Whose;
   admit: () => void;
 }
 
 /**
- * A bounded number of places, overall and per repository, with a bounded queue in front. First come, first served
- * among those whose repository has a place left.
+ * A bounded number of places, overall, per repository and per holder, with a bounded queue in front. First come, first
+ * served among those for whom there is one left.
  */
 export class Places {
   readonly #limits: PlaceLimits;
   readonly #clock: Clock;
-  readonly #taken = new Map<string, number>();
+  readonly #byRepository = new Map<string, number>();
+  readonly #byHolder = new Map<string, number>();
   #queue: Waiting[] = [];
   #overall = 0;
 
@@ -27,18 +35,18 @@ export class Places {
    * Resolves with the function that gives the place back (once; more calls do nothing).
    * @throws Refusal 503 when the queue is full or the wait too long; the signal's reason when it aborts
    */
-  async take(key: string, signal: AbortSignal): Promise<() => void> {
+  async take(whose: Whose, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    if (!this.#hasRoom(key)) await this.#wait(key, signal);
-    else this.#occupy(key);
+    if (!this.#hasRoom(whose)) await this.#wait(whose, signal);
+    else this.#occupy(whose);
     let isHeld = true;
     return () => {
-      if (isHeld) this.#release(key);
+      if (isHeld) this.#release(whose);
       isHeld = false;
     };
   }
 
-  #wait(key: string, signal: AbortSignal): Promise<void> {
+  #wait(whose: Whose, signal: AbortSignal): Promise<void> {
     if (this.#queue.length >= this.#limits.queueLength) throw busy('too many git requests at once');
     return new Promise((resolve, reject) => {
       const leave = (reason: unknown): void => {
@@ -55,7 +63,7 @@ export class Places {
         signal.removeEventListener('abort', onAbort);
       };
       const waiting = {
-        key,
+        whose,
         admit: (): void => {
           finish();
           resolve();
@@ -66,25 +74,35 @@ export class Places {
     });
   }
 
-  #hasRoom(key: string): boolean {
-    const ofKey = this.#taken.get(key) ?? 0;
-    return this.#overall < this.#limits.overall && ofKey < this.#limits.perRepository;
+  #hasRoom({ repository, holder }: Whose): boolean {
+    const { overall, perRepository, perHolder } = this.#limits;
+    if (this.#overall >= overall) return false;
+    if ((this.#byRepository.get(repository) ?? 0) >= perRepository) return false;
+    return (this.#byHolder.get(holder) ?? 0) < perHolder;
   }
 
-  #occupy(key: string): void {
-    this.#overall += 1;
-    this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1);
+  #occupy(whose: Whose): void {
+    this.#count(whose, 1);
   }
 
-  #release(key: string): void {
-    this.#overall -= 1;
-    const left = (this.#taken.get(key) ?? 0) - 1;
-    if (left > 0) this.#taken.set(key, left);
-    else this.#taken.delete(key);
-    const next = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.key));
+  #release(whose: Whose): void {
+    this.#count(whose, -1);
+    const next = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.whose));
     const [admitted] = next === -1 ? [] : this.#queue.splice(next, 1);
     if (admitted === undefined) return;
-    this.#occupy(admitted.key);
+    this.#occupy(admitted.whose);
     admitted.admit();
   }
+
+  #count({ repository, holder }: Whose, by: number): void {
+    this.#overall += by;
+    add(this.#byRepository, repository, by);
+    add(this.#byHolder, holder, by);
+  }
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const left = (counts.get(key) ?? 0) + by;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }

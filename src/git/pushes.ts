@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import type { Principal, PushOrigin, RefUpdate } from '../protocol/git-front.ts';
 
 /** A push whose receive-pack runs, or whose release still goes on. */
@@ -52,6 +53,14 @@ export class Pushes {
 
   ofRepository(repository: string): Push[] {
     return [...this.#byId.values()].filter((push) => push.repository === repository);
+  }
+
+  /** Resolves when none runs. */
+  async ended(): Promise<void> {
+    while (this.#byId.size > 0) {
+      const running = [...this.#byId.values()];
+      await Promise.all(running.map(({ ended }) => once(ended, 'abort')));
+    }
   }
 
   ofApp(appId: string): Push[] {

@@ -1,4 +1,4 @@
-import { MAX_REFS_PER_PUSH } from '../model/limits.ts';
+import { MAX_DELETIONS_PER_PUSH, MAX_REFS_PER_PUSH } from '../model/limits.ts';
 import { refProblem, ZERO_OID } from '../model/ref.ts';
 import { shortSha } from '../protocol/display.ts';
 import type { CommitInfo, RefUpdate } from '../protocol/git-front.ts';
@@ -26,7 +26,8 @@ export async function readUpdates(
   lines: UpdateLine[],
 ): Promise<ReadUpdates> {
   const newShas = lines.map((line) => line.newSha).filter((sha) => sha !== ZERO_OID);
-  const refused = [...refProblems(lines), ...countProblem(newShas.length)];
+  const deletions = lines.length - newShas.length;
+  const refused = [...refProblems(lines), ...countProblems(newShas.length, deletions)];
   if (refused.length > 0) return { kind: 'refused', lines: refused };
 
   const tips = [...new Set(newShas)];
@@ -49,12 +50,21 @@ function refProblems(lines: UpdateLine[]): string[] {
 }
 
 /** Refs count, not commits: each gets a URL and workers of its own, also when all point to one commit. */
-function countProblem(count: number): string[] {
-  if (count <= MAX_REFS_PER_PUSH) return [];
-  return [
-    ` !     ${count} branches and tags in one push; at most ${MAX_REFS_PER_PUSH} can be deployed at once.`,
-    '       Name fewer at a time: git push REMOTE BRANCH TAG …',
-  ];
+function countProblems(count: number, deletions: number): string[] {
+  const problems: string[] = [];
+  if (count > MAX_REFS_PER_PUSH) {
+    problems.push(
+      ` !     ${count} branches and tags in one push; at most ${MAX_REFS_PER_PUSH} can be deployed at once.`,
+      '       Name fewer at a time: git push REMOTE BRANCH TAG …',
+    );
+  }
+  if (deletions > MAX_DELETIONS_PER_PUSH) {
+    problems.push(
+      ` !     ${deletions} branches and tags to delete in one push; at most ${MAX_DELETIONS_PER_PUSH} go at once.`,
+      '       Name fewer at a time: git push --delete REMOTE BRANCH TAG …',
+    );
+  }
+  return problems;
 }
 
 /** The commit of each tip, and what keeps some from being deployed. */

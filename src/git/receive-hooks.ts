@@ -47,7 +47,9 @@ export function createReceiveHooks(deps: Deps, limits: GitLimits): ReceiveHooks 
       const answered = answer(call).finally(() => running.delete(answered));
       running.add(answered);
     },
-    settled: async () => void (await Promise.all(running)),
+    async settled() {
+      while (running.size > 0) await Promise.all(running);
+    },
   };
 }
 

@@ -120,9 +120,9 @@ async function makeTemplate(stateDir: string): Promise<string> {
 /** Whole or not at all: the copy gets its name when it is complete. A second maker finds the first one's. */
 async function copyTemplate(template: string, path: string): Promise<string> {
   const temporary = `${path}.${randomName(6)}.tmp`;
-  await cp(template, temporary, { recursive: true });
-  await failpoint('git.repository-copied');
   try {
+    await cp(template, temporary, { recursive: true });
+    await failpoint('git.repository-copied');
     await rename(temporary, path);
     await syncFolder(join(path, '..'));
   } catch (error) {

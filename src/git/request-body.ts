@@ -19,6 +19,8 @@ export interface BodyOptions {
   onReceived: (bytes: number) => void;
   /** Up to how many bytes the client may still take its time, where it sends as it makes them; else none. */
   unhurriedBytes?: () => number;
+  /** And for how long in all; `preparationMs` without. */
+  unhurriedMs?: number;
 }
 
 interface MeteredBody {
@@ -92,10 +94,10 @@ class Meter extends Transform {
 
   /** A client that is at work on what it will send; the deadline of the whole holds for it. */
   #isUnhurried(): boolean {
-    const { unhurriedBytes, limits } = this.#options;
+    const { unhurriedBytes, limits, unhurriedMs = limits.preparationMs } = this.#options;
     if (unhurriedBytes === undefined || this.received > unhurriedBytes()) return false;
     this.#unhurriedMs += limits.uploadStallMs;
-    return this.#unhurriedMs < limits.preparationMs;
+    return this.#unhurriedMs < unhurriedMs;
   }
 }
 

@@ -38,8 +38,10 @@ export function prepareAnswer(response: ServerResponse, contentType: string): vo
 }
 
 export interface RelayOptions {
-  /** A client that takes nothing for so long has gone; 0 to wait without end. */
+  /** A client that takes nothing for so long has gone. */
   stallMs: number;
+  /** Who gives nothing for so long ends it, too: not where `output` may take its time. */
+  isPrompt: boolean;
 }
 
 /**
@@ -49,17 +51,26 @@ export interface RelayOptions {
 export function relay(
   output: Readable,
   response: Writable,
-  { stallMs }: RelayOptions,
+  { stallMs, isPrompt }: RelayOptions,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stalled = stallMs > 0 ? setTimeout(() => response.destroy(), stallMs) : null;
+    const stall = (): NodeJS.Timeout => setTimeout(() => response.destroy(), stallMs);
+    let stalled = isPrompt ? stall() : undefined;
     const onData = (chunk: Buffer): void => {
       stalled?.refresh();
-      if (!response.write(chunk)) output.pause();
+      if (response.write(chunk)) return;
+      output.pause();
+      stalled ??= stall();
     };
-    const onDrain = (): void => void output.resume();
+    const onDrain = (): void => {
+      if (!isPrompt) {
+        clearTimeout(stalled);
+        stalled = undefined;
+      }
+      output.resume();
+    };
     const settle = (finish: () => void): void => {
-      if (stalled !== null) clearTimeout(stalled);
+      clearTimeout(stalled);
       // Whoever reads the rest must not be paused by a response that takes nothing any more.
       output.off('data', onData);
       response.off('drain', onDrain);

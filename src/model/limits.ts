@@ -17,3 +17,5 @@ export const RELEASE_COMMAND_MEMORY_MIB = 256;
 export const RELEASE_COMMAND_TIMEOUT_MS = 5 * 60_000;
 /** Branches and tags that one push may create or move, each a deployment with workers of its own. */
 export const MAX_REFS_PER_PUSH = 20;
+/** Each is written down, and its host taken away. */
+export const MAX_DELETIONS_PER_PUSH = 200;

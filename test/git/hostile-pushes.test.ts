@@ -29,7 +29,7 @@ beforeAll(async () => {
       hookMs: 5_000,
       objects: 6_000,
       tree: { entries: 1_000, bytes: 8 * MIB, pathBytes: 300, depth: 10 },
-      pushPlaces: { overall: 1, perRepository: 1, queueLength: 1, queueMs: 1_000 },
+      pushPlaces: { overall: 1, perRepository: 1, perHolder: 1, queueLength: 1, queueMs: 1_000 },
     },
   });
   work = await createWorkTree();
@@ -210,6 +210,17 @@ describe('a push is refused, says its limit, and leaves nothing, when', () => {
     });
     expect(answer.body).toContain('more than 1 MiB together');
     expect(answer.body).toContain('git push REMOTE BRANCH TAG');
+  });
+
+  it('it deletes more refs than are deleted at once', async () => {
+    const refs = Array.from({ length: 201 }, (_, i) => `refs/heads/gone-${i}`);
+    const answer = await rawRequest(front.sockets.gitHttp, {
+      method: 'POST',
+      target: PUSH,
+      body: commandList(refs, '0'.repeat(40), base),
+    });
+    expect(answer.body).toContain('201 branches and tags to delete in one push; at most 200');
+    expect(answer.body).toContain('git push --delete REMOTE BRANCH TAG');
   });
 
   it('it is too many at once: who finds no place is told so', async () => {

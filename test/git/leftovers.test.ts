@@ -51,10 +51,16 @@ it('a lock is removed when it is older than any that is in use', async () => {
   const repository = await (await open()).ensure(newId('app'));
   const lock = join(repository, 'refs/heads/main.lock');
   const other = join(repository, 'refs/heads/other.lock');
-  await Promise.all([writeFile(lock, ''), writeFile(other, '')]);
+  const shared = ['HEAD.lock', 'packed-refs.lock', 'shallow.lock'].map((name) =>
+    join(repository, name),
+  );
+  await Promise.all([lock, other, ...shared].map((path) => writeFile(path, '')));
   removeLocksLater(repository, () => ['refs/heads/main', 'refs/heads/none'], 500);
   expect(await isThere(lock)).toBe(true);
-  await eventually(async () => expect(await isThere(lock)).toBe(false));
+  await eventually(async () => {
+    const left = await Promise.all([lock, ...shared].map(isThere));
+    expect(left).toEqual([false, false, false, false]);
+  });
   expect(await isThere(other)).toBe(true);
 });
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -31,8 +31,8 @@ beforeAll(async () => {
       hookMs: 1_500,
       heartbeatMs: 200,
       graceMs: 500,
-      pushPlaces: { overall: 4, perRepository: 2, queueLength: 300, queueMs: 60_000 },
-      readPlaces: { overall: 1, perRepository: 1, queueLength: 1, queueMs: 1_000 },
+      pushPlaces: { overall: 4, perRepository: 2, perHolder: 4, queueLength: 300, queueMs: 60_000 },
+      readPlaces: { overall: 1, perRepository: 1, perHolder: 1, queueLength: 1, queueMs: 1_000 },
     },
   });
 });
@@ -113,6 +113,21 @@ describe('a pack', () => {
     expect(await refsOf()).not.toContain('refs/heads/main');
     await isAsBefore();
   });
+
+  it('that is small and builds on much that is there is refused', async () => {
+    const names = Array.from({ length: 16 }, (_, i) => `noise-${i}`);
+    for (const name of names) await work.commit(name, randomBytes(1.3 * MIB).toString('base64'));
+    for (let left = names.length - 1; left >= 0; left--) {
+      await work.must('push', url, `main~${left}:refs/heads/main`);
+    }
+    const isAsBefore = await rememberFront(front);
+    for (const name of names) await appendFile(join(work.path, name), 'more');
+    await work.must('commit', '--quiet', '--all', '-m', 'A byte of each');
+    const { code, text } = await work.git('push', url, 'main');
+    expect(code).toBe(1);
+    expect(text).toContain('index-pack');
+    await isAsBefore();
+  }, 60_000);
 
   it('that is far too large is not read to its end', async () => {
     const socket = await openRequest(front.sockets.gitHttp, {
@@ -261,6 +276,40 @@ it('finishes the pushes that it has before it stops', async () => {
   expect((await push).code).toBe(0);
   expect(await stopped).toBe(0);
   expect(own.control.released.length).toBe(1);
+});
+
+it('finishes also the push whose client has left before it stops', async () => {
+  await using own = await startFront();
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  own.control.preReceive = async () => {
+    begun.resolve();
+    await goOn.promise;
+    return { accept: true };
+  };
+  const sha = await work.commit('index.ts', '1');
+  const socket = await openRequest(own.sockets.gitHttp, {
+    method: 'POST',
+    target: `/${app}.git/git-receive-pack`,
+    headers: authorized(
+      'Content-Type: application/x-git-receive-pack-request',
+      'Transfer-Encoding: chunked',
+    ),
+  });
+  for (const part of [commandList(['refs/heads/main'], sha), await work.pack(sha)]) {
+    socket.write(`${part.length.toString(16)}\r\n`);
+    socket.write(part);
+    socket.write('\r\n');
+  }
+  socket.write('0\r\n\r\n');
+  await begun.promise;
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const stopped = own.stop();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  goOn.resolve();
+  expect(await stopped).toBe(0);
+  expect(own.control.released).toMatchObject([{ updates: [{ newSha: sha }] }]);
 });
 
 async function receivePackPids(): Promise<number[]> {

@@ -36,14 +36,15 @@ function standingClock(): Clock & { advance(ms: number): void } {
 }
 
 describe('places', () => {
-  const limits = { overall: 2, perRepository: 1, queueLength: 2, queueMs: 100 };
+  const limits = { overall: 2, perRepository: 1, perHolder: 2, queueLength: 2, queueMs: 100 };
+  const of = (repository: string, holder = 'tok-1') => ({ repository, holder });
   const { signal } = new AbortController();
 
   it('let the next one in whose repository has room', async () => {
     const places = new Places(standingClock(), limits);
     const order: string[] = [];
     const take = (key: string): Promise<() => void> =>
-      places.take(key, signal).then((giveBack) => {
+      places.take(of(key), signal).then((giveBack) => {
         order.push(key);
         return giveBack;
       });
@@ -58,25 +59,36 @@ describe('places', () => {
     expect(order).toEqual(['a', 'b', 'a']);
   });
 
+  it('are left to others by who has many', async () => {
+    const places = new Places(standingClock(), { ...limits, overall: 3 });
+    const [first] = await Promise.all([places.take(of('a'), signal), places.take(of('b'), signal)]);
+    let isIn = false;
+    const third = places.take(of('c'), signal).then(() => (isIn = true));
+    await places.take(of('d', 'tok-2'), signal);
+    expect(isIn).toBe(false);
+    first?.();
+    await third;
+  });
+
   it('refuse when the queue is full and when the wait is too long', async () => {
     const clock = standingClock();
     const places = new Places(clock, limits);
-    await places.take('a', signal);
-    const waiting = [places.take('a', signal), places.take('a', signal)];
-    await expect(places.take('a', signal)).rejects.toMatchObject({ status: 503 });
+    await places.take(of('a'), signal);
+    const waiting = [places.take(of('a'), signal), places.take(of('a'), signal)];
+    await expect(places.take(of('a'), signal)).rejects.toMatchObject({ status: 503 });
     clock.advance(100);
     for (const wait of waiting) await expect(wait).rejects.toMatchObject({ status: 503 });
   });
 
   it('forget who left the queue', async () => {
     const places = new Places(standingClock(), limits);
-    const first = await places.take('a', signal);
+    const first = await places.take(of('a'), signal);
     const leaver = new AbortController();
-    const left = places.take('a', leaver.signal);
+    const left = places.take(of('a'), leaver.signal);
     leaver.abort(new Error('gone'));
     await expect(left).rejects.toThrow('gone');
     first();
-    await places.take('a', signal);
+    await places.take(of('a'), signal);
   });
 });
 

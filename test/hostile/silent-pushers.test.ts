@@ -22,7 +22,7 @@ beforeAll(async () => {
     limits: {
       uploadStallMs: STALL_MS,
       preparationMs: PREPARATION_MS,
-      pushPlaces: { overall: 1, perRepository: 1, queueLength: 10, queueMs: 500 },
+      pushPlaces: { overall: 1, perRepository: 1, perHolder: 1, queueLength: 10, queueMs: 500 },
     },
   });
   front.control.tokens.set(ada.fingerprint, { role: 'admin' });
@@ -78,6 +78,18 @@ test('who is at work on a pack for long may still send it', async () => {
   await ended;
   expect(said()).toContain('unpack ok');
   expect(front.control.apps.has('late')).toBe(true);
+});
+
+test('what a push would make is not made for an app that was deleted meanwhile', async () => {
+  expect(await push('doomed')).toMatchObject({ code: 0 });
+  const { stream, said, ended } = await announce('doomed', commandList(['refs/heads/next'], sha));
+  const appId = front.control.apps.get('doomed') ?? '';
+  front.control.apps.delete('doomed');
+  await front.calls('removeRepository', { appId });
+  stream.end(await work.pack(sha));
+  await ended;
+  expect(said()).toContain('the app "doomed" was deleted meanwhile');
+  expect((await front.calls('listRepositories', null)).appIds).not.toContain(appId);
 });
 
 test('options of a push are no beginning of its pack', async () => {

@@ -57,9 +57,12 @@ export function createSshChannel(
     fail(words) {
       if (answer.destroyed) return;
       channel.stderr.write(words);
-      // Who was told nothing yet waits for that, and sends nothing.
+      // Who was told nothing yet waits for that, and has nothing to send; whatever comes is thrown away.
       if (isRead) void discard(channel).then(() => end(1));
-      else end(1);
+      else {
+        channel.resume();
+        end(1);
+      }
     },
   };
 }
@@ -98,8 +101,11 @@ class Answer extends Writable {
     this.#channel = channel;
     this.#socket = socket;
     this.on('error', () => {}); // The client has gone, as `close` tells.
-    channel.on('close', () => this.destroy());
-    socket.on('close', () => this.destroy());
+    const leave = (): void => void this.destroy();
+    channel.on('close', leave);
+    socket.on('close', leave);
+    // A connection may have any number of channels, one after the other.
+    this.on('close', () => socket.off('close', leave));
   }
 
   begin(): void {

@@ -79,6 +79,7 @@ export function createSshServer(
   const counts = new ConnectionCounts(limits);
   const clients = new Map<string, Client>();
   const running = new Set<Promise<void>>();
+  const draining = new AbortController();
   const ssh = new ssh2.Server({
     hostKeys: [options.hostKey],
     ident: 'gitfn',
@@ -91,7 +92,10 @@ export function createSshServer(
     const client = clients.get(nameOf(ip, port));
     if (client === undefined) return;
     const software = printableLine(header.versions.software, MAX_AGENT_CHARACTERS);
-    serveConnection({ deps, running }, connection, { ...client, userAgent: `ssh ${software}` });
+    serveConnection({ deps, running, draining: draining.signal }, connection, {
+      ...client,
+      userAgent: `ssh ${software}`,
+    });
   });
 
   const server = createServer((socket) => {
@@ -129,7 +133,8 @@ export function createSshServer(
     server,
     async drain() {
       const closed = new Promise((resolve) => server.close(resolve));
-      await Promise.all(running);
+      draining.abort();
+      while (running.size > 0) await Promise.all(running);
       for (const { socket } of clients.values()) socket.destroySoon();
       await closed;
     },
@@ -142,13 +147,16 @@ function nameOf(address: string | undefined, port: number | undefined): string {
 
 interface Serving {
   deps: ExchangeDeps & { log: LogPort };
+  /** What was asked for and is not done yet, over all connections. */
   running: Set<Promise<void>>;
+  /** Aborted when nothing more is begun. */
+  draining: AbortSignal;
 }
 
 type KnownClient = Client & { userAgent: string };
 
 function serveConnection(
-  { deps, running }: Serving,
+  { deps, running, draining }: Serving,
   connection: Connection,
   client: KnownClient,
 ): void {
@@ -160,20 +168,24 @@ function serveConnection(
   let attempts = 0;
   let offers = 0;
   let sessions = 0;
+  let commands = 0;
   const streams = new Set<ServerChannel>();
 
-  // Nothing that is asked for: a client that keeps its connection open for later.
+  // Nothing is done for it: a client that keeps its connection open for later, or does not end what is answered.
   const idle = setTimeout(() => {
-    if (sessions === 0) socket.destroy();
+    if (commands === 0) socket.destroy();
     else idle.refresh();
   }, limits.idleMs);
   // A client may not send more than it was allowed to, and ssh2 keeps what it sends all the same.
   socket.on('data', () => {
-    for (const { readableLength } of streams) {
-      if (readableLength > limits.unreadBytes) socket.destroy();
-    }
+    let unread = 0;
+    for (const { readableLength } of streams) unread += readableLength;
+    if (unread > limits.unreadBytes) socket.destroy();
   });
-  connection.on('error', () => socket.destroySoon());
+  connection.on('error', () => {
+    socket.destroySoon();
+    setTimeout(() => socket.destroy(), CLOSING_MS).unref(); // Of a client that does not read the rest.
+  });
   socket.on('close', () => {
     clearTimeout(idle);
     gone.abort();
@@ -204,8 +216,7 @@ function serveConnection(
 
   async function serveCommand({ stream, command }: Asking, shown: string): Promise<void> {
     const channel = createSshChannel(stream, client);
-    streams.add(stream);
-    stream.on('close', () => streams.delete(stream));
+    commands += 1;
     try {
       const target = parseCommand(command);
       const asked = { credential: { key: shown }, target, from };
@@ -217,6 +228,8 @@ function serveConnection(
     }
     // How it has ended is the last that the client is told: without it, git takes a push that went well for one that failed.
     await closing(stream);
+    commands -= 1;
+    idle.refresh();
   }
 
   connection.on('authentication', (context) => {
@@ -228,12 +241,11 @@ function serveConnection(
     else void watchKey(control, key, gone.signal).then(() => socket.destroy());
   });
   connection.on('session', (accept, reject) => {
-    if (key === null || sessions >= limits.sessions) return reject();
+    if (key === null || sessions >= limits.sessions || draining.aborted) return reject();
     sessions += 1;
     const session = accept();
     session.once('close', () => {
       sessions -= 1;
-      idle.refresh();
     });
     const shown = key;
     onCommand(session, limits.loginMs, (asking) => {
@@ -241,6 +253,13 @@ function serveConnection(
         socket.destroy();
         return;
       }
+      const { stream } = asking;
+      streams.add(stream);
+      // A stream that is not read to its end does not close by itself.
+      session.once('close', () => {
+        streams.delete(stream);
+        stream.resume();
+      });
       const served: Promise<void> = serveCommand(asking, shown).finally(() =>
         running.delete(served),
       );
