@@ -1,4 +1,5 @@
 /** Clients with a key that is known here, who do with their connection what keeps something from others. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { eventually } from '../support/eventually.ts';
 import { connectByHand, execByHand } from '../support/hand-made-ssh-client.ts';
 import { gitOverSsh, makeIdentity } from '../support/ssh-client.ts';
-import { commandList } from './support/raw-request.ts';
+import { commandList, packet } from './support/raw-request.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
 import { createWorkTree, type WorkTree } from './support/work-tree.ts';
 
@@ -108,6 +109,22 @@ test('who begins a fetch and says nothing loses the place to the next', async ()
   expect(await git('ls-remote', 'read')).toMatchObject({
     output: expect.stringContaining(`${sha}\trefs/heads/main`),
   });
+});
+
+test('who goes on and on about what a fetch is about loses the place to the next', async () => {
+  expect(await git('push', 'read', 'main')).toMatchObject({ code: 0 });
+  const { client } = await connect();
+  const stream = await execByHand(client, `git-upload-pack '/read'`);
+  stream.on('error', () => {}).resume();
+  await once(stream, 'data');
+  stream.write(Buffer.concat([packet(`want ${sha} ofs-delta\n`), Buffer.from('0000')]));
+  const talking = setInterval(() => {
+    const have = packet(`have ${randomBytes(20).toString('hex')}\n`);
+    stream.write(Buffer.concat([have, Buffer.from('0000')]));
+  }, 200);
+  onTestFinished(() => clearInterval(talking));
+  await once(stream, 'data'); // An answer: git listens.
+  expect(await git('ls-remote', 'read')).toMatchObject({ code: 0 });
 });
 
 test('a connection is closed over which nothing is done, also when its client ends nothing', async () => {

@@ -6,13 +6,7 @@
  *     a place → handshake → key (control's authenticateKey) → command → control's authorize → exchange, as over HTTP
  */
 import { createServer, type Server as SocketServer, type Socket } from 'node:net';
-import ssh2, {
-  type AuthContext,
-  type Connection,
-  type KeyContext,
-  type ServerChannel,
-  type Session,
-} from 'ssh2';
+import ssh2, { type AuthContext, type Connection, type KeyContext, type ServerChannel } from 'ssh2';
 import { PlatformError } from '../../protocol/errors.ts';
 import { plainAddress } from '../../std/address-list.ts';
 import { networkOf } from '../../std/ip-address.ts';
@@ -26,6 +20,7 @@ import { parseCommand } from './command.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { watchKey } from './key-watch.ts';
 import { readOffer } from './key-proof.ts';
+import { type Asking, CLOSING_MS, closing, onCommand } from './session.ts';
 import { createSshChannel } from './ssh-channel.ts';
 
 interface Options {
@@ -60,8 +55,6 @@ const ALGORITHMS = {
 const PROBE = { keepaliveInterval: 5 * 60_000, keepaliveCountMax: 24 };
 const TCP_PROBE_MS = 60_000;
 const MAX_AGENT_CHARACTERS = 100;
-/** A client closes a channel as soon as it has read how its command ended. */
-const CLOSING_MS = 2_000;
 
 interface Client {
   socket: Socket;
@@ -264,37 +257,6 @@ function serveConnection(
         running.delete(served),
       );
       running.add(served);
-    });
-  });
-}
-
-interface Asking {
-  stream: ServerChannel;
-  command: string;
-}
-
-/** One command for each session; null for one that asks for none in time. */
-function onCommand(
-  session: Session,
-  deadlineMs: number,
-  onAsked: (asking: Asking | null) => void,
-): void {
-  const late = setTimeout(() => onAsked(null), deadlineMs);
-  session.once('close', () => clearTimeout(late));
-  session.once('exec', (accept, _reject, { command }) => {
-    clearTimeout(late);
-    const stream = accept();
-    if (stream !== undefined) onAsked({ stream, command });
-  });
-}
-
-/** Resolves when the client has closed the channel, or has had the time for it. */
-function closing(stream: ServerChannel): Promise<void> {
-  return new Promise((resolve) => {
-    const late = setTimeout(resolve, CLOSING_MS);
-    stream.once('close', () => {
-      clearTimeout(late);
-      resolve();
     });
   });
 }
