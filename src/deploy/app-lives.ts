@@ -37,11 +37,12 @@ export interface AppLives {
    * are gone, or go as soon as they can.
    */
   end(app: Pick<App, 'id'>): Promise<void>;
-  /**
-   * What a crash, or a process that was away, has left half-made or half-gone: each app in an attempt of its own. It may
-   * take minutes.
-   */
-  goOn(attempt: Attempt): Promise<void>;
+  /** Whether it comes to be is the reconciler's to find out: nobody knows whether its commit is there. */
+  leave(app: Pick<App, 'id'>): void;
+  /** Apps whose making was cut off are there from now on, or go: each in an attempt of its own. */
+  settleBegun(attempt: Attempt): Promise<void>;
+  /** Takes away the files and rows of apps that go: each in an attempt of its own. It may take minutes. */
+  clearEnded(attempt: Attempt): Promise<void>;
 }
 
 interface Deps {
@@ -87,7 +88,7 @@ export function createAppLives(deps: Deps): AppLives {
     throw error;
   }
 
-  async function end({ id }: Pick<App, 'id'>): Promise<void> {
+  async function hide(id: string): Promise<void> {
     try {
       await locks.run(id, () => beginDeletion(db, id, new Date(clock.now()))).catch(doubtAndThrow);
     } finally {
@@ -96,7 +97,6 @@ export function createAppLives(deps: Deps): AppLives {
     await failpoint('app.hidden');
     deps.onEnded(id);
     await publisher.publish();
-    await clearings.run(id, () => clear(id)).catch(onError);
   }
 
   async function settle({ id }: Pick<App, 'id'>): Promise<void> {
@@ -107,12 +107,16 @@ export function createAppLives(deps: Deps): AppLives {
   async function settleInterrupted(id: string): Promise<void> {
     const { isBusy, refs } = await repository.listRefs(id);
     if (isBusy || begun.has(id)) return;
-    await (refs.length > 0 ? settle({ id }) : end({ id }));
+    await (refs.length > 0 ? settle({ id }) : hide(id));
   }
 
   return {
     settle,
-    end,
+    leave: ({ id }) => void begun.delete(id),
+    async end({ id }) {
+      await hide(id);
+      await clearings.run(id, () => clear(id)).catch(onError);
+    },
     async begin(name) {
       const id = newId('app');
       // Before the row is there: the reconciler must not take it for one that a crash has left.
@@ -128,12 +132,14 @@ export function createAppLives(deps: Deps): AppLives {
         hint: 'choose another name',
       });
     },
-    async goOn(attempt) {
+    async settleBegun(attempt) {
       for (const { id, state } of await listUnsettledApps(db)) {
-        await attempt(async () => {
-          if (state === 'deleting') await clearings.run(id, () => clear(id));
-          else if (!begun.has(id)) await settleInterrupted(id);
-        });
+        if (state === 'creating' && !begun.has(id)) await attempt(() => settleInterrupted(id));
+      }
+    },
+    async clearEnded(attempt) {
+      for (const { id, state } of await listUnsettledApps(db)) {
+        if (state === 'deleting') await attempt(() => clearings.run(id, () => clear(id)));
       }
     },
   };

@@ -10,7 +10,7 @@ import type { App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
 import { findReserved } from '../store/deployments.ts';
 import type { AppLives } from './app-lives.ts';
-import type { RepositoryPort } from './ports.ts';
+import type { Report, RepositoryPort } from './ports.ts';
 import type { Pushes } from './push.ts';
 import type { PushJournal } from './push-journal.ts';
 import type { Reservations } from './reservation.ts';
@@ -23,10 +23,16 @@ export interface CommitPushes {
   /**
    * Resolves with what it printed when the commit is live. Until the branch has moved, the signal ends it and nothing has
    * changed; behind that it goes on to its end, if need be by the reconciler.
-   * @throws PlatformError build-failed, release-failed, superseded, or conflict when the branch was moved meanwhile
+   * @throws PlatformError build-failed, release-failed, or conflict when the branch was moved meanwhile
+   * @throws StoredCommit when the branch has moved, or may have, and the commit was not seen to go live
    */
   push(app: App, commit: CommitToPush, context: PushContext): Promise<string[]>;
+  /** Whether what `push` has thrown is a StoredCommit. */
+  isStored(error: unknown): boolean;
 }
+
+/** Nothing that belongs to the commit may be taken back: it is released, if it can be, by the reconciler. */
+export class StoredCommit extends PlatformError {}
 
 export interface CommitToPush {
   ref: string;
@@ -43,7 +49,7 @@ export interface PushContext {
 
 interface Deps {
   db: Database;
-  repository: Pick<RepositoryPort, 'writeCommit' | 'moveBranch'>;
+  repository: Pick<RepositoryPort, 'writeCommit' | 'moveBranch' | 'readRef'>;
   pushes: Pick<Pushes, 'preReceive' | 'postReceive'>;
   reservations: Pick<Reservations, 'fail'>;
   lives: Pick<AppLives, 'settle'>;
@@ -85,15 +91,44 @@ export function createCommitPushes(deps: Deps): CommitPushes {
 
   function failure(pushed: PushedRefs, lines: string[]): PlatformError {
     const outcome = outcomeOf(pushed);
-    const [message = 'the platform could not take it', ...more] = lines
-      .map((line) => PROBLEM.exec(line)?.[1])
-      .filter((text) => text !== undefined);
+    const [message = 'the platform could not take it', ...more] = problemsIn(lines);
     const hint = more.at(-1);
     const details = { output: lines, ...(hint !== undefined && { hint }) };
     return new PlatformError(CODES[outcome ?? 'failed'] ?? 'unavailable', message, details);
   }
 
+  /** False when the branch is elsewhere than expected. @throws StoredCommit when nobody knows */
+  async function move(app: App, { ref, parent }: CommitToPush, pushed: Told): Promise<boolean> {
+    const { sha, lines } = pushed;
+    try {
+      return await repository.moveBranch(app.id, { ref, sha, expected: parent });
+    } catch (error) {
+      const at = await repository.readRef(app.id, ref).catch(() => null);
+      if (at === sha) return true;
+      throw notReleased(lines, error);
+    }
+  }
+
+  /** Behind the move of its branch. @throws StoredCommit */
+  async function settle(app: App, pushed: PushedRefs, { report, lines }: Told): Promise<void> {
+    let isReleased = false;
+    try {
+      await lives.settle(app);
+      isReleased = await pushes.postReceive(pushed, report);
+    } catch (error) {
+      throw notReleased(lines, error);
+    }
+    if (isReleased) return;
+    const code = CODES[outcomeOf(pushed) ?? 'failed'];
+    const message = problemsIn(lines).at(-1);
+    if (code === undefined || message === undefined) throw notReleased(lines);
+    const hint = 'the commit is stored, and not live: fn releases shows what is';
+    throw new StoredCommit(code, message, { hint, output: lines });
+  }
+
   return {
+    isStored: (error) => error instanceof StoredCommit,
+
     async push(app, commit, { by, signal }) {
       const lines: string[] = [];
       const report = (line: string): void => {
@@ -102,17 +137,27 @@ export function createCommitPushes(deps: Deps): CommitPushes {
       };
       const pushed = await write(app, commit, by);
       if (!(await pushes.preReceive(pushed, report, signal))) throw failure(pushed, lines);
-      const { ref, parent } = commit;
-      const sha = pushed.updates[0]?.newSha ?? '';
-      if (!(await repository.moveBranch(app.id, { ref, sha, expected: parent }))) {
+      const told = { sha: pushed.updates[0]?.newSha ?? '', report, lines };
+      if (!(await move(app, commit, told))) {
         await withdraw(pushed);
-        throw movedMeanwhile(app, ref);
+        throw movedMeanwhile(app, commit.ref);
       }
-      await lives.settle(app);
-      if (await pushes.postReceive(pushed, report)) return lines;
-      throw outcomeOf(pushed) === 'superseded' ? failure(pushed, lines) : notReleased(lines);
+      await settle(app, pushed, told);
+      return lines;
     },
   };
+}
+
+interface Told {
+  /** Of the commit. */
+  sha: string;
+  report: Report;
+  /** What was reported so far. */
+  lines: string[];
+}
+
+function problemsIn(lines: string[]): string[] {
+  return lines.map((line) => PROBLEM.exec(line)?.[1]).filter((text) => text !== undefined);
 }
 
 const CODES: Partial<Record<string, ErrorCode>> = {
@@ -130,13 +175,14 @@ function movedMeanwhile(app: App, ref: string): PlatformError {
   });
 }
 
-function notReleased(output: string[]): PlatformError {
-  return new PlatformError(
+function notReleased(output: string[], cause?: unknown): StoredCommit {
+  return new StoredCommit(
     'unavailable',
     'the commit is stored, but its release was not confirmed',
     {
       hint: 'the platform takes it up again by itself within a minute',
       output,
+      cause,
     },
   );
 }

@@ -16,7 +16,8 @@ export type DeployAgain = (app: App, source: Deployment, by: DeployedBy) => Prom
 interface DeployedBy {
   trigger: DeploymentTrigger;
   tokenId: string | null;
-  replaces?: string;
+  /** Only in its place: when something else is live meanwhile, nothing happens. */
+  replaces?: string | undefined;
   /** Of an older version, instead of the newest. */
   environment?: OlderEnvironment;
   /** When its workers are up; what it throws keeps it from going live. */

@@ -8,7 +8,7 @@ export { createArchives, type Archives } from './archives.ts';
 export { createAuditedPushes } from './audited-pushes.ts';
 export { createAuditedReleases } from './audited-releases.ts';
 export { createCommitDeployer } from './commit-deployer.ts';
-export { createCommitPushes, type CommitPushes } from './commit-pushes.ts';
+export { createCommitPushes, StoredCommit, type CommitPushes } from './commit-pushes.ts';
 export { createLiveRefs } from './live-refs.ts';
 export * from './environment-changes.ts';
 export { createEnvironmentReleases } from './environment-releases.ts';

@@ -55,7 +55,7 @@ export function createPushes(deps: Deps): Pushes {
   const startedAt = new Map<string, number>();
   /** Accepted, and their post-receive has not come yet. */
   const awaited = new Set<string>();
-  /** What pushes that were accepted have reserved, until nobody can say any more what became of them. */
+  /** What pushes that were accepted have reserved, until their second hook comes or cannot come any more. */
   const accepted = new Map<string, Reservation[]>();
 
   /** Null when all tips are reserved; otherwise how the push has ended. */
@@ -85,12 +85,14 @@ export function createPushes(deps: Deps): Pushes {
     return context.signal.aborted ? 'cancelled' : null;
   }
 
-  /** What is live by now stays; what is not is the reconciler's. */
+  /** Of a push whose second hook has not come: what is not live by now is the reconciler's. */
   function giveUp(appId: string, pushId: string): void {
+    const reserved = accepted.get(pushId);
+    if (reserved === undefined) return;
+    accepted.delete(pushId);
     awaited.delete(pushId);
     startedAt.delete(pushId);
-    for (const { id } of accepted.get(pushId) ?? []) reservations.letGo(id);
-    accepted.delete(pushId);
+    for (const { id } of reserved) reservations.letGo(id);
     journal.find(appId, pushId)?.end('failed');
   }
 
@@ -158,6 +160,8 @@ export function createPushes(deps: Deps): Pushes {
 
     async postReceive(pushed, pusher) {
       awaited.delete(pushed.pushId);
+      const reserved = accepted.get(pushed.pushId) ?? [];
+      accepted.delete(pushed.pushId);
       const record = journal.find(pushed.appId, pushed.pushId);
       const report = record?.reportTo(pusher) ?? pusher;
       const beganAt = startedAt.get(pushed.pushId) ?? clock.monotonicMs();
@@ -173,8 +177,9 @@ export function createPushes(deps: Deps): Pushes {
         throw error;
       } finally {
         record?.end('failed');
+        startedAt.delete(pushed.pushId);
+        for (const { id } of reserved) reservations.letGo(id);
       }
-      startedAt.delete(pushed.pushId);
       return outcomeOf(settled) === 'succeeded';
     },
   };

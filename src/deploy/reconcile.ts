@@ -1,10 +1,15 @@
 import type { Clock } from '../std/clock.ts';
 import { newId } from '../std/ids.ts';
 import type { KeyedMutex } from '../std/mutex.ts';
-import { findApp, listApps, type App } from '../store/apps.ts';
+import { findApp, listApps, listUnsettledApps, type App } from '../store/apps.ts';
 import type { Database } from '../store/database.ts';
-import { filterEnded, listUnsettled, retireDrained } from '../store/deployments.ts';
-import { findRecordedSha, listRecordedRefs } from '../store/refs.ts';
+import {
+  filterEnded,
+  listUnsettled,
+  retireDrained,
+  type Deployment,
+} from '../store/deployments.ts';
+import { findRecordedSha, listRecordedRefs, releaseUnusedSlugs } from '../store/refs.ts';
 import type { AppLives } from './app-lives.ts';
 import { createAttempt, type Attempt } from './attempt.ts';
 import type { DomainDeclarations } from './declare-domains.ts';
@@ -42,7 +47,7 @@ interface Deps {
   seal: SealPort;
   sealedKeeper: SealedKeeper;
   declarations: Pick<DomainDeclarations, 'catchUp'>;
-  lives: Pick<AppLives, 'goOn'>;
+  lives: Pick<AppLives, 'settleBegun' | 'clearEnded'>;
   environmentReleases: EnvironmentReleases;
   refLocks: KeyedMutex;
   clock: Clock;
@@ -63,14 +68,23 @@ const ENDED_BEFORE_MOVE = 'interrupted: the push ended before its ref moved';
 export function createReconciler(deps: Deps): Reconciler {
   const { db, publisher, clock, onError } = deps;
   const retries = createRefRetries(clock);
-  let goingOn: Promise<void> | null = null;
+  let clearing: Promise<void> | null = null;
 
-  /** The clearing of apps that go may take minutes: beside the rounds, one at a time. */
-  function goOnWithLives(signal: AbortSignal | null): void {
+  /** It may take minutes: beside the rounds, one at a time. */
+  function clearEnded(signal: AbortSignal | null): void {
     const attempt = createAttempt(signal, onError);
-    goingOn ??= attempt(() => deps.lives.goOn(attempt)).finally(() => {
-      goingOn = null;
+    clearing ??= attempt(() => deps.lives.clearEnded(attempt)).finally(() => {
+      clearing = null;
     });
+  }
+
+  /** No worker can be had at the moment: each try takes a version. */
+  async function catchUp(app: App): Promise<void> {
+    const key = `${app.id} environment`;
+    if (!retries.isDue(key)) return;
+    const { production } = await deps.environmentReleases.catchUp(app);
+    if (production.kind === 'postponed') retries.failed(key);
+    else retries.succeeded(key);
   }
 
   /** Returns whether nothing is left open. */
@@ -80,23 +94,26 @@ export function createReconciler(deps: Deps): Reconciler {
       isWhole = false;
       onError(error);
     });
-    goOnWithLives(signal);
+    await attempt(() => deps.lives.settleBegun(attempt));
+    clearEnded(signal);
     await attempt(async () => publisher.isBehind && (await publisher.publish()));
     await attempt(() => retire(deps));
     const found = new Findings();
     await attempt(async () => {
+      // Before any ref is read: of what is let go meanwhile, the ref may have been read before it moved.
+      found.abandoned = await listAbandoned(deps);
       const apps = await listApps(db, null);
-      for (const { id } of apps) found.unread.add(id);
+      for (const { id } of [...apps, ...(await listUnsettledApps(db))]) found.unread.add(id);
       const next = apps.values();
       const work = async (): Promise<void> => {
         for (const app of next) {
           await attempt(() => reconcileApp({ ...deps, retries, attempt }, app, found));
-          await attempt(() => deps.environmentReleases.catchUp(app));
+          await attempt(() => catchUp(app));
         }
       };
       await Promise.all(Array.from({ length: APPS_AT_A_TIME }, work));
     });
-    await attempt(() => failAbandoned({ ...deps, attempt }, found));
+    await failAbandoned({ ...deps, attempt }, found);
     await attempt(() => deps.sealedKeeper.restoreMissing(attempt));
     await attempt(() => deps.declarations.catchUp(attempt));
     return isWhole && !found.isWaiting;
@@ -104,7 +121,9 @@ export function createReconciler(deps: Deps): Reconciler {
 
   const rounds = createRounds(round, clock, { roundMs: ROUND_MS, soonMs: RETRY_MS });
   const sweep = async (signal: AbortSignal): Promise<boolean> => {
-    await createAttempt(signal, onError)(() => removeEndedEnvironments(deps));
+    const attempt = createAttempt(signal, onError);
+    await attempt(() => removeEndedEnvironments(deps));
+    await attempt(() => releaseUnusedSlugs(db));
     return true;
   };
   const sweeps = createRounds(sweep, clock, { roundMs: SWEEP_MS, soonMs: SWEEP_MS });
@@ -129,6 +148,8 @@ class Findings {
   readonly busy = new Set<string>();
   /** Not where they were when they were released last, and what is there could not be released. */
   readonly unsettled = new Set<string>();
+  /** Reservations that nobody works on. */
+  abandoned: Deployment[] = [];
   /** Something is left for a round that is to come soon. */
   isWaiting = false;
 
@@ -202,14 +223,17 @@ async function reconcileRef(
   return true;
 }
 
-/** Reservations that nobody works on and whose push ended without moving its ref. */
+async function listAbandoned({ db, reservations }: Deps): Promise<Deployment[]> {
+  return (await listUnsettled(db)).filter(({ id }) => !reservations.isHeld(id));
+}
+
+/** Those whose push ended without moving its ref; those that are live by now stay so. */
 async function failAbandoned(
-  { db, reservations, attempt }: Deps & { attempt: Attempt },
+  { reservations, attempt }: Deps & { attempt: Attempt },
   found: Findings,
 ): Promise<void> {
-  for (const deployment of await listUnsettled(db)) {
-    const { id, appId, ref } = deployment;
-    if (reservations.isHeld(id)) continue;
+  for (const deployment of found.abandoned) {
+    const { appId, ref } = deployment;
     if (found.isOpen(appId, ref)) found.isWaiting = true;
     else await attempt(() => reservations.fail(deployment, ENDED_BEFORE_MOVE));
   }

@@ -27,7 +27,9 @@ export function createRedeploys({ db, deployAgain }: Deps): Redeploys {
           ? await findLiveProduction(db, app)
           : await findDeploymentByName(db, app, target);
       refuse(source);
-      return deployAgain(app, source, { trigger: 'redeploy', tokenId });
+      // What is live is not to replace what a push brings meanwhile, nor to come back when its branch is deleted.
+      const replaces = source.state === 'live' ? source.id : undefined;
+      return deployAgain(app, source, { trigger: 'redeploy', tokenId, replaces });
     },
   };
 }

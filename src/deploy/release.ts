@@ -9,6 +9,7 @@ import type { Database, Queryable } from '../store/database.ts';
 import {
   advanceDeployment,
   findDeployment,
+  inheritDomains,
   insertDeployment,
   type Deployment,
 } from '../store/deployments.ts';
@@ -178,6 +179,7 @@ async function switchRoutes(
   const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
   if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
+  if (previousId !== null) await inheritDomains(tx, { from: previousId, to: id });
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
   if (restoreEnvironment !== undefined) {
     await setEnvironmentVersion(tx, [id], (await restoreEnvironment(tx)).version);

@@ -93,12 +93,16 @@ export function createReservations({ db, data, seal, environments }: Deps): Rese
       const names = { id, appId: app.id, kind, ref, slug };
       const origin = { commit: sha, subject, author, trigger, sourceVersion, pushId, createdBy };
       const owesDomains = declaresDomains({ kind, trigger });
-      const version = await db.transaction(async (tx) => {
+      held.add(id); // Before anybody can see its row.
+      const written = db.transaction(async (tx) => {
         const number = await takeVersion(tx, app.id);
         await insertDeployment(tx, { ...names, ...origin, version: number, owesDomains });
         return number;
       });
-      held.add(id);
+      const version = await written.catch((error: unknown) => {
+        held.delete(id);
+        throw error;
+      });
       await failpoint('push.reserved');
       return { ...names, appName: app.name, version, commit, envVersion: 0, trigger, pushId };
     },

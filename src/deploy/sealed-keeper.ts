@@ -1,4 +1,6 @@
+import type { KeyedMutex } from '../std/mutex.ts';
 import type { Database } from '../store/database.ts';
+import { findDeployment, type Deployment } from '../store/deployments.ts';
 import { listLive } from '../store/environment-deployments.ts';
 import type { Attempt } from './attempt.ts';
 import type { Environments } from './environments.ts';
@@ -20,25 +22,37 @@ interface Deps {
   db: Database;
   seal: SealPort;
   environments: Environments;
+  /** Those of changes of an app's environment. */
+  locks: KeyedMutex;
 }
 
-export function createSealedKeeper({ db, seal, environments }: Deps): SealedKeeper {
+export function createSealedKeeper({ db, seal, environments, locks }: Deps): SealedKeeper {
   async function restore(
     attempt: Attempt,
     isSound: (id: string) => Promise<boolean>,
   ): Promise<void> {
     for (const live of await listLive(db)) {
-      const { bundle } = live;
-      if (bundle === null || (await isSound(live.id))) continue;
-      const owner = { ...live, bundle, commit: commitOf(live) };
-      await attempt(async () => seal.seal(live.id, await environments.assemble(owner)));
+      if (await isSound(live.id)) continue;
+      await attempt(() => locks.run(live.appId, () => sealAgain(live, isSound)));
     }
+  }
+
+  /** While others were sealed, a change may have brought newer values. */
+  async function sealAgain(
+    { appName, id }: Pick<Deployment, 'id'> & { appName: string },
+    isSound: (id: string) => Promise<boolean>,
+  ): Promise<void> {
+    const live = await findDeployment(db, id);
+    if (live?.state !== 'live' || live.bundle === null || (await isSound(id))) return;
+    const owner = { ...live, appName, bundle: live.bundle, commit: commitOf(live) };
+    await seal.seal(id, await environments.assemble(owner));
   }
 
   return {
     async restoreMissing(attempt) {
       const present = new Set(await seal.list());
-      await restore(attempt, async (id) => present.has(id));
+      // One that is missing is looked at again.
+      await restore(attempt, async (id) => present.has(id) || (await seal.open(id)) !== null);
     },
     restoreUnreadable: (attempt) => restore(attempt, async (id) => (await seal.open(id)) !== null),
   };

@@ -65,7 +65,7 @@ export interface DeployedFunction {
 }
 
 interface Deps {
-  lives: Pick<AppLives, 'begin' | 'end'>;
+  lives: Pick<AppLives, 'begin' | 'end' | 'leave'>;
   commits: CommitPushes;
   values: ValuesPort;
   environmentChanges: EnvironmentChanges;
@@ -144,7 +144,7 @@ export function createFunctions(deps: Deps): Functions {
       return await push();
     } catch (error) {
       // Behind the move of its branch the code goes live yet, and needs them.
-      if (isStored(error)) throw error;
+      if (commits.isStored(error)) throw error;
       // Unless somebody has changed them since, which is not ours to undo.
       if ((await values.version(app.id)) === version && version !== before) {
         await values.restore(app.id, before, by);
@@ -166,7 +166,7 @@ export function createFunctions(deps: Deps): Functions {
     try {
       return await work();
     } catch (error) {
-      const isToGo = !before.has(domain.name) && !isStored(error);
+      const isToGo = !before.has(domain.name) && !commits.isStored(error);
       if (isToGo) await domains.remove(app, domain.name).catch(deps.onError);
       throw error;
     }
@@ -197,7 +197,8 @@ export function createFunctions(deps: Deps): Functions {
         return { app, warnings: warningsIn(await fill(app, request, context)) };
       } catch (error) {
         // Behind the move of its branch it is there, and the reconciler has it released.
-        if (!isStored(error)) await lives.end(app).catch(deps.onError);
+        if (commits.isStored(error)) lives.leave(app);
+        else await lives.end(app).catch(deps.onError);
         throw error;
       }
     },
@@ -224,13 +225,6 @@ export function createFunctions(deps: Deps): Functions {
 
 function ofProduction(name: string): DomainRequest {
   return { name, branch: null, redirectTo: null };
-}
-
-/** `unavailable` is what a push says whose branch has moved and whose release was not confirmed. */
-function isStored(error: unknown): boolean {
-  return (
-    error instanceof PlatformError && error.code === 'unavailable' && error.output !== undefined
-  );
 }
 
 function warningsIn(output: readonly string[]): string[] {

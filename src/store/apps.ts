@@ -129,14 +129,14 @@ export async function settleProductionRef(
   return rows[0]?.ref ?? ref;
 }
 
-/** Takes the app's next version number. */
+/** Takes the app's next version number. @throws PlatformError not-found for an app that goes */
 export async function takeVersion(db: Queryable, appId: string): Promise<number> {
   const { rows } = await db.query<{ version: number }>(
-    `UPDATE apps SET next_version = next_version + 1 WHERE id = $1
+    `UPDATE apps SET next_version = next_version + 1 WHERE id = $1 AND state <> 'deleting'
      RETURNING next_version - 1 AS version`,
     [appId],
   );
   const version = rows[0]?.version;
-  if (version === undefined) throw new Error(`no app ${appId}`);
-  return version;
+  if (version !== undefined) return version;
+  throw new PlatformError('not-found', 'the app was deleted meanwhile');
 }

@@ -169,6 +169,19 @@ export async function listOwingDomains(
   return rows;
 }
 
+/** What the same code owes yet when something else than a push brings it again. */
+export async function inheritDomains(
+  db: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  await db.query(
+    `UPDATE deployments d SET owes_domains = true FROM deployments before
+     WHERE d.id = $2 AND before.id = $1 AND before.owes_domains AND before.bundle = d.bundle
+       AND NOT d.owes_domains`,
+    [from, to],
+  );
+}
+
 export async function settleDomains(db: Queryable, id: string): Promise<void> {
   await db.query('UPDATE deployments SET owes_domains = false WHERE id = $1', [id]);
 }

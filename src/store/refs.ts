@@ -36,15 +36,22 @@ export async function releaseSlug(db: Queryable, appId: string, ref: string): Pr
   await db.query('DELETE FROM ref_slugs WHERE app_id = $1 AND ref = $2', [appId, ref]);
 }
 
+/** Of a ref that never came to be, and that no deployment counts on. */
+const IS_UNUSED = `NOT EXISTS (SELECT FROM recorded_refs r WHERE r.app_id = s.app_id AND r.ref = s.ref)
+  AND NOT EXISTS (SELECT FROM deployments d WHERE d.app_id = s.app_id AND d.ref = s.ref
+    AND d.slug = s.slug AND d.state IN ('queued', 'building', 'warming', 'live'))`;
+
 /** Gives up the slug of a ref that never came to be, unless another deployment of the ref counts on it. */
 export async function releaseUnusedSlug(db: Queryable, appId: string, ref: string): Promise<void> {
-  await db.query(
-    `DELETE FROM ref_slugs s WHERE s.app_id = $1 AND s.ref = $2
-       AND NOT EXISTS (SELECT FROM recorded_refs r WHERE r.app_id = s.app_id AND r.ref = s.ref)
-       AND NOT EXISTS (SELECT FROM deployments d WHERE d.app_id = s.app_id AND d.ref = s.ref
-         AND d.slug = s.slug AND d.state IN ('queued', 'building', 'warming', 'live'))`,
-    [appId, ref],
-  );
+  await db.query(`DELETE FROM ref_slugs s WHERE s.app_id = $1 AND s.ref = $2 AND ${IS_UNUSED}`, [
+    appId,
+    ref,
+  ]);
+}
+
+/** All such. One that a push has claimed and not yet written a deployment for is claimed again by its release. */
+export async function releaseUnusedSlugs(db: Queryable): Promise<void> {
+  await db.query(`DELETE FROM ref_slugs s WHERE ${IS_UNUSED}`, []);
 }
 
 export interface RecordedRef {

@@ -27,6 +27,12 @@ beforeEach(async () => {
 
 const attempt: Attempt = createAttempt(null, (error) => void errors.push(error));
 
+/** A round of the reconciler. */
+async function goOn(lives: AppLives): Promise<void> {
+  await lives.settleBegun(attempt);
+  await lives.clearEnded(attempt);
+}
+
 const commit = { sha: '1'.repeat(40), tree: '2'.repeat(40), subject: '', author: '' };
 
 /** As after a start: nothing is known of what a process before has begun. */
@@ -59,7 +65,7 @@ it('finishes an app whose making a crash has cut off: with its commit it is ther
   await beginApp(database, { id: 'app-with', name: 'with' });
   await beginApp(database, { id: 'app-without', name: 'without' });
   committed.add('app-with');
-  await startLives().goOn(attempt);
+  await goOn(startLives());
   expect(await findAppByName(database, 'with')).toMatchObject({ id: 'app-with' });
   expect(await beginApp(database, { id: 'app-next', name: 'without' })).toBe(true);
   expect(removed).toEqual(['app-without']);
@@ -69,9 +75,9 @@ it('finishes an app whose making a crash has cut off: with its commit it is ther
 it('leaves alone what is still being made, here or in the git front', async () => {
   const lives = startLives();
   const app = await lives.begin('here');
-  await lives.goOn(attempt);
+  await goOn(lives);
   isBusy = true;
-  await startLives().goOn(attempt);
+  await goOn(startLives());
   expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'creating' }]);
   expect(removed).toEqual([]);
 });
@@ -79,7 +85,7 @@ it('leaves alone what is still being made, here or in the git front', async () =
 it('finishes an app whose end a crash has cut off', async () => {
   await beginApp(database, { id: 'app-going', name: 'going' });
   await hideApp(database, 'app-going');
-  await startLives().goOn(attempt);
+  await goOn(startLives());
   expect(removed).toEqual(['app-going']);
   expect(await listUnsettledApps(database)).toEqual([]);
 });
@@ -96,7 +102,7 @@ it('clears the others beside an app that cannot be cleared', async () => {
       removed.push(id);
     },
   };
-  await startLives({ repository }).goOn(attempt);
+  await goOn(startLives({ repository }));
   expect(removed.toSorted()).toEqual(['app-a', 'app-c']);
   expect(errors).toMatchObject([{ message: 'stuck' }]);
   expect(await listUnsettledApps(database)).toEqual([{ id: 'app-b', state: 'deleting' }]);
@@ -126,7 +132,7 @@ it.each(['settle', 'end'] as const)(
     await expect(lives[step](app)).rejects.toThrow('away');
     isAway = false;
     committed.add(app.id);
-    await lives.goOn(attempt);
+    await goOn(lives);
     expect(await findAppByName(database, 'cut-off')).toMatchObject({ id: app.id });
   },
 );
@@ -144,7 +150,7 @@ it('hides an app that it cannot clear yet, and clears it in a later round', asyn
   expect(errors).toMatchObject([{ message: 'away' }]);
   expect(await listUnsettledApps(database)).toEqual([{ id: app.id, state: 'deleting' }]);
   await expect(lives.begin('stubborn')).resolves.toMatchObject({ name: 'stubborn' });
-  await startLives().goOn(attempt);
+  await goOn(startLives());
   expect((await listUnsettledApps(database)).map(({ id }) => id)).not.toContain(app.id);
 });
 

@@ -44,6 +44,20 @@ it('neither a preview nor a rollback declares any', async () => {
   expect(declared).toEqual([]);
 });
 
+it('what is owed is owed by the same code that is released again', async () => {
+  const { database, harness, declared } = await setUp();
+  const declare = harness.declare;
+  harness.declare = () => Promise.reject(new Error('stuck'));
+  await harness.push(MAIN, sha('1'));
+  harness.declare = declare;
+  const change = { name: 'A', scope: 'all' as const, value: 'one' };
+  await harness.environmentChanges.change(await harness.app, [change], { tokenId: 'tok-1' });
+  await age(database);
+  await harness.reconciler.reconcile();
+  await harness.reconciler.reconcile();
+  expect(declared).toEqual([['shop.example']]);
+});
+
 it('what trouble has kept from being declared is declared later, and the push is released', async () => {
   const { database, harness, declared } = await setUp();
   const declare = harness.declare;

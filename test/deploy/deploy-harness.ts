@@ -77,8 +77,10 @@ export class DeployHarness {
   isRepositoryAway = false;
   /** Of pushes that are under way. */
   busyRefs: string[] = [];
-  /** What apps whose making or end was cut off do when they are asked to go on. */
-  goOn: (attempt: Attempt) => Promise<void> = async () => {};
+  /** Clears apps that go. */
+  clearEnded: (attempt: Attempt) => Promise<void> = async () => {};
+  /** How often apps whose making was cut off were looked at. */
+  timesSettled = 0;
   readonly settlementDeps: SettlementDeps;
   readonly pushes;
   readonly journal = createPushJournal(systemClock);
@@ -211,13 +213,14 @@ export class DeployHarness {
     };
     this.pushes = createPushes({ ...this.settlementDeps, refLocks, journal: this.journal });
     const deployAgain = createDeployAgain({ db, reservations, releases, clock });
+    const environmentLocks = new KeyedMutex();
     this.environmentReleases = createEnvironmentReleases({
       db,
       environments,
       deployAgain,
       seal,
       data,
-      locks: new KeyedMutex(),
+      locks: environmentLocks,
     });
     this.environmentChanges = createEnvironmentChanges({
       db,
@@ -236,9 +239,12 @@ export class DeployHarness {
       releases,
       publisher,
       seal,
-      sealedKeeper: createSealedKeeper({ db, seal, environments }),
+      sealedKeeper: createSealedKeeper({ db, seal, environments, locks: environmentLocks }),
       declarations,
-      lives: { goOn: (attempt) => this.goOn(attempt) },
+      lives: {
+        settleBegun: async () => void (this.timesSettled += 1),
+        clearEnded: (attempt) => this.clearEnded(attempt),
+      },
       environmentReleases: this.environmentReleases,
       refLocks,
       clock,

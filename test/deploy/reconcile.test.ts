@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { PlatformError } from '../../src/protocol/errors.ts';
 import { listDeployments } from '../../src/store/deployments.ts';
 import { hideApp } from '../../src/store/apps.ts';
-import { findRecordedSha } from '../../src/store/refs.ts';
+import { claimSlug, findRecordedSha, findSlug } from '../../src/store/refs.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   BROKEN,
@@ -282,6 +282,54 @@ describe('the reconciler', () => {
     expect(await listDeployments(database, 'app-1', { limit: 5 })).toHaveLength(1);
   });
 
+  it('fails nothing of an app that is still being made', async () => {
+    const { database, harness } = await setUpDeploys();
+    await pushWithoutHook(harness, MAIN, sha('1'));
+    const other = await DeployHarness.create(database);
+    await database.query(`UPDATE apps SET state = 'creating'`);
+    await other.reconciler.reconcile();
+    expect((await listDeployments(database, 'app-1', { limit: 1 }))[0]?.state).toBe('warming');
+  });
+
+  it('tells of a push how its second hook ends, however long that takes', async () => {
+    const { harness } = await setUpDeploys();
+    const pushed = await pushWithoutHook(harness, MAIN, sha('1'));
+    const change = { name: 'A', scope: 'all' as const, value: 'one' };
+    await harness.environmentChanges.change(await harness.app, [change], { tokenId: 'tok-1' });
+    const builds = heldBuilds(harness);
+    const settled = harness.pushes.postReceive(pushed, () => {});
+    await eventually(() => builds.has(sha('1')));
+    harness.pushes.end('app-1', pushed.pushId);
+    builds.get(sha('1'))?.();
+    expect(await settled).toBe(true);
+    expect(harness.journal.find('app-1', pushed.pushId)?.outcome).toBe('succeeded');
+  });
+
+  it('gives up the host names of refs that never came to be', async () => {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(TOPIC, sha('1'));
+    await claimSlug(database, 'app-1', { ref: 'refs/heads/none', slug: 'none' });
+    start(harness);
+    await eventually(async () => {
+      expect(await findSlug(database, 'app-1', 'refs/heads/none')).toBeNull();
+    });
+    expect(await findSlug(database, 'app-1', TOPIC)).toBe('topic');
+  });
+
+  it('takes few versions for an environment that no worker can be had for', async () => {
+    const { database, harness } = await setUpDeploys();
+    await harness.push(MAIN, sha('1'));
+    harness.prepare = async () => ({ kind: 'unavailable', message: 'too many sandboxes' });
+    const change = { name: 'A', scope: 'all' as const, value: 'one' };
+    await harness.environmentChanges.change(await harness.app, [change], { tokenId: 'tok-1' });
+    for (let second = 0; second < 20; second++) {
+      await harness.reconciler.reconcile();
+      harness.laterMs += 1_000;
+    }
+    // The push, the change, and tries at once and 1, 3, 7 and 15 seconds later.
+    expect(await listDeployments(database, 'app-1', { limit: 100 })).toHaveLength(7);
+  });
+
   it('leaves alone what somebody still works on', async () => {
     const { database, harness } = await setUpDeploys();
     const pushed = harness.pushOf(MAIN, sha('1'));
@@ -308,12 +356,12 @@ describe('the reconciler', () => {
     expect(rows).toMatchObject([{ version: 1, state: 'live' }]);
   });
 
-  it('goes on with apps whose making or end was cut off, and waits for none of them', async () => {
+  it('settles apps whose making was cut off, and waits for none that goes', async () => {
     const { harness } = await setUpDeploys();
     await harness.push(MAIN, sha('1'));
     let timesBegun = 0;
     const clearing = Promise.withResolvers<void>();
-    harness.goOn = () => {
+    harness.clearEnded = () => {
       timesBegun += 1;
       return clearing.promise;
     };
@@ -322,6 +370,7 @@ describe('the reconciler', () => {
     await harness.reconciler.reconcile();
     expect(harness.commitServed()).toBe(sha('2'));
     expect(timesBegun).toBe(1);
+    expect(harness.timesSettled).toBe(2);
     clearing.resolve();
     await eventually(async () => {
       await harness.reconciler.reconcile();

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
 import { createFunctions } from '../../src/functions/index.ts';
-import { type ErrorCode, PlatformError } from '../../src/protocol/errors.ts';
+import { StoredCommit } from '../../src/deploy/index.ts';
+import { PlatformError } from '../../src/protocol/errors.ts';
 import type { App } from '../../src/store/apps.ts';
 import type { FunctionRow } from '../../src/store/functions.ts';
 
 type Deps = Parameters<typeof createFunctions>[0];
 
 /** The versions of the environment that a change with new code and values leaves, where its push ends like this. */
-async function versionAfter(code: ErrorCode, output: string[] | undefined): Promise<number> {
+async function versionAfter(error: PlatformError): Promise<number> {
   let version = 1;
   const functions = createFunctions({
     values: {
@@ -16,8 +17,9 @@ async function versionAfter(code: ErrorCode, output: string[] | undefined): Prom
       restore: async (_: string, to: number) => void (version = to),
     },
     commits: {
+      isStored: (thrown: unknown) => thrown instanceof StoredCommit,
       push: async () => {
-        throw new PlatformError(code, 'it ended', output && { output });
+        throw error;
       },
     },
     sources: { readFiles: async () => ({ sha: 'a'.repeat(40), contents: [null] }) },
@@ -30,15 +32,17 @@ async function versionAfter(code: ErrorCode, output: string[] | undefined): Prom
   const environment = [{ name: 'WORD', value: 'new', scope: 'all' as const }];
   const context = { by: { tokenId: 'tok-1', tokenName: 'ada' }, signal: AbortSignal.abort() };
   const change = { code: 'export default 1', environment, customDomain: null };
-  await expect(functions.update(found, change, context)).rejects.toMatchObject({ code });
+  await expect(functions.update(found, change, context)).rejects.toBe(error);
   return version;
 }
 
 it('values that came with code are taken back when the code is not taken', async () => {
-  expect(await versionAfter('build-failed', ['it does not build'])).toBe(1);
-  expect(await versionAfter('unavailable', undefined)).toBe(1);
+  const output = ['it does not build'];
+  expect(await versionAfter(new PlatformError('build-failed', 'ended', { output }))).toBe(1);
+  expect(await versionAfter(new PlatformError('unavailable', 'ended', { output }))).toBe(1);
 });
 
-it('values stay that came with code which is stored and released later', async () => {
-  expect(await versionAfter('unavailable', ['not released'])).toBe(2);
+it('values stay that came with code which is stored, whatever became of its release', async () => {
+  expect(await versionAfter(new StoredCommit('unavailable', 'ended'))).toBe(2);
+  expect(await versionAfter(new StoredCommit('superseded', 'ended'))).toBe(2);
 });

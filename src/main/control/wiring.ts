@@ -212,13 +212,14 @@ export async function wireControl(
     { db, audit, journal, clock },
   );
   const deployAgain = createDeployAgain({ db, reservations, releases, clock });
+  const environmentLocks = new KeyedMutex();
   const environmentReleases = createEnvironmentReleases({
     db,
     environments,
     deployAgain,
     seal,
     data,
-    locks: new KeyedMutex(),
+    locks: environmentLocks,
   });
   const environmentChanges = createEnvironmentChanges({
     db,
@@ -270,7 +271,7 @@ export async function wireControl(
     releases,
     publisher,
     seal,
-    sealedKeeper: createSealedKeeper({ db, seal, environments }),
+    sealedKeeper: createSealedKeeper({ db, seal, environments, locks: environmentLocks }),
     declarations,
     lives,
     environmentReleases,
