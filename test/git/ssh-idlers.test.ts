@@ -62,7 +62,7 @@ test('what is sent to a command that was refused is not kept', async () => {
   const { client } = await connect();
   const rounds = 60;
   const round = async (): Promise<void> => {
-    const stream = await execByHand(client, 'id');
+    const stream = await execByHand(client, `git-upload-pack '/absent'`);
     const ended = once(stream, 'close');
     stream.on('error', () => {}).resume();
     stream.write(Buffer.alloc(2 * MIB));
