@@ -156,8 +156,9 @@ function answerWithProblems(api: ApiInstance, deps: ApiDeps): void {
   api.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error, request.id);
     if (problem.code === 'internal') deps.onBug(error, request.id);
-    // What is still on its way is read and dropped: a connection closed now would take the answer with it.
-    if (problem.code === 'too-large') reply.removeHeader('connection');
+    // fastify closes behind a body that was refused. What is still on its way is read and dropped instead: a connection that
+    // closes while the other end writes, or ends what it has written, takes the answer with it.
+    reply.removeHeader('connection');
     if (problem.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer');
     const retryAfter = retryAfterOf(error, problem.code);
     if (retryAfter !== null) reply.header('retry-after', retryAfter);

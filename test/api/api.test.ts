@@ -43,6 +43,12 @@ function call(
   });
 }
 
+/** Where the door asks control. */
+function controlSocket(): string {
+  const folder = `/run/gitfn/${instanceName(platform().dataDir)}/sockets/control-for-data`;
+  return `/proc/${platform().pid}/root${folder}/api.sock`;
+}
+
 const json = (answer: Answer): unknown => JSON.parse(answer.body);
 
 async function createToken(request: object): Promise<{ id: string; token: string }> {
@@ -119,8 +125,7 @@ describe('the control API', () => {
   it('takes no token over plain http from another machine, right or wrong', async () => {
     const forwarded = { 'x-gitfn-peer-address': '203.0.113.9', 'x-gitfn-peer-scheme': 'http' };
     // The door drops what a client says of itself, so control is asked on its own socket.
-    const folder = `/run/gitfn/${instanceName(platform().dataDir)}/sockets/control-for-data`;
-    const socketPath = `/proc/${platform().pid}/root${folder}/api.sock`;
+    const socketPath = controlSocket();
     for (const token of [platform().adminToken, 'fn_wrong']) {
       const request = http.get({
         socketPath,
@@ -131,6 +136,32 @@ describe('the control API', () => {
       expect(response.statusCode).toBe(403);
       expect(await text(response)).toContain('https');
     }
+  });
+
+  it.each([
+    ['has another form', '['.repeat(100_000)],
+    ['is no JSON', '{"name":'],
+    ['is too large', ' '.repeat(2_000_000)],
+  ])('keeps the connection of a body that %s, or the answer could be lost', async (_, body) => {
+    const request = http.request({
+      socketPath: controlSocket(),
+      method: 'POST',
+      path: '/tokens',
+      headers: {
+        authorization: `Bearer ${platform().adminToken}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+        'x-gitfn-peer-address': '127.0.0.1',
+        'x-gitfn-peer-scheme': 'http',
+        connection: 'keep-alive',
+      },
+    });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBeGreaterThanOrEqual(400);
+    expect(response.headers.connection).not.toBe('close');
+    request.destroy();
   });
 
   it('never shows a token again', async () => {
