@@ -121,11 +121,12 @@ export function createAppLives(deps: Deps): AppLives {
       const id = newId('app');
       // Before the row is there: the reconciler must not take it for one that a crash has left.
       begun.add(id);
-      const isNew = await beginApp(db, { id, name }).catch((error: unknown) => {
+      const forgetAndThrow = (error: unknown): never => {
         begun.delete(id);
         throw error;
-      });
-      const app = isNew ? await findApp(db, id) : null;
+      };
+      const isNew = await beginApp(db, { id, name }).catch(forgetAndThrow);
+      const app = isNew ? await findApp(db, id).catch(forgetAndThrow) : null;
       if (app !== null) return app;
       begun.delete(id);
       throw new PlatformError('conflict', `there is an app named ${name} already`, {

@@ -34,7 +34,7 @@ export function createAuditedPushes(pushes: Pushes, { db, audit, journal, clock 
     async preReceive(pushed, report, signal) {
       const { appId, pushId } = pushed;
       const app = await findApp(db, appId);
-      if (app === null) return false;
+      if (app === null) return pushes.preReceive(pushed, report, signal);
       const operations = await begin(app, pushed);
       const refuse = async (): Promise<void> => {
         const outcome = journal.find(appId, pushId)?.outcome ?? 'failed';

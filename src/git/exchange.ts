@@ -91,15 +91,17 @@ async function converse(
 ): Promise<void> {
   const { channel, target } = admitted;
   channel.begin({ service: target.service, kind: 'result' });
-  const body = channel.openBody({
-    limits: deps.limits,
-    maxBytes: deps.limits.fetchRequestBytes,
-    onReceived: () => {},
-    // It waits for git as often as git for it. What it says is short; then git no longer listens, and this ends nothing.
-    unhurriedBytes: () => Infinity,
-    unhurriedMs: deps.limits.negotiationMs,
-  });
-  await withPlace(() => runGit(deps, { admitted, opening: Buffer.alloc(0), body }));
+  const openBody = (): Readable =>
+    channel.openBody({
+      limits: deps.limits,
+      maxBytes: deps.limits.fetchRequestBytes,
+      onReceived: () => {},
+      // It waits for git as often as git for it. What it says is short; then git no longer listens, and this ends nothing.
+      unhurriedBytes: () => Infinity,
+      unhurriedMs: deps.limits.negotiationMs,
+    });
+  // Not before: its time is that in which it holds a place.
+  await withPlace(() => runGit(deps, { admitted, opening: Buffer.alloc(0), body: openBody() }));
   if (!channel.answer.destroyed) await channel.finish();
 }
 

@@ -10,6 +10,8 @@ import { afterRequest, prepareAnswer } from './respond.ts';
 
 export function createHttpChannel(request: IncomingMessage, response: ServerResponse): Channel {
   let body: Readable | null = null;
+  // What was refused is not read to its end.
+  response.on('close', () => void body?.destroy());
   return {
     userAgent: request.headers['user-agent'] ?? null,
     answer: response,

@@ -87,11 +87,14 @@ export class Places {
 
   #release(whose: Whose): void {
     this.#count(whose, -1);
-    const next = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.whose));
-    const [admitted] = next === -1 ? [] : this.#queue.splice(next, 1);
-    if (admitted === undefined) return;
-    this.#occupy(admitted.whose);
-    admitted.admit();
+    // There may be room for one of its repository and for one of its holder.
+    for (;;) {
+      const next = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.whose));
+      const [admitted] = next === -1 ? [] : this.#queue.splice(next, 1);
+      if (admitted === undefined) return;
+      this.#occupy(admitted.whose);
+      admitted.admit();
+    }
   }
 
   #count({ repository, holder }: Whose, by: number): void {

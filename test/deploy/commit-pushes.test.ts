@@ -55,6 +55,16 @@ describe('a push of files', () => {
     expect(error).toMatchObject({ code: 'unavailable', hint: expect.stringContaining('again') });
   });
 
+  it('goes on when its branch could not be moved at first', async () => {
+    let tries = 0;
+    const moveBranch = async (): Promise<boolean> => {
+      tries += 1;
+      if (tries === 1) throw new Error('the git front is starting');
+      return true;
+    };
+    await expect(pushWith({ moveBranch, at: null })).resolves.toEqual([]);
+  });
+
   it('goes on when its branch was moved and only the answer was lost', async () => {
     await expect(pushWith({ moveBranch: fail, at: SHA })).resolves.toEqual([]);
   });

@@ -70,6 +70,15 @@ describe('places', () => {
     await third;
   });
 
+  it('admit all for whom one that is given back makes room', async () => {
+    const places = new Places(standingClock(), { ...limits, overall: 3, queueLength: 5 });
+    const first = await places.take(of('a', 'tok-1'), signal);
+    await places.take(of('b', 'tok-1'), signal);
+    const waiting = [places.take(of('a', 'tok-2'), signal), places.take(of('c', 'tok-1'), signal)];
+    first();
+    await Promise.all(waiting);
+  });
+
   it('refuse when the queue is full and when the wait is too long', async () => {
     const clock = standingClock();
     const places = new Places(clock, limits);

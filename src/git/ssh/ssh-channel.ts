@@ -42,6 +42,7 @@ export function createSshChannel(
       channel.on('close', () => {
         if (!channel.readableEnded) breakOff();
       });
+      answer.on('close', breakOff); // What is refused, or left while it waits, is not read to its end.
       return body;
     },
     begin: () => answer.begin(),

@@ -56,6 +56,9 @@ const PROBE = { keepaliveInterval: 5 * 60_000, keepaliveCountMax: 24 };
 const TCP_PROBE_MS = 60_000;
 const MAX_AGENT_CHARACTERS = 100;
 
+/** What a client of one session may have sent and nobody has read: ssh2 opens another window of 2 MiB when half of one is taken. */
+const MAX_WINDOWS_BYTES = 4 * 1024 * 1024;
+
 interface Client {
   socket: Socket;
   /** The client's address. */
@@ -172,8 +175,11 @@ function serveConnection(
   // A client may not send more than it was allowed to, and ssh2 keeps what it sends all the same.
   socket.on('data', () => {
     let unread = 0;
-    for (const { readableLength } of streams) unread += readableLength;
-    if (unread > limits.unreadBytes) socket.destroy();
+    for (const { readableLength } of streams) {
+      unread += readableLength;
+      if (readableLength > limits.unreadBytes) socket.destroy();
+    }
+    if (unread > limits.sessions * MAX_WINDOWS_BYTES) socket.destroy();
   });
   connection.on('error', () => {
     socket.destroySoon();
@@ -251,6 +257,7 @@ function serveConnection(
       // A stream that is not read to its end does not close by itself.
       session.once('close', () => {
         streams.delete(stream);
+        stream.unpipe();
         stream.resume();
       });
       const served: Promise<void> = serveCommand(asking, shown).finally(() =>
