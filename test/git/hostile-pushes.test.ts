@@ -220,7 +220,7 @@ describe('a push is refused, says its limit, and leaves nothing, when', () => {
       body: commandList(refs, '0'.repeat(40), base),
     });
     // Without what frames it: chunks of HTTP, and packets of the band.
-    const said = answer.body.replaceAll(/\r\n[0-9a-f]+\r\n|[0-9a-f]{4}\u0002/g, '');
+    const said = answer.body.replaceAll(/\r\n[0-9a-f]+\r\n|[0-9a-f]{4}\p{Cc}/gu, '');
     expect(said).toContain('201 branches and tags to delete in one push; at most 200');
     expect(said).toContain('git push --delete REMOTE BRANCH TAG');
   });
