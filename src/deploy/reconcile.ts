@@ -17,7 +17,7 @@ import type { EnvironmentReleases } from './environment-releases.ts';
 import type { RepositoryPort, SealPort } from './ports.ts';
 import type { Publisher } from './publisher.ts';
 import { refKey, type Pushes } from './push.ts';
-import { createRefRetries, type RefRetries } from './ref-retries.ts';
+import { createReleaseRetries, type ReleaseRetries } from './release-retries.ts';
 import { createRounds } from './rounds.ts';
 import type { Releases } from './release.ts';
 import type { Reservations } from './reservation.ts';
@@ -67,7 +67,7 @@ const ENDED_BEFORE_MOVE = 'interrupted: the push ended before its ref moved';
 
 export function createReconciler(deps: Deps): Reconciler {
   const { db, publisher, clock, onError } = deps;
-  const retries = createRefRetries(clock);
+  const retries = createReleaseRetries(clock);
   let clearing: Promise<void> | null = null;
 
   /** It may take minutes: beside the rounds, one at a time. */
@@ -84,7 +84,7 @@ export function createReconciler(deps: Deps): Reconciler {
     if (!retries.isDue(key)) return;
     const { production } = await deps.environmentReleases.catchUp(app);
     if (production.kind === 'postponed') retries.failed(key);
-    else retries.succeeded(key);
+    else retries.settled(key);
   }
 
   /** Returns whether nothing is left open. */
@@ -168,7 +168,7 @@ async function retire({ db, publisher, seal, drainMs }: Deps): Promise<void> {
 
 /** Releases each ref that differs from its last recorded push, and removes those that are gone. */
 async function reconcileApp(
-  deps: Deps & { retries: RefRetries; attempt: Attempt },
+  deps: Deps & { retries: ReleaseRetries; attempt: Attempt },
   app: App,
   found: Findings,
 ): Promise<void> {
@@ -179,8 +179,11 @@ async function reconcileApp(
   const alive = new Map(refs.map(({ ref, commit }) => [ref, commit.sha]));
   const known = new Map(recorded.map(({ ref, sha }) => [ref, sha]));
   for (const ref of new Set([...alive.keys(), ...known.keys()])) {
-    if (alive.get(ref) === known.get(ref)) continue;
     const key = refKey(app.id, ref);
+    if (alive.get(ref) === known.get(ref)) {
+      deps.retries.settled(key);
+      continue;
+    }
     found.unsettled.add(key);
     if (busyRefs.includes(ref) || !deps.retries.isDue(key)) continue;
     await deps.attempt(async () => {
@@ -197,7 +200,7 @@ async function reconcileApp(
  * will.
  */
 async function reconcileRef(
-  deps: Deps & { retries: RefRetries },
+  deps: Deps & { retries: ReleaseRetries },
   appId: string,
   ref: string,
 ): Promise<boolean> {
@@ -211,12 +214,10 @@ async function reconcileRef(
     if (recorded !== null) await deps.releases.remove(app, ref);
   } else if (commit.sha !== recorded) {
     const by = { pushId: newId('push'), createdBy: null, trigger: 'reconcile' as const };
-    const key = refKey(appId, ref);
     try {
       await deps.pushes.releaseRef(app, { ref, commit, ...by }, () => {});
-      deps.retries.succeeded(key);
     } catch (error) {
-      deps.retries.failed(key);
+      deps.retries.failed(refKey(appId, ref));
       throw error;
     }
   }

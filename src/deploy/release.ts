@@ -178,8 +178,10 @@ async function switchRoutes(
   if (!(await advanceDeployment(tx, id, 'released'))) return null;
   const previousId = await setRoute(tx, app.id, { ...route, deploymentId: id });
   if (previousId !== null) await advanceDeployment(tx, previousId, 'replaced');
-  if (route === PRODUCTION_ROUTE) await recordFunctions(tx, app.id, id);
-  if (previousId !== null) await inheritDomains(tx, { from: previousId, to: id });
+  if (route === PRODUCTION_ROUTE) {
+    await recordFunctions(tx, app.id, id);
+    if (previousId !== null) await inheritDomains(tx, { from: previousId, to: id });
+  }
   if (sleeping !== null) await routeCommit(tx, app, { ...reserved, id: sleeping });
   if (restoreEnvironment !== undefined) {
     await setEnvironmentVersion(tx, [id], (await restoreEnvironment(tx)).version);

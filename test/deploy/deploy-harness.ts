@@ -335,6 +335,21 @@ export async function setUpDeploys(): Promise<{ database: Database; harness: Dep
   return { database, harness: await DeployHarness.create(database) };
 }
 
+/** The next workers are up, or fail, when it is said; all later ones are up at once. */
+export function holdNextWorkers(harness: DeployHarness): {
+  begun: Promise<void>;
+  end: (result: PrepareResult) => void;
+} {
+  const begun = Promise.withResolvers<void>();
+  const prepared = Promise.withResolvers<PrepareResult>();
+  harness.prepare = () => {
+    harness.prepare = async () => READY;
+    begun.resolve();
+    return prepared.promise;
+  };
+  return { begun: begun.promise, end: prepared.resolve };
+}
+
 /** Builds that end when they are let, by commit, or with their signal. */
 export function heldBuilds(harness: DeployHarness): Map<string, () => void> {
   const release = new Map<string, () => void>();

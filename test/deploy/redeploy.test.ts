@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PrepareResult } from '../../src/protocol/data-plane.ts';
 import { findSlug } from '../../src/store/refs.ts';
-import { READY, setUpDeploys, sha } from './deploy-harness.ts';
+import { holdNextWorkers, READY, setUpDeploys, sha } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
 const TOPIC = 'refs/heads/topic';
@@ -14,21 +13,15 @@ async function redeployWhile(
   const { database, harness } = await setUpDeploys();
   await harness.push(MAIN, sha('1'));
   await harness.push(TOPIC, sha('a'));
-  const warming = Promise.withResolvers<PrepareResult>();
-  const begun = Promise.withResolvers<void>();
-  harness.prepare = () => {
-    harness.prepare = async () => READY;
-    begun.resolve();
-    return warming.promise;
-  };
+  const workers = holdNextWorkers(harness);
   const redeploying = harness.redeploys.redeploy(await harness.app, target, { tokenId: 'tok-1' });
   const ended = redeploying.then(
     () => null,
     (error: unknown) => error,
   );
-  await begun.promise;
+  await workers.begun;
   await work(harness);
-  warming.resolve(READY);
+  workers.end(READY);
   return { database, harness, error: await ended };
 }
 

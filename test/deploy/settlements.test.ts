@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createSettlements } from '../../src/deploy/settlements.ts';
-import type { PrepareResult } from '../../src/protocol/data-plane.ts';
 import { listDeployments, type Deployment } from '../../src/store/deployments.ts';
 import type { Database } from '../../src/store/database.ts';
 import { findRecordedSha } from '../../src/store/refs.ts';
@@ -10,9 +9,9 @@ import {
   BROKEN,
   type DeployHarness,
   pushWithoutHook,
-  READY,
   setUpDeploys,
   sha,
+  holdNextWorkers,
 } from './deploy-harness.ts';
 
 const MAIN = 'refs/heads/main';
@@ -76,24 +75,17 @@ async function rolledBack() {
   await harness.push(MAIN, sha('1'));
   await harness.push(MAIN, sha('2'));
   await rollBack(harness, 'v1');
-  const warming = Promise.withResolvers<PrepareResult>();
-  const begun = Promise.withResolvers<void>();
-  harness.prepare = () => {
-    harness.prepare = async () => READY;
-    begun.resolve();
-    return warming.promise;
-  };
-  return { database, harness, warming, begun: begun.promise };
+  return { database, harness, workers: holdNextWorkers(harness) };
 }
 
 describe('what somebody else still makes of the same commit', () => {
   it('is not released by a push: a new environment that the code may not start with', async () => {
-    const { database, harness, warming, begun } = await rolledBack();
+    const { database, harness, workers } = await rolledBack();
     const change = { name: 'A', scope: 'all' as const, value: 'bad' };
     const changed = harness.environmentChanges.change(await harness.app, [change], BY);
-    await begun;
+    await workers.begun;
     await harness.push(MAIN, sha('1'));
-    warming.resolve(BROKEN);
+    workers.end(BROKEN);
     expect(await changed).toMatchObject({ production: { kind: 'failed' } });
     const rows = await rowsOf(database);
     expect(rows.find(({ state }) => state === 'live')).toMatchObject({ version: 3 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { newId } from '../../src/std/ids.ts';
 import { eventually } from '../support/eventually.ts';
+import { holdPush } from './support/fake-control.ts';
 import { rememberFront } from './support/left-behind.ts';
 import { authorized, commandList, openRequest, readAnswer } from './support/raw-request.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
@@ -261,18 +262,12 @@ it('turns away readers that find no place, and gives it back when a reader stall
 
 it('finishes the pushes that it has before it stops', async () => {
   await using own = await startFront();
-  const begun = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  own.control.preReceive = async () => {
-    begun.resolve();
-    await goOn.promise;
-    return { accept: true };
-  };
+  const { begun, goOn } = holdPush(own.control);
   await work.commit('index.ts', '1');
   const push = work.git('push', urlOf(own.origin, app), 'main');
-  await begun.promise;
+  await begun;
   const stopped = own.stop();
-  goOn.resolve();
+  goOn();
   expect((await push).code).toBe(0);
   expect(await stopped).toBe(0);
   expect(own.control.released.length).toBe(1);
@@ -280,13 +275,7 @@ it('finishes the pushes that it has before it stops', async () => {
 
 it('finishes also the push whose client has left before it stops', async () => {
   await using own = await startFront();
-  const begun = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  own.control.preReceive = async () => {
-    begun.resolve();
-    await goOn.promise;
-    return { accept: true };
-  };
+  const { begun, goOn } = holdPush(own.control);
   const sha = await work.commit('index.ts', '1');
   const socket = await openRequest(own.sockets.gitHttp, {
     method: 'POST',
@@ -302,12 +291,12 @@ it('finishes also the push whose client has left before it stops', async () => {
     socket.write('\r\n');
   }
   socket.write('0\r\n\r\n');
-  await begun.promise;
+  await begun;
   socket.destroy();
   await new Promise((resolve) => setTimeout(resolve, 200));
   const stopped = own.stop();
   await new Promise((resolve) => setTimeout(resolve, 200));
-  goOn.resolve();
+  goOn();
   expect(await stopped).toBe(0);
   expect(own.control.released).toMatchObject([{ updates: [{ newSha: sha }] }]);
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts';
 import { connectByHand, execByHand, type HandMadeClient } from '../support/hand-made-ssh-client.ts';
 import { gitOverSsh, makeIdentity, ssh, type SshResult } from '../support/ssh-client.ts';
+import { holdPush } from './support/fake-control.ts';
 import { startFront, type RunningFront } from './support/start-front.ts';
 
 /** In the words of the client. */
@@ -136,17 +137,11 @@ describe('over SSH', () => {
 test('a push under way when the front is told to stop ends well, and its client is told so', async () => {
   await using own = await startFront({ isOverSsh: true });
   own.control.tokens.set(ada.fingerprint, { role: 'admin' });
-  const begun = Promise.withResolvers<void>();
-  const goOn = Promise.withResolvers<void>();
-  own.control.preReceive = async () => {
-    begun.resolve();
-    await goOn.promise;
-    return { accept: true };
-  };
+  const { begun, goOn } = holdPush(own.control);
   const pushing = git('push', `ssh://git@127.0.0.1:${own.sshPort}/stopped`, 'main');
-  await begun.promise;
+  await begun;
   const stopped = own.stop();
-  goOn.resolve();
+  goOn();
   expect(await pushing).toMatchObject({ code: 0 });
   expect(await stopped).toBe(0);
 });

@@ -39,6 +39,18 @@ export interface FakeControl {
   close(): Promise<void>;
 }
 
+/** Its next push waits in pre-receive, and is accepted when it may go on. */
+export function holdPush(control: FakeControl): { begun: Promise<void>; goOn: () => void } {
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  control.preReceive = async () => {
+    begun.resolve();
+    await goOn.promise;
+    return { accept: true };
+  };
+  return { begun: begun.promise, goOn: goOn.resolve };
+}
+
 export function createFakeControl(socketPath: string): FakeControl {
   const control: FakeControl = {
     tokens: new Map(),

@@ -1,20 +1,21 @@
 import type { Clock } from '../std/clock.ts';
 
 /**
- * When to try refs again whose release the platform itself could not make. Each try takes a version, so they come after
- * longer and longer. Refs are named by `refKey`.
+ * When to try releases again that the platform itself could not make, of refs and of environments. Each try takes a version,
+ * so they come after longer and longer.
  */
-export interface RefRetries {
+export interface ReleaseRetries {
   /** Whether the time for the next try has come. */
   isDue(key: string): boolean;
   failed(key: string): void;
-  succeeded(key: string): void;
+  /** It was made, or is not wanted any more. */
+  settled(key: string): void;
 }
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
 
-export function createRefRetries(clock: Pick<Clock, 'monotonicMs'>): RefRetries {
+export function createReleaseRetries(clock: Pick<Clock, 'monotonicMs'>): ReleaseRetries {
   const failing = new Map<string, { waitMs: number; dueAt: number }>();
   return {
     isDue: (key) => clock.monotonicMs() >= (failing.get(key)?.dueAt ?? 0),
@@ -23,6 +24,6 @@ export function createRefRetries(clock: Pick<Clock, 'monotonicMs'>): RefRetries 
       const waitMs = before === undefined ? FIRST_MS : Math.min(2 * before, LONGEST_MS);
       failing.set(key, { waitMs, dueAt: clock.monotonicMs() + waitMs });
     },
-    succeeded: (key) => void failing.delete(key),
+    settled: (key) => void failing.delete(key),
   };
 }
